@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * State changes of full sockets: the tracepoint sock:inet_sock_set_state.
+ *
+ * Two firings are not logged at once:
+ *
+ * CLOSE -> SYN_SENT comes before inet_hash_connect() has chosen the port.  It
+ * is logged at the entry of tcp_connect(), where the SYN leaves, or when the
+ * socket closes without that.  In between the socket is noted in ctx.opening
+ * and whoever takes it from there logs it: exactly once, also when the task
+ * has moved to another CPU, or another task opens on this one.
+ *
+ * LISTEN -> SYN_RECV of the child that inet_csk_clone_lock() makes is followed
+ * by that child's next state change in the same softirq: they share a record.
+ */
+#include <linux/errno.h>
+#include <linux/minmax.h>
+
+#include "hooks.h"
+
+static noinline void log_open(const struct sock *sk)
+{
+	struct tcpfsm_record *rec;
+	unsigned long flags;
+
+	rec = tcpfsm_record_sock(TCPFSM_TYPE_STATE, sk, &flags);
+	rec->old = TCP_CLOSE;
+	rec->new = TCP_SYN_SENT;
+	rec->snd = tcp_sk(sk)->write_seq;
+	tcpfsm_record_done(rec, flags);
+}
+
+static void open_put(const struct sock *sk)
+{
+	const struct sock *other = xchg(&this_cpu_ptr(&tcpfsm_ctx)->opening, sk);
+
+	/* Preempted in connect(), which keeps it alive. */
+	if (unlikely(other))
+		log_open(other);
+}
+
+static bool open_take(const struct sock *sk)
+{
+	unsigned int cpu;
+
+	if (likely(cmpxchg(&raw_cpu_ptr(&tcpfsm_ctx)->opening, sk, NULL) == sk))
+		return true;
+	for_each_possible_cpu(cpu)
+		if (cmpxchg(&per_cpu_ptr(&tcpfsm_ctx, cpu)->opening, sk, NULL) == sk)
+			return true;
+	return false;
+}
+
+/**
+ * tcpfsm_on_tcp_connect() - tcp_connect(sk)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * Context: process, preemptible.
+ */
+void tcpfsm_on_tcp_connect(TCPFSM_FUNCTION_ARGS)
+{
+	const struct sock *sk = TCPFSM_ARG(0);
+
+	if (open_take(sk))
+		log_open(sk);
+}
+
+static void log_clone(const struct sock *child, const struct tcpfsm_ctx *ctx)
+{
+	struct tcpfsm_record *rec;
+	unsigned long flags;
+
+	rec = tcpfsm_record_sock(TCPFSM_TYPE_STATE, child, &flags);
+	rec->old = TCP_LISTEN;
+	rec->new = TCP_SYN_RECV;
+	rec->listener = ctx->clone_listener;
+	rec->conn = ctx->clone_conn;
+	tcpfsm_record_done(rec, flags);
+}
+
+/* The child still is a copy of the listener, cookie included. */
+static noinline void note_clone(const struct sock *child)
+{
+	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+
+	if (unlikely(ctx->clone))
+		ctx->unjudged++;
+	ctx->clone = child;
+	ctx->clone_listener = atomic64_read(&child->sk_cookie);
+	ctx->clone_conn = ctx->skb && ctx->req ? ctx->conn : 0;
+}
+
+static noinline void log_connect_failed(const struct sock *sk)
+{
+	struct tcpfsm_record *rec;
+	unsigned long flags;
+
+	rec = tcpfsm_record_sock(TCPFSM_TYPE_CONNECT_FAILED, sk, &flags);
+	rec->old = TCP_SYN_SENT;
+	/* inet_hash_connect() found no port. */
+	rec->arg = EADDRNOTAVAIL;
+	tcpfsm_record_done(rec, flags);
+}
+
+static __always_inline struct tcpfsm_record *
+begin(const struct sock *sk, u8 oldstate, u8 newstate, unsigned long *flags)
+{
+	struct tcpfsm_record *rec;
+
+	rec = tcpfsm_record_sock(TCPFSM_TYPE_STATE, sk, flags);
+	rec->old = oldstate;
+	rec->new = newstate;
+	rec->arg = min(READ_ONCE(sk->sk_err), 255);
+	return rec;
+}
+
+/* To CLOSE: maybe as a mini-socket, maybe without ever having sent a SYN. */
+static void on_close(const struct sock *sk, u8 oldstate)
+{
+	bool unsent = oldstate == TCP_SYN_SENT && READ_ONCE(tcpfsm_opens_wait) &&
+		      open_take(sk);
+	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	u8 verdict = 0, substate = 0, flag = 0;
+	struct tcpfsm_record *rec;
+	unsigned long flags;
+
+	if (unlikely(unsent))
+		log_open(sk);
+	if (unlikely(ctx->clone == sk)) {
+		log_clone(sk, ctx);
+		ctx->clone = NULL;
+	}
+	if (ctx->entered == sk) {
+		ctx->entered = NULL;
+		verdict = TCPFSM_TW_ENTER;
+		substate = ctx->entered_substate;
+		flag = ctx->entered_flags;
+	} else if (unlikely(ctx->closing == sk) && tcpfsm_timewait_denied(sk)) {
+		verdict = TCPFSM_TW_DENIED;
+		substate = ctx->closing_state;
+	}
+	rec = begin(sk, oldstate, TCP_CLOSE, &flags);
+	rec->verdict = verdict;
+	rec->reason = substate;
+	rec->flags |= flag;
+	tcpfsm_record_done(rec, flags);
+	/* Closed by its owner before a Fast Open's first send: no failure. */
+	if (unlikely(unsent) && !(sk->sk_shutdown & SEND_SHUTDOWN))
+		log_connect_failed(sk);
+}
+
+static void on_established(const struct sock *sk, u8 oldstate)
+{
+	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	struct tcpfsm_record *rec;
+	unsigned long flags;
+
+	rec = begin(sk, oldstate, TCP_ESTABLISHED, &flags);
+	if (ctx->clone == sk) {
+		ctx->clone = NULL;
+		rec->flags |= TCPFSM_F_CLONE;
+		rec->listener = ctx->clone_listener;
+	}
+	if (ctx->child == sk) {
+		ctx->child = NULL;
+		tcpfsm_record_queues(rec, &ctx->queues);
+	}
+	tcpfsm_record_done(rec, flags);
+}
+
+/**
+ * tcpfsm_on_state() - a full socket moves to another state
+ * @data: unused
+ * @sk: socket, still in @oldstate
+ * @oldstate: TCP_*
+ * @newstate: TCP_*
+ *
+ * Context: any but NMI, preemption off.
+ */
+void tcpfsm_on_state(void *data, const struct sock *sk, const int oldstate,
+		     const int newstate)
+{
+	struct tcpfsm_record *rec;
+	unsigned long flags;
+
+	/* MPTCP, SCTP and DCCP share the tracepoint. */
+	if (unlikely(sk->sk_protocol != IPPROTO_TCP))
+		return;
+
+	switch (newstate) {
+	case TCP_CLOSE:
+		on_close(sk, oldstate);
+		return;
+	case TCP_ESTABLISHED:
+		on_established(sk, oldstate);
+		return;
+	case TCP_SYN_SENT:
+		if (likely(READ_ONCE(tcpfsm_opens_wait))) {
+			open_put(sk);
+			return;
+		}
+		break;
+	case TCP_SYN_RECV:
+		if (oldstate == TCP_LISTEN) {
+			note_clone(sk);
+			return;
+		}
+		break;
+	case TCP_FIN_WAIT2:
+		this_cpu_write(tcpfsm_ctx.fin_wait2, sk);
+		this_cpu_write(tcpfsm_ctx.fin_wait2_stamp,
+			       tcp_sk(sk)->tcp_clock_cache);
+		break;
+	}
+	rec = begin(sk, oldstate, newstate, &flags);
+	tcpfsm_record_done(rec, flags);
+}

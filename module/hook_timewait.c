@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mini-sockets, of which the tracepoint says nothing: TIME_WAIT, and FIN_WAIT2
+ * of sockets that nobody holds any more.
+ */
+#include <linux/tcp.h>
+#include <net/inet_hashtables.h>
+#include <net/tcp.h>
+
+#include "hooks.h"
+
+/* DCCP has mini-sockets too. */
+static bool is_tcp(const struct inet_timewait_sock *tw)
+{
+	return tw->tw_dr == &twsk_net(tw)->ipv4.tcp_death_row;
+}
+
+static unsigned long overflows(const struct sock *sk)
+{
+	return this_cpu_ptr(sock_net(sk)->mib.net_statistics)->mibs[LINUX_MIB_TCPTIMEWAITOVERFLOW];
+}
+
+/**
+ * tcpfsm_on_time_wait() - tcp_time_wait(sk, state, timeo)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * Either a mini-socket is hashed before @sk closes, or it was denied.
+ * Context: any but NMI, maybe preemptible (backlog).
+ */
+void tcpfsm_on_time_wait(TCPFSM_FUNCTION_ARGS)
+{
+	const struct sock *sk = TCPFSM_ARG(0);
+	struct tcpfsm_ctx *ctx = get_cpu_ptr(&tcpfsm_ctx);
+
+	ctx->closing = sk;
+	ctx->closing_state = TCPFSM_ARG_INT(1);
+	ctx->closing_overflows = overflows(sk);
+	put_cpu_ptr(&tcpfsm_ctx);
+}
+
+/**
+ * tcpfsm_timewait_denied() - did a socket get no mini-socket?
+ * @sk: full socket that closes after tcp_time_wait() and before a hashdance
+ *
+ * The counter tells it from a stale note about another socket at the same
+ * address.  Context: preemption off.
+ */
+bool tcpfsm_timewait_denied(const struct sock *sk)
+{
+	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+
+	ctx->closing = NULL;
+	return overflows(sk) != ctx->closing_overflows;
+}
+
+/**
+ * tcpfsm_on_twsk_hashdance() - inet_twsk_hashdance[_schedule](tw, sk, ...)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * @sk becomes @tw.  With softirqs off it closes before anything else happens
+ * on this CPU, and that record tells both.  Context: any but NMI.
+ */
+void tcpfsm_on_twsk_hashdance(TCPFSM_FUNCTION_ARGS)
+{
+	struct inet_timewait_sock *tw = TCPFSM_ARG(0);
+	const struct sock *sk = TCPFSM_ARG(1);
+	struct tcpfsm_record *rec;
+	struct tcpfsm_ctx *ctx;
+	unsigned long flags;
+	u8 same;
+
+	if (!is_tcp(tw))
+		return;
+	/* Seen for the first time: both shall have the same cookie. */
+	if (unlikely(!atomic64_read(&tw->tw_cookie)))
+		atomic64_set(&tw->tw_cookie, tcpfsm_cookie(&sk->__sk_common));
+
+	ctx = get_cpu_ptr(&tcpfsm_ctx);
+	if (ctx->closing == sk)
+		ctx->closing = NULL;
+	same = ctx->fin_wait2 == sk &&
+	       ctx->fin_wait2_stamp == tcp_sk(sk)->tcp_clock_cache ?
+	       TCPFSM_F_SAME_SEGMENT : 0;
+	if (in_serving_softirq()) {
+		ctx->entered = sk;
+		ctx->entered_substate = tw->tw_substate;
+		ctx->entered_flags = same;
+	}
+	put_cpu_ptr(&tcpfsm_ctx);
+	if (in_serving_softirq())
+		return;
+
+	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
+	rec->verdict = TCPFSM_TW_ENTER;
+	rec->flags |= same;
+	if (sock_flag(sk, SOCK_DEAD))
+		rec->flags |= TCPFSM_F_ORPHAN;
+	rec->tw += !TCPFSM_TW_COUNTED_AT_ENTRY;
+	tcpfsm_record_done(rec, flags);
+}
+
+/**
+ * tcpfsm_on_twsk_segment() - tcp_timewait_state_process(tw, skb, th, ...)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * What it does to @tw shows in the functions that it or its caller calls.
+ * Context: softirqs off.
+ */
+void tcpfsm_on_twsk_segment(TCPFSM_FUNCTION_ARGS)
+{
+	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	const struct inet_timewait_sock *tw = TCPFSM_ARG(0);
+	const struct tcphdr *th = TCPFSM_ARG(2);
+
+	ctx->tw = tw;
+	ctx->tw_substate = tw->tw_substate;
+	/* Freed by its caller for a SYN that may reopen, else by RST or data. */
+	ctx->tw_action = th->syn && !th->rst && !th->ack &&
+			 tw->tw_substate == TCP_TIME_WAIT ?
+			 TCPFSM_TW_REOPEN : TCPFSM_TW_KILL;
+	ctx->tw_task = NULL;
+}
+
+/**
+ * tcpfsm_on_twsk_schedule() - __inet_twsk_schedule(tw, timeo, rearm)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * Rearmed: a segment restarts the timer, or turns FIN_WAIT2 into TIME_WAIT.
+ * Context: softirqs off.
+ */
+void tcpfsm_on_twsk_schedule(TCPFSM_FUNCTION_ARGS)
+{
+	const struct inet_timewait_sock *tw = TCPFSM_ARG(0);
+	struct tcpfsm_record *rec;
+	struct tcpfsm_ctx *ctx;
+	unsigned long flags;
+
+	if (!(TCPFSM_ARG_INT(2) & 0xff) || !is_tcp(tw))
+		return;
+	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
+	ctx = this_cpu_ptr(&tcpfsm_ctx);
+	rec->verdict = TCPFSM_TW_REFRESH;
+	if (ctx->tw == tw)
+		rec->old = ctx->tw_substate;
+	tcpfsm_record_done(rec, flags);
+}
+
+/**
+ * tcpfsm_on_twsk_unique() - tcp_twsk_unique(sk, sktw, twp)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * connect() wants the addresses and ports of @sktw.  Context: softirqs off.
+ */
+void tcpfsm_on_twsk_unique(TCPFSM_FUNCTION_ARGS)
+{
+	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+
+	ctx->tw = TCPFSM_ARG(1);
+	ctx->tw_action = TCPFSM_TW_REUSE;
+	ctx->tw_task = current;
+}
+
+/**
+ * tcpfsm_on_twsk_deschedule() - inet_twsk_deschedule_put(tw)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * @tw ends before its time.  Context: softirqs off.
+ */
+void tcpfsm_on_twsk_deschedule(TCPFSM_FUNCTION_ARGS)
+{
+	const struct inet_timewait_sock *tw = TCPFSM_ARG(0);
+	struct tcpfsm_ctx *ctx = get_cpu_ptr(&tcpfsm_ctx);
+
+	ctx->dying = tw;
+	ctx->dying_at = jiffies;
+	if (ctx->tw == tw && (!ctx->tw_task || ctx->tw_task == current))
+		ctx->dying_action = ctx->tw_action;
+	else if (!check_net(twsk_net(tw)))
+		ctx->dying_action = TCPFSM_TW_PURGE;
+	else
+		ctx->dying_action = TCPFSM_TW_KILL;
+	ctx->tw = NULL;
+	put_cpu_ptr(&tcpfsm_ctx);
+}
+
+/**
+ * tcpfsm_on_twsk_kill() - inet_twsk_kill(tw): the one end of every mini-socket
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * Called by its timer unless inet_twsk_deschedule_put() came first, moments
+ * ago on this CPU; inet_twsk_purge() may have that inlined.  Context: softirqs
+ * off.
+ */
+void tcpfsm_on_twsk_kill(TCPFSM_FUNCTION_ARGS)
+{
+	const struct inet_timewait_sock *tw = TCPFSM_ARG(0);
+	struct tcpfsm_record *rec;
+	struct tcpfsm_ctx *ctx;
+	unsigned long flags;
+
+	if (!is_tcp(tw))
+		return;
+	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
+	ctx = this_cpu_ptr(&tcpfsm_ctx);
+	if (ctx->dying == tw && time_before(jiffies, ctx->dying_at + 2))
+		rec->verdict = ctx->dying_action;
+	else if (!check_net(twsk_net(tw)))
+		rec->verdict = TCPFSM_TW_PURGE;
+	else
+		rec->verdict = TCPFSM_TW_EXPIRE;
+	ctx->dying = NULL;
+	/* Itself not counted any more. */
+	if (rec->tw)
+		rec->tw--;
+	tcpfsm_record_done(rec, flags);
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The table of hooks: attach all, or know why not; detach in reverse. */
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+#include <trace/events/skb.h>
+#include <trace/events/sock.h>
+#include <trace/events/tcp.h>
+
+#include "hooks.h"
+
+DEFINE_PER_CPU_ALIGNED(struct tcpfsm_ctx, tcpfsm_ctx);
+
+enum hook_kind {
+	HOOK_TRACEPOINT,
+	HOOK_ENTRY,	/* ftrace, at the function's first instruction */
+};
+
+/**
+ * struct hook - one row of the table
+ * @name: tracepoint or function; of two, the newer kernel's name first
+ * @older: what older kernels call it, or NULL
+ * @kind: how to attach
+ * @features: bits of enum tcpfsm_feature that need it
+ * @probe: called at the hook
+ * @tp: the tracepoint, when found
+ * @ops: HOOK_ENTRY
+ * @attached: now
+ * @error: of the last attempt
+ */
+struct hook {
+	const char *name;
+	const char *older;
+	enum hook_kind kind;
+	u32 features;
+	void *probe;
+	struct tracepoint *tp;
+	struct ftrace_ops ops;
+	bool attached;
+	int error;
+};
+
+#define F(feature)	BIT(TCPFSM_FEATURE_##feature)
+#define TRACEPOINT(event, feat, fn) \
+	{ .name = event, .kind = HOOK_TRACEPOINT, .features = feat, .probe = fn }
+#define ENTRY(newer, old, feat, fn) \
+	{ .name = newer, .older = old, .kind = HOOK_ENTRY, .features = feat, .probe = fn }
+
+static struct hook hooks[] = {
+	TRACEPOINT("inet_sock_set_state", F(STATE), tcpfsm_on_state),
+	TRACEPOINT("consume_skb", F(SYN), tcpfsm_on_consume_skb),
+	TRACEPOINT("kfree_skb", F(ACK) | F(COOKIE), tcpfsm_on_kfree_skb),
+	TRACEPOINT("tcp_retransmit_synack", F(SYNACK), tcpfsm_on_retransmit_synack),
+	TRACEPOINT("tcp_retransmit_skb", F(RETRANSMIT), tcpfsm_on_retransmit),
+	TRACEPOINT("tcp_receive_reset", F(RST_RECEIVED), tcpfsm_on_receive_reset),
+
+	ENTRY("tcp_conn_request", NULL, F(SYN), tcpfsm_on_conn_request),
+	ENTRY("tcp_make_synack", NULL, F(SYN), tcpfsm_on_make_synack),
+	ENTRY("tcp_check_req", NULL, F(ACK), tcpfsm_on_check_req),
+	ENTRY("inet_csk_complete_hashdance", NULL, F(ACK), tcpfsm_on_hashdance),
+	ENTRY("inet_csk_reqsk_queue_add", NULL, F(COOKIE), tcpfsm_on_queue_add),
+	ENTRY("cookie_v4_check", NULL, F(COOKIE), tcpfsm_on_cookie_check),
+	ENTRY("cookie_v6_check", NULL, F(COOKIE), tcpfsm_on_cookie_check),
+	/* The static one was split off in 6.12 and in 6.1.y; it serves the timer too. */
+	ENTRY("__inet_csk_reqsk_queue_drop", "inet_csk_reqsk_queue_drop",
+	      F(REQUEST), tcpfsm_on_queue_drop),
+
+	ENTRY("tcp_time_wait", NULL, F(TW_ENTER), tcpfsm_on_time_wait),
+	/* 6.12 */
+	ENTRY("inet_twsk_hashdance_schedule", "inet_twsk_hashdance",
+	      F(TW_ENTER), tcpfsm_on_twsk_hashdance),
+	ENTRY("tcp_timewait_state_process", NULL, F(TW_SEGMENT) | F(TW_LEAVE),
+	      tcpfsm_on_twsk_segment),
+	ENTRY("__inet_twsk_schedule", NULL, F(TW_SEGMENT), tcpfsm_on_twsk_schedule),
+	ENTRY("tcp_twsk_unique", NULL, F(TW_LEAVE), tcpfsm_on_twsk_unique),
+	ENTRY("inet_twsk_deschedule_put", NULL, F(TW_LEAVE), tcpfsm_on_twsk_deschedule),
+	ENTRY("inet_twsk_kill", NULL, F(TW_LEAVE), tcpfsm_on_twsk_kill),
+
+	ENTRY("tcp_v4_send_reset", NULL, F(RST_SENT), tcpfsm_on_send_reset),
+	ENTRY("tcp_v6_send_reset", NULL, F(RST_SENT), tcpfsm_on_send_reset),
+	ENTRY("tcp_send_active_reset", NULL, F(RST_SENT), tcpfsm_on_active_reset),
+
+	ENTRY("inet_listen", NULL, F(LISTEN), tcpfsm_on_listen),
+	ENTRY("tcp_connect", NULL, F(ACTIVE_OPEN) | F(CONNECT_FAILED), tcpfsm_on_tcp_connect),
+	ENTRY("security_sock_graft", NULL, F(ACCEPT), tcpfsm_on_accept),
+	ENTRY("tcp_shutdown", NULL, F(SHUTDOWN), tcpfsm_on_shutdown),
+};
+
+/* The tracepoints are found by name: let the compiler check the probes' types. */
+static void __maybe_unused check_probe_types(void)
+{
+	check_trace_callback_type_inet_sock_set_state(tcpfsm_on_state);
+	check_trace_callback_type_consume_skb(tcpfsm_on_consume_skb);
+	check_trace_callback_type_kfree_skb(tcpfsm_on_kfree_skb);
+	check_trace_callback_type_tcp_retransmit_synack(tcpfsm_on_retransmit_synack);
+	check_trace_callback_type_tcp_retransmit_skb(tcpfsm_on_retransmit);
+	check_trace_callback_type_tcp_receive_reset(tcpfsm_on_receive_reset);
+}
+
+/* Is tcp_connect() hooked?  Then CLOSE -> SYN_SENT is logged there. */
+bool tcpfsm_opens_wait;
+
+static void find_tracepoint(struct tracepoint *tp, void *priv)
+{
+	struct hook *hook = priv;
+
+	if (!strcmp(tp->name, hook->name))
+		hook->tp = tp;
+}
+
+static int attach_tracepoint(struct hook *hook)
+{
+	if (!hook->tp)
+		for_each_kernel_tracepoint(find_tracepoint, hook);
+	if (!hook->tp)
+		return -ENOENT;
+	return tracepoint_probe_register(hook->tp, hook->probe, NULL);
+}
+
+static int attach_entry_as(struct hook *hook, const char *name)
+{
+	int err;
+
+	hook->ops = (struct ftrace_ops){
+		.func = hook->probe,
+		/* While loaded, ftrace_enabled=0 is refused rather than blinding us. */
+		.flags = FTRACE_OPS_FL_PERMANENT,
+	};
+	err = ftrace_set_filter(&hook->ops, (char *)name, strlen(name), 1);
+	/* The only error of a name that is well formed. */
+	if (err)
+		return -ENOENT;
+	err = register_ftrace_function(&hook->ops);
+	if (err)
+		ftrace_free_filter(&hook->ops);
+	return err;
+}
+
+static int attach_entry(struct hook *hook)
+{
+	int err = attach_entry_as(hook, hook->name);
+
+	if (err == -ENOENT && hook->older)
+		err = attach_entry_as(hook, hook->older);
+	return err;
+}
+
+static void detach(struct hook *hook)
+{
+	if (!hook->attached)
+		return;
+	switch (hook->kind) {
+	case HOOK_TRACEPOINT:
+		tracepoint_probe_unregister(hook->tp, hook->probe, NULL);
+		break;
+	case HOOK_ENTRY:
+		unregister_ftrace_function(&hook->ops);
+		ftrace_free_filter(&hook->ops);
+		break;
+	}
+	hook->attached = false;
+}
+
+static u32 features_off(void)
+{
+	u32 off = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (hooks[i].error)
+			off |= hooks[i].features;
+	return off;
+}
+
+/**
+ * tcpfsm_hooks_attach() - attach every hook that this kernel has
+ *
+ * A feature that lacks one of its hooks is off, and hooks that serve no other
+ * feature are detached again.  Context: process, may sleep.
+ *
+ * Return: 0, or the error of the state tracepoint, without which the module
+ * has no purpose; then nothing is attached.
+ */
+int tcpfsm_hooks_attach(void)
+{
+	u32 off;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		struct hook *hook = &hooks[i];
+
+		switch (hook->kind) {
+		case HOOK_TRACEPOINT:
+			hook->error = attach_tracepoint(hook);
+			break;
+		case HOOK_ENTRY:
+			hook->error = attach_entry(hook);
+			break;
+		}
+		hook->attached = !hook->error;
+		if (hook->error)
+			pr_warn("tcpfsm: cannot hook %s: error %d\n",
+				hook->name, hook->error);
+	}
+
+	off = features_off();
+	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--)
+		if (!(hooks[i].features & ~off))
+			detach(&hooks[i]);
+	if (off & F(STATE)) {
+		tcpfsm_hooks_detach();
+		return hooks[0].error;
+	}
+	WRITE_ONCE(tcpfsm_opens_wait, !(off & F(ACTIVE_OPEN)));
+	return 0;
+}
+
+/**
+ * tcpfsm_hooks_detach() - detach all hooks and wait for running probes
+ *
+ * Context: process, may sleep.
+ */
+void tcpfsm_hooks_detach(void)
+{
+	unsigned int cpu;
+	int i;
+
+	WRITE_ONCE(tcpfsm_opens_wait, false);
+	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--)
+		detach(&hooks[i]);
+	tracepoint_synchronize_unregister();
+
+	/* No pointer of this time may be taken for one of the next. */
+	for_each_possible_cpu(cpu) {
+		struct tcpfsm_ctx *ctx = per_cpu_ptr(&tcpfsm_ctx, cpu);
+		u64 unjudged = ctx->unjudged;
+
+		memset(ctx, 0, sizeof(*ctx));
+		ctx->unjudged = unjudged;
+	}
+}
+
+/**
+ * tcpfsm_hooks_info() - fill in features, their errors and missed calls
+ * @info: zeroed in these fields
+ *
+ * Context: process.
+ */
+void tcpfsm_hooks_info(struct tcpfsm_info *info)
+{
+	unsigned int cpu;
+	int i, f;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		struct hook *hook = &hooks[i];
+		for (f = 0; f < TCPFSM_FEATURE_SLOTS; f++) {
+			if (!(hook->features & BIT(f)))
+				continue;
+			info->features |= BIT_ULL(f);
+			if (hook->error && !info->error[f])
+				info->error[f] = hook->error;
+		}
+	}
+	for (f = 0; f < TCPFSM_FEATURE_SLOTS; f++)
+		if (info->error[f])
+			info->features &= ~BIT_ULL(f);
+	for_each_possible_cpu(cpu)
+		info->missed += READ_ONCE(per_cpu_ptr(&tcpfsm_ctx, cpu)->unjudged);
+}

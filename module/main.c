@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Load, unload, parameters. */
+#include <linux/log2.h>
+#include <linux/module.h>
+
+#include "cdev.h"
+#include "hooks.h"
+#include "ring.h"
+#include "wake.h"
+
+#define SLOTS_MIN	64
+#define SLOTS_MAX	(1 << 20)
+
+static unsigned int slots = 8192;
+module_param(slots, uint, 0444);
+MODULE_PARM_DESC(slots, "records per CPU, a power of two from 64 to 1048576; 128 bytes each (default 8192)");
+
+static unsigned int watermark;
+module_param(watermark, uint, 0444);
+MODULE_PARM_DESC(watermark, "records in one ring that wake a sleeping reader, 1 to slots (default slots/8)");
+
+static bool flight_recorder = true;
+module_param(flight_recorder, bool, 0444);
+MODULE_PARM_DESC(flight_recorder, "record while no reader is attached (default Y)");
+
+static int __init tcpfsm_init(void)
+{
+	struct tcpfsm_info info = {};
+	int err;
+
+	if (!is_power_of_2(slots) || slots < SLOTS_MIN || slots > SLOTS_MAX) {
+		pr_err("tcpfsm: slots=%u: must be a power of two from %u to %u\n",
+		       slots, SLOTS_MIN, SLOTS_MAX);
+		return -EINVAL;
+	}
+	if (!watermark)
+		watermark = slots / 8;
+	if (watermark > slots) {
+		pr_err("tcpfsm: watermark=%u: must be from 1 to slots (%u)\n",
+		       watermark, slots);
+		return -EINVAL;
+	}
+
+	err = tcpfsm_ring_alloc(slots);
+	if (err) {
+		pr_err("tcpfsm: no memory for %u rings of %u records; load with a smaller slots=\n",
+		       num_possible_cpus(), slots);
+		return err;
+	}
+	tcpfsm_wake_init(watermark);
+
+	if (flight_recorder) {
+		err = tcpfsm_hooks_attach();
+		if (err) {
+			pr_err("tcpfsm: cannot attach to sock:inet_sock_set_state: error %d\n",
+			       err);
+			goto free_rings;
+		}
+	}
+	err = tcpfsm_cdev_register(slots, flight_recorder);
+	if (err) {
+		pr_err("tcpfsm: cannot make /dev/tcpfsm: error %d\n", err);
+		goto detach_hooks;
+	}
+
+	tcpfsm_hooks_info(&info);
+	pr_info("tcpfsm: %s loaded: %u rings of %u records, flight recorder %s, %lu features%s\n",
+		TCPFSM_VERSION, num_possible_cpus(), slots,
+		flight_recorder ? "on" : "off", hweight_long(info.features),
+		flight_recorder ? " on" : "");
+	return 0;
+
+detach_hooks:
+	if (flight_recorder)
+		tcpfsm_hooks_detach();
+free_rings:
+	tcpfsm_wake_exit();
+	tcpfsm_ring_free();
+	return err;
+}
+
+static void __exit tcpfsm_exit(void)
+{
+	tcpfsm_cdev_unregister();
+	if (flight_recorder)
+		tcpfsm_hooks_detach();
+	tcpfsm_wake_exit();
+	tcpfsm_ring_free();
+}
+
+module_init(tcpfsm_init);
+module_exit(tcpfsm_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("The TCP state machine as it moves: transitions, listen queues and TIME_WAIT in a ring buffer");
+MODULE_AUTHOR("tcpfsm");
+MODULE_VERSION(TCPFSM_VERSION);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Socket, request socket, mini-socket or segment to record: pure fill, no
+ * locks, nothing that sleeps, every byte written.
+ *
+ * Ten records of a connection are of full sockets: their path is inline, as
+ * calls were a quarter of its cost.
+ */
+#ifndef TCPFSM_RECORD_H
+#define TCPFSM_RECORD_H
+
+#include <linux/ipv6.h>
+#include <linux/sched.h>
+#include <linux/tcp.h>
+#include <linux/timekeeping.h>
+#include <net/inet_timewait_sock.h>
+#include <net/ipv6.h>
+#include <net/request_sock.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "ring.h"
+
+/**
+ * struct tcpfsm_queues - both queues of a listener at one instant
+ * @listener: socket cookie
+ * @synq: request sockets in the SYN queue
+ * @acceptq: connections in the accept queue
+ * @backlog: sk_max_ack_backlog, the limit of both
+ */
+struct tcpfsm_queues {
+	u64 listener;
+	u32 synq;
+	u32 acceptq;
+	u32 backlog;
+};
+
+u64 tcpfsm_cookie_generate(const struct sock_common *skc);
+void tcpfsm_queues_read(struct tcpfsm_queues *q, const struct sock *listener);
+void tcpfsm_record_addrs6(struct tcpfsm_record *rec, const struct in6_addr *laddr,
+			  const struct in6_addr *raddr);
+
+struct tcpfsm_record *
+tcpfsm_record_request(u8 type, const struct request_sock *req,
+		      const struct tcpfsm_queues *q, unsigned long *flags);
+struct tcpfsm_record *
+tcpfsm_record_timewait(u8 type, const struct inet_timewait_sock *tw,
+		       unsigned long *flags);
+struct tcpfsm_record *
+tcpfsm_record_segment(u8 type, struct net *net, const struct sk_buff *skb,
+		      const struct tcpfsm_queues *q, unsigned long *flags);
+
+/**
+ * tcpfsm_cookie() - the socket's cookie, generated when it has none yet
+ * @skc: common part of a full, request or mini-socket
+ *
+ * All three kinds keep the cookie in sock_common (inet_diag relies on that
+ * too), and each inherits it from the one before, see inet_csk_clone_lock()
+ * and inet_twsk_alloc().  Context: any but NMI.
+ */
+static __always_inline u64 tcpfsm_cookie(const struct sock_common *skc)
+{
+	u64 cookie = atomic64_read(&skc->skc_cookie);
+
+	return likely(cookie) ? cookie : tcpfsm_cookie_generate(skc);
+}
+
+static __always_inline void tcpfsm_fill_addr(u8 *to, __be32 addr)
+{
+	u64 *word = (u64 *)to;
+
+	word[0] = (__force u32)addr;
+	word[1] = 0;
+}
+
+static __always_inline void tcpfsm_fill_net(struct tcpfsm_record *rec,
+					    const struct net *net)
+{
+	rec->netns = net->ns.inum;
+	/* One reference is the netns itself, see sockstat_seq_show(). */
+	rec->tw = refcount_read(&net->ipv4.tcp_death_row.tw_refcount) - 1;
+	rec->tw_max = READ_ONCE(net->ipv4.tcp_death_row.sysctl_max_tw_buckets);
+}
+
+static __always_inline void tcpfsm_fill_no_queues(struct tcpfsm_record *rec)
+{
+	rec->listener = 0;
+	rec->synq = 0;
+	rec->acceptq = 0;
+	rec->backlog = 0;
+}
+
+static __always_inline void tcpfsm_record_queues(struct tcpfsm_record *rec,
+						 const struct tcpfsm_queues *q)
+{
+	rec->listener = q->listener;
+	rec->synq = q->synq;
+	rec->acceptq = q->acceptq;
+	rec->backlog = q->backlog;
+	rec->flags |= TCPFSM_F_PASSIVE;
+}
+
+/**
+ * tcpfsm_record_owner() - fill in the owner of the socket
+ * @rec: to fill in, all but the flags
+ * @task: the current task is at work for itself; kernel threads own nothing
+ *
+ * Return: flags to set.
+ */
+static __always_inline u8 tcpfsm_record_owner(struct tcpfsm_record *rec, bool task)
+{
+	u64 *comm = (u64 *)rec->comm;
+
+	if (task && likely(!(current->flags & PF_KTHREAD))) {
+		rec->pid = task_tgid_nr(current);
+		memcpy(rec->comm, current->comm, sizeof(rec->comm));
+		return TCPFSM_F_TASK | TCPFSM_F_OWNER;
+	}
+	rec->pid = 0;
+	comm[0] = 0;
+	comm[1] = 0;
+	return task ? TCPFSM_F_TASK : 0;
+}
+
+/**
+ * tcpfsm_record_begin() - begin a record; addresses, ports, conn, netns, tw,
+ *			   sequence and queue numbers are the caller's to fill
+ * @type: enum tcpfsm_type
+ * @flags: for tcpfsm_record_done()
+ *
+ * The task on the CPU owns the socket only when it is in a system call of its
+ * own: not in an interrupt, and not with softirqs off, where busy polling runs
+ * other sockets' segments.  The backlog that release_sock() runs is the
+ * owner's.  Context: any but NMI; interrupts are off until
+ * tcpfsm_record_done().
+ */
+static __always_inline struct tcpfsm_record *
+tcpfsm_record_begin(u8 type, unsigned long *flags)
+{
+	struct tcpfsm_record *rec = tcpfsm_ring_begin(flags);
+
+	rec->ts = ktime_get_mono_fast_ns();
+	rec->type = type;
+	rec->family = 4;
+	rec->old = 0;
+	rec->new = 0;
+	rec->flags = tcpfsm_record_owner(rec, !irq_count());
+	rec->verdict = 0;
+	rec->reason = 0;
+	rec->arg = 0;
+	return rec;
+}
+
+static __always_inline void tcpfsm_record_done(struct tcpfsm_record *rec,
+					       unsigned long flags)
+{
+	tcpfsm_ring_end(rec, flags);
+}
+
+/**
+ * tcpfsm_record_sock() - begin a record about a full socket
+ * @type: enum tcpfsm_type
+ * @sk: full TCP socket
+ * @flags: for tcpfsm_record_done()
+ *
+ * Ports come from inet_sport and inet_dport, as inet_num may be 0 already when
+ * a socket closes.  Context: any but NMI.
+ */
+static __always_inline struct tcpfsm_record *
+tcpfsm_record_sock(u8 type, const struct sock *sk, unsigned long *flags)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+	struct tcpfsm_record *rec = tcpfsm_record_begin(type, flags);
+
+	rec->flags |= (sock_flag(sk, SOCK_DEAD) ? TCPFSM_F_ORPHAN : 0) |
+		      (READ_ONCE(sk->sk_shutdown) & SHUTDOWN_MASK) * TCPFSM_F_SHUT_RCV;
+	rec->conn = tcpfsm_cookie(&sk->__sk_common);
+	tcpfsm_fill_net(rec, sock_net(sk));
+	rec->lport = ntohs(inet->inet_sport);
+	rec->rport = ntohs(inet->inet_dport);
+	rec->snd = tcp_sk(sk)->snd_nxt;
+	rec->rcv = tcp_sk(sk)->rcv_nxt;
+	tcpfsm_fill_no_queues(rec);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6) {
+		tcpfsm_record_addrs6(rec, &sk->sk_v6_rcv_saddr, &sk->sk_v6_daddr);
+		return rec;
+	}
+#endif
+	tcpfsm_fill_addr(rec->laddr, inet->inet_saddr);
+	tcpfsm_fill_addr(rec->raddr, inet->inet_daddr);
+	return rec;
+}
+
+#endif /* TCPFSM_RECORD_H */

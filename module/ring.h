@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The broadcast rings: one per CPU, overwriting, read-only for everybody else.
+ *
+ * This and ring.c are the only files with memory barriers.  Writer and reader
+ * pair like this:
+ *
+ *   writer (its own CPU, interrupts off)    reader (userspace/lib/ring.c)
+ *   W1 seq = BUSY                           R1 load_acquire(head)
+ *   W2 smp_wmb()                            R2 load_acquire(seq) == cursor + 1
+ *   W3 fill                                 R3 copy
+ *   W4 store_release(seq, pos + 1)          R4 acquire fence
+ *   W5 store_release(head, pos + 1)         R5 load(seq) == cursor + 1
+ *
+ * R2 pairs with W4: what R3 copies was complete.  R4/R5 pair with W1/W2: had
+ * the writer begun to reuse the slot during R3, R5 would not see cursor + 1.
+ * R1 pairs with W5: what head promises has been published.
+ */
+#ifndef TCPFSM_RING_H
+#define TCPFSM_RING_H
+
+#include <linux/irq_work.h>
+#include <linux/irqflags.h>
+#include <linux/percpu.h>
+#include <linux/types.h>
+
+#include "uapi/tcpfsm.h"
+
+/**
+ * struct tcpfsm_cpu_ring - kernel's side of one CPU's ring
+ * @slots: the records, on the pages after @header
+ * @pos: records written so far; private, so that nothing mapped is ever read
+ * @mask: number of slots minus one
+ * @wake_at: @pos at which a sleeping reader must be woken; U64_MAX: never
+ * @header: the page that readers map
+ * @work: wakes sleeping readers outside the writer's context
+ */
+struct tcpfsm_cpu_ring {
+	struct tcpfsm_record *slots;
+	u64 pos;
+	u64 mask;
+	u64 wake_at;
+	struct tcpfsm_ring *header;
+	struct irq_work work;
+};
+
+DECLARE_PER_CPU_ALIGNED(struct tcpfsm_cpu_ring, tcpfsm_cpu_ring);
+
+int tcpfsm_ring_alloc(unsigned int slots);
+void tcpfsm_ring_free(void);
+u64 tcpfsm_ring_bytes(void);
+u64 tcpfsm_ring_total(void);
+void tcpfsm_ring_arm(u64 watermark);
+
+/**
+ * tcpfsm_ring_begin() - claim the next slot of this CPU's ring
+ * @flags: saved interrupt state for tcpfsm_ring_end()
+ *
+ * Interrupts are off from here to tcpfsm_ring_end(): a softirq on this CPU may
+ * log as well.  Context: any but NMI.
+ *
+ * Return: the slot; every byte but seq must be written.
+ */
+static __always_inline struct tcpfsm_record *
+tcpfsm_ring_begin(unsigned long *flags)
+{
+	struct tcpfsm_cpu_ring *ring;
+	struct tcpfsm_record *rec;
+
+	local_irq_save(*flags);
+	ring = this_cpu_ptr(&tcpfsm_cpu_ring);
+	rec = &ring->slots[ring->pos & ring->mask];
+	WRITE_ONCE(rec->seq, TCPFSM_SEQ_BUSY);
+	/* W2, pairs with R4: BUSY is visible before any new byte of the slot. */
+	smp_wmb();
+	return rec;
+}
+
+/**
+ * tcpfsm_ring_end() - publish a slot
+ * @rec: what tcpfsm_ring_begin() gave
+ * @flags: likewise
+ *
+ * Context: interrupts off; they are restored.
+ */
+static __always_inline void tcpfsm_ring_end(struct tcpfsm_record *rec,
+					    unsigned long flags)
+{
+	struct tcpfsm_cpu_ring *ring = this_cpu_ptr(&tcpfsm_cpu_ring);
+	u64 pos = ring->pos + 1;
+
+	/* W4, pairs with R2. */
+	smp_store_release(&rec->seq, pos);
+	/* W5, pairs with R1. */
+	smp_store_release(&ring->header->head, pos);
+	WRITE_ONCE(ring->pos, pos);
+	if (unlikely(pos >= READ_ONCE(ring->wake_at))) {
+		WRITE_ONCE(ring->wake_at, U64_MAX);
+		irq_work_queue(&ring->work);
+	}
+	local_irq_restore(flags);
+}
+
+#endif /* TCPFSM_RING_H */

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * tcpfsm - the TCP state machine of a running kernel, as it moves.
+ *
+ * The one contract between the module and its readers: the record, the ring,
+ * the ioctls of /dev/tcpfsm and the tables of names.  Everything here is
+ * append-only; a change of layout or meaning raises TCPFSM_ABI_VERSION.
+ */
+#ifndef _UAPI_TCPFSM_H
+#define _UAPI_TCPFSM_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define TCPFSM_ABI_VERSION	1
+
+/*
+ * Tables.  Each is expanded into an enum here, into names in the library and
+ * into enumerations in the metadata of a recording.
+ */
+
+/* What a record tells.  X(symbol, number, name, what it tells) */
+#define TCPFSM_TYPES(X) \
+	X(STATE,	  1, "state",		"the tracepoint sock:inet_sock_set_state fired") \
+	X(SYN,		  2, "syn",		"a SYN met a listener") \
+	X(ACK,		  3, "handshake_ack",	"a third ACK that did not lead to ESTABLISHED") \
+	X(REQUEST_GONE,	  4, "request_gone",	"a request socket died without becoming a connection") \
+	X(RETRANSMIT,	  5, "retransmit",	"a segment was sent again") \
+	X(RESET,	  6, "reset",		"an RST was sent or received") \
+	X(ACCEPT,	  7, "accept",		"accept() handed out a connection") \
+	X(LISTEN,	  8, "listen",		"listen() was called") \
+	X(TIMEWAIT,	  9, "timewait",	"a TIME_WAIT or FIN_WAIT2 mini-socket was made, touched or freed") \
+	X(CONNECT_FAILED, 10, "connect_failed",	"connect() failed before a SYN left") \
+	X(SHUTDOWN,	 11, "shutdown",	"shutdown() asked for the sending side to close")
+
+/* The fate of a SYN or a third ACK: record.verdict of SYN and ACK. */
+#define TCPFSM_VERDICTS(X) \
+	X(QUEUED,	1, "queued",	  "a request socket joined the SYN queue") \
+	X(COOKIE,	2, "cookie",	  "answered with a SYN cookie, nothing kept") \
+	X(DROPPED,	3, "dropped",	  "ignored") \
+	X(ESTABLISHED,	4, "established", "the connection joined the accept queue") \
+	X(RESET,	5, "reset",	  "answered with an RST")
+
+/* Why, when the verdict is not the normal one: record.reason. */
+#define TCPFSM_REASONS(X) \
+	X(SYNQ_FULL,	  1, "synq_full",	"the SYN queue is full") \
+	X(ACCEPTQ_FULL,	  2, "acceptq_full",	"the accept queue is full") \
+	X(LAST_QUARTER,	  3, "last_quarter",	"the last quarter of tcp_max_syn_backlog is kept for proven peers") \
+	X(NO_MEMORY,	  4, "no_memory",	"no memory") \
+	X(NO_ROUTE,	  5, "no_route",	"no route back to the peer") \
+	X(COOKIE_INVALID, 6, "cookie_invalid",	"the ACK carries no valid SYN cookie") \
+	X(SECURITY,	  7, "security",	"a security module refused") \
+	X(OTHER,	  8, "other",		"none of the above") \
+	X(DEFER_ACCEPT,	  9, "defer_accept",	"TCP_DEFER_ACCEPT waits for data")
+
+/* What became of a mini-socket: record.verdict of TIMEWAIT. */
+#define TCPFSM_TW_ACTIONS(X) \
+	X(ENTER,	1, "enter",	"made from a full socket") \
+	X(REFRESH,	2, "refresh",	"its timer was restarted by a segment") \
+	X(REOPEN,	3, "reopen",	"freed by an acceptable SYN") \
+	X(REUSE,	4, "reuse",	"freed by connect() for the same addresses and ports") \
+	X(KILL,		5, "kill",	"freed by an RST, unacceptable data, or ss -K") \
+	X(EXPIRE,	6, "expire",	"its timer ran out") \
+	X(DENIED,	7, "denied",	"not made: tcp_max_tw_buckets or no memory") \
+	X(PURGE,	8, "purge",	"freed with its network namespace")
+
+/* Which segment was sent again: record.verdict of RETRANSMIT. */
+#define TCPFSM_SEGMENTS(X) \
+	X(SYN,		1, "SYN",	"the active side's SYN") \
+	X(SYNACK,	2, "SYNACK",	"the passive side's SYN-ACK") \
+	X(FIN,		3, "FIN",	"a segment with FIN") \
+	X(DATA,		4, "DATA",	"any other segment")
+
+/* record.verdict of RESET. */
+#define TCPFSM_DIRECTIONS(X) \
+	X(SENT,		1, "sent",	"by this end") \
+	X(RECEIVED,	2, "received",	"by this end")
+
+/* Why a request socket died: record.verdict of REQUEST_GONE. */
+#define TCPFSM_GONE(X) \
+	X(TIMEOUT,	1, "timeout",	"SYN-ACK retries are used up") \
+	X(RCV_RST,	2, "rcv_rst",	"the peer answered the SYN-ACK with an RST") \
+	X(SND_RST,	3, "snd_rst",	"this end answered with an RST") \
+	X(CLOSE,	4, "close",	"the listener was closed") \
+	X(NETNS_EXIT,	5, "netns_exit", "its network namespace was deleted") \
+	X(ABORT,	6, "abort",	"removed by the administrator (ss -K)")
+
+/*
+ * Features: what the hooks make visible.  A feature whose hook is missing on
+ * a kernel is off; its error tells why.  X(symbol, number, name, what is seen)
+ */
+#define TCPFSM_FEATURES(X) \
+	X(STATE,	 0, "state",		"state changes of full sockets") \
+	X(SYN,		 1, "syn",		"arrival and fate of each SYN") \
+	X(ACK,		 2, "handshake_ack",	"fate of each third ACK") \
+	X(REQUEST,	 3, "request",		"death of request sockets") \
+	X(SYNACK,	 4, "synack",		"SYN-ACK retransmits") \
+	X(COOKIE,	 5, "cookie",		"SYN cookies coming back") \
+	X(ACCEPT,	 6, "accept",		"accept()") \
+	X(LISTEN,	 7, "listen",		"listen()") \
+	X(TW_ENTER,	 8, "tw_enter",		"TIME_WAIT entered or denied") \
+	X(TW_SEGMENT,	 9, "tw_segment",	"segments that meet TIME_WAIT") \
+	X(TW_LEAVE,	10, "tw_leave",		"TIME_WAIT left") \
+	X(RETRANSMIT,	11, "retransmit",	"retransmitted segments") \
+	X(RST_SENT,	12, "reset_sent",	"RSTs sent") \
+	X(RST_RECEIVED,	13, "reset_received",	"RSTs received") \
+	X(CONNECT_FAILED, 14, "connect_failed",	"connect() that finds no port") \
+	X(SHUTDOWN,	15, "shutdown",		"shutdown()") \
+	X(ACTIVE_OPEN,	16, "active_open",	"the local port when an active open begins")
+
+#define TCPFSM_ENUM_TYPE(s, n, name, text)	TCPFSM_TYPE_##s = n,
+enum tcpfsm_type { TCPFSM_TYPES(TCPFSM_ENUM_TYPE) };
+
+#define TCPFSM_ENUM_VERDICT(s, n, name, text)	TCPFSM_VERDICT_##s = n,
+enum tcpfsm_verdict { TCPFSM_VERDICTS(TCPFSM_ENUM_VERDICT) };
+
+#define TCPFSM_ENUM_REASON(s, n, name, text)	TCPFSM_REASON_##s = n,
+enum tcpfsm_reason { TCPFSM_REASONS(TCPFSM_ENUM_REASON) };
+
+#define TCPFSM_ENUM_TW(s, n, name, text)	TCPFSM_TW_##s = n,
+enum tcpfsm_tw_action { TCPFSM_TW_ACTIONS(TCPFSM_ENUM_TW) };
+
+#define TCPFSM_ENUM_SEGMENT(s, n, name, text)	TCPFSM_SEGMENT_##s = n,
+enum tcpfsm_segment { TCPFSM_SEGMENTS(TCPFSM_ENUM_SEGMENT) };
+
+#define TCPFSM_ENUM_DIRECTION(s, n, name, text)	TCPFSM_DIRECTION_##s = n,
+enum tcpfsm_direction { TCPFSM_DIRECTIONS(TCPFSM_ENUM_DIRECTION) };
+
+#define TCPFSM_ENUM_GONE(s, n, name, text)	TCPFSM_GONE_##s = n,
+enum tcpfsm_gone { TCPFSM_GONE(TCPFSM_ENUM_GONE) };
+
+#define TCPFSM_ENUM_FEATURE(s, n, name, text)	TCPFSM_FEATURE_##s = n,
+enum tcpfsm_feature { TCPFSM_FEATURES(TCPFSM_ENUM_FEATURE) };
+
+/* record.flags */
+#define TCPFSM_F_OWNER		0x01	/* pid and comm are the socket's owner, in a system call */
+#define TCPFSM_F_PASSIVE	0x02	/* listener, synq, acceptq and backlog are filled in */
+#define TCPFSM_F_SAME_SEGMENT	0x04	/* with TW_ENTER: the FIN came in the segment that moved FIN_WAIT1 on */
+#define TCPFSM_F_CLONE		0x08	/* the tracepoint fired LISTEN -> SYN_RECV for this socket just before: */
+					/* STATE to ESTABLISHED; SYN: TCP Fast Open made the child already */
+#define TCPFSM_F_ORPHAN		0x10	/* the socket has no file any more (SOCK_DEAD) */
+#define TCPFSM_F_SHUT_RCV	0x20	/* sk_shutdown & RCV_SHUTDOWN: the peer's FIN was seen */
+#define TCPFSM_F_SHUT_SEND	0x40	/* sk_shutdown & SEND_SHUTDOWN: this end closed */
+#define TCPFSM_F_TASK		0x80	/* in process context (not in an interrupt or softirq) */
+
+/* record.seq of a slot that is being written. */
+#define TCPFSM_SEQ_BUSY		(~0ULL)
+
+/**
+ * struct tcpfsm_record - one event, one slot of the ring, one CTF event
+ * @seq: position in this CPU's stream, counted from 1; 0 in a slot that was
+ *	 never used, %TCPFSM_SEQ_BUSY while it is being written
+ * @ts: CLOCK_MONOTONIC, nanoseconds
+ * @type: enum tcpfsm_type
+ * @family: 4 or 6; IPv4-mapped IPv6 addresses are stored as IPv4
+ * @old: state before, as in <linux/tcp.h> TCP_*; SYN, ACK, REQUEST_GONE, RESET,
+ *	 RETRANSMIT, SHUTDOWN: the state it happened in; TIMEWAIT: the substate
+ *	 before (FIN_WAIT2 or TIME_WAIT), for ENTER the one asked for
+ * @new: state after (STATE, REQUEST_GONE); substate after (TIMEWAIT)
+ * @flags: TCPFSM_F_*
+ * @verdict: by type: enum tcpfsm_verdict, _tw_action, _segment, _direction,
+ *	     _gone; SHUTDOWN: the how argument (0 RD, 1 WR, 2 RDWR); STATE to
+ *	     CLOSE: TCPFSM_TW_ENTER or _DENIED when the socket became, or could
+ *	     not become, a mini-socket at that moment, else 0
+ * @reason: enum tcpfsm_reason, or 0; STATE with a verdict: the substate of the
+ *	    mini-socket
+ * @arg: an errno (STATE: sk_err; CONNECT_FAILED: why), or RETRANSMIT: how many times
+ *	 in a row, this one included
+ * @conn: socket cookie, as "ss -e" prints it; the same from request socket to
+ *	  mini-socket; 0 when there is none
+ * @listener: socket cookie of the listener; 0 when not known
+ * @netns: inode of the network namespace
+ * @lport: local port, host byte order
+ * @rport: remote port, host byte order
+ * @laddr: local address, network byte order; IPv4 in the first 4 bytes, rest 0
+ * @raddr: remote address
+ * @snd: next sequence number to send (host order); SYN: our initial sequence
+ *	 number; LISTEN: the backlog asked for, or ~0 when it is not known
+ * @rcv: next sequence number expected; SYN: the peer's initial sequence number
+ * @tw: mini-sockets in the netns (TIME_WAIT and FIN_WAIT2) after the event
+ * @tw_max: their limit, net.ipv4.tcp_max_tw_buckets
+ * @synq: request sockets in the listener's SYN queue, this one included when
+ *	  it was queued (PASSIVE records)
+ * @acceptq: connections in the listener's accept queue, likewise
+ * @backlog: the listener's sk_max_ack_backlog, the limit of both queues
+ * @pid: process (thread group) in the initial pid namespace, with OWNER
+ * @comm: its command name, NUL padded, with OWNER
+ */
+struct tcpfsm_record {
+	__u64	seq;
+	__u64	ts;
+	__u8	type;
+	__u8	family;
+	__u8	old;
+	__u8	new;
+	__u8	flags;
+	__u8	verdict;
+	__u8	reason;
+	__u8	arg;
+	__u64	conn;
+	__u64	listener;
+	__u32	netns;
+	__u16	lport;
+	__u16	rport;
+	__u8	laddr[16];
+	__u8	raddr[16];
+	__u32	snd;
+	__u32	rcv;
+	__u32	tw;
+	__u32	tw_max;
+	__u32	synq;
+	__u32	acceptq;
+	__u32	backlog;
+	__u32	pid;
+	__u8	comm[16];
+};
+
+/**
+ * struct tcpfsm_ring - header of one CPU's ring, alone on the ring's first page
+ * @head: records written so far; slot (n - 1) % slots holds the record with
+ *	  seq n.  Stored with release after the record is complete.
+ * @slots: number of slots, a power of two
+ * @cpu: the CPU that writes it
+ *
+ * The slots begin at the page after the header.  A reader keeps its own
+ * cursor; a record is good only when its seq equals cursor + 1 both before and
+ * after the copy.  Only the kernel writes here; readers map it read-only.
+ */
+struct tcpfsm_ring {
+	__u64	head;
+	__u32	slots;
+	__u32	cpu;
+};
+
+#define TCPFSM_FEATURE_SLOTS	32
+
+/**
+ * struct tcpfsm_info - what TCPFSM_IOC_INFO tells
+ * @size: in: sizeof(struct tcpfsm_info) of the caller; out: bytes filled in
+ * @abi: in: TCPFSM_ABI_VERSION of the caller; out: that of the module
+ * @record_size: sizeof(struct tcpfsm_record)
+ * @slots: slots of each ring
+ * @rings: number of rings, numbered by CPU from 0
+ * @watermark: records in one ring that wake a sleeping reader
+ * @latency_ms: longest time a record waits before a sleeping reader is woken
+ * @flight_recorder: 1: hooks are armed from load to unload; 0: while the
+ *		     device is open
+ * @ring_bytes: length of one ring's mapping
+ * @ring_stride: ring n is mapped at offset n * ring_stride
+ * @epoch_offset: nanoseconds to add to a record's ts for the time since the
+ *		  Unix epoch, as the clock is set now
+ * @missed: segments and sockets whose story has a gap because their outcome
+ *	    was not seen, since load
+ * @features: bit n is set when enum tcpfsm_feature n is on
+ * @error: by enum tcpfsm_feature: 0, or the negative errno that kept it off
+ * @version: version of the module, NUL terminated
+ */
+struct tcpfsm_info {
+	__u32	size;
+	__u32	abi;
+	__u32	record_size;
+	__u32	slots;
+	__u32	rings;
+	__u32	watermark;
+	__u32	latency_ms;
+	__u32	flight_recorder;
+	__u64	ring_bytes;
+	__u64	ring_stride;
+	__s64	epoch_offset;
+	__u64	missed;
+	__u64	features;
+	__s32	error[TCPFSM_FEATURE_SLOTS];
+	__u8	version[32];
+};
+
+#define TCPFSM_IOC_MAGIC	0xF5
+
+/*
+ * TCPFSM_IOC_INFO: must be the first call on an open device.  -EPROTO when the
+ * versions differ, with @size and @abi filled in; -EINVAL when @size is too
+ * small.  Later versions only append to the struct.
+ */
+#define TCPFSM_IOC_INFO		_IOWR(TCPFSM_IOC_MAGIC, 1, struct tcpfsm_info)
+
+/*
+ * TCPFSM_IOC_CONSUMED: how many records of all rings together lie behind this
+ * reader's cursors, delivered and lost.  poll() compares it with what was
+ * written: readable at the watermark, or when a record has waited latency_ms.
+ */
+#define TCPFSM_IOC_CONSUMED	_IOW(TCPFSM_IOC_MAGIC, 2, __u64)
+
+#define TCPFSM_DEVICE		"/dev/tcpfsm"
+
+#endif /* _UAPI_TCPFSM_H */
