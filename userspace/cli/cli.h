@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the commands share. */
+#ifndef TCPFSM_CLI_H
+#define TCPFSM_CLI_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tcpfsm.h"
+
+#define NSEC_PER_SEC	1000000000ULL
+
+/* Exit status, as the manual page promises. */
+enum {
+	EXIT_DONE,
+	EXIT_ERROR,
+	EXIT_USAGE,
+	EXIT_NOT_LOADED,
+	EXIT_ABI,
+	EXIT_PERMISSION,
+};
+
+/* Which options were given: to tell of those that do nothing for a command. */
+#define OPT_FILTER	0x001
+#define OPT_TIME	0x002
+#define OPT_COUNT	0x004
+#define OPT_DURATION	0x008
+#define OPT_READ	0x010
+#define OPT_JSON	0x020
+#define OPT_RAW		0x040
+#define OPT_FOLLOW_NEW	0x080
+#define OPT_WIDE	0x100
+
+struct options {
+	const char *dir;		/* record: where to */
+	const char *replay;		/* -r, or NULL */
+	const char *device;
+	struct tcpfsm_filter filter;
+	bool json, raw, follow_new, time_of_day, wide;
+	uint64_t count;			/* 0: no limit */
+	uint64_t duration;		/* nanoseconds; UINT64_MAX: no limit */
+	unsigned int given;		/* OPT_* */
+};
+
+struct command {
+	const char *name;
+	const char *args;		/* after the name, or "" */
+	const char *text;
+	unsigned int options;		/* OPT_* that mean something */
+	int (*run)(const struct options *opts);
+};
+
+extern const struct command cmd_trace, cmd_record, cmd_info;
+
+/* ---- main.c ------------------------------------------------------------------ */
+
+/* Set by SIGINT, SIGTERM and SIGHUP. */
+extern volatile sig_atomic_t interrupted;
+
+void catch_signals(void);
+
+/* ---- error.c ----------------------------------------------------------------- */
+
+/* One line to stderr, whatever the arguments hold. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same for a failure: "tcpfsm: what: why; what to do".  Return: the exit status. */
+int fail(int err, const char *what);
+/* The device or the recording could not be opened. */
+int fail_open(int err, const struct options *opts, const struct tcpfsm_info *info);
+int fail_replay(int err, const struct options *opts, const char *why);
+
+/* ---- out.c: stdout ------------------------------------------------------------- */
+
+#define OUT_SIZE	(64 << 10)
+
+extern struct out {
+	size_t used;
+	char buf[OUT_SIZE];
+} out;
+
+void out_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Return: 0 or the negative errno of any write so far. */
+int out_flush(void);
+int out_error(void);
+/* Has the reader of our pipe gone? */
+bool out_closed(void);
+/* The end: everything written?  Return: the exit status. */
+int out_close(void);
+bool out_is_terminal(void);
+
+/* Room for n bytes (OUT_SIZE at most), to be counted with out_add(). */
+static inline char *out_room(size_t n)
+{
+	if (out.used + n > OUT_SIZE)
+		out_flush();
+	return out.buf + out.used;
+}
+
+static inline void out_add(size_t n)
+{
+	out.used += n;
+}
+
+/* ---- live.c: time ---------------------------------------------------------------- */
+
+/* Opens the device or the recording; 0 or the exit status after an error was told. */
+int open_source(struct tcpfsm_source **src, const struct options *opts,
+		struct tcpfsm_info *info);
+
+/*
+ * When to stop: -d, a signal.  In the time of the records, so that what
+ * happened before is told to the last record and nothing after it.
+ */
+struct deadline {
+	uint64_t at;			/* CLOCK_MONOTONIC of the records; UINT64_MAX: none */
+	uint64_t length;
+	int64_t skew;			/* theirs minus ours (time namespaces) */
+	bool replay, begun, stopped, last_round;
+};
+
+void deadline_init(struct deadline *d, const struct options *opts,
+		   const struct tcpfsm_source *src);
+/* A signal came, or a recording begins: the end may be another. */
+void deadline_update(struct deadline *d, uint64_t ts);
+
+/* Is this item beyond the end?  In a recording, time begins with the first item. */
+static inline bool deadline_reached(struct deadline *d, const struct tcpfsm_item *item)
+{
+	uint64_t ts = item->lost ? item->to_ts : item->rec.ts;
+
+	if (interrupted || !d->begun)
+		deadline_update(d, ts);
+	return ts > d->at;
+}
+/* Live, and the source has nothing: is everything up to the end here? */
+bool deadline_over(struct deadline *d);
+/* How long to sleep, at most max_ms. */
+int deadline_sleep(const struct deadline *d, int max_ms);
+uint64_t monotonic_ns(void);
+
+/* ---- text.c ------------------------------------------------------------------------ */
+
+#define TEXT_MAX	1024		/* longest line */
+
+struct text {
+	bool wide, raw, time_of_day, colour;
+	uint64_t start;			/* of the column TIME(s); 0: not yet */
+	int64_t second;			/* whose hms is kept */
+	char hms[9];
+};
+
+void text_init(struct text *t, const struct options *opts);
+size_t text_header(const struct text *t, char buf[TEXT_MAX]);
+/* Return: the length with newline; 0: another line tells it. */
+size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_MAX]);
+
+#endif /* TCPFSM_CLI_H */

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Every error is one line: what failed, why, what to do. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+void complain(const char *fmt, ...)
+{
+	char line[1024];
+	size_t len, i;
+	va_list ap;
+	int n;
+
+	len = (size_t)snprintf(line, sizeof(line), "tcpfsm: ");
+	va_start(ap, fmt);
+	n = vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	len += (size_t)n < sizeof(line) - len - 2 ? (size_t)n : sizeof(line) - len - 2;
+	/* Arguments may hold anything; a line it shall be. */
+	for (i = 0; i < len; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	line[len++] = '\n';
+	/* There is nowhere to tell that this failed. */
+	if (write(STDERR_FILENO, line, len) < 0)
+		return;
+}
+
+static const char *advice(int err)
+{
+	switch (err) {
+	case ENOSPC:
+	case EDQUOT:
+		return "free some space or choose another place";
+	case ENOMEM:
+		return "free some memory";
+	case EMFILE:
+	case ENFILE:
+		return "raise the limit of open files";
+	case EROFS:
+	case EACCES:
+	case EPERM:
+		return "choose a place you may write to";
+	case ENOENT:
+	case ENOTDIR:
+		return "check the path";
+	case EIO:
+		return "check the disk, see dmesg";
+	}
+	return "see dmesg and tcpfsm info";
+}
+
+int fail(int err, const char *what)
+{
+	complain("%s: %s; %s", what, strerror(-err), advice(-err));
+	return EXIT_ERROR;
+}
+
+int fail_open(int err, const struct options *opts, const struct tcpfsm_info *info)
+{
+	const char *dev = opts->device ? opts->device : TCPFSM_DEVICE;
+	struct utsname uts;
+
+	switch (-err) {
+	case ENOENT:
+	case ENXIO:
+	case ENODEV:
+		if (uname(&uts))
+			strcpy(uts.release, "RELEASE");
+		complain("%s: module not loaded; run: insmod build/%s/tcpfsm.ko (or make load)",
+			 dev, uts.release);
+		return EXIT_NOT_LOADED;
+	case EACCES:
+	case EPERM:
+		complain("%s: permission denied; run tcpfsm as root", dev);
+		return EXIT_PERMISSION;
+	case EPROTO:
+		if (info->abi == TCPFSM_ABI_VERSION)
+			complain("%s: its rings are not as ABI %u says; load the module of this build",
+				 dev, info->abi);
+		else
+			complain("%s: the module has ABI %u and this program ABI %u; use both of one build",
+				 dev, info->abi, TCPFSM_ABI_VERSION);
+		return EXIT_ABI;
+	case ENOTTY:
+	case EINVAL:
+		complain("%s: not the device of the tcpfsm module; use " TCPFSM_DEVICE, dev);
+		return EXIT_ERROR;
+	}
+	return fail(err, dev);
+}
+
+int fail_replay(int err, const struct options *opts, const char *why)
+{
+	switch (-err) {
+	case ENOENT:
+	case ENOTDIR:
+		complain("%s: no recording there; give the directory that tcpfsm record wrote",
+			 opts->replay);
+		return EXIT_ERROR;
+	case EACCES:
+	case EPERM:
+		complain("%s: permission denied; run tcpfsm as who may read it", opts->replay);
+		return EXIT_PERMISSION;
+	case EPROTO:
+		complain("%s: %s; use the tcpfsm it was recorded with", opts->replay, why);
+		return EXIT_ABI;
+	case EBADMSG:
+		complain("%s: %s; record it again", opts->replay, why);
+		return EXIT_ERROR;
+	}
+	return fail(err, opts->replay);
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Opening what to read, and when to stop reading. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "cli.h"
+
+/* A live source may hold back what is younger than a few milliseconds. */
+#define GRACE_NS	(20 * (NSEC_PER_SEC / 1000))
+/* Less is the noise of reading two clocks; time namespaces differ by more. */
+#define SKEW_MIN_NS	(NSEC_PER_SEC / 10)
+
+static uint64_t clock_of(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t monotonic_ns(void)
+{
+	return clock_of(CLOCK_MONOTONIC);
+}
+
+int open_source(struct tcpfsm_source **src, const struct options *opts,
+		struct tcpfsm_info *info)
+{
+	struct tcpfsm_source_options o = {
+		.size = sizeof(o), .follow_new = opts->follow_new,
+	};
+	const char *why = "";
+	int err;
+
+	if (opts->replay) {
+		err = tcpfsm_source_open_recording(src, opts->replay, &why);
+		return err ? fail_replay(err, opts, why) : 0;
+	}
+	*info = (struct tcpfsm_info) { .size = 0 };
+	err = tcpfsm_source_open_device(src, opts->device, &o, info);
+	return err ? fail_open(err, opts, info) : 0;
+}
+
+void deadline_init(struct deadline *d, const struct options *opts,
+		   const struct tcpfsm_source *src)
+{
+	uint64_t now = monotonic_ns();
+
+	*d = (struct deadline) {
+		.at = UINT64_MAX,
+		.length = opts->duration,
+		.replay = opts->replay,
+	};
+	if (d->replay)
+		return;
+	if (src)
+		d->skew = (int64_t)(clock_of(CLOCK_REALTIME) - now) -
+			  tcpfsm_source_epoch_offset(src);
+	if (llabs(d->skew) < (int64_t)SKEW_MIN_NS)
+		d->skew = 0;
+	if (d->length != UINT64_MAX)
+		d->at = now + (uint64_t)d->skew + d->length;
+}
+
+void deadline_update(struct deadline *d, uint64_t ts)
+{
+	uint64_t now;
+
+	if (d->replay && !d->begun && d->length != UINT64_MAX)
+		d->at = ts + d->length;
+	d->begun = true;
+	if (!interrupted || d->stopped)
+		return;
+	d->stopped = true;
+	now = d->replay ? 0 : monotonic_ns() + (uint64_t)d->skew;
+	if (now < d->at)
+		d->at = now;
+}
+
+bool deadline_over(struct deadline *d)
+{
+	bool last = d->last_round;
+
+	deadline_update(d, 0);
+	if (d->at == UINT64_MAX || monotonic_ns() + (uint64_t)d->skew < d->at + GRACE_NS)
+		return false;
+	/* What the source said may be from before; ask it once more. */
+	d->last_round = true;
+	return last;
+}
+
+int deadline_sleep(const struct deadline *d, int max_ms)
+{
+	uint64_t now = monotonic_ns() + (uint64_t)d->skew, left;
+
+	if (d->last_round)
+		return 0;
+	if (d->at == UINT64_MAX)
+		return max_ms;
+	left = d->at + GRACE_NS > now ? d->at + GRACE_NS - now : 0;
+	left = left / (NSEC_PER_SEC / 1000) + 1;
+	return left < (uint64_t)max_ms ? (int)left : max_ms;
+}

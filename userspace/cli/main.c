@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tcpfsm: options, and which command they are for. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "cli.h"
+
+static const struct command * const commands[] = { &cmd_trace, &cmd_record, &cmd_info };
+
+#define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
+
+volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+	interrupted = sig;
+}
+
+void catch_signals(void)
+{
+	/* The second one kills, should the end take too long. */
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	/* A closed pipe is told by write(). */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- options ---------------------------------------------------------------------- */
+
+enum {
+	LONG_JSON = 256,
+	LONG_RAW,
+	LONG_DEVICE,
+};
+
+/* X(short or LONG_*, long, argument, OPT_*, text) */
+#define OPTIONS(X) \
+	X('L', "lport",	    "PORTS",  OPT_FILTER,     "only these local ports (comma-separated)") \
+	X('D', "rport",	    "PORTS",  OPT_FILTER,     "only these remote ports") \
+	X('4', "ipv4",	    NULL,     OPT_FILTER,     "only IPv4 (mapped addresses included)") \
+	X('6', "ipv6",	    NULL,     OPT_FILTER,     "only IPv6") \
+	X('p', "pid",	    "PID",    OPT_FILTER,     "only connections of this process") \
+	X('N', "netns",	    "NETNS",  OPT_FILTER,     "only this network namespace: inode, name or path") \
+	X('T', "time",	    NULL,     OPT_TIME,	      "time of day instead of seconds since the start") \
+	X('c', "count",	    "N",      OPT_COUNT,      "stop after N events (record: N records)") \
+	X('d', "duration",  "SECONDS", OPT_DURATION,  "stop after so many seconds") \
+	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording instead of the device") \
+	X('W', "follow-new", NULL,    OPT_FOLLOW_NEW, "leave out what the flight recorder holds") \
+	X('w', "wide",	    NULL,     OPT_WIDE,	      "owner and local address too, however wide") \
+	X(LONG_JSON, "json", NULL,    OPT_JSON,	      "one JSON object per line") \
+	X(LONG_RAW, "raw",  NULL,     OPT_RAW,	      "the kernel's own view, artefacts included") \
+	X(LONG_DEVICE, "device", "PATH", 0,	      "instead of " TCPFSM_DEVICE) \
+	X('h', "help",	    NULL,     0,	      "this text") \
+	X('V', "version",   NULL,     0,	      "version")
+
+struct option_text {
+	int val;
+	const char *name, *arg;
+	unsigned int flag;
+	const char *text;
+};
+
+#define OPTION_TEXT(val, name, arg, flag, text)	{ val, name, arg, flag, text },
+static const struct option_text texts[] = { OPTIONS(OPTION_TEXT) };
+
+#define NOPTIONS	(sizeof(texts) / sizeof(texts[0]))
+
+static const char short_options[] = ":L:D:46p:N:Tc:d:r:WwhV";
+
+static const struct option_text *option_text(int val)
+{
+	size_t i;
+
+	for (i = 0; i < NOPTIONS; i++)
+		if (texts[i].val == val)
+			return &texts[i];
+	return NULL;
+}
+
+/* "-L" or "--json", as it is written in messages. */
+static const char *option_name(int val, char buf[32])
+{
+	const struct option_text *o = option_text(val);
+
+	if (val < 256)
+		snprintf(buf, 32, "-%c", val);
+	else
+		snprintf(buf, 32, "--%s", o ? o->name : "");
+	return buf;
+}
+
+static int usage(const char *what, const char *why)
+{
+	complain("%s: %s; see tcpfsm -h", what, why);
+	return EXIT_USAGE;
+}
+
+static const char *command_names(void)
+{
+	static char names[128];
+	size_t i;
+
+	names[0] = '\0';
+	for (i = 0; i < NCOMMANDS; i++) {
+		strcat(names, i ? ", " : "");
+		strcat(names, commands[i]->name);
+	}
+	return names;
+}
+
+static int help(const struct command *cmd)
+{
+	unsigned int all = ~0U;
+	size_t i;
+
+	if (cmd) {
+		out_printf("usage: tcpfsm %s%s%s [OPTION...]\n\n  %s\n\n", cmd->name,
+			   *cmd->args ? " " : "", cmd->args, cmd->text);
+		all = cmd->options;
+	} else {
+		out_printf("usage: tcpfsm COMMAND [OPTION...]\n\n"
+			   "The TCP state machine of this machine, as it moves.\n\ncommands\n");
+		for (i = 0; i < NCOMMANDS; i++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), "%s %s", commands[i]->name, commands[i]->args);
+			out_printf("  %-12s %s\n", name, commands[i]->text);
+		}
+		out_printf("\n");
+	}
+	out_printf("options\n");
+	for (i = 0; i < NOPTIONS; i++) {
+		const struct option_text *o = &texts[i];
+		char name[40];
+
+		if (o->flag && !(o->flag & all))
+			continue;
+		snprintf(name, sizeof(name), "%c%c%s --%s%s%s", o->val < 256 ? '-' : ' ',
+			 o->val < 256 ? o->val : ' ', o->val < 256 ? "," : " ", o->name,
+			 o->arg ? " " : "", o->arg ? o->arg : "");
+		out_printf("  %-25s %s\n", name, o->text);
+	}
+	out_printf("\nexit status: 0 done, 1 error, 2 usage, 3 module not loaded, "
+		   "4 ABI mismatch,\n5 no permission.  See tcpfsm(8).\n");
+	return out_close();
+}
+
+static int version(void)
+{
+	out_printf("tcpfsm %s (ABI %u)\n", TCPFSM_VERSION, TCPFSM_ABI_VERSION);
+	return out_close();
+}
+
+/* ---- arguments ---------------------------------------------------------------------- */
+
+/* A decimal number and nothing else. */
+static bool parse_u64(const char *s, const char **end, uint64_t min, uint64_t max, uint64_t *value)
+{
+	uint64_t v = 0;
+	const char *p;
+
+	for (p = s; *p >= '0' && *p <= '9'; p++) {
+		unsigned int d = (unsigned int)(*p - '0');
+
+		if (v > (UINT64_MAX - d) / 10)
+			return false;
+		v = v * 10 + d;
+	}
+	*end = p;
+	*value = v;
+	return p != s && v >= min && v <= max;
+}
+
+static bool parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *value)
+{
+	const char *end;
+
+	return parse_u64(s, &end, min, max, value) && !*end;
+}
+
+static const char *parse_ports(const char *s, uint16_t ports[16], uint8_t *n)
+{
+	uint64_t port;
+
+	for (;;) {
+		if (!parse_u64(s, &s, 1, UINT16_MAX, &port) || (*s && *s != ','))
+			return "not a list of ports from 1 to 65535";
+		if (*n == 16)
+			return "more than 16 ports";
+		ports[(*n)++] = (uint16_t)port;
+		if (!*s++)
+			return NULL;
+	}
+}
+
+static const char *parse_duration(const char *s, uint64_t *ns)
+{
+	char *end;
+	double v;
+
+	/* Not what strtod() would take besides: hex, "inf", blanks. */
+	if (!*s || strspn(s, "0123456789.") != strlen(s))
+		return "not a number of seconds";
+	v = strtod(s, &end);
+	if (*end || end == s || !isfinite(v))
+		return "not a number of seconds";
+	if (v > 1e9)
+		return "more than 1000000000 seconds";
+	*ns = (uint64_t)(v * (double)NSEC_PER_SEC);
+	return NULL;
+}
+
+/* Inode, path of a namespace file, or name of "ip netns".  0 or the exit status. */
+static int parse_netns(const char *s, uint32_t *netns)
+{
+	char path[PATH_MAX];
+	struct statfs fs;
+	struct stat st;
+	uint64_t v;
+
+	if (parse_number(s, 1, UINT32_MAX, &v)) {
+		*netns = (uint32_t)v;
+		return 0;
+	}
+	if ((size_t)snprintf(path, sizeof(path), strchr(s, '/') ? "%s" : "/run/netns/%s", s) >=
+	    sizeof(path))
+		return usage("-N", "name too long");
+	if (!*s || stat(path, &st)) {
+		complain("-N %s: %s; give an inode, a name of ip netns or a path like /proc/PID/ns/net",
+			 s, *s ? strerror(errno) : "no name");
+		return EXIT_ERROR;
+	}
+	if (statfs(path, &fs) || fs.f_type != NSFS_MAGIC) {
+		complain("-N %s: not a namespace; give an inode, a name of ip netns or a path like /proc/PID/ns/net",
+			 s);
+		return EXIT_ERROR;
+	}
+	*netns = (uint32_t)st.st_ino;
+	return 0;
+}
+
+/* One option.  0 or the exit status after an error was told. */
+static int take_option(struct options *o, int val, const char *arg)
+{
+	static unsigned int families;
+	const char *why = NULL;
+	char name[32];
+	uint64_t v = 0;
+
+	switch (val) {
+	case 'L':
+		why = parse_ports(arg, o->filter.lport, &o->filter.nlport);
+		break;
+	case 'D':
+		why = parse_ports(arg, o->filter.rport, &o->filter.nrport);
+		break;
+	case '4':
+	case '6':
+		/* Both together are no restriction. */
+		families |= val == '4' ? 1 : 2;
+		o->filter.family = families == 3 ? 0 : (uint8_t)(val - '0');
+		break;
+	case 'p':
+		if (!parse_number(arg, 1, INT_MAX, &v))
+			why = "not a process id";
+		o->filter.pid = (uint32_t)v;
+		break;
+	case 'N': {
+		int status = parse_netns(arg, &o->filter.netns);
+
+		if (status)
+			return status;
+		break;
+	}
+	case 'T':
+		o->time_of_day = true;
+		break;
+	case 'c':
+		if (!parse_number(arg, 1, UINT64_MAX, &o->count))
+			why = "not a number of at least 1";
+		break;
+	case 'd':
+		why = parse_duration(arg, &o->duration);
+		break;
+	case 'r':
+		o->replay = arg;
+		if (!*arg)
+			why = "no directory";
+		break;
+	case 'W':
+		o->follow_new = true;
+		break;
+	case 'w':
+		o->wide = true;
+		break;
+	case LONG_JSON:
+		o->json = true;
+		break;
+	case LONG_RAW:
+		o->raw = true;
+		break;
+	case LONG_DEVICE:
+		o->device = arg;
+		break;
+	}
+	if (why) {
+		char what[128];
+
+		snprintf(what, sizeof(what), "%s %s", option_name(val, name), arg);
+		return usage(what, why);
+	}
+	o->given |= option_text(val)->flag;
+	return 0;
+}
+
+/* What the getopt family says with '?' and ':'. */
+static int bad_option(int opt, char **argv)
+{
+	char name[32];
+
+	if (opt == ':')
+		return usage(option_name(optopt, name), "needs an argument");
+	if (optopt > 0 && optopt < 256 && !option_text(optopt)) {
+		snprintf(name, sizeof(name), "-%c", optopt);
+		return usage(name, "unknown option");
+	}
+	return usage(argv[optind - 1], optopt ? "takes no argument" : "unknown option");
+}
+
+/* An option that means nothing here is no error in a habit; it is told. */
+static void tell_useless(const struct options *o, const struct command *cmd)
+{
+	size_t i;
+	char name[32];
+	unsigned int useless = o->given & ~cmd->options;
+
+	if (o->replay)
+		useless |= o->given & OPT_FOLLOW_NEW;
+	for (i = 0; i < NOPTIONS; i++) {
+		if (!(texts[i].flag & useless))
+			continue;
+		complain("%s: %s%s has no effect here", cmd->name, option_name(texts[i].val, name),
+			 texts[i].flag == OPT_FILTER ? " (as every filter)" : "");
+		useless &= ~texts[i].flag;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {
+		.filter = { .size = sizeof(o.filter) }, .duration = UINT64_MAX,
+	};
+	const struct command *cmd = NULL;
+	struct option longs[NOPTIONS + 1] = { { .name = NULL } };
+	bool want_help = false;
+	int opt, status, rest;
+	size_t i;
+
+	for (i = 0; i < NOPTIONS; i++)
+		longs[i] = (struct option) {
+			.name = texts[i].name,
+			.has_arg = texts[i].arg ? required_argument : no_argument,
+			.val = texts[i].val,
+		};
+
+	catch_signals();
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, short_options, longs, NULL)) != -1) {
+		if (opt == '?' || opt == ':')
+			return bad_option(opt, argv);
+		if (opt == 'V')
+			return version();
+		want_help |= opt == 'h';
+		status = take_option(&o, opt, optarg);
+		if (status)
+			return status;
+	}
+
+	if (optind < argc)
+		for (i = 0; i < NCOMMANDS; i++)
+			if (!strcmp(argv[optind], commands[i]->name))
+				cmd = commands[i];
+	if (want_help && (cmd || optind == argc))
+		return help(cmd);
+	if (!cmd) {
+		if (optind < argc)
+			complain("%s: unknown command; use one of: %s", argv[optind], command_names());
+		else
+			complain("no command; use one of: %s", command_names());
+		return EXIT_USAGE;
+	}
+
+	rest = optind + 1;
+	if (*cmd->args) {
+		if (rest == argc || !*argv[rest])
+			return usage(cmd->name, "needs a directory to write to");
+		o.dir = argv[rest++];
+	}
+	if (rest < argc)
+		return usage(argv[rest], "one argument too many");
+	if (o.replay && !(cmd->options & OPT_READ))
+		return usage(cmd->name, "reads the device, not a recording: no -r");
+	tell_useless(&o, cmd);
+	return cmd->run(&o);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Standard output: whole lines in one buffer, written when it is full and when
+ * there is nothing more to say for now.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+struct out out;
+
+static int error;		/* negative errno of the first failure */
+
+int out_error(void)
+{
+	return error;
+}
+
+int out_flush(void)
+{
+	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	size_t done = 0;
+
+	while (!error && done < out.used) {
+		ssize_t n = write(STDOUT_FILENO, out.buf + done, out.used - done);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno == EAGAIN)	/* somebody made it non-blocking */
+			poll(&pfd, 1, -1);
+		else if (errno != EINTR)
+			error = -errno;
+	}
+	out.used = 0;
+	return error;
+}
+
+void out_printf(const char *fmt, ...)
+{
+	char *p = out_room(1024);
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(p, 1024, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		out_add(n < 1024 ? (size_t)n : 1023);
+}
+
+bool out_is_terminal(void)
+{
+	return isatty(STDOUT_FILENO);
+}
+
+bool out_closed(void)
+{
+	struct pollfd pfd = { .fd = STDOUT_FILENO };
+	static int is_pipe = -1;
+	struct stat st;
+
+	if (is_pipe < 0)
+		is_pipe = !fstat(STDOUT_FILENO, &st) &&
+			  (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+	return is_pipe && poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLERR | POLLHUP);
+}
+
+int out_close(void)
+{
+	int err = out_flush();
+
+	/* NFS and quotas tell a failed write only here. */
+	if (!err && close(STDOUT_FILENO) && errno != EINTR && errno != EBADF)
+		err = -errno;
+	/* A closed pipe ends us quietly. */
+	if (!err || err == -EPIPE)
+		return EXIT_DONE;
+	return fail(err, "standard output");
+}

@@ -1,0 +1,588 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An event as a line of text for people: time, local port, peer, and what
+ * happened.  The last column is made of parts that are left out, the least
+ * important first, when 80 columns are not enough; --wide leaves nothing out
+ * and adds the owner and the local address.
+ */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+#include "digits.h"
+
+#define WIDTH		80
+#define TAIL_MIN	36
+#define BLANKS		128		/* more than the columns before the last take */
+
+#define S(s)		TCPFSM_STATE_##s
+
+static const char red[] = "\033[31m", green[] = "\033[32m", yellow[] = "\033[33m";
+
+/* ---- pieces ------------------------------------------------------------------ */
+
+static inline char *put(char *p, const char *s)
+{
+	size_t len = strlen(s);
+
+	memcpy(p, s, len);
+	return p + len;
+}
+
+static inline unsigned int count_digits(uint64_t v)
+{
+	unsigned int n = 1;
+
+	for (; v >= 10000; v /= 10000)
+		n += 4;
+	return n + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
+static inline char *put_u64(char *p, uint64_t v)
+{
+	char *end = p + count_digits(v), *d = end;
+
+	do
+		*--d = (char)('0' + v % 10);
+	while (v /= 10);
+	return end;
+}
+
+/* Right-aligned, with leading zeros or blanks. */
+static inline char *put_padded(char *p, uint64_t v, unsigned int width, char pad)
+{
+	unsigned int n = count_digits(v);
+
+	for (; width > n; width--)
+		*p++ = pad;
+	return put_u64(p, v);
+}
+
+/* Columns are blank before they are written: see text_event(). */
+static char *pad_to(char *p, char *start, size_t width)
+{
+	return (size_t)(p - start) < width ? start + width : p;
+}
+
+/* Names come from processes: nothing of them may reach the terminal's ears. */
+static char *put_comm(char *p, const char *comm)
+{
+	for (; *comm; comm++)
+		*p++ = *comm > ' ' && *comm < 0x7f ? *comm : '?';
+	return p;
+}
+
+static char *put_address(char *p, const struct tcpfsm_record *r, const uint8_t *addr,
+			 uint16_t port)
+{
+	if (r->family == 6) {
+		*p++ = '[';
+		inet_ntop(AF_INET6, addr, p, INET6_ADDRSTRLEN);
+		p += strlen(p);
+		*p++ = ']';
+	} else {
+		p = put_ipv4(p, addr);
+	}
+	*p++ = ':';
+	return put_u64(p, port);
+}
+
+/* Three digits are enough for people. */
+static char *put_duration(char *p, int64_t ns)
+{
+	uint64_t us = (uint64_t)ns / 1000, v, frac;
+	const char *unit;
+
+	if (us < 1000)
+		return put(put_u64(p, us), "us");
+	if (us < 1000000) {
+		v = us;
+		unit = "ms";
+	} else if (us < 1000000000) {
+		v = us / 1000;
+		unit = "s";
+	} else {
+		return put(put_u64(p, us / 1000000), "s");
+	}
+	p = put_u64(p, v / 1000);
+	frac = v % 1000;
+	if (v < 10000)
+		p = put_padded(put(p, "."), frac / 10, 2, '0');
+	else if (v < 100000)
+		p = put_u64(put(p, "."), frac / 100);
+	return put(p, unit);
+}
+
+static char *put_time(struct text *t, char *p, uint64_t ts)
+{
+	uint64_t us;
+
+	if (t->time_of_day) {
+		time_t second = (time_t)(ts / NSEC_PER_SEC);
+		struct tm tm;
+
+		if (second != t->second || !t->hms[0]) {
+			t->second = second;
+			localtime_r(&second, &tm);
+			strftime(t->hms, sizeof(t->hms), "%H:%M:%S", &tm);
+		}
+		p = put(p, t->hms);
+		*p++ = '.';
+		return put_padded(p, ts % NSEC_PER_SEC / 1000, 6, '0');
+	}
+	if (!t->start)
+		t->start = ts;
+	us = ts > t->start ? (ts - t->start) / 1000 : 0;
+	if (us < 1000000000) {
+		p = put_padded(p, us / 1000000, 3, ' ');
+		*p++ = '.';
+		us %= 1000000;
+		/* The byte too much is where a blank comes next. */
+		return put_more(put_more(p, (uint32_t)us / 1000), (uint32_t)us % 1000);
+	}
+	p = put_padded(p, us / 1000000, 6, ' ');
+	*p++ = '.';
+	return put_padded(p, us % 1000000 / 1000, 3, '0');
+}
+
+/* ---- the last column ------------------------------------------------------------ */
+
+#define PARTS_MAX	8
+#define RANK_MAX	5
+
+/* Parts in the order they are shown; a short form may do when space is short. */
+struct parts {
+	unsigned int n;
+	size_t len;			/* of all, with a blank after each */
+	char *end;			/* of store */
+	struct part {
+		const char *s, *brief;	/* brief: "" or a shorter form */
+		size_t len;		/* of s */
+		unsigned int rank;	/* 0: always; the higher, the sooner left out */
+	} part[PARTS_MAX];
+	char store[512];
+};
+
+static void parts_init(struct parts *ps)
+{
+	ps->n = 0;
+	ps->len = 0;
+	ps->end = ps->store;
+}
+
+static void part_add(struct parts *ps, unsigned int rank, const char *s, const char *brief)
+{
+	size_t len = strlen(s);
+
+	ps->part[ps->n++] = (struct part) { s, brief, len, rank };
+	ps->len += len + 1;
+}
+
+/* A part made in the store: between begin and end. */
+static void part_end(struct parts *ps, unsigned int rank, const char *start, char *end,
+		     const char *brief)
+{
+	*end++ = '\0';
+	ps->end = end;
+	part_add(ps, rank, start, brief);
+}
+
+static void part_duration(struct parts *ps, unsigned int rank, int64_t ns)
+{
+	char *start = ps->end;
+
+	if (ns >= 0)
+		part_end(ps, rank, start, put_duration(start, ns), "");
+}
+
+static void part_owner(struct parts *ps, unsigned int rank, const struct tcpfsm_event *ev)
+{
+	char *start = ps->end, *full, *p;
+
+	if (!ev->has_owner)
+		return;
+	p = put_comm(start, ev->comm);
+	*p++ = '\0';
+	full = p;
+	p = put_comm(p, ev->comm);
+	*p++ = '/';
+	part_end(ps, rank, full, put_u64(p, ev->pid), start);
+}
+
+static void part_number(struct parts *ps, unsigned int rank, const char *label, uint64_t n,
+			const char *sep, uint64_t max)
+{
+	char *start = ps->end, *full, *p;
+
+	p = put_u64(put(start, label), n);
+	*p++ = '\0';
+	full = p;
+	p = put_u64(put(p, label), n);
+	part_end(ps, rank, full, put_u64(put(p, sep), max), start);
+}
+
+/* "SYN queue full: 128 >= 128": the kernel's comparison, as it came out. */
+static void part_full(struct parts *ps, const char *queue, uint32_t n, uint32_t max)
+{
+	const char *op = n > max ? " > " : n == max ? " >= " : " of ";
+	char *start = ps->end, *full, *p;
+
+	p = put_u64(put(put_u64(put(put(start, queue), " "), n), op), max);
+	*p++ = '\0';
+	full = p;
+	p = put_u64(put(put_u64(put(put(p, queue), " full: "), n), op), max);
+	part_end(ps, 1, full, p, start);
+}
+
+static void parts_reason(struct parts *ps, const struct tcpfsm_record *r)
+{
+	static const char * const words[] = {
+		[TCPFSM_REASON_SYNQ_FULL]	= "SYN queue full",
+		[TCPFSM_REASON_ACCEPTQ_FULL]	= "accept queue full",
+		[TCPFSM_REASON_LAST_QUARTER]	= "last quarter kept free",
+		[TCPFSM_REASON_NO_MEMORY]	= "no memory",
+		[TCPFSM_REASON_NO_ROUTE]	= "no route back",
+		[TCPFSM_REASON_COOKIE_INVALID]	= "invalid SYN cookie",
+		[TCPFSM_REASON_SECURITY]	= "a security module refused",
+		[TCPFSM_REASON_DEFER_ACCEPT]	= "TCP_DEFER_ACCEPT",
+	};
+	const size_t n = sizeof(words) / sizeof(words[0]);
+	bool queues = r->flags & TCPFSM_F_PASSIVE;
+
+	if (queues && r->reason == TCPFSM_REASON_SYNQ_FULL)
+		part_full(ps, "SYN queue", r->synq, r->backlog);
+	else if (queues && r->reason == TCPFSM_REASON_ACCEPTQ_FULL)
+		part_full(ps, "accept queue", r->acceptq, r->backlog);
+	else if (r->verdict == TCPFSM_VERDICT_COOKIE && r->reason == TCPFSM_REASON_OTHER)
+		part_add(ps, 1, "always sent", "");
+	else if (r->reason < n && words[r->reason])
+		part_add(ps, 1, words[r->reason], "");
+	else
+		part_add(ps, 1, "reason unknown", "");
+}
+
+static const char *parts_transition(struct parts *ps, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	char *start = ps->end;
+
+	part_end(ps, 0, start, put(put(put(start, tcpfsm_state_name(ev->old)), "->"),
+				   tcpfsm_state_name(ev->new)), "");
+	if (ev->cause)
+		part_add(ps, 2, tcpfsm_cause_name(ev->cause), "");
+	part_duration(ps, 3, ev->dur_ns);
+	if (ev->has_queues) {
+		if (ev->new == S(ESTABLISHED))
+			part_number(ps, 1, "acceptq ", r->acceptq, "/", r->backlog);
+		else if (r->type != TCPFSM_TYPE_REQUEST_GONE)
+			part_number(ps, 1, "synq ", r->synq, "/", r->backlog);
+	}
+	if (ev->old == S(TIME_WAIT) || ev->new == S(TIME_WAIT))
+		part_number(ps, 1, "tw ", r->tw, "/", r->tw_max);
+
+	return ev->new == S(ESTABLISHED) ? green : ev->new == S(TIME_WAIT) ? yellow : "";
+}
+
+static const char *parts_verdict(struct parts *ps, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	bool syn = ev->type == TCPFSM_EVENT_SYN;
+
+	switch (r->verdict) {
+	case TCPFSM_VERDICT_QUEUED:
+		part_add(ps, 0, ev->new ? "SYN queued" : "SYN", "");
+		if (ev->has_queues)
+			part_number(ps, 1, "synq ", r->synq, "/", r->backlog);
+		return "";
+	case TCPFSM_VERDICT_ESTABLISHED:
+		part_add(ps, 0, "ACK of SYN", "");
+		return "";
+	case TCPFSM_VERDICT_COOKIE:
+		part_add(ps, 0, "SYN cookie:", "");
+		parts_reason(ps, r);
+		return yellow;
+	case TCPFSM_VERDICT_RESET:
+		part_add(ps, 0, syn ? "SYN reset:" : "ACK reset:", "");
+		break;
+	default:
+		if (r->reason == TCPFSM_REASON_DEFER_ACCEPT) {
+			part_add(ps, 0, "ACK held:", "");
+			parts_reason(ps, r);
+			return "";
+		}
+		part_add(ps, 0, syn ? "SYN dropped:" : "ACK dropped:", "");
+	}
+	parts_reason(ps, r);
+	if (!syn && r->verdict == TCPFSM_VERDICT_DROPPED && r->reason == TCPFSM_REASON_ACCEPTQ_FULL)
+		part_add(ps, 4, "(the peer believes it is connected)", "");
+	return red;
+}
+
+static const char *parts_listen(struct parts *ps, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	char *start = ps->end;
+
+	part_end(ps, 0, start, put_u64(put(start, "listen backlog "), r->backlog), "");
+	if (r->snd != UINT32_MAX && r->snd != r->backlog) {
+		start = ps->end;
+		part_end(ps, 1, start, put_u64(put(start, "clamped from "), r->snd), "");
+	}
+	return "";
+}
+
+/* NULL: the transition that follows tells it. */
+static const char *parts_timewait(struct parts *ps, const struct tcpfsm_event *ev, bool raw)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	uint8_t sub = r->new ? r->new : r->old;
+
+	if (raw) {
+		part_add(ps, 0, "mini-socket", "");
+		part_add(ps, 0, tcpfsm_state_name(sub), "");
+		part_add(ps, 0, tcpfsm_tw_action_name(r->verdict), "");
+	} else if (r->verdict == TCPFSM_TW_ENTER && sub == S(FIN_WAIT2)) {
+		part_add(ps, 0, "FIN_WAIT2 as a mini-socket", "");
+	} else if (r->verdict == TCPFSM_TW_REFRESH && r->old == r->new) {
+		part_add(ps, 0, "TIME_WAIT begins again", "");
+	} else if (r->verdict == TCPFSM_TW_DENIED) {
+		part_add(ps, 0, tcpfsm_state_name(sub), "");
+		part_add(ps, 0, "denied", "");
+		part_number(ps, 1, "tw ", r->tw, " of ", r->tw_max);
+		return red;
+	} else {
+		return NULL;
+	}
+	part_number(ps, 1, "tw ", r->tw, "/", r->tw_max);
+	return "";
+}
+
+/* Return: the colour of the first part; NULL: nothing to show. */
+static const char *parts_of(const struct text *t, struct parts *ps, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	const char *colour = "";
+	char *start;
+
+	switch (ev->type) {
+	case TCPFSM_EVENT_TRANSITION:
+		colour = parts_transition(ps, ev);
+		break;
+	case TCPFSM_EVENT_SYN:
+		if (r->verdict == TCPFSM_VERDICT_QUEUED && !t->raw)
+			return NULL;
+		return parts_verdict(ps, ev);
+	case TCPFSM_EVENT_HANDSHAKE_ACK:
+		if (r->verdict == TCPFSM_VERDICT_ESTABLISHED)
+			return NULL;
+		return parts_verdict(ps, ev);
+	case TCPFSM_EVENT_RETRANSMIT:
+		start = ps->end;
+		part_end(ps, 0, start, put_u64(put(put(put(start, "retransmit "),
+						       tcpfsm_segment_name(r->verdict)), " #"),
+					       r->arg), "");
+		part_add(ps, 0, "in", "");
+		part_add(ps, 0, tcpfsm_state_name(ev->old), "");
+		colour = yellow;
+		break;
+	case TCPFSM_EVENT_RESET:
+		part_add(ps, 0, "RST", "");
+		part_add(ps, 0, tcpfsm_direction_name(r->verdict), "");
+		part_add(ps, 0, "in", "");
+		part_add(ps, 0, tcpfsm_state_name(ev->old), "");
+		colour = red;
+		break;
+	case TCPFSM_EVENT_ACCEPT:
+		part_add(ps, 0, "accept", "");
+		if (ev->dur_ns >= 0)
+			part_add(ps, 1, "after", "");
+		part_duration(ps, 1, ev->dur_ns);
+		break;
+	case TCPFSM_EVENT_LISTEN:
+		colour = parts_listen(ps, ev);
+		break;
+	case TCPFSM_EVENT_TIMEWAIT:
+		colour = parts_timewait(ps, ev, t->raw);
+		if (!colour)
+			return NULL;
+		break;
+	case TCPFSM_EVENT_CONNECT_FAILED:
+		part_add(ps, 0, "connect failed:", "");
+		part_add(ps, 0, tcpfsm_errno_name(r->arg), "");
+		colour = red;
+		break;
+	default:
+		return NULL;
+	}
+	if (!t->wide)
+		part_owner(ps, 5, ev);
+	return colour;
+}
+
+/*
+ * Chooses what fits into room columns: short forms, then without the least
+ * important, and then back again whatever has room.
+ */
+static void parts_fit(struct parts *ps, size_t room)
+{
+	struct part full[PARTS_MAX];
+	size_t used = ps->len - 1;
+	unsigned int rank, i;
+
+	if (used <= room)
+		return;
+	for (i = 0; i < ps->n; i++) {
+		struct part *part = &ps->part[i];
+
+		full[i] = *part;
+		if (*part->brief) {
+			used -= part->len;
+			part->s = part->brief;
+			part->len = strlen(part->s);
+			used += part->len;
+		}
+	}
+	for (rank = RANK_MAX; rank && used > room; rank--) {
+		for (i = ps->n; i-- && used > room; ) {
+			if (ps->part[i].rank != rank)
+				continue;
+			used -= ps->part[i].len + 1;
+			ps->part[i].len = 0;
+		}
+	}
+	for (i = 0; i < ps->n; i++) {
+		struct part *part = &ps->part[i];
+		size_t more = part->len ? full[i].len - part->len : full[i].len + 1;
+
+		if (used + more <= room) {
+			*part = full[i];
+			used += more;
+		}
+	}
+}
+
+static char *put_parts(char *p, const struct parts *ps, const char *colour)
+{
+	unsigned int i;
+
+	p = put(p, colour);
+	for (i = 0; i < ps->n; i++) {
+		if (!ps->part[i].len)
+			continue;
+		if (ps->part[i].rank && *colour) {
+			p = put(p, "\033[0m");
+			colour = "";
+		}
+		if (i)
+			*p++ = ' ';
+		memcpy(p, ps->part[i].s, ps->part[i].len);
+		p += ps->part[i].len;
+	}
+	return *colour ? put(p, "\033[0m") : p;
+}
+
+/* ---- lines ----------------------------------------------------------------------- */
+
+void text_init(struct text *t, const struct options *opts)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	memset(t, 0, sizeof(*t));
+	t->wide = opts->wide;
+	t->raw = opts->raw;
+	t->time_of_day = opts->time_of_day;
+	t->colour = out_is_terminal() && !(no_color && *no_color) &&
+		    term && strcmp(term, "dumb");
+}
+
+#define COL_OWNER	23		/* "4194304/0123456789abcde" */
+#define COL_ADDRESS	21		/* "255.255.255.255:65535" */
+
+size_t text_header(const struct text *t, char buf[TEXT_MAX])
+{
+	const char *time = t->time_of_day ? "TIME           " : "   TIME(s)";
+
+	if (t->wide)
+		return (size_t)snprintf(buf, TEXT_MAX, "%s %-*s %-*s %-*s %s\n", time,
+					COL_OWNER, "PID/COMM", COL_ADDRESS, "LOCAL",
+					COL_ADDRESS, "REMOTE",
+					"OLD->NEW STATE, CAUSE, TIME IN OLD STATE");
+	return (size_t)snprintf(buf, TEXT_MAX, "%s LPORT %-*s %s\n", time, COL_ADDRESS, "REMOTE",
+				"OLD->NEW STATE, CAUSE, TIME IN OLD");
+}
+
+static size_t text_lost(struct text *t, const struct tcpfsm_event *ev, char *buf)
+{
+	char *p = put_time(t, buf, ev->ts);
+
+	*p++ = ' ';
+	if (t->colour)
+		p = put(p, red);
+	p = put_u64(put(p, "... "), ev->lost);
+	p = put(p, ev->lost == 1 ? " record lost on cpu " : " records lost on cpu ");
+	p = put_u64(p, ev->cpu);
+	if (ev->from_ts && ev->to_ts > ev->from_ts)
+		p = put_duration(put(p, " within "), (int64_t)(ev->to_ts - ev->from_ts));
+	p = put(p, " ...");
+	if (t->colour)
+		p = put(p, "\033[0m");
+	*p++ = '\n';
+	return (size_t)(p - buf);
+}
+
+size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_MAX])
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	const char *colour;
+	struct parts ps;
+	char *p, *column;
+	size_t room;
+
+	if (ev->type == TCPFSM_EVENT_LOST)
+		return text_lost(t, ev, buf);
+	parts_init(&ps);
+	colour = parts_of(t, &ps, ev);
+	if (!colour)
+		return 0;
+
+	memset(buf, ' ', BLANKS);
+	p = put_time(t, buf, ev->ts);
+	*p++ = ' ';
+	if (t->wide) {
+		column = p;
+		if (ev->has_owner) {
+			p = put_u64(p, ev->pid);
+			*p++ = '/';
+			p = put_comm(p, ev->comm);
+		} else {
+			*p++ = '-';
+		}
+		p = pad_to(p, column, COL_OWNER) + 1;
+		column = p;
+		p = put_address(p, r, r->laddr, r->lport);
+		p = pad_to(p, column, COL_ADDRESS);
+	} else {
+		p = put_padded(p, r->lport, 5, ' ');
+	}
+	*p++ = ' ';
+	column = p;
+	if (!r->rport)			/* a listener */
+		*p++ = '-';
+	else
+		p = put_address(p, r, r->raddr, r->rport);
+	p = pad_to(p, column, COL_ADDRESS);
+	*p++ = ' ';
+	if (!t->wide) {
+		/* IPv6 addresses take more than their column. */
+		room = r->family == 6 || p - buf > WIDTH - TAIL_MIN ? TAIL_MIN :
+								     (size_t)(WIDTH - (p - buf));
+		parts_fit(&ps, room);
+	}
+	p = put_parts(p, &ps, t->colour ? colour : "");
+	*p++ = '\n';
+	return (size_t)(p - buf);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The connections a model remembers, by socket cookie.  Bounded: when the
+ * table is full, the connection that was quiet for longest is forgotten.  A
+ * few closed ones are kept, as a late RST or accept() may still ask for them.
+ */
+#ifndef TCPFSM_LIB_CONNS_H
+#define TCPFSM_LIB_CONNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma GCC visibility push(hidden)
+
+/**
+ * struct conn - what is known of one connection (or listener)
+ * @key: socket cookie
+ * @since: when @state was entered (CLOCK_MONOTONIC); 0: not seen
+ * @queued: when it joined the accept queue; 0: not seen or accepted already
+ * @hint_ts: when @hint was seen
+ * @next: next in the hash chain, or on the free list
+ * @older, @newer: neighbours in the list by last use
+ * @pid: owner, 0: not known
+ * @comm: its name, NUL padded
+ * @state: enum tcpfsm_state; 0: not known
+ * @hint: what a record just before told about the next change of state
+ * @flags: the model's
+ * @clones: children of this request that have not become a connection (yet)
+ * @dead: closed, kept for a while
+ */
+struct conn {
+	uint64_t key;
+	uint64_t since;
+	uint64_t queued;
+	uint64_t hint_ts;
+	uint32_t next;
+	uint32_t older, newer;
+	uint32_t pid;
+	char comm[16];
+	uint8_t state;
+	uint8_t hint;
+	uint8_t flags;
+	uint8_t clones;
+	bool dead;
+};
+
+/* Slots 0 and 1 of the slab are the heads of the lists of live and dead ones. */
+struct conns {
+	struct conn *slab;
+	uint32_t *buckets;
+	unsigned int bits;		/* 1 << bits buckets */
+	uint32_t cap, used, free;	/* slots of slab; free: 0 is none */
+	size_t live, dead, max;
+	uint64_t forgotten;
+};
+
+int conns_init(struct conns *t, size_t max);
+void conns_exit(struct conns *t);
+
+static inline size_t conns_hash(const struct conns *t, uint64_t key)
+{
+	/* Cookies are handed out in runs: Fibonacci hashing spreads them. */
+	return (size_t)((key * 0x9e3779b97f4a7c15ULL) >> (64 - t->bits));
+}
+
+static inline struct conn *conns_find(struct conns *t, uint64_t key)
+{
+	uint32_t i = t->buckets[conns_hash(t, key)];
+
+	while (i && t->slab[i].key != key)
+		i = t->slab[i].next;
+	return i ? &t->slab[i] : NULL;
+}
+
+/*
+ * A new connection; others may move in memory.  NULL for key 0, which names
+ * none, and when there is no memory at all.
+ */
+struct conn *conns_add(struct conns *t, uint64_t key);
+/* It was heard of just now, and lives. */
+void conns_touch(struct conns *t, struct conn *c);
+/* It is closed. */
+void conns_bury(struct conns *t, struct conn *c);
+
+#pragma GCC visibility pop
+#endif /* TCPFSM_LIB_CONNS_H */

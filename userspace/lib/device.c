@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "device.h"
+
+#define RINGS_MAX	65536U
+
+int device_check_info(const struct tcpfsm_info *info, size_t page)
+{
+	if (info->abi != TCPFSM_ABI_VERSION || info->size < sizeof(*info) ||
+	    info->record_size != sizeof(struct tcpfsm_record))
+		return -EPROTO;
+	if (info->slots < 2 || info->slots > RING_SLOTS_MAX ||
+	    (info->slots & (info->slots - 1)))
+		return -EPROTO;
+	if (!info->rings || info->rings > RINGS_MAX)
+		return -EPROTO;
+	if (info->ring_bytes < page + (uint64_t)info->slots * info->record_size ||
+	    info->ring_bytes % page || info->ring_bytes > SIZE_MAX / 2)
+		return -EPROTO;
+	if (info->ring_stride < info->ring_bytes || info->ring_stride % page ||
+	    info->ring_stride > (uint64_t)INT64_MAX / info->rings)
+		return -EPROTO;
+	return 0;
+}
+
+static int device_map(struct device *dev, size_t page, bool follow_new)
+{
+	const struct tcpfsm_info *info = &dev->info;
+	unsigned int i;
+	int err;
+
+	dev->rings = calloc(info->rings, sizeof(*dev->rings));
+	if (!dev->rings)
+		return -ENOMEM;
+
+	for (i = 0; i < info->rings; i++) {
+		struct tcpfsm_ring *hdr;
+		void *map;
+
+		map = mmap(NULL, (size_t)info->ring_bytes, PROT_READ, MAP_SHARED, dev->fd,
+			   (off_t)(i * info->ring_stride));
+		if (map == MAP_FAILED)
+			return -errno;
+		hdr = map;
+		/* Counted from here on, so that an error unmaps this one too. */
+		dev->rings[i].hdr = hdr;
+		dev->nrings = i + 1;
+		if (hdr->slots != info->slots || hdr->cpu != i)
+			return -EPROTO;
+		err = ring_attach(&dev->rings[i], hdr, (const char *)map + page,
+				  info->slots, i, follow_new);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int device_open(struct device **out, const char *path, bool follow_new,
+		struct tcpfsm_info *info)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct device *dev;
+	int err;
+
+	*out = NULL;
+	dev = calloc(1, sizeof(*dev));
+	if (!dev)
+		return -ENOMEM;
+
+	dev->fd = open(path ? path : TCPFSM_DEVICE, O_RDONLY | O_CLOEXEC);
+	if (dev->fd < 0) {
+		err = -errno;
+		free(dev);
+		return err;
+	}
+
+	dev->info.size = sizeof(dev->info);
+	dev->info.abi = TCPFSM_ABI_VERSION;
+	err = ioctl(dev->fd, TCPFSM_IOC_INFO, &dev->info) < 0 ? -errno : 0;
+	dev->info.version[sizeof(dev->info.version) - 1] = 0;
+	if (!err)
+		err = device_check_info(&dev->info, page);
+	if (info)
+		*info = dev->info;
+	if (!err)
+		err = device_map(dev, page, follow_new);
+	if (err) {
+		device_close(dev);
+		return err;
+	}
+	*out = dev;
+	return 0;
+}
+
+void device_close(struct device *dev)
+{
+	unsigned int i;
+
+	if (!dev)
+		return;
+	for (i = 0; i < dev->nrings; i++)
+		munmap((void *)(uintptr_t)dev->rings[i].hdr, (size_t)dev->info.ring_bytes);
+	close(dev->fd);
+	free(dev->rings);
+	free(dev);
+}
+
+int device_wait(struct device *dev, int64_t timeout_ns)
+{
+	struct pollfd pfd = { .fd = dev->fd, .events = POLLIN };
+	struct timespec ts;
+	__u64 consumed = 0;
+	unsigned int i;
+	int n;
+
+	for (i = 0; i < dev->nrings; i++)
+		consumed += dev->rings[i].cursor;
+	if (ioctl(dev->fd, TCPFSM_IOC_CONSUMED, &consumed) < 0)
+		return -errno;
+
+	if (timeout_ns >= 0) {
+		ts.tv_sec = (time_t)(timeout_ns / (int64_t)NSEC_PER_SEC);
+		ts.tv_nsec = (long)(timeout_ns % (int64_t)NSEC_PER_SEC);
+	}
+	n = ppoll(&pfd, 1, timeout_ns >= 0 ? &ts : NULL, NULL);
+	if (n < 0)
+		return -errno;
+	if (n && !(pfd.revents & POLLIN))
+		return -ENODEV;
+	return n;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef TCPFSM_LIB_DEVICE_H
+#define TCPFSM_LIB_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ring.h"
+#include "tcpfsm.h"
+
+#pragma GCC visibility push(hidden)
+
+/* An open /dev/tcpfsm with all its rings mapped. */
+struct device {
+	int fd;
+	unsigned int nrings;
+	struct ring_reader *rings;
+	struct tcpfsm_info info;
+};
+
+int device_open(struct device **dev, const char *path, bool follow_new,
+		struct tcpfsm_info *info);
+void device_close(struct device *dev);
+
+/**
+ * device_wait() - tell the kernel where this reader is, and sleep
+ * @timeout_ns: negative: for ever
+ *
+ * Return: 1: records wait; 0: time is up; -EINTR; another negative errno.
+ */
+int device_wait(struct device *dev, int64_t timeout_ns);
+
+/* Is the geometry one that a reader can work with?  0 or -EPROTO. */
+int device_check_info(const struct tcpfsm_info *info, size_t page);
+
+#pragma GCC visibility pop
+#endif /* TCPFSM_LIB_DEVICE_H */

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "tcpfsm.h"
+
+static bool port_in(const uint16_t *ports, unsigned int n, uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (ports[i] == port)
+			return true;
+	return !n;
+}
+
+bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *rec = &ev->rec;
+
+	if (ev->type == TCPFSM_EVENT_LOST)
+		return true;
+	if (f->family && f->family != rec->family)
+		return false;
+	if (f->netns && f->netns != rec->netns)
+		return false;
+	if (f->pid && (!ev->has_owner || f->pid != ev->pid))
+		return false;
+	return port_in(f->lport, f->nlport, rec->lport) &&
+	       port_in(f->rport, f->nrport, rec->rport);
+}

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An event as a line of JSON.  A busy server makes hundreds of thousands of
+ * them a second, so this copies constant pieces in blocks of 16 bytes and takes
+ * digits from a table, three at a time; snprintf() would cost ten times as much.
+ * Everything may write up to SLACK bytes more than it counts.
+ */
+#include <endian.h>
+#include <string.h>
+
+#include "digits.h"
+#include "names.h"
+#include "tcpfsm.h"
+
+#define BLOCK	16
+#define SLACK	64
+
+/* Room for the longest line, see tests/unit/test_model.c. */
+_Static_assert(TCPFSM_JSON_MAX >= 768 + SLACK, "a line fits");
+
+/* Copies a constant string; it is padded so that whole blocks can be copied. */
+#define PUT(p, text)							\
+	do {								\
+		static const char put_[(sizeof(text) + BLOCK - 1) / BLOCK * BLOCK] = text; \
+									\
+		memcpy(p, put_, sizeof(put_));				\
+		(p) += sizeof(text) - 1;				\
+	} while (0)
+
+static inline char *put_name(char *p, const struct name *n)
+{
+	memcpy(p, n->s, sizeof(n->s));
+	return p + n->len;
+}
+
+/* ---- numbers ---------------------------------------------------------------- */
+
+/* The first digits, v < 1000. */
+static inline char *put_first(char *p, uint32_t v)
+{
+	memcpy(p, triples[v].s, 4);
+	return p + triples[v].len;
+}
+
+static inline char *put_more9(char *p, uint32_t v)
+{
+	uint32_t thousands = v / 1000, millions = v / 1000000;
+
+	p = put_more(p, millions);
+	p = put_more(p, thousands - 1000 * millions);
+	return put_more(p, v - 1000 * thousands);
+}
+
+static inline char *put_u32(char *p, uint32_t v)
+{
+	uint32_t thousands, millions, billions;
+
+	if (v < 1000)
+		return put_first(p, v);
+	thousands = v / 1000;
+	v -= 1000 * thousands;
+	if (thousands < 1000) {
+		p = put_first(p, thousands);
+		return put_more(p, v);
+	}
+	millions = thousands / 1000;
+	thousands -= 1000 * millions;
+	if (millions < 1000) {
+		p = put_first(p, millions);
+	} else {
+		billions = millions / 1000;
+		*p = DIGIT(billions);
+		p = put_more(p + 1, millions - 1000 * billions);
+	}
+	p = put_more(p, thousands);
+	return put_more(p, v);
+}
+
+static inline char *put_u64(char *p, uint64_t v)
+{
+	uint64_t high;
+
+	if (v <= UINT32_MAX)
+		return put_u32(p, (uint32_t)v);
+	high = v / 1000000000;
+	if (high <= UINT32_MAX) {
+		p = put_u32(p, (uint32_t)high);
+	} else {
+		p = put_u32(p, (uint32_t)(high / 1000000000));
+		p = put_more9(p, (uint32_t)(high % 1000000000));
+	}
+	return put_more9(p, (uint32_t)(v % 1000000000));
+}
+
+/* Nanoseconds as milliseconds with three decimals. */
+static inline char *put_ms(char *p, int64_t ns)
+{
+	uint64_t us = (uint64_t)ns / 1000;
+
+	p = put_u64(p, us / 1000);
+	*p++ = '.';
+	return put_more(p, (uint32_t)(us % 1000));
+}
+
+/* ---- addresses -------------------------------------------------------------- */
+
+/* RFC 5952: lower case, no leading zeros, "::" for the longest run of zeros. */
+static char *put_ipv6(char *p, const uint8_t *addr)
+{
+	unsigned int i, run = 0, best = 0, best_end = 0;
+	uint16_t group[8];
+
+	for (i = 0; i < 8; i++) {
+		group[i] = (uint16_t)(addr[2 * i] << 8 | addr[2 * i + 1]);
+		run = group[i] ? 0 : run + 1;
+		if (run > best) {
+			best = run;
+			best_end = i + 1;
+		}
+	}
+	if (best < 2)
+		best = best_end = 0;
+
+	for (i = 0; i < 8; i++) {
+		int shift = 12;
+
+		if (best && i == best_end - best) {
+			*p++ = ':';
+			i = best_end - 1;
+			if (i == 7)
+				*p++ = ':';
+			continue;
+		}
+		if (i)
+			*p++ = ':';
+		while (shift && !(group[i] >> shift))
+			shift -= 4;
+		for (; shift >= 0; shift -= 4)
+			*p++ = "0123456789abcdef"[group[i] >> shift & 15];
+	}
+	return p;
+}
+
+/* ---- text of others --------------------------------------------------------- */
+
+/* Printable ASCII without '"' and '\\'. */
+static const bool plain[256] = {
+	[' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true,
+};
+
+/* How long is the UTF-8 sequence at s, and which character?  0: it is none. */
+static unsigned int utf8(const uint8_t *s, unsigned int n, uint32_t *ch)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned int len = s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 :
+			   s[0] < 0xf8 ? 4 : 0;
+	unsigned int i;
+
+	if (!len || len > n)
+		return 0;
+	*ch = s[0] & (0x7fU >> len);
+	for (i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*ch = *ch << 6 | (s[i] & 0x3f);
+	}
+	if (*ch < least[len] || *ch > 0x10ffff || (*ch >= 0xd800 && *ch < 0xe000))
+		return 0;
+	return len;
+}
+
+static char *put_escape(char *p, uint32_t ch)
+{
+	int shift;
+
+	*p++ = '\\';
+	*p++ = 'u';
+	for (shift = 12; shift >= 0; shift -= 4)
+		*p++ = "0123456789abcdef"[ch >> shift & 15];
+	return p;
+}
+
+#define COMM_LEN	sizeof(((struct tcpfsm_record *)0)->comm)
+
+static char *put_odd_comm(char *p, const uint8_t *s, unsigned int i)
+{
+	unsigned int len;
+	uint32_t ch;
+
+	while (i < COMM_LEN && s[i]) {
+		if (plain[s[i]]) {
+			*p++ = (char)s[i++];
+		} else if (s[i] == '"' || s[i] == '\\') {
+			*p++ = '\\';
+			*p++ = (char)s[i++];
+		} else if (s[i] < 0x80) {
+			p = put_escape(p, s[i++]);
+		} else {
+			len = utf8(s + i, COMM_LEN - i, &ch);
+			if (!len || ch < 0xa0) {
+				p = put_escape(p, len ? ch : 0xfffd);
+				i += len ? len : 1;
+			} else {
+				memcpy(p, s + i, len);
+				p += len;
+				i += len;
+			}
+		}
+	}
+	return p;
+}
+
+/* Eight bytes at once: a set top bit for each one that is zero, or not plain. */
+#define ALL(byte)	(0x0101010101010101ULL * (byte))
+#define IS_ZERO(w)	(((w) - ALL(1)) & ~(w) & ALL(0x80))
+#define IS_BELOW(w, n)	(((w) - ALL(n)) & ~(w) & ALL(0x80))
+#define IS_ODD(w) \
+	(IS_BELOW(w, ' ') | IS_ZERO((w) ^ ALL('"')) | IS_ZERO((w) ^ ALL('\\')) | \
+	 IS_ZERO((w) ^ ALL(0x7f)) | ((w) & ALL(0x80)))
+
+/* A process may call itself anything, in any encoding; few do. */
+static inline char *put_comm(char *p, const char *comm)
+{
+	unsigned int i;
+
+	for (i = 0; i < COMM_LEN; i += 8) {
+		uint64_t w, end, odd;
+
+		memcpy(&w, comm + i, 8);
+		memcpy(p, &w, 8);
+		w = le64toh(w);
+		end = IS_ZERO(w);
+		odd = IS_ODD(w);
+		/* Of the bytes before the first zero; what follows may be anything. */
+		if (end)
+			odd &= (end & -end) - 1;
+		if (odd)
+			return put_odd_comm(p, (const uint8_t *)comm, i);
+		if (end)
+			return p + __builtin_ctzll(end) / 8;
+		p += 8;
+	}
+	return p;
+}
+
+/* ---- events ------------------------------------------------------------------ */
+
+struct head {
+	char s[3 * BLOCK];
+	uint32_t len;
+};
+
+#define HEAD_TEXT(name)		",\"event\":\"" name "\",\"conn\":"
+#define HEAD(sym, name) \
+	[TCPFSM_EVENT_##sym] = { HEAD_TEXT(name), sizeof(HEAD_TEXT(name)) - 1 },
+static const struct head heads[] = { TCPFSM_EVENTS(HEAD) };
+
+static inline char *put_owner(char *p, const struct tcpfsm_event *ev)
+{
+	if (!ev->has_owner)
+		return p;
+	PUT(p, ",\"pid\":");
+	p = put_u32(p, ev->pid);
+	PUT(p, ",\"comm\":\"");
+	p = put_comm(p, ev->comm);
+	*p++ = '"';
+	return p;
+}
+
+static inline char *put_queues(char *p, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	char *max, *end;
+
+	if (!ev->has_queues)
+		return p;
+	PUT(p, ",\"listener\":");
+	p = put_u64(p, r->listener);
+	PUT(p, ",\"synq\":");
+	p = put_u32(p, r->synq);
+	PUT(p, ",\"synq_max\":");
+	max = p;
+	p = end = put_u32(p, r->backlog);
+	PUT(p, ",\"acceptq\":");
+	p = put_u32(p, r->acceptq);
+	/* One limit for both queues. */
+	PUT(p, ",\"acceptq_max\":");
+	memcpy(p, max, BLOCK);
+	return p + (end - max);
+}
+
+static inline char *put_tw(char *p, const struct tcpfsm_record *r)
+{
+	PUT(p, ",\"tw\":");
+	p = put_u32(p, r->tw);
+	PUT(p, ",\"tw_max\":");
+	return put_u32(p, r->tw_max);
+}
+
+static inline char *put_seq(char *p, const struct tcpfsm_record *r)
+{
+	PUT(p, ",\"snd\":");
+	p = put_u32(p, r->snd);
+	PUT(p, ",\"rcv\":");
+	return put_u32(p, r->rcv);
+}
+
+static inline char *put_state(char *p, uint8_t state)
+{
+	PUT(p, ",\"state\":\"");
+	p = put_name(p, NAME_OF(names_state, state));
+	*p++ = '"';
+	return p;
+}
+
+static inline char *put_verdict(char *p, const struct tcpfsm_record *r)
+{
+	PUT(p, ",\"verdict\":\"");
+	p = put_name(p, NAME_OF(names_verdict, r->verdict));
+	*p++ = '"';
+	if (r->verdict != TCPFSM_VERDICT_QUEUED && r->verdict != TCPFSM_VERDICT_ESTABLISHED) {
+		PUT(p, ",\"reason\":\"");
+		p = put_name(p, NAME_OF(names_reason,
+					r->reason ? r->reason : TCPFSM_REASON_OTHER));
+		*p++ = '"';
+	}
+	return p;
+}
+
+static char *put_lost(char *p, const struct tcpfsm_event *ev)
+{
+	PUT(p, ",\"event\":\"lost\",\"cpu\":");
+	p = put_u32(p, ev->cpu);
+	PUT(p, ",\"count\":");
+	p = put_u64(p, ev->lost);
+	PUT(p, ",\"from_ts\":");
+	p = put_u64(p, ev->from_ts);
+	PUT(p, ",\"to_ts\":");
+	return put_u64(p, ev->to_ts);
+}
+
+static inline char *put_transition(char *p, const struct tcpfsm_event *ev)
+{
+	PUT(p, ",\"old\":\"");
+	p = put_name(p, NAME_OF(names_state, ev->old));
+	PUT(p, "\",\"new\":\"");
+	p = put_name(p, NAME_OF(names_state, ev->new));
+	PUT(p, "\",\"cause\":\"");
+	p = put_name(p, NAME_OF(names_cause, ev->cause));
+	if (ev->dur_ns >= 0) {
+		PUT(p, "\",\"ms\":");
+		p = put_ms(p, ev->dur_ns);
+	} else {
+		*p++ = '"';
+	}
+	p = put_tw(p, &ev->rec);
+	return put_queues(p, ev);
+}
+
+static inline char *put_event(char *p, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+
+	switch (ev->type) {
+	case TCPFSM_EVENT_TRANSITION:
+		return put_transition(p, ev);
+	case TCPFSM_EVENT_SYN:
+	case TCPFSM_EVENT_HANDSHAKE_ACK:
+		p = put_verdict(p, r);
+		if (ev->new)		/* raw: what the kernel made of it */
+			p = put_state(p, ev->new);
+		p = put_queues(p, ev);
+		return put_seq(p, r);
+	case TCPFSM_EVENT_RETRANSMIT:
+		PUT(p, ",\"what\":\"");
+		p = put_name(p, NAME_OF(names_segment, r->verdict));
+		*p++ = '"';
+		p = put_state(p, ev->old);
+		PUT(p, ",\"count\":");
+		p = put_u32(p, r->arg);
+		return put_seq(p, r);
+	case TCPFSM_EVENT_RESET:
+		PUT(p, ",\"direction\":\"");
+		p = put_name(p, NAME_OF(names_direction, r->verdict));
+		*p++ = '"';
+		p = put_state(p, ev->old);
+		return put_seq(p, r);
+	case TCPFSM_EVENT_ACCEPT:
+		if (ev->dur_ns >= 0) {
+			PUT(p, ",\"waited_ms\":");
+			p = put_ms(p, ev->dur_ns);
+		}
+		return p;
+	case TCPFSM_EVENT_LISTEN:
+		if (r->snd != UINT32_MAX) {
+			PUT(p, ",\"backlog\":");
+			p = put_u32(p, r->snd);
+		}
+		PUT(p, ",\"effective\":");
+		return put_u32(p, r->backlog);
+	case TCPFSM_EVENT_TIMEWAIT:
+		PUT(p, ",\"action\":\"");
+		p = put_name(p, NAME_OF(names_tw_action, r->verdict));
+		PUT(p, "\",\"substate\":\"");
+		p = put_name(p, NAME_OF(names_state, r->new ? r->new : r->old));
+		*p++ = '"';
+		return put_tw(p, r);
+	case TCPFSM_EVENT_CONNECT_FAILED:
+		PUT(p, ",\"errno\":\"");
+		p = put_name(p, NAME_OF(names_errno, r->arg));
+		*p++ = '"';
+		return p;
+	}
+	return p;
+}
+
+size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX])
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	const struct head *head;
+	char *p = buf;
+
+	PUT(p, "{\"ts\":");
+	p = put_u64(p, ev->ts);
+	if (ev->type >= TCPFSM_EVENT_LOST) {
+		p = put_lost(p, ev);
+		goto end;
+	}
+	head = &heads[ev->type];
+	memcpy(p, head->s, sizeof(head->s));
+	p += head->len;
+	p = put_u64(p, r->conn);
+	PUT(p, ",\"netns\":");
+	p = put_u32(p, r->netns);
+	if (r->family == 6) {
+		PUT(p, ",\"family\":6,\"laddr\":\"");
+		p = put_ipv6(p, r->laddr);
+		PUT(p, "\",\"lport\":");
+		p = put_u32(p, r->lport);
+		PUT(p, ",\"raddr\":\"");
+		p = put_ipv6(p, r->raddr);
+	} else {
+		PUT(p, ",\"family\":4,\"laddr\":\"");
+		p = put_ipv4(p, r->laddr);
+		PUT(p, "\",\"lport\":");
+		p = put_u32(p, r->lport);
+		PUT(p, ",\"raddr\":\"");
+		p = put_ipv4(p, r->raddr);
+	}
+	PUT(p, "\",\"rport\":");
+	p = put_u32(p, r->rport);
+	PUT(p, ",\"cpu\":");
+	p = put_u32(p, ev->cpu);
+	p = put_event(p, ev);
+	p = put_owner(p, ev);
+end:
+	*p++ = '}';
+	*p++ = '\n';
+	return (size_t)(p - buf);
+}

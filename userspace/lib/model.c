@@ -1,0 +1,1065 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From what the kernel does to the story RFC 9293 tells.
+ *
+ * The kernel tells a passive open when it is over, says CLOSE when it enters
+ * TIME_WAIT and goes through two states in one segment.  So a few kinds of
+ * record are told only when their successor is known; records of other
+ * connections queue up behind them, so that the order of time is kept.
+ *
+ * Everything here is a function of the records and nothing else.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conns.h"
+#include "tcpfsm.h"
+
+#define CONNS_DEFAULT	((size_t)1 << 20)
+#define CPUS_MAX	65536U
+#define QUEUE_LEN	256U		/* a power of two */
+
+/* A hint and the change of state it explains are microseconds apart. */
+#define HINT_NS		100000000ULL
+
+#define TYPE(t)		TCPFSM_TYPE_##t
+#define EVENT(t)	TCPFSM_EVENT_##t
+#define STATE(s)	TCPFSM_STATE_##s
+#define CAUSE(c)	TCPFSM_CAUSE_##c
+
+/* conn.hint */
+enum { HINT_NONE, HINT_RST_RECEIVED, HINT_RST_SENT, HINT_SHUTDOWN };
+
+/* conn.flags */
+#define C_PASSIVE	0x01	/* made by a listener */
+#define C_ACTIVE	0x02	/* made by connect() */
+#define C_MINI		0x04	/* became a mini-socket: the full socket's CLOSE means nothing */
+#define C_NO_RST	0x08	/* the kernel reset it by itself, see on_reset() */
+#define C_COOKIES	0x10	/* a listener that answered with SYN cookies */
+
+struct cpu {
+	uint32_t netns;
+	uint16_t lport;
+	bool clone;		/* a child without a request was just made for lport */
+};
+
+struct tcpfsm_model {
+	struct conns conns;
+	struct cpu *cpus;
+	uint32_t ncpus;
+	bool raw;
+	int64_t epoch_offset;
+
+	tcpfsm_event_fn fn;	/* of the call under way */
+	void *arg;
+	int rc;
+	struct tcpfsm_event ev;
+
+	uint32_t head, n;	/* of queue */
+	struct tcpfsm_item queue[QUEUE_LEN];
+};
+
+/* ---- events ----------------------------------------------------------------- */
+
+static void emit(struct tcpfsm_model *m)
+{
+	if (!m->rc)
+		m->rc = m->fn(&m->ev, m->arg);
+}
+
+static struct tcpfsm_event *event(struct tcpfsm_model *m, const struct tcpfsm_item *it,
+				  const struct conn *c, uint8_t type)
+{
+	struct tcpfsm_event *ev = &m->ev;
+
+	ev->type = type;
+	ev->old = it->rec.old;
+	ev->new = it->rec.new;
+	ev->cause = CAUSE(NONE);
+	ev->has_queues = it->rec.flags & TCPFSM_F_PASSIVE;
+	ev->has_owner = c && c->pid;
+	ev->cpu = it->cpu;
+	ev->ts = it->rec.ts + (uint64_t)m->epoch_offset;
+	ev->dur_ns = -1;
+	ev->rec = it->rec;
+	if (ev->has_owner) {
+		ev->pid = c->pid;
+		memcpy(ev->comm, c->comm, sizeof(c->comm));
+	} else {
+		ev->pid = 0;
+		ev->comm[0] = '\0';
+	}
+	return ev;
+}
+
+/* As event(), for records whose owner is that of the connection itself. */
+static struct tcpfsm_event *event_own(struct tcpfsm_model *m, const struct tcpfsm_item *it,
+				      const struct conn *c, uint8_t type)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct tcpfsm_event *ev = event(m, it, c, type);
+
+	if (r->flags & TCPFSM_F_OWNER) {
+		ev->has_owner = true;
+		ev->pid = r->pid;
+		memcpy(ev->comm, r->comm, sizeof(r->comm));
+	}
+	return ev;
+}
+
+static int64_t since(uint64_t then, uint64_t now)
+{
+	return then && now >= then ? (int64_t)(now - then) : -1;
+}
+
+static void enter(struct tcpfsm_model *m, struct conn *c, uint8_t state, uint64_t ts)
+{
+	if (!c)
+		return;
+	c->state = state;
+	c->since = ts;
+	c->hint = HINT_NONE;
+	if (state == STATE(CLOSE)) {
+		c->flags &= C_PASSIVE | C_COOKIES;
+		c->clones = 0;
+		conns_bury(&m->conns, c);
+	} else if (c->dead) {
+		conns_touch(&m->conns, c);
+	}
+}
+
+static void transition(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct conn *c,
+		       uint8_t old, uint8_t new, uint8_t cause)
+{
+	struct tcpfsm_event *ev;
+
+	if (it->rec.type == TYPE(STATE))
+		ev = event_own(m, it, c, EVENT(TRANSITION));
+	else
+		ev = event(m, it, c, EVENT(TRANSITION));
+	ev->old = old;
+	ev->new = new;
+	ev->cause = cause;
+	if (c && c->state == old)
+		ev->dur_ns = since(c->since, it->rec.ts);
+	emit(m);
+	enter(m, c, new, it->rec.ts);
+}
+
+/* ---- connections ------------------------------------------------------------ */
+
+static struct conn *known(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+{
+	struct conn *c = r->conn ? conns_find(&m->conns, r->conn) : NULL;
+
+	/* A closed one comes to life only when it changes state. */
+	if (c && !c->dead)
+		conns_touch(&m->conns, c);
+	return c;
+}
+
+static struct conn *known_or_new(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+{
+	struct conn *c = known(m, r);
+
+	return c ? c : conns_add(&m->conns, r->conn);
+}
+
+static void learn_owner(struct conn *c, const struct tcpfsm_record *r)
+{
+	if (c && r->flags & TCPFSM_F_OWNER) {
+		c->pid = r->pid;
+		memcpy(c->comm, r->comm, sizeof(c->comm));
+	}
+}
+
+static void give_hint(struct conn *c, uint8_t hint, uint64_t ts)
+{
+	if (c) {
+		c->hint = hint;
+		c->hint_ts = ts;
+	}
+}
+
+static bool hinted(const struct conn *c, uint8_t hint, uint64_t now)
+{
+	return c && c->hint == hint && now - c->hint_ts < HINT_NS;
+}
+
+static struct cpu *cpu_of(struct tcpfsm_model *m, uint32_t n)
+{
+	static struct cpu nowhere;
+
+	if (n >= m->ncpus) {
+		uint32_t want = n < 15 ? 16 : n + 1;
+		struct cpu *cpus;
+
+		cpus = n < CPUS_MAX ? realloc(m->cpus, want * sizeof(*cpus)) : NULL;
+		if (!cpus) {
+			nowhere.clone = false;
+			return &nowhere;
+		}
+		memset(cpus + m->ncpus, 0, (want - m->ncpus) * sizeof(*cpus));
+		m->cpus = cpus;
+		m->ncpus = want;
+	}
+	return &m->cpus[n];
+}
+
+/* ---- causes ----------------------------------------------------------------- */
+
+/* What tcp_v4_err() and tcp_v6_err() make of an ICMP message. */
+static bool icmp_errno(uint8_t err)
+{
+	switch (err) {
+	case EACCES:
+	case ECONNREFUSED:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case EMSGSIZE:
+	case ENETUNREACH:
+	case ENONET:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+	case EPROTO:
+		return true;
+	}
+	return false;
+}
+
+/* Why a full socket went to CLOSE. */
+static uint8_t close_cause(const struct conn *c, const struct tcpfsm_record *r)
+{
+	/* What would have led on, but for want of a mini-socket. */
+	if (r->verdict == TCPFSM_TW_DENIED)
+		return r->reason == STATE(FIN_WAIT2) ? CAUSE(ABORT) :
+		       r->old == STATE(CLOSING) ? CAUSE(RCV_ACK_OF_FIN) : CAUSE(RCV_FIN);
+
+	/* tcp_done_with_error(): sk_err is set before the state. */
+	switch (r->arg) {
+	case 0:
+		break;
+	case ETIMEDOUT:			/* tcp_write_err() */
+		return CAUSE(TIMEOUT);
+	case ECONNABORTED:		/* tcp_abort(): ss -K */
+		return CAUSE(ABORT);
+	case ECONNRESET:		/* tcp_reset() */
+	case EPIPE:
+		return c && c->flags & C_NO_RST ? CAUSE(SND_RST) : CAUSE(RCV_RST);
+	default:
+		if (hinted(c, HINT_RST_RECEIVED, r->ts))
+			return CAUSE(RCV_RST);
+		if (icmp_errno(r->arg))	/* at once, or as the soft error of a time-out */
+			return CAUSE(ICMP);
+	}
+
+	switch (r->old) {
+	case STATE(LISTEN):
+	case STATE(SYN_SENT):		/* connect() that fails: see on_state() */
+		return CAUSE(CLOSE);
+	case STATE(LAST_ACK):
+		return hinted(c, HINT_RST_SENT, r->ts) ? CAUSE(SND_RST) :
+							 CAUSE(RCV_ACK_OF_FIN);
+	case STATE(FIN_WAIT2):
+		/*
+		 * The timer sends its RST before it gives up; data after
+		 * close() and TCP_LINGER2 < 0 have theirs sent afterwards.
+		 */
+		return hinted(c, HINT_RST_SENT, r->ts) ? CAUSE(TIMEOUT) : CAUSE(SND_RST);
+	case STATE(CLOSING):
+		/* tcp_disconnect() sends none here, tcp_out_of_resources() may. */
+		return hinted(c, HINT_RST_SENT, r->ts) ? CAUSE(SND_RST) : CAUSE(ABORT);
+	default:
+		/*
+		 * close() with unread data or SO_LINGER 0, children that were
+		 * never accepted, orphans without resources: all send an RST.
+		 */
+		return CAUSE(SND_RST);
+	}
+}
+
+static uint8_t cause_of(const struct conn *c, const struct tcpfsm_record *r)
+{
+	switch (r->new) {
+	case STATE(SYN_SENT):
+		return CAUSE(ACTIVE_OPEN);
+	case STATE(LISTEN):
+		return CAUSE(PASSIVE_OPEN);
+	case STATE(SYN_RECV):
+		return CAUSE(RCV_SYN);
+	case STATE(ESTABLISHED):
+		return r->old == STATE(SYN_SENT) ? CAUSE(RCV_SYNACK) : CAUSE(RCV_ACK_OF_SYN);
+	case STATE(FIN_WAIT1):
+	case STATE(LAST_ACK):
+		/* close() shuts both directions before, shutdown() but its own. */
+		if (hinted(c, HINT_SHUTDOWN, r->ts) ||
+		    (r->flags & (TCPFSM_F_SHUT_SEND | TCPFSM_F_SHUT_RCV)) == TCPFSM_F_SHUT_SEND)
+			return CAUSE(SHUTDOWN);
+		return CAUSE(CLOSE);
+	case STATE(CLOSE_WAIT):
+	case STATE(CLOSING):
+		return CAUSE(RCV_FIN);
+	case STATE(FIN_WAIT2):
+		return CAUSE(RCV_ACK_OF_FIN);
+	case STATE(CLOSE):
+		return close_cause(c, r);
+	}
+	return CAUSE(NONE);
+}
+
+/* ---- successors -------------------------------------------------------------- */
+
+/* An item of the queue, 0 being the oldest. */
+static const struct tcpfsm_item *queued(const struct tcpfsm_model *m, uint32_t i)
+{
+	return &m->queue[(m->head + i) % QUEUE_LEN];
+}
+
+static bool is_type(const struct tcpfsm_item *it, uint8_t type, uint64_t conn)
+{
+	return it && !it->lost && it->rec.type == type && it->rec.conn == conn;
+}
+
+/* The full socket of a connection goes to CLOSE. */
+static bool is_close(const struct tcpfsm_item *it, uint64_t conn)
+{
+	return is_type(it, TYPE(STATE), conn) && it->rec.new == STATE(CLOSE);
+}
+
+static bool is_rst_sent(const struct tcpfsm_item *it)
+{
+	return it && !it->lost && it->rec.type == TYPE(RESET) &&
+	       it->rec.verdict == TCPFSM_DIRECTION_SENT;
+}
+
+static bool same_addresses(const struct tcpfsm_record *a, const struct tcpfsm_record *b)
+{
+	return a->netns == b->netns && a->lport == b->lport && a->rport == b->rport &&
+	       a->family == b->family && !memcmp(a->laddr, b->laddr, sizeof(a->laddr)) &&
+	       !memcmp(a->raddr, b->raddr, sizeof(a->raddr));
+}
+
+/*
+ * The full socket becomes a mini-socket.  In a softirq its STATE to CLOSE tells
+ * it; in process context a softirq may come in between, so there are two records.
+ */
+static bool enters(const struct tcpfsm_record *r, uint8_t substate)
+{
+	if (r->verdict != TCPFSM_TW_ENTER)
+		return false;
+	if (r->type == TYPE(STATE))
+		return r->new == STATE(CLOSE) && r->reason == substate;
+	return r->type == TYPE(TIMEWAIT) && r->new == substate;
+}
+
+static bool is_same_segment(const struct tcpfsm_item *it, uint64_t conn)
+{
+	return it && !it->lost && it->rec.conn == conn && enters(&it->rec, STATE(TIME_WAIT)) &&
+	       it->rec.flags & TCPFSM_F_SAME_SEGMENT;
+}
+
+/* A state from which TIME_WAIT is entered by this record. */
+static bool leads_to_time_wait(const struct conn *c, const struct tcpfsm_record *r)
+{
+	if (!c)
+		return false;
+	return c->state == STATE(FIN_WAIT2) || c->state == STATE(CLOSING) ||
+	       (c->state == STATE(FIN_WAIT1) && r->flags & TCPFSM_F_SAME_SEGMENT);
+}
+
+/* Can this record only be told when its successor is known? */
+static bool needs_successor(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	const struct conn *c;
+
+	if (it->lost || !r->conn)
+		return false;
+	switch (r->type) {
+	case TYPE(STATE):
+		if (r->new == STATE(FIN_WAIT2))
+			return r->old == STATE(FIN_WAIT1);
+		if (r->new != STATE(CLOSE))
+			return false;
+		if (r->old == STATE(SYN_SENT))
+			return !r->arg && r->flags & TCPFSM_F_TASK &&
+			       !(r->flags & TCPFSM_F_SHUT_SEND);
+		if (r->old == STATE(SYN_RECV)) {
+			c = conns_find(&m->conns, r->conn);
+			return c && c->clones;
+		}
+		return false;
+	case TYPE(TIMEWAIT):
+		if (!enters(r, STATE(TIME_WAIT)) || r->flags & TCPFSM_F_SAME_SEGMENT)
+			return false;
+		return !leads_to_time_wait(conns_find(&m->conns, r->conn), r);
+	case TYPE(RESET):
+		return r->verdict == TCPFSM_DIRECTION_RECEIVED &&
+		       (r->old == STATE(FIN_WAIT1) || r->old == STATE(FIN_WAIT2));
+	}
+	return false;
+}
+
+/* Of one thread of execution, both on one CPU, or is b a guest between? */
+static bool same_context(const struct tcpfsm_record *a, const struct tcpfsm_record *b)
+{
+	const uint8_t task = TCPFSM_F_TASK | TCPFSM_F_OWNER;
+
+	/* A softirq goes on to its end, a task may be interrupted. */
+	if (!(a->flags & TCPFSM_F_TASK))
+		return true;
+	return (a->flags & task) == (b->flags & task) && a->pid == b->pid;
+}
+
+/*
+ * The queued record that came next after item i in the same place: about the
+ * same connection, or in the same context.  0: not there yet.
+ */
+static uint32_t successor(const struct tcpfsm_model *m, uint32_t i)
+{
+	const struct tcpfsm_item *a = queued(m, i);
+
+	while (++i < m->n) {
+		const struct tcpfsm_item *b = queued(m, i);
+
+		if (!b->lost && b->rec.conn == a->rec.conn)
+			return i;
+		if (b->cpu == a->cpu && (b->lost || same_context(&a->rec, &b->rec)))
+			return i;
+	}
+	return 0;
+}
+
+/*
+ * Finds what decides about the first item of the queue.  False: not there yet.
+ * For a RESET received it is the record after the change of state it explains.
+ */
+static bool find_decider(const struct tcpfsm_model *m, const struct tcpfsm_item **next)
+{
+	const struct tcpfsm_item *first = queued(m, 0);
+	uint32_t i = successor(m, 0);
+
+	*next = NULL;
+	if (!i)
+		return false;
+	if (first->rec.type == TYPE(RESET)) {
+		if (!is_close(queued(m, i), first->rec.conn))
+			return true;
+		i = successor(m, i);
+		if (!i)
+			return false;
+	}
+	*next = queued(m, i);
+	return true;
+}
+
+/* ---- records ----------------------------------------------------------------- */
+
+/*
+ * A child was cloned from its listener and came to nothing: its CLOSE follows.
+ * The child of a SYN cookie has no request whose cookie it could share.
+ */
+static void on_clone(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct cpu *cpu = cpu_of(m, it->cpu);
+	struct conn *c;
+
+	cpu->clone = !r->conn;
+	cpu->netns = r->netns;
+	cpu->lport = r->lport;
+	c = known_or_new(m, r);
+	if (c && c->clones < UINT8_MAX)
+		c->clones++;
+}
+
+static bool take_clone(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	struct cpu *cpu = cpu_of(m, it->cpu);
+	bool ours = cpu->clone && cpu->lport == it->rec.lport && cpu->netns == it->rec.netns;
+
+	if (ours)
+		cpu->clone = false;
+	return ours;
+}
+
+/* Has this listener been seen to answer with SYN cookies? */
+static bool cookies_out(struct tcpfsm_model *m, uint64_t listener)
+{
+	const struct conn *c = listener ? conns_find(&m->conns, listener) : NULL;
+
+	return c && c->flags & C_COOKIES;
+}
+
+static void on_passive_established(struct tcpfsm_model *m, const struct tcpfsm_item *it,
+				   struct conn *c)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct tcpfsm_event *ev;
+
+	if (!c || !(r->flags & (TCPFSM_F_PASSIVE | TCPFSM_F_CLONE) || c->flags & C_PASSIVE))
+		return;
+	c->clones = 0;
+	/* Nothing was kept of a SYN answered with a cookie: it counts as of now. */
+	if (!c->state && r->flags & TCPFSM_F_CLONE && cookies_out(m, r->listener))
+		transition(m, it, c, STATE(LISTEN), STATE(SYN_RECV), CAUSE(RCV_SYN));
+
+	c->flags |= C_PASSIVE;
+	if (!c->queued)			/* Fast Open queues at the SYN */
+		c->queued = r->ts;
+	ev = event(m, it, c, EVENT(HANDSHAKE_ACK));
+	ev->old = STATE(SYN_RECV);
+	ev->new = 0;
+	ev->rec.verdict = TCPFSM_VERDICT_ESTABLISHED;
+	ev->rec.reason = 0;
+	emit(m);
+}
+
+static void on_connect_error(struct tcpfsm_model *m, const struct tcpfsm_item *it,
+			     const struct conn *c)
+{
+	event_own(m, it, c, EVENT(CONNECT_FAILED));
+	emit(m);
+}
+
+/* TIMEWAIT enter or denied, from a record of either type. */
+static void tell_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, const struct conn *c,
+		      uint8_t substate)
+{
+	struct tcpfsm_event *ev = event(m, it, c, EVENT(TIMEWAIT));
+
+	ev->rec.old = substate;
+	ev->rec.new = substate;
+	ev->rec.reason = 0;
+	ev->old = substate;
+	ev->new = substate;
+	emit(m);
+}
+
+/* A full socket in state from becomes a mini-socket. */
+static void enter_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct conn *c,
+		       uint8_t substate, uint8_t from)
+{
+	uint8_t cause = CAUSE(RCV_FIN);
+
+	tell_mini(m, it, c, substate);
+	if (substate != STATE(TIME_WAIT)) {
+		/* It waits on for the FIN, only smaller. */
+		if (c && c->state != substate)
+			enter(m, c, substate, 0);
+		return;
+	}
+	/* The FIN came with the ACK of ours: that FIN_WAIT2 was none. */
+	if (it->rec.flags & TCPFSM_F_SAME_SEGMENT &&
+	    (!c || !c->state || c->state == STATE(FIN_WAIT1)))
+		from = STATE(FIN_WAIT1);
+	if (from == STATE(FIN_WAIT1))
+		cause = CAUSE(RCV_FIN_ACK);
+	else if (from == STATE(CLOSING))
+		cause = CAUSE(RCV_ACK_OF_FIN);
+	transition(m, it, c, from, substate, cause);
+}
+
+static void on_state(struct tcpfsm_model *m, const struct tcpfsm_item *it,
+		     const struct tcpfsm_item *next)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	uint8_t old = r->old, new = r->new, cause;
+	struct conn *c;
+	bool connecting;
+
+	if (old == STATE(LISTEN) && new == STATE(SYN_RECV)) {
+		on_clone(m, it);
+		return;
+	}
+
+	c = known(m, r);
+	/* tcp_close_state() sets the state also when it stays what it was. */
+	if (old == new) {
+		learn_owner(c, r);
+		return;
+	}
+	if (new == STATE(CLOSE)) {
+		if (c && c->flags & C_MINI) {
+			c->flags &= (uint8_t)~C_MINI;
+			learn_owner(c, r);
+			return;
+		}
+		/*
+		 * A child that came to nothing while its request lives on; or
+		 * both are gone, as the listener is, and then an RST follows.
+		 */
+		if (old == STATE(SYN_RECV) && c && c->clones && !is_rst_sent(next)) {
+			c->clones--;
+			return;
+		}
+		if (old == STATE(SYN_RECV) && !c && take_clone(m, it))
+			return;
+	}
+	if (!c && (new != STATE(CLOSE) || r->verdict == TCPFSM_TW_ENTER))
+		c = conns_add(&m->conns, r->conn);
+	learn_owner(c, r);
+
+	if (new == STATE(CLOSE) && r->verdict == TCPFSM_TW_ENTER) {
+		enter_mini(m, it, c, r->reason, old);
+		return;
+	}
+	if (new == STATE(CLOSE) && r->verdict == TCPFSM_TW_DENIED)
+		tell_mini(m, it, c, r->reason);
+
+	if (old == STATE(FIN_WAIT1) && is_same_segment(next, r->conn)) {
+		/* The same segment brought the FIN: straight to TIME_WAIT. */
+		if (c && c->state != STATE(FIN_WAIT1))
+			enter(m, c, STATE(FIN_WAIT1), 0);
+		return;
+	}
+
+	if (old == STATE(SYN_RECV) && new == STATE(ESTABLISHED))
+		on_passive_established(m, it, c);
+	if (c && (old == STATE(SYN_SENT) || new == STATE(SYN_SENT)))
+		c->flags = (uint8_t)((c->flags & ~C_PASSIVE) | C_ACTIVE);
+	if (c && old == STATE(CLOSE))
+		c->queued = 0;
+
+	cause = cause_of(c, r);
+	if (old == STATE(SYN_SENT) && new == STATE(CLOSE) &&
+	    is_type(next, TYPE(CONNECT_FAILED), r->conn))
+		cause = CAUSE(ABORT);		/* connect() itself gave up */
+	connecting = old == STATE(SYN_SENT) || (old == STATE(SYN_RECV) && c && c->flags & C_ACTIVE);
+	transition(m, it, c, old, new, cause);
+
+	/* Nobody calls connect() again to hear of it: this is its end. */
+	if (new == STATE(CLOSE) && r->arg && connecting)
+		on_connect_error(m, it, c);
+}
+
+static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct conn *c = known(m, r);
+	struct tcpfsm_event *ev;
+
+	ev = event(m, it, c, EVENT(SYN));
+	ev->old = STATE(LISTEN);
+	ev->new = 0;
+	emit(m);
+	if (r->verdict == TCPFSM_VERDICT_COOKIE && r->listener) {
+		c = conns_find(&m->conns, r->listener);
+		if (!c)
+			c = conns_add(&m->conns, r->listener);
+		if (c)
+			c->flags |= C_COOKIES;
+	}
+	if (r->verdict != TCPFSM_VERDICT_QUEUED)
+		return;
+
+	if (!c)
+		c = conns_add(&m->conns, r->conn);
+	if (c && c->state == STATE(SYN_RECV))
+		return;
+	transition(m, it, c, STATE(LISTEN), STATE(SYN_RECV), CAUSE(RCV_SYN));
+	if (!c)
+		return;
+	c->flags |= C_PASSIVE;
+	if (r->flags & TCPFSM_F_CLONE)	/* Fast Open: in the accept queue already */
+		c->queued = r->ts;
+}
+
+static void on_ack(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	struct tcpfsm_event *ev = event(m, it, known(m, &it->rec), EVENT(HANDSHAKE_ACK));
+
+	ev->old = it->rec.conn ? STATE(SYN_RECV) : STATE(LISTEN);
+	ev->new = 0;
+	emit(m);
+}
+
+static void on_request_gone(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	static const uint8_t causes[] = {
+		[TCPFSM_GONE_TIMEOUT]	 = CAUSE(TIMEOUT),
+		[TCPFSM_GONE_RCV_RST]	 = CAUSE(RCV_RST),
+		[TCPFSM_GONE_SND_RST]	 = CAUSE(SND_RST),
+		[TCPFSM_GONE_CLOSE]	 = CAUSE(CLOSE),
+		[TCPFSM_GONE_NETNS_EXIT] = CAUSE(NETNS_EXIT),
+		[TCPFSM_GONE_ABORT]	 = CAUSE(ABORT),
+	};
+	const struct tcpfsm_record *r = &it->rec;
+	struct conn *c = known(m, r);
+
+	if (c && c->state && c->state != STATE(SYN_RECV))
+		return;			/* it became a connection after all */
+	transition(m, it, c, m->raw ? STATE(NEW_SYN_RECV) : STATE(SYN_RECV), STATE(CLOSE),
+		   r->verdict < sizeof(causes) ? causes[r->verdict] : CAUSE(NONE));
+}
+
+static uint8_t shown_state(const struct tcpfsm_model *m, uint8_t state)
+{
+	if (!state)			/* no socket at all */
+		return STATE(CLOSE);
+	if (state == STATE(NEW_SYN_RECV) && !m->raw)
+		return STATE(SYN_RECV);
+	return state;
+}
+
+static void on_retransmit(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	struct conn *c = known(m, &it->rec);
+	struct tcpfsm_event *ev;
+
+	learn_owner(c, &it->rec);
+	ev = event(m, it, c, EVENT(RETRANSMIT));
+	ev->old = shown_state(m, it->rec.old);
+	emit(m);
+}
+
+static void on_reset(struct tcpfsm_model *m, const struct tcpfsm_item *it,
+		     const struct tcpfsm_item *next)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	bool received = r->verdict == TCPFSM_DIRECTION_RECEIVED;
+	struct conn *c = received ? known_or_new(m, r) : known(m, r);
+	struct tcpfsm_event *ev;
+
+	/*
+	 * Data for a socket that nobody can read any more: the kernel calls
+	 * tcp_reset() on itself, tracepoint and all, and then sends an RST.
+	 */
+	if (received && !m->raw && is_rst_sent(next) && same_addresses(r, &next->rec)) {
+		if (c)
+			c->flags |= C_NO_RST;
+		return;
+	}
+	learn_owner(c, r);
+	ev = event_own(m, it, c, EVENT(RESET));
+	ev->old = shown_state(m, r->old);
+	emit(m);
+	give_hint(c, received ? HINT_RST_RECEIVED : HINT_RST_SENT, r->ts);
+}
+
+static void on_accept(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	struct conn *c = known_or_new(m, &it->rec);
+	struct tcpfsm_event *ev;
+
+	learn_owner(c, &it->rec);
+	ev = event_own(m, it, c, EVENT(ACCEPT));
+	if (c) {
+		ev->dur_ns = since(c->queued, it->rec.ts);
+		c->queued = 0;
+	}
+	emit(m);
+}
+
+static void on_listen(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	struct conn *c = known_or_new(m, &it->rec);
+
+	learn_owner(c, &it->rec);
+	event_own(m, it, c, EVENT(LISTEN));
+	emit(m);
+}
+
+/* In process context: the full socket's own CLOSE comes later. */
+static void on_timewait_enter(struct tcpfsm_model *m, const struct tcpfsm_item *it,
+			      const struct tcpfsm_item *next)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct conn *c = known_or_new(m, r);
+	uint8_t from = STATE(FIN_WAIT2);
+
+	learn_owner(c, r);
+	if (leads_to_time_wait(c, r))
+		from = c->state;
+	else if (is_close(next, r->conn))
+		from = next->rec.old;
+	else if (c && c->state == STATE(FIN_WAIT1))
+		from = c->state;
+	enter_mini(m, it, c, r->new, from);
+	if (c)
+		c->flags |= C_MINI;
+}
+
+static uint8_t end_cause(const struct conn *c, const struct tcpfsm_record *r)
+{
+	switch (r->verdict) {
+	case TCPFSM_TW_EXPIRE:
+		return r->old == STATE(FIN_WAIT2) ? CAUSE(TIMEOUT) : CAUSE(2MSL);
+	case TCPFSM_TW_KILL:
+		/* Data for a FIN_WAIT2 that nobody reads is answered first. */
+		return hinted(c, HINT_RST_SENT, r->ts) ? CAUSE(SND_RST) : CAUSE(RCV_RST);
+	case TCPFSM_TW_REUSE:
+		return CAUSE(REUSE);
+	case TCPFSM_TW_REOPEN:
+		return CAUSE(RCV_SYN);
+	case TCPFSM_TW_PURGE:
+		return CAUSE(NETNS_EXIT);
+	}
+	return CAUSE(NONE);
+}
+
+static void on_timewait(struct tcpfsm_model *m, const struct tcpfsm_item *it,
+			const struct tcpfsm_item *next)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct conn *c;
+
+	if (r->verdict == TCPFSM_TW_ENTER) {
+		on_timewait_enter(m, it, next);
+		return;
+	}
+	c = known(m, r);
+	event(m, it, c, EVENT(TIMEWAIT));
+	emit(m);
+	if (r->verdict != TCPFSM_TW_REFRESH) {
+		if (!c || !c->dead)
+			transition(m, it, c, r->old, STATE(CLOSE), end_cause(c, r));
+	} else if (r->old == STATE(FIN_WAIT2) && r->new == STATE(TIME_WAIT)) {
+		transition(m, it, c ? c : conns_add(&m->conns, r->conn), r->old, r->new,
+			   CAUSE(RCV_FIN));
+	}
+}
+
+static void on_lost(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	struct tcpfsm_event *ev = &m->ev;
+
+	cpu_of(m, it->cpu)->clone = false;
+
+	memset(ev, 0, sizeof(*ev));
+	ev->type = EVENT(LOST);
+	ev->cpu = it->cpu;
+	ev->dur_ns = -1;
+	ev->lost = it->lost;
+	ev->from_ts = it->from_ts ? it->from_ts + (uint64_t)m->epoch_offset : 0;
+	ev->to_ts = it->to_ts ? it->to_ts + (uint64_t)m->epoch_offset : 0;
+	ev->ts = ev->to_ts ? ev->to_ts : ev->from_ts;
+	emit(m);
+	ev->lost = ev->from_ts = ev->to_ts = 0;
+}
+
+/* next: what came right after it, or NULL when that does not matter. */
+static void process(struct tcpfsm_model *m, const struct tcpfsm_item *it,
+		    const struct tcpfsm_item *next)
+{
+	const struct tcpfsm_record *r = &it->rec;
+
+	if (it->lost) {
+		on_lost(m, it);
+		return;
+	}
+	switch (r->type) {
+	case TYPE(STATE):
+		on_state(m, it, next);
+		break;
+	case TYPE(SYN):
+		on_syn(m, it);
+		break;
+	case TYPE(ACK):
+		on_ack(m, it);
+		break;
+	case TYPE(REQUEST_GONE):
+		on_request_gone(m, it);
+		break;
+	case TYPE(RETRANSMIT):
+		on_retransmit(m, it);
+		break;
+	case TYPE(RESET):
+		on_reset(m, it, next);
+		break;
+	case TYPE(ACCEPT):
+		on_accept(m, it);
+		break;
+	case TYPE(LISTEN):
+		on_listen(m, it);
+		break;
+	case TYPE(TIMEWAIT):
+		on_timewait(m, it, next);
+		break;
+	case TYPE(CONNECT_FAILED):
+		on_connect_error(m, it, known(m, r));
+		break;
+	case TYPE(SHUTDOWN):
+		if (r->verdict)		/* not SHUT_RD */
+			give_hint(known_or_new(m, r), HINT_SHUTDOWN, r->ts);
+		break;
+	}
+}
+
+/* ---- raw --------------------------------------------------------------------- */
+
+/* The first firing for a child: it still is a copy of its listener. */
+static void raw_clone(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	struct tcpfsm_event *ev = event(m, it, NULL, EVENT(TRANSITION));
+
+	ev->old = STATE(LISTEN);
+	ev->new = STATE(SYN_RECV);
+	ev->has_queues = false;
+	ev->rec.rport = 0;
+	memset(ev->rec.raddr, 0, sizeof(ev->rec.raddr));
+	emit(m);
+}
+
+static void raw_state(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	uint8_t cause = CAUSE(NONE);
+	struct conn *c = known(m, r);
+	bool mini = false;
+
+	if (r->old == STATE(LISTEN) && r->new == STATE(SYN_RECV)) {
+		raw_clone(m, it);
+		return;
+	}
+	if (!c && r->new != STATE(CLOSE))
+		c = conns_add(&m->conns, r->conn);
+	learn_owner(c, r);
+	if (r->flags & TCPFSM_F_CLONE)
+		raw_clone(m, it);
+	if (r->new == STATE(CLOSE)) {
+		mini = r->verdict || (c && c->flags & C_MINI);
+		if (r->verdict)
+			tell_mini(m, it, c, r->reason);
+	}
+	/* The kernel says CLOSE when it means TIME_WAIT: no cause fits. */
+	if (r->old != r->new && !mini)
+		cause = cause_of(c, r);
+	if (r->old == STATE(SYN_RECV) && r->new == STATE(ESTABLISHED) && c && !c->queued)
+		c->queued = r->ts;
+	transition(m, it, c, r->old, r->new, cause);
+}
+
+/* Every record is an event, or the two it stands for, in the kernel's own words. */
+static void process_raw(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct tcpfsm_event *ev;
+	struct conn *c;
+
+	if (!it->lost) {
+		switch (r->type) {
+		case TYPE(STATE):
+			raw_state(m, it);
+			return;
+		case TYPE(SYN):
+			if (r->flags & TCPFSM_F_CLONE)
+				raw_clone(m, it);
+			ev = event(m, it, known(m, r), EVENT(SYN));
+			ev->old = STATE(LISTEN);
+			ev->new = r->verdict != TCPFSM_VERDICT_QUEUED ? 0 :
+				  r->flags & TCPFSM_F_CLONE ? STATE(SYN_RECV) :
+							      STATE(NEW_SYN_RECV);
+			emit(m);
+			return;
+		case TYPE(TIMEWAIT):
+			c = r->verdict == TCPFSM_TW_ENTER ? known_or_new(m, r) : known(m, r);
+			event(m, it, c, EVENT(TIMEWAIT));
+			emit(m);
+			if (c && r->verdict == TCPFSM_TW_ENTER)
+				c->flags |= C_MINI;
+			return;
+		}
+	}
+	process(m, it, NULL);
+}
+
+/* ---- in and out --------------------------------------------------------------- */
+
+static void drain(struct tcpfsm_model *m, bool force)
+{
+	while (m->n && !m->rc) {
+		const struct tcpfsm_item *it = queued(m, 0), *next = NULL;
+
+		if (needs_successor(m, it) && !find_decider(m, &next) && !force)
+			break;
+		process(m, it, next);
+		m->head = (m->head + 1) % QUEUE_LEN;
+		m->n--;
+	}
+}
+
+int tcpfsm_model_feed(struct tcpfsm_model *m, const struct tcpfsm_item *item,
+		      tcpfsm_event_fn fn, void *arg)
+{
+	m->fn = fn;
+	m->arg = arg;
+	m->rc = 0;
+
+	if (m->raw) {
+		process_raw(m, item);
+		return m->rc;
+	}
+	if (!m->n && !needs_successor(m, item)) {
+		process(m, item, NULL);
+		return m->rc;
+	}
+
+	m->queue[(m->head + m->n) % QUEUE_LEN] = *item;
+	m->n++;
+	drain(m, false);
+	/* No successor among so many: it was lost, or never comes. */
+	while (m->n == QUEUE_LEN) {
+		process(m, queued(m, 0), NULL);
+		m->head = (m->head + 1) % QUEUE_LEN;
+		m->n--;
+		drain(m, false);
+	}
+	return m->rc;
+}
+
+int tcpfsm_model_flush(struct tcpfsm_model *m, tcpfsm_event_fn fn, void *arg)
+{
+	m->fn = fn;
+	m->arg = arg;
+	m->rc = 0;
+	drain(m, true);
+	return m->rc;
+}
+
+size_t tcpfsm_model_pending(const struct tcpfsm_model *m)
+{
+	return m->n;
+}
+
+int tcpfsm_model_new(struct tcpfsm_model **out, const struct tcpfsm_model_options *opts)
+{
+	struct tcpfsm_model_options o = { .size = sizeof(o) };
+	struct tcpfsm_model *m;
+	int err;
+
+	*out = NULL;
+	/* The caller's may be older or newer than this library's. */
+	if (opts)
+		memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	err = conns_init(&m->conns, o.max_conns ? o.max_conns : CONNS_DEFAULT);
+	if (err) {
+		free(m);
+		return err;
+	}
+	m->raw = o.raw;
+	m->epoch_offset = o.epoch_offset;
+	*out = m;
+	return 0;
+}
+
+void tcpfsm_model_counts(const struct tcpfsm_model *m, uint64_t *conns, uint64_t *forgotten)
+{
+	if (conns)
+		*conns = m->conns.live;
+	if (forgotten)
+		*forgotten = m->conns.forgotten;
+}
+
+void tcpfsm_model_free(struct tcpfsm_model *m)
+{
+	if (!m)
+		return;
+	conns_exit(&m->conns);
+	free(m->cpus);
+	free(m);
+}

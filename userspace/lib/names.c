@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Numbers to names, from the tables of the two headers. */
+#include <errno.h>
+
+#include "names.h"
+
+#define NAME_STATE(sym, n, name)	[n] = NAME(name),
+const struct name names_state[16] = { TCPFSM_STATES(NAME_STATE) };
+
+#define NAME_CAUSE(sym, name)		[TCPFSM_CAUSE_##sym] = NAME(name),
+const struct name names_cause[32] = { TCPFSM_CAUSES(NAME_CAUSE) };
+
+#define NAME_ENTRY(sym, n, name, text)	[n] = NAME(name),
+const struct name names_verdict[8] = { TCPFSM_VERDICTS(NAME_ENTRY) };
+const struct name names_reason[16] = { TCPFSM_REASONS(NAME_ENTRY) };
+const struct name names_tw_action[16] = { TCPFSM_TW_ACTIONS(NAME_ENTRY) };
+const struct name names_segment[8] = { TCPFSM_SEGMENTS(NAME_ENTRY) };
+const struct name names_direction[4] = { TCPFSM_DIRECTIONS(NAME_ENTRY) };
+
+/* Our own: strerrorname_np() needs glibc 2.32. */
+#define ERRNOS(X) \
+	X(EPERM) X(ENOENT) X(ESRCH) X(EINTR) X(EIO) X(ENXIO) X(E2BIG) X(ENOEXEC) \
+	X(EBADF) X(ECHILD) X(EAGAIN) X(ENOMEM) X(EACCES) X(EFAULT) X(ENOTBLK) \
+	X(EBUSY) X(EEXIST) X(EXDEV) X(ENODEV) X(ENOTDIR) X(EISDIR) X(EINVAL) \
+	X(ENFILE) X(EMFILE) X(ENOTTY) X(ETXTBSY) X(EFBIG) X(ENOSPC) X(ESPIPE) \
+	X(EROFS) X(EMLINK) X(EPIPE) X(EDOM) X(ERANGE) X(EDEADLK) X(ENAMETOOLONG) \
+	X(ENOLCK) X(ENOSYS) X(ENOTEMPTY) X(ELOOP) X(ENOMSG) X(EIDRM) X(ECHRNG) \
+	X(EL2NSYNC) X(EL3HLT) X(EL3RST) X(ELNRNG) X(EUNATCH) X(ENOCSI) X(EL2HLT) \
+	X(EBADE) X(EBADR) X(EXFULL) X(ENOANO) X(EBADRQC) X(EBADSLT) X(EBFONT) \
+	X(ENOSTR) X(ENODATA) X(ETIME) X(ENOSR) X(ENONET) X(ENOPKG) X(EREMOTE) \
+	X(ENOLINK) X(EADV) X(ESRMNT) X(ECOMM) X(EPROTO) X(EMULTIHOP) X(EDOTDOT) \
+	X(EBADMSG) X(EOVERFLOW) X(ENOTUNIQ) X(EBADFD) X(EREMCHG) X(ELIBACC) \
+	X(ELIBBAD) X(ELIBSCN) X(ELIBMAX) X(ELIBEXEC) X(EILSEQ) X(ERESTART) \
+	X(ESTRPIPE) X(EUSERS) X(ENOTSOCK) X(EDESTADDRREQ) X(EMSGSIZE) X(EPROTOTYPE) \
+	X(ENOPROTOOPT) X(EPROTONOSUPPORT) X(ESOCKTNOSUPPORT) X(EOPNOTSUPP) \
+	X(EPFNOSUPPORT) X(EAFNOSUPPORT) X(EADDRINUSE) X(EADDRNOTAVAIL) X(ENETDOWN) \
+	X(ENETUNREACH) X(ENETRESET) X(ECONNABORTED) X(ECONNRESET) X(ENOBUFS) \
+	X(EISCONN) X(ENOTCONN) X(ESHUTDOWN) X(ETOOMANYREFS) X(ETIMEDOUT) \
+	X(ECONNREFUSED) X(EHOSTDOWN) X(EHOSTUNREACH) X(EALREADY) X(EINPROGRESS) \
+	X(ESTALE) X(EUCLEAN) X(ENOTNAM) X(ENAVAIL) X(EISNAM) X(EREMOTEIO) X(EDQUOT) \
+	X(ENOMEDIUM) X(EMEDIUMTYPE) X(ECANCELED) X(ENOKEY) X(EKEYEXPIRED) \
+	X(EKEYREVOKED) X(EKEYREJECTED) X(EOWNERDEAD) X(ENOTRECOVERABLE) X(ERFKILL) \
+	X(EHWPOISON)
+
+#define NAME_ERRNO(e)			[e] = NAME(#e),
+const struct name names_errno[256] = { ERRNOS(NAME_ERRNO) };
+
+static const char *name_or_unknown(const struct name *table, size_t size, unsigned int n)
+{
+	return n < size && table[n].len ? table[n].s : "?";
+}
+
+#define LOOKUP(table, n)	name_or_unknown(table, sizeof(table) / sizeof((table)[0]), n)
+
+const char *tcpfsm_state_name(unsigned int state)
+{
+	return LOOKUP(names_state, state);
+}
+
+const char *tcpfsm_cause_name(unsigned int cause)
+{
+	/* TCPFSM_CAUSE_NONE is "". */
+	return cause ? LOOKUP(names_cause, cause) : "";
+}
+
+const char *tcpfsm_verdict_name(unsigned int verdict)
+{
+	return LOOKUP(names_verdict, verdict);
+}
+
+const char *tcpfsm_reason_name(unsigned int reason)
+{
+	return LOOKUP(names_reason, reason);
+}
+
+const char *tcpfsm_tw_action_name(unsigned int action)
+{
+	return LOOKUP(names_tw_action, action);
+}
+
+const char *tcpfsm_segment_name(unsigned int segment)
+{
+	return LOOKUP(names_segment, segment);
+}
+
+const char *tcpfsm_direction_name(unsigned int direction)
+{
+	return LOOKUP(names_direction, direction);
+}
+
+const char *tcpfsm_errno_name(unsigned int err)
+{
+	return LOOKUP(names_errno, err);
+}
+
+const char *tcpfsm_event_name(unsigned int type)
+{
+#define EVENT_NAME(sym, name)		[TCPFSM_EVENT_##sym] = name,
+	static const char * const names[] = { TCPFSM_EVENTS(EVENT_NAME) };
+
+	return type < sizeof(names) / sizeof(names[0]) ? names[type] : "?";
+}
+
+#define FEATURE_NAME(sym, n, name, text) [n] = { name, text },
+static const struct {
+	const char *name, *text;
+} features[TCPFSM_FEATURE_SLOTS] = { TCPFSM_FEATURES(FEATURE_NAME) };
+
+const char *tcpfsm_feature_name(unsigned int feature)
+{
+	return feature < TCPFSM_FEATURE_SLOTS && features[feature].name ?
+	       features[feature].name : "?";
+}
+
+const char *tcpfsm_feature_text(unsigned int feature)
+{
+	return feature < TCPFSM_FEATURE_SLOTS && features[feature].text ?
+	       features[feature].text : "";
+}

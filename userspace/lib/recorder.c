@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/* "tcpfsm record": the rings of a device into a recording, unmerged. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "clock.h"
+#include "ctf.h"
+#include "device.h"
+#include "recorder.h"
+#include "source.h"
+
+/* A crash loses no record older than this. */
+#define FLUSH_NS	NSEC_PER_SEC
+
+struct tcpfsm_recorder {
+	struct device *dev;		/* NULL: the rings are somebody else's */
+	struct ring_reader *rings;
+	unsigned int nrings;
+	struct ctf_writer *writer;
+	uint64_t written, lost;
+};
+
+int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
+			unsigned int n, const char *dir,
+			const struct tcpfsm_info *info)
+{
+	struct tcpfsm_recorder *rec;
+	struct ctf_env env = {
+		.epoch_offset = info->epoch_offset,
+		.module_version = (const char *)info->version,
+	};
+	int err;
+
+	*out = NULL;
+	if (getrandom(env.uuid, sizeof(env.uuid), 0) != (ssize_t)sizeof(env.uuid))
+		return -errno;
+	env.uuid[6] = (uint8_t)((env.uuid[6] & 0x0f) | 0x40);	/* random, RFC 9562 */
+	env.uuid[8] = (uint8_t)((env.uuid[8] & 0x3f) | 0x80);
+
+	rec = calloc(1, sizeof(*rec));
+	if (!rec)
+		return -ENOMEM;
+	err = ctf_writer_open(&rec->writer, dir, n, &env);
+	if (err) {
+		free(rec);
+		return err;
+	}
+	rec->rings = rings;
+	rec->nrings = n;
+	*out = rec;
+	return 0;
+}
+
+int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const char *dir,
+			 const struct tcpfsm_source_options *opts,
+			 struct tcpfsm_info *info)
+{
+	struct tcpfsm_source_options o = source_options(opts);
+	struct device *dev;
+	int err;
+
+	*rec = NULL;
+	err = device_open(&dev, path, o.follow_new, info);
+	if (err)
+		return err;
+	err = recorder_open_rings(rec, dev->rings, dev->nrings, dir, &dev->info);
+	if (err) {
+		device_close(dev);
+		return err;
+	}
+	(*rec)->dev = dev;
+	return 0;
+}
+
+static int drain_ring(struct tcpfsm_recorder *rec, struct ring_reader *r, unsigned int cpu,
+		      uint64_t now, size_t *total)
+{
+	/* One lap at most, or a busy CPU would keep us from the others. */
+	size_t left = (size_t)r->nslots;
+	int err;
+
+	do {
+		struct ctf_event *dst;
+		uint64_t lost;
+		size_t n, room;
+
+		dst = ctf_writer_room(rec->writer, cpu, &room);
+		if (!dst)
+			return -ENOMEM;
+		n = ring_copy_events(r, dst, room < left ? room : left);
+		if (!n)
+			break;
+		lost = ring_take_gap(r);
+		err = ctf_writer_commit(rec->writer, cpu, n, lost, now);
+		if (err)
+			return err;
+		rec->lost += lost;
+		rec->written += n;
+		*total += n;
+		left -= n;
+	} while (left && ring_behind(r));
+	return 0;
+}
+
+int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	size_t total = 0;
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < rec->nrings; i++) {
+		struct ring_reader *r = &rec->rings[i];
+
+		/* Most CPUs of a big machine are idle and need no buffer. */
+		if (load_relaxed(&r->hdr->head) > r->cursor)
+			err = drain_ring(rec, r, i, now, &total);
+	}
+	if (!err && now >= FLUSH_NS)
+		err = ctf_writer_flush(rec->writer, now - FLUSH_NS);
+	if (err)
+		return err;
+	return total > INT_MAX ? INT_MAX : (int)total;
+}
+
+int tcpfsm_recorder_wait(struct tcpfsm_recorder *rec, int timeout_ms)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), end = UINT64_MAX;
+	int n;
+
+	if (timeout_ms >= 0)
+		end = now + (unsigned int)timeout_ms * NSEC_PER_MSEC;
+	for (;;) {
+		uint64_t oldest = ctf_writer_oldest(rec->writer);
+		uint64_t until = end;
+
+		if (oldest != UINT64_MAX && oldest + FLUSH_NS < until)
+			until = oldest + FLUSH_NS;
+		if (rec->dev) {
+			int64_t t = until == UINT64_MAX ? -1 :
+				    until > now ? (int64_t)(until - now) : 0;
+
+			n = device_wait(rec->dev, t);
+		} else {
+			n = poll(NULL, 0, 1) < 0 ? -errno : 1;
+		}
+		if (n)
+			return n;
+
+		now = clock_ns(CLOCK_MONOTONIC);
+		if (now >= FLUSH_NS) {
+			n = ctf_writer_flush(rec->writer, now - FLUSH_NS);
+			if (n)
+				return n;
+		}
+		if (now >= end)
+			return 0;
+	}
+}
+
+void tcpfsm_recorder_counts(const struct tcpfsm_recorder *rec, uint64_t *written,
+			    uint64_t *lost, uint64_t *bytes)
+{
+	if (written)
+		*written = rec->written;
+	if (lost)
+		*lost = rec->lost;
+	if (bytes)
+		*bytes = ctf_writer_bytes(rec->writer);
+}
+
+int tcpfsm_recorder_close(struct tcpfsm_recorder *rec)
+{
+	unsigned int i;
+	int err;
+
+	if (!rec)
+		return 0;
+	/* Lost after the last record that was seen: no record will tell. */
+	for (i = 0; i < rec->nrings; i++) {
+		uint64_t lost = ring_take_gap(&rec->rings[i]);
+
+		if (lost) {
+			rec->lost += lost;
+			ctf_writer_lost(rec->writer, i, lost, clock_ns(CLOCK_MONOTONIC) -
+					(uint64_t)clock_timens_offset());
+		}
+	}
+	err = ctf_writer_close(rec->writer);
+	device_close(rec->dev);
+	free(rec);
+	return err;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef TCPFSM_LIB_RECORDER_H
+#define TCPFSM_LIB_RECORDER_H
+
+#include "ring.h"
+#include "tcpfsm.h"
+
+#pragma GCC visibility push(hidden)
+
+/* A recorder without a device (tests, benchmarks). */
+int recorder_open_rings(struct tcpfsm_recorder **rec, struct ring_reader *rings,
+			unsigned int n, const char *dir,
+			const struct tcpfsm_info *info);
+
+#pragma GCC visibility pop
+#endif /* TCPFSM_LIB_RECORDER_H */

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Live source: the rings of all CPUs as one stream in the order of time.
+ *
+ * It works in rounds.  A round fixes the horizon H, a little time ago, *before*
+ * it looks at any head: a record that is not visible then is younger than H.
+ * So whatever is up to H can be put in order and given away; what is younger
+ * stays in its queue for the next round.
+ *
+ * What makes this true is that a slot is marked before its record takes the
+ * time.  The slack only has to cover how long that mark takes to be seen and
+ * how far the clocks of two CPUs may differ.  Where a record is in flight, for
+ * long if a hypervisor has put that CPU aside, nothing younger than the last
+ * record of that CPU is given away.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "device.h"
+#include "merge.h"
+#include "source.h"
+
+#define SLACK_NS	NSEC_PER_MSEC
+/* With records held back, sleep so long that the next round is worth it. */
+#define HOLD_NS		(4 * (int64_t)NSEC_PER_MSEC)
+/* Order is not worth losing records: so long we wait for one in flight. */
+#define FLIGHT_NS	(100 * NSEC_PER_MSEC)
+
+/* All queues together should stay in the cache, but batches be worth a look. */
+#define QUEUES_BYTES	(4U << 20)
+#define BATCH_MAX	1024U
+#define BATCH_MIN	64U
+
+/* One ring's records that are copied and not yet given away. */
+struct queue {
+	struct tcpfsm_item *items;
+	size_t rd, n;			/* rd: behind by what went by way of src.ahead */
+	size_t labelled;		/* items whose cpu is filled in */
+	uint64_t round;			/* in which the head was last loaded */
+	uint64_t flight;		/* seq that was in flight */
+	uint64_t flight_since;
+	struct ring_reader *ring;
+	struct tcpfsm_item gap;		/* lost > 0: comes before items[rd] */
+};
+
+struct live {
+	struct tcpfsm_source src;
+	struct device *dev;		/* NULL: the rings are somebody else's */
+	struct merge merge;
+	struct queue *queues;
+	struct queue *out;		/* its first item is with the caller */
+	size_t nqueues, batch;
+	uint64_t round, now, horizon, slack;
+	int64_t timens;
+	bool in_round;
+	bool blocked;			/* a ring laps us faster than we read */
+	bool held;			/* a record in flight holds others back */
+};
+
+static uint64_t live_now(const struct live *l)
+{
+	return clock_ns(CLOCK_MONOTONIC) - (uint64_t)l->timens;
+}
+
+/* A record is on its way in a ring that is otherwise read to its head. */
+static void hold_back(struct live *l, struct queue *q)
+{
+	const struct ring_reader *r = q->ring;
+	uint64_t now = l->now;
+
+	if (q->flight != r->cursor + 1) {
+		q->flight = r->cursor + 1;
+		q->flight_since = now;
+	} else if (now - q->flight_since > FLIGHT_NS) {
+		return;
+	}
+	l->held = true;
+	if (r->last_ts < l->horizon)
+		l->horizon = r->last_ts;
+}
+
+/* Fills an empty queue.  False: there is nothing for this round. */
+static bool queue_fill(struct live *l, struct queue *q)
+{
+	struct ring_reader *r = q->ring;
+
+	/* Was read to a head that was loaded after H was fixed? */
+	if (q->round == l->round && !ring_behind(r))
+		return false;
+	q->round = l->round;
+	q->rd = 0;
+	q->n = ring_copy(r, &q->items[0].rec, sizeof(q->items[0]), l->batch);
+	if (!ring_behind(r) && __builtin_expect(ring_in_flight(r), 0))
+		hold_back(l, q);
+	if (!q->n) {
+		if (ring_behind(r))
+			l->blocked = true;
+		return false;
+	}
+	for (; q->labelled < q->n; q->labelled++)
+		q->items[q->labelled].cpu = r->cpu;
+	if (r->gap) {
+		q->gap.lost = ring_take_gap(r);
+		q->gap.from_ts = r->gap_from;
+		q->gap.to_ts = q->items[0].rec.ts;
+	}
+	return true;
+}
+
+static void round_begin(struct live *l)
+{
+	size_t i;
+
+	l->now = live_now(l);
+	l->horizon = l->now - l->slack;
+	l->round++;
+	l->blocked = false;
+	l->held = false;
+	l->in_round = true;
+	for (i = 0; i < l->nqueues; i++) {
+		struct queue *q = &l->queues[i];
+
+		if (q->rd == q->n && queue_fill(l, q))
+			merge_push(&l->merge, q->items[0].rec.ts, i);
+	}
+}
+
+static int live_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
+{
+	struct live *l = (struct live *)src;
+	struct queue *q = l->out;
+
+	if (q) {
+		l->out = NULL;
+		if (q->gap.lost) {
+			q->gap.lost = 0;
+		} else {
+			q->rd = (size_t)(src->ahead - q->items);
+			src->ahead = src->end = NULL;
+			if (q->rd < q->n || queue_fill(l, q))
+				merge_replace(&l->merge, q->items[q->rd].rec.ts);
+			else
+				merge_pop(&l->merge);
+		}
+	} else if (!l->in_round) {
+		round_begin(l);
+	}
+
+	if (!l->merge.n || l->merge.e[0].key > l->horizon || l->blocked) {
+		l->in_round = false;
+		return 0;
+	}
+
+	q = &l->queues[l->merge.e[0].stream];
+	l->out = q;
+	if (__builtin_expect(q->gap.lost > 0, 0)) {
+		src->lost += q->gap.lost;
+		*item = &q->gap;
+	} else {
+		src->delivered++;
+		*item = &q->items[q->rd];
+		/* This CPU's next ones, until it is another one's turn. */
+		src->ahead = *item + 1;
+		src->end = q->items + q->n;
+		src->below = merge_limit(&l->merge, l->horizon);
+	}
+	return 1;
+}
+
+static int live_wait(struct tcpfsm_source *src, int timeout_ms)
+{
+	struct live *l = (struct live *)src;
+	int64_t timeout = timeout_ms < 0 ? -1 : timeout_ms * (int64_t)NSEC_PER_MSEC;
+	bool hold = l->merge.n || l->held || !l->dev;
+	int n;
+
+	if (l->in_round || l->blocked)
+		return 1;
+
+	/*
+	 * Records held back are behind the cursor, so poll() knows nothing of
+	 * them: they come of age by themselves.
+	 */
+	if (hold && timeout >= 0 && timeout < HOLD_NS)
+		hold = false;
+	else if (hold)
+		timeout = HOLD_NS;
+
+	if (l->dev)
+		n = device_wait(l->dev, timeout);
+	else
+		n = poll(NULL, 0, (int)(timeout / (int64_t)NSEC_PER_MSEC)) < 0 ? -errno : 0;
+	return n ? n : hold;
+}
+
+static void live_close(struct tcpfsm_source *src)
+{
+	struct live *l = (struct live *)src;
+	size_t i;
+
+	for (i = 0; l->queues && i < l->nqueues; i++)
+		free(l->queues[i].items);
+	free(l->queues);
+	free(l->merge.e);
+	device_close(l->dev);
+	free(l);
+}
+
+int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
+		      unsigned int n, uint64_t slack_ns,
+		      int64_t epoch_offset)
+{
+	struct live *l;
+	size_t i;
+
+	*out = NULL;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	l->src.next = live_next;
+	l->src.wait = live_wait;
+	l->src.close = live_close;
+	l->src.epoch_offset = epoch_offset;
+	l->timens = clock_timens_offset();
+	l->slack = slack_ns;
+
+	l->batch = QUEUES_BYTES / sizeof(struct tcpfsm_item) / n;
+	if (l->batch > BATCH_MAX)
+		l->batch = BATCH_MAX;
+	if (l->batch < BATCH_MIN)
+		l->batch = BATCH_MIN;
+
+	l->nqueues = n;
+	l->queues = calloc(n, sizeof(*l->queues));
+	l->merge.e = calloc(n, sizeof(*l->merge.e));
+	if (!l->queues || !l->merge.e)
+		goto nomem;
+	for (i = 0; i < n; i++) {
+		struct queue *q = &l->queues[i];
+
+		q->ring = &rings[i];
+		q->gap.cpu = rings[i].cpu;
+		q->items = calloc(l->batch, sizeof(*q->items));
+		if (!q->items)
+			goto nomem;
+	}
+	*out = &l->src;
+	return 0;
+
+nomem:
+	live_close(&l->src);
+	return -ENOMEM;
+}
+
+struct tcpfsm_source_options source_options(const struct tcpfsm_source_options *opts)
+{
+	struct tcpfsm_source_options o = { .size = sizeof(o) };
+
+	if (opts)
+		memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	return o;
+}
+
+int tcpfsm_source_open_device(struct tcpfsm_source **src, const char *path,
+			      const struct tcpfsm_source_options *opts,
+			      struct tcpfsm_info *info)
+{
+	struct tcpfsm_source_options o = source_options(opts);
+	struct device *dev;
+	int err;
+
+	*src = NULL;
+	err = device_open(&dev, path, o.follow_new, info);
+	if (err)
+		return err;
+	err = source_open_rings(src, dev->rings, dev->nrings, SLACK_NS,
+				dev->info.epoch_offset);
+	if (err) {
+		device_close(dev);
+		return err;
+	}
+	((struct live *)*src)->dev = dev;
+	return 0;
+}
+
+int tcpfsm_source_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
+{
+	const struct tcpfsm_item *it = src->ahead;
+
+	if (__builtin_expect(it < src->end && it->rec.ts < src->below, 1)) {
+		src->ahead = it + 1;
+		src->delivered++;
+		*item = it;
+		return 1;
+	}
+	return src->next(src, item);
+}
+
+int tcpfsm_source_wait(struct tcpfsm_source *src, int timeout_ms)
+{
+	return src->wait(src, timeout_ms);
+}
+
+int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src)
+{
+	return src->epoch_offset;
+}
+
+const char *tcpfsm_source_error(const struct tcpfsm_source *src)
+{
+	return src->error;
+}
+
+void tcpfsm_source_counts(const struct tcpfsm_source *src, uint64_t *delivered,
+			  uint64_t *lost)
+{
+	if (delivered)
+		*delivered = src->delivered;
+	if (lost)
+		*lost = src->lost;
+}
+
+void tcpfsm_source_close(struct tcpfsm_source *src)
+{
+	if (src)
+		src->close(src);
+}

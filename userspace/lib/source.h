@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef TCPFSM_LIB_SOURCE_H
+#define TCPFSM_LIB_SOURCE_H
+
+#include "ring.h"
+#include "tcpfsm.h"
+
+#pragma GCC visibility push(hidden)
+
+/*
+ * What a live source and a recording have in common.  Items from ahead to end
+ * are next as long as their ts is less than below: tcpfsm_source_next() takes
+ * them without asking.
+ */
+struct tcpfsm_source {
+	const struct tcpfsm_item *ahead, *end;
+	uint64_t below;
+	int (*next)(struct tcpfsm_source *src, const struct tcpfsm_item **item);
+	int (*wait)(struct tcpfsm_source *src, int timeout_ms);
+	void (*close)(struct tcpfsm_source *src);
+	int64_t epoch_offset;
+	uint64_t delivered;
+	uint64_t lost;
+	char error[256];
+};
+
+/* The options of a caller, who may be older or newer than this library. */
+struct tcpfsm_source_options source_options(const struct tcpfsm_source_options *opts);
+
+/**
+ * source_open_rings() - a live source without a device (tests, benchmarks)
+ * @rings: attached readers in the order of their CPUs; must outlive the source
+ * @slack_ns: how long a record may take from its ts to its publication
+ * @epoch_offset: as struct tcpfsm_info has it
+ */
+int source_open_rings(struct tcpfsm_source **src, struct ring_reader *rings,
+		      unsigned int n, uint64_t slack_ns,
+		      int64_t epoch_offset);
+
+#pragma GCC visibility pop
+#endif /* TCPFSM_LIB_SOURCE_H */

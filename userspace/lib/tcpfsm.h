@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * libtcpfsm - read the records of the tcpfsm module, live or from a recording,
+ * merged by time, and make of them the story RFC 9293 tells.
+ *
+ *   source  ->  model  ->  filter  ->  whatever the program does with an event
+ *
+ * Functions return 0 or a positive count on success and a negative errno on
+ * failure.  No function prints.  Objects are not thread safe; different
+ * objects may be used in different threads.
+ */
+#ifndef TCPFSM_H
+#define TCPFSM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "uapi/tcpfsm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- source: a device or a recording, one stream of raw records --------- */
+
+/* An item of the merged stream: a record, or a gap in one CPU's stream. */
+struct tcpfsm_item {
+	struct tcpfsm_record rec;	/* rec.ts: CLOCK_MONOTONIC; unset in a gap */
+	uint32_t cpu;
+	uint64_t lost;			/* > 0: a gap of so many records on this cpu, */
+	uint64_t from_ts;		/* after this time (0: not known) */
+	uint64_t to_ts;			/* and before this one */
+};
+
+struct tcpfsm_source_options {
+	size_t size;			/* sizeof(struct tcpfsm_source_options) */
+	bool follow_new;		/* device: skip what the flight recorder holds */
+};
+
+struct tcpfsm_source;
+
+/**
+ * tcpfsm_source_open_device() - attach to the module
+ * @path: device node, NULL for TCPFSM_DEVICE
+ * @info: filled in when not NULL, also on -EPROTO (ABI mismatch)
+ *
+ * Return: 0; -ENOENT, -ENXIO or -ENODEV: module not loaded; -EACCES or -EPERM;
+ * -EPROTO: ABI mismatch; another negative errno.
+ */
+int tcpfsm_source_open_device(struct tcpfsm_source **src, const char *path,
+			      const struct tcpfsm_source_options *opts,
+			      struct tcpfsm_info *info);
+
+/**
+ * tcpfsm_source_open_recording() - open what "tcpfsm record" wrote
+ * @why: set to a static sentence on failure
+ *
+ * Return: 0; -ENOENT; -EBADMSG: not ours, damaged or truncated; -EPROTO: of
+ * another ABI version; another negative errno.
+ */
+int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
+				 const char **why);
+
+/**
+ * tcpfsm_source_next() - the next item of the merged stream
+ *
+ * A live source gives an item only when no earlier one of another CPU can
+ * still come.
+ *
+ * Return: 1 and *item (valid until the next call); 0: nothing now (live) or
+ * the end (recording); -EBADMSG: a file of the recording is damaged, and what
+ * can be read of it and of the others has been delivered; see
+ * tcpfsm_source_error().
+ */
+int tcpfsm_source_next(struct tcpfsm_source *src, const struct tcpfsm_item **item);
+
+/**
+ * tcpfsm_source_wait() - sleep until there may be items
+ * @timeout_ms: -1: for ever
+ *
+ * Return: 1: try tcpfsm_source_next(); 0: time is up; -EINTR; another negative
+ * errno. A recording returns 1 at once.
+ */
+int tcpfsm_source_wait(struct tcpfsm_source *src, int timeout_ms);
+
+/* Epoch minus CLOCK_MONOTONIC of the machine recorded, in nanoseconds. */
+int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src);
+/* Records delivered and lost so far by this source. */
+void tcpfsm_source_counts(const struct tcpfsm_source *src, uint64_t *delivered,
+			  uint64_t *lost);
+/* After -EBADMSG: what is wrong and where, "cpu_0: truncated packet at byte 4096"; else "". */
+const char *tcpfsm_source_error(const struct tcpfsm_source *src);
+void tcpfsm_source_close(struct tcpfsm_source *src);
+
+/* ---- recording ----------------------------------------------------------- */
+
+struct tcpfsm_recorder;
+
+/**
+ * tcpfsm_recorder_open() - record a device into a new directory, as CTF 1.8
+ * Return: 0; -EEXIST: the directory exists and is not empty; errors of
+ * tcpfsm_source_open_device(); another negative errno.
+ */
+int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path,
+			 const char *dir, const struct tcpfsm_source_options *opts,
+			 struct tcpfsm_info *info);
+/* Write what the rings hold now.  Return: records written, or a negative errno (-ENOSPC...). */
+int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec);
+int tcpfsm_recorder_wait(struct tcpfsm_recorder *rec, int timeout_ms);
+void tcpfsm_recorder_counts(const struct tcpfsm_recorder *rec, uint64_t *written,
+			    uint64_t *lost, uint64_t *bytes);
+/* Completes the files; 0 or a negative errno of the last writes. */
+int tcpfsm_recorder_close(struct tcpfsm_recorder *rec);
+
+/* ---- model: raw records to events ---------------------------------------- */
+
+#define TCPFSM_EVENTS(X) \
+	X(TRANSITION, "transition")	X(SYN, "syn") \
+	X(HANDSHAKE_ACK, "handshake_ack") X(RETRANSMIT, "retransmit") \
+	X(RESET, "reset")		X(ACCEPT, "accept") \
+	X(LISTEN, "listen")		X(TIMEWAIT, "timewait") \
+	X(CONNECT_FAILED, "connect_failed") X(LOST, "lost")
+
+/* States, numbered as in the kernel; NEW_SYN_RECV is seen in raw mode only. */
+#define TCPFSM_STATES(X) \
+	X(ESTABLISHED, 1, "ESTABLISHED") X(SYN_SENT, 2, "SYN_SENT") \
+	X(SYN_RECV, 3, "SYN_RECV")	X(FIN_WAIT1, 4, "FIN_WAIT1") \
+	X(FIN_WAIT2, 5, "FIN_WAIT2")	X(TIME_WAIT, 6, "TIME_WAIT") \
+	X(CLOSE, 7, "CLOSE")		X(CLOSE_WAIT, 8, "CLOSE_WAIT") \
+	X(LAST_ACK, 9, "LAST_ACK")	X(LISTEN, 10, "LISTEN") \
+	X(CLOSING, 11, "CLOSING")	X(NEW_SYN_RECV, 12, "NEW_SYN_RECV") \
+	X(BOUND_INACTIVE, 13, "BOUND_INACTIVE")
+
+/* The labels of the RFC 9293 diagram, and what Linux adds. */
+#define TCPFSM_CAUSES(X) \
+	X(NONE, "") X(ACTIVE_OPEN, "active_open") X(PASSIVE_OPEN, "passive_open") \
+	X(RCV_SYN, "rcv_syn") X(RCV_SYNACK, "rcv_synack") \
+	X(RCV_ACK_OF_SYN, "rcv_ack_of_syn") X(CLOSE, "close") \
+	X(SHUTDOWN, "shutdown") X(RCV_FIN, "rcv_fin") \
+	X(RCV_ACK_OF_FIN, "rcv_ack_of_fin") X(RCV_FIN_ACK, "rcv_fin_ack") \
+	X(2MSL, "2msl") X(RCV_RST, "rcv_rst") X(SND_RST, "snd_rst") \
+	X(TIMEOUT, "timeout") X(ICMP, "icmp") X(ABORT, "abort") \
+	X(REUSE, "reuse") X(NETNS_EXIT, "netns_exit")
+
+#define TCPFSM_ENUM_EVENT(s, name) TCPFSM_EVENT_##s,
+enum tcpfsm_event_type { TCPFSM_EVENTS(TCPFSM_ENUM_EVENT) };
+#define TCPFSM_ENUM_CAUSE(s, name) TCPFSM_CAUSE_##s,
+enum tcpfsm_cause { TCPFSM_CAUSES(TCPFSM_ENUM_CAUSE) };
+#define TCPFSM_ENUM_STATE(s, n, name) TCPFSM_STATE_##s = n,
+enum tcpfsm_state { TCPFSM_STATES(TCPFSM_ENUM_STATE) };
+
+/* One event, as the JSON contract describes it. */
+struct tcpfsm_event {
+	uint8_t type;			/* enum tcpfsm_event_type */
+	uint8_t old, new;		/* TRANSITION: states; else the state it happened in in old */
+	uint8_t cause;			/* TRANSITION: enum tcpfsm_cause */
+	bool has_queues;		/* listener, synq, acceptq, backlog of rec count */
+	bool has_owner;			/* pid and comm count */
+	uint32_t cpu;
+	uint64_t ts;			/* nanoseconds since the Unix epoch */
+	int64_t dur_ns;			/* TRANSITION: time in old; ACCEPT: wait in the accept queue; -1: not known */
+	uint32_t pid;
+	char comm[17];
+	uint64_t lost, from_ts, to_ts;	/* LOST; epoch */
+	uint8_t reset_dir;		/* reserved for views */
+	struct tcpfsm_record rec;	/* addresses, cookies, counts, sequence numbers */
+};
+
+struct tcpfsm_model;
+typedef int (*tcpfsm_event_fn)(const struct tcpfsm_event *ev, void *arg);
+
+struct tcpfsm_model_options {
+	size_t size;
+	bool raw;			/* one event per record, artefacts included */
+	size_t max_conns;		/* connections remembered; 0: default (1 << 20) */
+	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
+};
+
+int tcpfsm_model_new(struct tcpfsm_model **m, const struct tcpfsm_model_options *opts);
+/**
+ * tcpfsm_model_feed() - one item in, zero or more events out
+ * @fn: called for each event; a non-zero return stops and is returned
+ */
+int tcpfsm_model_feed(struct tcpfsm_model *m, const struct tcpfsm_item *item,
+		      tcpfsm_event_fn fn, void *arg);
+/* End of stream or of a batch that is older than the source's horizon: lets go what waits for a successor. */
+int tcpfsm_model_flush(struct tcpfsm_model *m, tcpfsm_event_fn fn, void *arg);
+/*
+ * Records that wait for a successor.  A live reader that flushes at once may
+ * part two records microseconds apart; better wait some milliseconds for more.
+ */
+size_t tcpfsm_model_pending(const struct tcpfsm_model *m);
+/* Connections remembered now, and those forgotten because of max_conns. */
+void tcpfsm_model_counts(const struct tcpfsm_model *m, uint64_t *conns, uint64_t *forgotten);
+void tcpfsm_model_free(struct tcpfsm_model *m);
+
+/* ---- filter --------------------------------------------------------------- */
+
+struct tcpfsm_filter {
+	size_t size;
+	uint16_t lport[16], rport[16];	/* any of; n.. says how many */
+	uint8_t nlport, nrport;
+	uint8_t family;			/* 0, 4 or 6 */
+	uint32_t pid;			/* 0: any */
+	uint32_t netns;			/* inode, 0: any */
+};
+/* Does the event pass?  LOST always does. */
+bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev);
+
+/* ---- names and text -------------------------------------------------------- */
+
+const char *tcpfsm_state_name(unsigned int state);	/* "ESTABLISHED"; "?" when out of range */
+const char *tcpfsm_event_name(unsigned int type);
+const char *tcpfsm_cause_name(unsigned int cause);
+const char *tcpfsm_verdict_name(unsigned int verdict);
+const char *tcpfsm_reason_name(unsigned int reason);
+const char *tcpfsm_tw_action_name(unsigned int action);
+const char *tcpfsm_segment_name(unsigned int segment);
+const char *tcpfsm_direction_name(unsigned int direction);
+const char *tcpfsm_feature_name(unsigned int feature);
+const char *tcpfsm_feature_text(unsigned int feature);
+const char *tcpfsm_errno_name(unsigned int err);	/* "ECONNREFUSED" */
+
+/* Longest JSON line, newline included. */
+#define TCPFSM_JSON_MAX 1024
+/* Formats ev as one JSON object and a newline; returns the length (no NUL). */
+size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX]);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* TCPFSM_H */
