@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+# For people.  The kernel's build system reads Kbuild instead.
+
+KVER ?= $(shell scripts/headers)
+KDIR ?= $(shell scripts/headers $(KVER))
+PREFIX ?= /usr/local
+export PREFIX DESTDIR
+
+MODULE := build/$(KVER)/tcpfsm.ko
+
+.PHONY: all run test bench lab module userspace check load unload install clean help
+
+all: module userspace ## module for this kernel (or the newest headers) and userspace
+
+run: ## install what is missing, build, and show real transitions: here or in a VM
+	scripts/setup build vm lab
+	scripts/run
+
+test: ## all tests; TEST="name ..." for single ones
+	scripts/setup build vm lab test
+	tests/run $(TEST)
+
+bench: ## measure the cost per connection, ours and the peers', and the ring
+	scripts/setup build vm lab bench
+	scripts/bench
+
+lab: ## a shell in a VM with the module loaded
+	scripts/setup build vm lab
+	scripts/run --shell
+
+# The kernel's build writes beside the sources: give each kernel a copy, made
+# of links, so that several can be built and the tree stays clean.
+module: ## build/KVER/tcpfsm.ko; KVER=RELEASE and KDIR=DIR override
+	@test -n "$(KDIR)" -a -d "$(KDIR)" || { \
+		echo "make: no kernel headers for '$(KVER)': install linux-headers-$(KVER), or set KVER= or KDIR=" >&2; exit 1; }
+	@mkdir -p build/$(KVER)/src
+	@cp -rsf $(CURDIR)/Kbuild $(CURDIR)/module build/$(KVER)/src/
+	+$(MAKE) -C $(KDIR) M=$(CURDIR)/build/$(KVER)/src $(KBUILD_FLAGS) modules
+	@cp build/$(KVER)/src/module/tcpfsm.ko $(MODULE)
+
+userspace: ## build/tcpfsm and build/libtcpfsm.so
+	+$(MAKE) -C userspace
+
+check: ## sparse, W=1, checkpatch where linux-source is installed, shellcheck
+	tests/run static
+
+load: module ## insmod the module (root)
+	insmod $(MODULE)
+
+unload: ## rmmod the module (root)
+	rmmod tcpfsm
+
+install: all ## module, command, library, header and manual page below PREFIX (root)
+	install -D -m 644 $(MODULE) $(DESTDIR)/lib/modules/$(KVER)/extra/tcpfsm.ko
+	$(if $(DESTDIR),,depmod $(KVER))
+	+$(MAKE) -C userspace install
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
