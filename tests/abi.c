@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What /dev/tcpfsm must refuse.  One line a test. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "uapi/tcpfsm.h"
+
+static struct tcpfsm_info info;
+static int fd;
+
+static struct tcpfsm_info ask(__u32 size, __u32 abi, int *error)
+{
+	struct tcpfsm_info i = { .size = size, .abi = abi };
+
+	*error = ioctl(fd, TCPFSM_IOC_INFO, &i) ? errno : 0;
+	return i;
+}
+
+static int map_error(__u64 offset, size_t bytes, int prot, int flags)
+{
+	void *p = mmap(NULL, bytes, prot, flags, fd, (off_t)offset);
+
+	if (p == MAP_FAILED)
+		return errno;
+	munmap(p, bytes);
+	return 0;
+}
+
+static void before_info(void)
+{
+	__u64 consumed = 0;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	CHECK_EQ(map_error(0, 4096, PROT_READ, MAP_SHARED), EPROTO);
+	CHECK(ioctl(fd, TCPFSM_IOC_CONSUMED, &consumed) && errno == EPROTO);
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(p.revents, POLLERR);
+}
+
+static void versions(void)
+{
+	struct tcpfsm_info i;
+	int error;
+
+	i = ask(sizeof(i), TCPFSM_ABI_VERSION + 1, &error);
+	CHECK_EQ(error, EPROTO);
+	CHECK_EQ(i.abi, TCPFSM_ABI_VERSION);
+	ask(sizeof(i) - 1, TCPFSM_ABI_VERSION, &error);
+	CHECK_EQ(error, EINVAL);
+	ask(0, TCPFSM_ABI_VERSION, &error);
+	CHECK_EQ(error, EINVAL);
+	CHECK(ioctl(fd, TCPFSM_IOC_INFO, NULL) && errno == EFAULT);
+	CHECK(ioctl(fd, _IO(TCPFSM_IOC_MAGIC, 99)) && errno == EPROTO);
+	info = ask(sizeof(info), TCPFSM_ABI_VERSION, &error);
+	CHECK_EQ(error, 0);
+	CHECK_EQ(info.size, sizeof(info));
+	CHECK_EQ(info.record_size, sizeof(struct tcpfsm_record));
+	CHECK(ioctl(fd, _IO(TCPFSM_IOC_MAGIC, 99)) && errno == ENOTTY);
+}
+
+static void maps(void)
+{
+	size_t ring = info.ring_bytes;
+	__u64 end = info.ring_stride * info.rings;
+	void *p;
+
+	CHECK_EQ(map_error(0, ring, PROT_READ, MAP_SHARED), 0);
+	CHECK_EQ(map_error(0, ring, PROT_READ | PROT_WRITE, MAP_SHARED), EACCES);
+	CHECK_EQ(map_error(0, ring, PROT_READ | PROT_WRITE, MAP_PRIVATE), EPERM);
+	CHECK_EQ(map_error(0, ring, PROT_READ | PROT_EXEC, MAP_SHARED), EPERM);
+	CHECK_EQ(map_error(0, ring, PROT_READ, MAP_PRIVATE), EINVAL);
+	CHECK_EQ(map_error(0, ring - 4096, PROT_READ, MAP_SHARED), EINVAL);
+	CHECK_EQ(map_error(0, ring + 4096, PROT_READ, MAP_SHARED), EINVAL);
+	CHECK_EQ(map_error(4096, ring, PROT_READ, MAP_SHARED), EINVAL);
+	CHECK_EQ(map_error(end, ring, PROT_READ, MAP_SHARED), EINVAL);
+	CHECK_EQ(map_error(1ULL << 62, ring, PROT_READ, MAP_SHARED), EINVAL);
+	CHECK_EQ(map_error(~0ULL << 12, ring, PROT_READ, MAP_SHARED), EOVERFLOW);
+
+	p = mmap(NULL, ring, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(p != MAP_FAILED);
+	CHECK(mprotect(p, ring, PROT_READ | PROT_WRITE) && errno == EACCES);
+	CHECK(mprotect(p, ring, PROT_READ | PROT_EXEC) && errno == EACCES);
+	CHECK(mremap(p, ring, ring * 2, MREMAP_MAYMOVE) == MAP_FAILED);
+	munmap(p, ring);
+}
+
+static void writable(void)
+{
+	int rw = open(TCPFSM_DEVICE, O_RDWR);
+
+	CHECK(rw < 0 && errno == EPERM);
+	if (rw >= 0)
+		close(rw);
+}
+
+int main(void)
+{
+	fd = open(TCPFSM_DEVICE, O_RDONLY);
+	if (fd < 0) {
+		perror(TCPFSM_DEVICE);
+		return 1;
+	}
+	TEST("nothing works before the versions are compared", before_info());
+	TEST("ABI mismatch and bad sizes are refused", versions());
+	TEST("only exact, shared, read-only mappings", maps());
+	TEST("opening for writing is refused", writable());
+	return check_any_failed;
+}

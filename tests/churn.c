@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * churn [-6] [-w WARMUP] [-s MS] COUNT: connect, accept, one byte, close, one
+ * after the other over loopback in one thread.  Prints nanoseconds per
+ * connection, which are instructions in a guest under -icount shift=0.
+ *
+ * -s MS: sleeps so long after the warm-up and at the end, or longer, so that
+ * others that look on (tracers) catch up, and prints the time that all tasks
+ * together ran in between.  That is the scheduler's; sleep does not count.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static union {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+} addr;
+static socklen_t addr_len;
+
+static void connection(int listener)
+{
+	char byte = 'x';
+	int client, server;
+
+	client = socket(addr.any.sa_family, SOCK_STREAM, 0);
+	if (client < 0)
+		err(1, "socket");
+	if (connect(client, &addr.any, addr_len))
+		err(1, "connect");
+	server = accept(listener, NULL, NULL);
+	if (server < 0)
+		err(1, "accept");
+	if (write(client, &byte, 1) != 1 || read(server, &byte, 1) != 1)
+		err(1, "one byte");
+	if (close(client) || close(server))
+		err(1, "close");
+}
+
+/* What tasks other than the idle ones ran: seventh number of each CPU's line. */
+static long long busy(void)
+{
+	static const char path[] = "/proc/schedstat";
+	long long sum = 0, ns;
+	char line[1024];
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		err(1, "%s", path);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "cpu%*d %*s %*s %*s %*s %*s %*s %lld", &ns) == 1)
+			sum += ns;
+	fclose(f);
+	return sum;
+}
+
+/* Starts or ends what is measured. */
+static long long now(long settle)
+{
+	struct timespec ts = { settle / 1000, settle % 1000 * 1000000 };
+	long long before, after;
+
+	if (settle) {
+		after = busy();
+		do {
+			before = after;
+			nanosleep(&ts, NULL);
+			after = busy();
+		} while (after - before > settle * 1000000 / 100);
+		return after;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+	long warmup = 100, settle = 0, count, i;
+	bool v6 = false;
+	long long start;
+	int listener, c;
+
+	while ((c = getopt(argc, argv, "6s:w:")) != -1) {
+		if (c == '6')
+			v6 = true;
+		else if (c == 's')
+			settle = atol(optarg);
+		else if (c == 'w')
+			warmup = atol(optarg);
+		else
+			errx(2, "usage: churn [-6] [-w WARMUP] [-s MS] COUNT");
+	}
+	count = optind < argc ? atol(argv[optind]) : 0;
+	if (count < 1)
+		errx(2, "usage: churn [-6] [-w WARMUP] [-s MS] COUNT");
+
+	addr_len = v6 ? sizeof(addr.v6) : sizeof(addr.v4);
+	addr.any.sa_family = v6 ? AF_INET6 : AF_INET;
+	if (v6)
+		addr.v6.sin6_addr = in6addr_loopback;
+	else
+		addr.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	listener = socket(addr.any.sa_family, SOCK_STREAM, 0);
+	if (listener < 0 || bind(listener, &addr.any, addr_len) ||
+	    listen(listener, 128) ||
+	    getsockname(listener, &addr.any, &addr_len))
+		err(1, "listen");
+
+	for (i = 0; i < warmup; i++)
+		connection(listener);
+	start = now(settle);
+	for (i = 0; i < count; i++)
+		connection(listener);
+	printf("%.1f\n", (double)(now(settle) - start) / (double)count);
+	return 0;
+}

@@ -1,0 +1,195 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""conn.py SCENARIO [-6] PORT: sockets for tests/guest, each step where it belongs."""
+import errno
+import os
+import signal
+import socket
+import sys
+import time
+
+STEP = 0.15     # longer than a delayed ACK
+
+
+def listener(port, family, backlog=16, address=None):
+    sock = socket.socket(family)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((address or ('::1' if family == socket.AF_INET6 else '127.0.0.1'), port))
+    sock.listen(backlog)
+    return sock
+
+
+def pair(port, family):
+    server = listener(port, family)
+    client = socket.create_connection(server.getsockname()[:2])
+    accepted, _ = server.accept()
+    server.close()
+    return client, accepted
+
+
+def close_one_by_one(first, second):
+    first.close()
+    time.sleep(STEP)
+    second.close()
+    time.sleep(STEP)
+
+
+def client_first(port, family):
+    client, server = pair(port, family)
+    close_one_by_one(client, server)
+
+
+def server_first(port, family):
+    client, server = pair(port, family)
+    close_one_by_one(server, client)
+
+
+def half_close(port, family):
+    client, server = pair(port, family)
+    client.shutdown(socket.SHUT_WR)
+    time.sleep(STEP)
+    server.sendall(b'still here')
+    assert client.recv(99) == b'still here'
+    close_one_by_one(server, client)
+
+
+def fin_with_ack(port, family):
+    """The answer to the FIN is FIN and ACK in one segment."""
+    client, server = pair(port, family)
+    client.close()
+    server.close()
+    time.sleep(STEP)
+
+
+def refused(port, family):
+    try:
+        socket.create_connection(('::1' if family == socket.AF_INET6 else '127.0.0.1', port))
+    except ConnectionRefusedError:
+        return
+    raise SystemExit('not refused')
+
+
+def linger_reset(port, family):
+    client, server = pair(port, family)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+    client.close()
+    time.sleep(STEP)
+    server.close()
+
+
+def unread_reset(port, family):
+    client, server = pair(port, family)
+    client.sendall(b'nobody reads this')
+    time.sleep(STEP)
+    server.close()
+    time.sleep(STEP)
+    client.close()
+
+
+def mapped(port, _family):
+    server = listener(port, socket.AF_INET6, address='::')
+    client = socket.create_connection(('127.0.0.1', port))
+    accepted, _ = server.accept()
+    close_one_by_one(client, accepted)
+
+
+def killed(port, family):
+    """The owner of a connection dies in the middle of it."""
+    server = listener(port, family)
+    child = os.fork()
+    if not child:
+        client = socket.create_connection(server.getsockname()[:2])
+        client.sendall(b'x')
+        signal.pause()
+    accepted, _ = server.accept()
+    accepted.recv(1)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    time.sleep(STEP)
+    accepted.close()
+    time.sleep(STEP)
+
+
+def accept_queue(port, family):
+    """listen(1), nobody accepts: two fit, the rest is told to wait."""
+    server = listener(port, family, backlog=1)
+    clients = []
+    for _ in range(4):
+        client = socket.socket(family)
+        client.settimeout(0.3)
+        clients.append(client)
+        try:
+            client.connect(server.getsockname()[:2])
+        except OSError:
+            pass
+    for client in clients:
+        client.close()
+
+
+def no_port(port, family):
+    """More connections to one destination than there are local ports."""
+    server = listener(port, family, backlog=64)
+    clients = []
+    while True:
+        client = socket.socket(family)
+        try:
+            client.connect(server.getsockname()[:2])
+        except OSError as error:
+            assert error.errno == errno.EADDRNOTAVAIL, error
+            break
+        clients.append(client)
+    print(len(clients))
+
+
+def slow_accept(port, family):
+    server = listener(port, family)
+    client = socket.create_connection(server.getsockname()[:2])
+    time.sleep(0.3)
+    accepted, _ = server.accept()
+    close_one_by_one(client, accepted)
+
+
+def relisten(port, family):
+    server = listener(port, family, backlog=4096)
+    server.listen(5)
+
+
+def blackhole(port, family):
+    """A client whose SYNs are dropped by the test's packet filter."""
+    try:
+        socket.create_connection(('127.0.0.1', port))
+    except TimeoutError:
+        return
+    raise SystemExit('no time-out')
+
+
+def hold(port, family):
+    """A connection that stays until standard input ends."""
+    client, server = pair(port, family)
+    print('ready', flush=True)
+    sys.stdin.read()
+    close_one_by_one(client, server)
+
+
+def listen_only(port, family):
+    server = listener(port, family, backlog=8)
+    sys.stdin.read()
+    server.close()
+
+
+def orphan(port, family):
+    """The client has closed, the server never does (until standard input ends)."""
+    client, server = pair(port, family)
+    client.close()
+    print('ready', flush=True)
+    sys.stdin.read()
+    server.close()
+
+
+def main():
+    args = [arg for arg in sys.argv[1:] if arg != '-6']
+    family = socket.AF_INET6 if '-6' in sys.argv else socket.AF_INET
+    globals()[args[0].replace('-', '_')](int(args[1]), family)
+
+
+main()

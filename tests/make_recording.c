@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * make_recording DIR [CONNECTIONS]: a recording without a kernel, for tests of
+ * the command and for measuring it.  Two CPUs; each connection walks through
+ * its life at both ends, and around them everything else happens once.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ring_writer.h"
+#include "../userspace/lib/recorder.h"
+
+#define S(s)		TCPFSM_STATE_##s
+#define F(f)		TCPFSM_F_##f
+#define SLOTS		1024
+#define CLOSING_FD	(F(OWNER) | F(TASK) | F(SHUT_SEND) | F(SHUT_RCV))
+
+static struct ring_writer writers[2];
+static struct ring_reader readers[2];
+static struct tcpfsm_recorder *recorder;
+static struct tcpfsm_record rec;
+static uint64_t now = 1000000000;
+static uint16_t client_port = 40000;
+
+static struct tcpfsm_record *record(uint8_t type, uint64_t conn, uint8_t flags)
+{
+	bool server = conn & 1;
+
+	memset(&rec, 0, sizeof(rec));
+	now += 7000;
+	rec.ts = now;
+	rec.type = type;
+	rec.family = 4;
+	rec.flags = flags;
+	rec.conn = conn;
+	rec.netns = 4026531840U;
+	rec.lport = server ? 80 : client_port;
+	rec.rport = server ? client_port : 80;
+	inet_pton(AF_INET, server ? "192.168.100.200" : "10.0.0.1", rec.laddr);
+	inet_pton(AF_INET, server ? "10.0.0.1" : "192.168.100.200", rec.raddr);
+	rec.snd = 1000000 + (uint32_t)now;
+	rec.rcv = 3000000000U + (uint32_t)now;
+	rec.tw = 1234;
+	rec.tw_max = 262144;
+	if (flags & F(OWNER)) {
+		rec.pid = server ? 700 : 80123;
+		strcpy((char *)rec.comm, server ? "nginx" : "curl");
+	}
+	return &rec;
+}
+
+static void queues(uint32_t synq, uint32_t acceptq)
+{
+	rec.flags |= F(PASSIVE);
+	rec.listener = 99;
+	rec.synq = synq;
+	rec.acceptq = acceptq;
+	rec.backlog = 128;
+}
+
+static void put(unsigned int cpu)
+{
+	writer_put(&writers[cpu], &rec);
+	if (writers[cpu].pos % (SLOTS / 4) == 0 && tcpfsm_recorder_drain(recorder) < 0) {
+		perror("make_recording");
+		exit(1);
+	}
+}
+
+static void state(unsigned int cpu, uint64_t conn, uint8_t old, uint8_t new, uint8_t err,
+		  uint8_t flags)
+{
+	record(TCPFSM_TYPE_STATE, conn, flags);
+	rec.old = old;
+	rec.new = new;
+	rec.arg = err;
+	if (flags & F(CLONE))
+		queues(0, 1);
+	put(cpu);
+}
+
+static void mini(unsigned int cpu, uint64_t conn, uint8_t action, uint8_t substate)
+{
+	record(TCPFSM_TYPE_STATE, conn, F(ORPHAN));
+	rec.old = S(FIN_WAIT2);
+	rec.new = S(CLOSE);
+	rec.verdict = action;
+	rec.reason = substate;
+	put(cpu);
+}
+
+static void timewait(unsigned int cpu, uint64_t conn, uint8_t action, uint8_t old, uint8_t new)
+{
+	record(TCPFSM_TYPE_TIMEWAIT, conn, 0);
+	rec.verdict = action;
+	rec.old = old;
+	rec.new = new;
+	put(cpu);
+}
+
+static void listener_record(uint8_t type, uint64_t conn, uint8_t verdict, uint8_t reason,
+			    uint32_t synq, uint32_t acceptq)
+{
+	record(type, conn, 0);
+	rec.lport = 80;
+	rec.rport = client_port;
+	rec.old = S(LISTEN);
+	rec.verdict = verdict;
+	rec.reason = reason;
+	queues(synq, acceptq);
+	put(1);
+}
+
+static void reset(unsigned int cpu, uint64_t conn, uint8_t direction, uint8_t in)
+{
+	record(TCPFSM_TYPE_RESET, conn, 0);
+	rec.verdict = direction;
+	rec.old = in;
+	put(cpu);
+}
+
+/* The client has an even cookie and closes first. */
+static void connection(uint64_t client)
+{
+	uint64_t server = client + 1;
+
+	client_port = (uint16_t)(client_port < 60000 ? client_port + 1 : 40000);
+	state(0, client, S(CLOSE), S(SYN_SENT), 0, F(OWNER) | F(TASK));
+	listener_record(TCPFSM_TYPE_SYN, server, TCPFSM_VERDICT_QUEUED, 0, 1, 0);
+	state(0, client, S(SYN_SENT), S(ESTABLISHED), 0, 0);
+	state(1, server, S(SYN_RECV), S(ESTABLISHED), 0, F(CLONE));
+	record(TCPFSM_TYPE_ACCEPT, server, F(OWNER) | F(TASK))->old = S(ESTABLISHED);
+	put(1);
+	state(0, client, S(ESTABLISHED), S(FIN_WAIT1), 0, CLOSING_FD);
+	state(1, server, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	state(0, client, S(FIN_WAIT1), S(FIN_WAIT2), 0, F(ORPHAN));
+	mini(0, client, TCPFSM_TW_ENTER, S(FIN_WAIT2));
+	state(1, server, S(CLOSE_WAIT), S(LAST_ACK), 0, CLOSING_FD);
+	timewait(0, client, TCPFSM_TW_REFRESH, S(FIN_WAIT2), S(TIME_WAIT));
+	state(1, server, S(LAST_ACK), S(CLOSE), 0, F(ORPHAN));
+	timewait(0, client, TCPFSM_TW_EXPIRE, S(TIME_WAIT), S(TIME_WAIT));
+}
+
+static void everything_else(void)
+{
+	record(TCPFSM_TYPE_LISTEN, 99, F(OWNER) | F(TASK));
+	memset(rec.raddr, 0, sizeof(rec.raddr));
+	rec.rport = 0;
+	queues(0, 0);
+	rec.snd = 4096;
+	put(1);
+	record(TCPFSM_TYPE_STATE, 99, F(OWNER) | F(TASK));
+	memset(rec.raddr, 0, sizeof(rec.raddr));
+	rec.rport = 0;
+	rec.old = S(CLOSE);
+	rec.new = S(LISTEN);
+	put(1);
+
+	listener_record(TCPFSM_TYPE_SYN, 0, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_SYNQ_FULL, 128, 3);
+	listener_record(TCPFSM_TYPE_SYN, 0, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_ACCEPTQ_FULL, 3, 129);
+	listener_record(TCPFSM_TYPE_SYN, 0, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_LAST_QUARTER, 97, 3);
+	listener_record(TCPFSM_TYPE_SYN, 0, TCPFSM_VERDICT_COOKIE, TCPFSM_REASON_SYNQ_FULL, 129, 3);
+	listener_record(TCPFSM_TYPE_ACK, 0, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_COOKIE_INVALID, 0, 0);
+	listener_record(TCPFSM_TYPE_ACK, 1, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_ACCEPTQ_FULL, 1, 129);
+	listener_record(TCPFSM_TYPE_ACK, 1, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_DEFER_ACCEPT, 1, 0);
+	listener_record(TCPFSM_TYPE_ACK, 1, TCPFSM_VERDICT_RESET, TCPFSM_REASON_ACCEPTQ_FULL, 1, 129);
+
+	/* Refused, over IPv6. */
+	record(TCPFSM_TYPE_STATE, 2, F(OWNER) | F(TASK));
+	rec.family = 6;
+	inet_pton(AF_INET6, "2001:db8::1", rec.laddr);
+	inet_pton(AF_INET6, "2001:db8:1234:5678:9abc:def0:1234:5678", rec.raddr);
+	rec.old = S(CLOSE);
+	rec.new = S(SYN_SENT);
+	strcpy((char *)rec.comm, "\033[2J\"\\\nx");
+	put(0);
+	record(TCPFSM_TYPE_RETRANSMIT, 2, 0);
+	rec.verdict = TCPFSM_SEGMENT_SYN;
+	rec.old = S(SYN_SENT);
+	rec.arg = 1;
+	put(0);
+	reset(0, 2, TCPFSM_DIRECTION_RECEIVED, S(SYN_SENT));
+	state(0, 2, S(SYN_SENT), S(CLOSE), ECONNREFUSED, 0);
+
+	reset(0, 0, TCPFSM_DIRECTION_SENT, S(CLOSE));
+	mini(0, 4, TCPFSM_TW_DENIED, S(TIME_WAIT));
+	mini(0, 6, TCPFSM_TW_ENTER, S(TIME_WAIT));
+	timewait(0, 6, TCPFSM_TW_REFRESH, S(TIME_WAIT), S(TIME_WAIT));
+	timewait(0, 6, TCPFSM_TW_KILL, S(TIME_WAIT), S(TIME_WAIT));
+
+	/* A clean three-segment close, for --count and the like to stop in. */
+	state(0, 8, S(ESTABLISHED), S(FIN_WAIT1), 0, CLOSING_FD);
+	state(0, 8, S(FIN_WAIT1), S(FIN_WAIT2), 0, 0);
+	record(TCPFSM_TYPE_STATE, 8, F(SAME_SEGMENT));
+	rec.old = S(FIN_WAIT2);
+	rec.new = S(CLOSE);
+	rec.verdict = TCPFSM_TW_ENTER;
+	rec.reason = S(TIME_WAIT);
+	put(0);
+}
+
+static void lose(unsigned int cpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < SLOTS + 123; i++) {
+		record(TCPFSM_TYPE_STATE, 1000000 + 2 * i, 0);
+		rec.old = S(ESTABLISHED);
+		rec.new = S(CLOSE_WAIT);
+		writer_put(&writers[cpu], &rec);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long n, i;
+	unsigned int cpu;
+	int err;
+
+	if (argc < 2) {
+		fprintf(stderr, "usage: make_recording DIR [CONNECTIONS]\n");
+		return 2;
+	}
+	n = argc > 2 ? strtoul(argv[2], NULL, 10) : 10;
+	for (cpu = 0; cpu < 2; cpu++) {
+		writer_init(&writers[cpu], SLOTS, cpu);
+		writer_attach(&writers[cpu], &readers[cpu], false);
+	}
+	err = recorder_open_rings(&recorder, readers, 2, argv[1],
+				  &(struct tcpfsm_info){ .version = "0.0.0" });
+	if (err) {
+		fprintf(stderr, "make_recording: %s: %s\n", argv[1], strerror(-err));
+		return 1;
+	}
+	everything_else();
+	for (i = 0; i < n; i++)
+		connection(1000 + 2 * i);
+	tcpfsm_recorder_drain(recorder);
+	lose(1);
+	tcpfsm_recorder_drain(recorder);
+	err = tcpfsm_recorder_close(recorder);
+	return err ? 1 : 0;
+}

@@ -1,0 +1,279 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# test_cli.sh build/tcpfsm: options, exit status, output and its ends, with
+# recordings and without a module.
+set -u
+
+bin=$(realpath "${1:?usage: test_cli.sh PATH-OF-TCPFSM}")
+make_recording=$(dirname "$bin")/tests/make_recording
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 1
+failed=0
+
+ok() { echo "ok - cli: $1"; }
+not_ok() {
+	failed=1
+	echo "not ok - cli: $1"
+	shift
+	printf '# %s\n' "$@"
+}
+
+# run ARGS...: sets status; stdout and stderr in files
+run() {
+	timeout 20 "$bin" "$@" >out 2>err </dev/null
+	status=$?
+}
+
+# expect NAME STATUS [PATTERN of stderr [PATTERN of stdout]]: of the last run
+expect() {
+	local lines
+	if [ "$status" != "$2" ]; then
+		not_ok "$1" "exit status $status, not $2" "$(head -3 err)"
+	elif [ -n "${3-}" ] && ! grep -Eq -- "$3" err; then
+		not_ok "$1" "stderr has no /$3/:" "$(head -3 err)"
+	elif [ -z "${3-}" ] && [ -s err ]; then
+		not_ok "$1" "stderr is not empty:" "$(head -3 err)"
+	elif [ -n "${4-}" ] && ! grep -Eq -- "$4" out; then
+		not_ok "$1" "stdout has no /$4/:" "$(head -3 out)"
+	else
+		lines=$(wc -l <err)
+		if [ "$2" -gt 0 ] && [ "$lines" != 1 ]; then
+			not_ok "$1" "$lines lines on stderr, not one" "$(head -3 err)"
+		else
+			ok "$1"
+		fi
+	fi
+}
+
+# usage NAME PATTERN ARGS...
+usage() {
+	local name=$1 pattern=$2
+	shift 2
+	run "$@"
+	expect "$name" 2 "^tcpfsm: $pattern"
+}
+
+# ---- help and usage -------------------------------------------------------------
+
+run -h; expect 'help' 0 '' '^  record DIR '
+run trace -h; expect 'help of a command' 0 '' 'usage: tcpfsm trace'
+run --help record; expect 'help before the command' 0 '' 'usage: tcpfsm record DIR'
+run -V; expect 'version' 0 '' '^tcpfsm [0-9.]+ \(ABI [0-9]+\)$'
+run -h
+if [ "$(awk '{ if (length($0) > 80) n++ } END { print n + 0 }' out)" = 0 ]; then
+	ok 'help fits 80 columns'
+else
+	not_ok 'help fits 80 columns' "$(awk 'length($0) > 80' out)"
+fi
+
+usage 'no command' 'no command; use one of: trace, record, info$'
+usage 'unknown command' 'frobnicate: unknown command; use one of: trace, record, info$' frobnicate
+usage 'unknown short option' '-x: unknown option' trace -x
+usage 'unknown long option' '--frob: unknown option' trace --frob
+usage 'option without its argument' '-L: needs an argument' trace -L
+usage 'long option without its argument' '-d: needs an argument' trace --duration
+usage 'argument too many' 'more: one argument too many' trace more
+usage 'flag with an argument' '--json=1: takes no argument' trace --json=1
+usage 'record without a directory' 'record: needs a directory' record
+usage 'record with an empty directory name' 'record: needs a directory' record ''
+usage 'record from a recording' 'record: reads the device' record d -r r
+usage 'two directories' 'e: one argument too many' record d e
+for bad in '' x 0 65536 -1 '80,' ,80 80,x '80 ' 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17 99999999999999999999; do
+	usage "bad port '$bad'" '-L ' trace -L "$bad"
+	usage "bad remote port '$bad'" '-D ' -D "$bad" trace
+done
+for bad in '' x 0 -5 1.5 99999999999 18446744073709551617; do
+	usage "bad pid '$bad'" '-p .*not a process id' trace -p "$bad"
+done
+for bad in '' x -1 1e5 0x10 inf nan 1.2.3 . ' 1' 1s 99999999999; do
+	usage "bad duration '$bad'" '-d ' trace -d "$bad"
+done
+for bad in '' x 0 -1 1.5 18446744073709551616; do
+	usage "bad count '$bad'" '-c .*not a number' trace -c "$bad"
+done
+usage 'empty directory to read' '-r ' trace -r ''
+usage 'a line whatever the arguments' 'a\?b: unknown command' $'a\nb'
+
+run trace -N nosuchns; expect 'unknown network namespace' 1 'nosuchns: No such file'
+run trace -N /etc/passwd; expect 'not a network namespace' 1 '/etc/passwd: not a namespace'
+run trace -N ''; expect 'no network namespace' 1 'no name'
+run trace -N "$(printf 'x%.0s' {1..5000})"; expect 'a network namespace of 5000 letters' 2 'name too long'
+
+# ---- no module --------------------------------------------------------------------
+
+device=$tmp/no-such-device
+for command in trace info "record $tmp/new"; do
+	# shellcheck disable=SC2086 # a command and its argument
+	run $command --device "$device"
+	expect "${command%% *} without the module" 3 \
+		'no-such-device: module not loaded; run: insmod build/.*/tcpfsm.ko \(or make load\)$'
+done
+if [ ! -e "$tmp/new" ]; then
+	ok 'record without the module leaves nothing behind'
+else
+	not_ok 'record without the module leaves nothing behind'
+fi
+run trace --device "$device" -4 -6 -T -c 5 -d 1.5 --json --raw -L 80,443 -D 1 -p 1 -N 4026531840 -W -w
+expect 'every option is taken' 3 'module not loaded'
+run --json -d .5 trace -N "/proc/$$/ns/net" --device "$device"
+expect 'options before the command; a namespace by path' 3 'module not loaded'
+run trace --device /dev/null; expect 'another device' 1 '/dev/null: not the device of the tcpfsm module'
+if [ ! -e /dev/tcpfsm ]; then
+	run trace; expect 'no /dev/tcpfsm' 3 '/dev/tcpfsm: module not loaded'
+fi
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	: >locked
+	chmod 0 locked
+	chmod 755 "$tmp"
+	timeout 20 setpriv --reuid 65534 --clear-groups "$bin" trace --device "$tmp/locked" >out 2>err
+	status=$?
+	# The binary itself may be out of reach in a private directory.
+	if [ $status != 126 ] && [ $status != 127 ]; then
+		expect 'no permission' 5 'permission denied; run tcpfsm as root'
+	fi
+fi
+
+# ---- not a recording ----------------------------------------------------------------
+
+run trace -r /no/such/dir; expect 'no recording' 1 '/no/such/dir: no recording there'
+run info -r /no/such/dir; expect 'info of no recording' 1 '/no/such/dir: no recording there'
+mkdir empty
+run trace -r empty; expect 'an empty directory is no recording' 1 '^tcpfsm: empty: '
+run trace -r /etc/passwd; expect 'a file is no recording' 1 '^tcpfsm: /etc/passwd: '
+
+# ---- output without a reader ---------------------------------------------------------
+
+if [ -e /dev/full ]; then
+	"$bin" -h >/dev/full 2>err
+	status=$? ; : >out
+	expect 'help to a full disk' 1 'standard output: No space left on device; free'
+fi
+"$bin" -h 2>err | true
+status=${PIPESTATUS[0]}
+expect 'help to a closed pipe' 0
+"$bin" -V >&- 2>err
+status=$?
+expect 'no stdout at all' 1 'standard output: Bad file descriptor'
+
+# ---- recordings ------------------------------------------------------------------------
+
+if [ ! -x "$make_recording" ]; then
+	echo "ok - cli: recordings # skip: $make_recording is not built"
+	exit $failed
+fi
+"$make_recording" rec 3 && "$make_recording" big 5000 || exit 1
+lost='^tcpfsm: [0-9]+ records lost'
+
+run trace -r rec; expect 'trace of a recording' 0 "$lost" 'SYN_RECV->ESTABLISHED 14us acceptq 1/128'
+if [ "$(grep -v '2001:db8' out | awk 'length($0) > 80' | wc -l)" = 0 ]; then
+	ok 'text fits 80 columns for IPv4'
+else
+	not_ok 'text fits 80 columns for IPv4' "$(awk 'length($0) > 80' out | head -3)"
+fi
+run trace -r rec -T
+if [ "$(grep -v '2001:db8' out | awk 'length($0) > 80' | wc -l)" = 0 ]; then
+	ok 'with the time of day too'
+else
+	not_ok 'with the time of day too' "$(awk 'length($0) > 80' out | head -3)"
+fi
+if LC_ALL=C grep -q $'[\001-\010\013-\037\177-\377]' out; then
+	not_ok 'no control characters reach the terminal' "$(LC_ALL=C grep -m1 $'[\001-\010\013-\037]' out | od -c | head -3)"
+else
+	ok 'no control characters reach the terminal'
+fi
+run trace -r rec; grep -q 'accept queue full: 129 > 128' out; status=$?; : >err
+expect 'a drop tells the comparison' 0
+run trace -r rec -w; expect 'wide text' 0 "$lost" 'curl +10.0.0.1:4000[0-9] +192.168.100.200:80 '
+run trace --raw -r rec; expect 'raw text' 0 "$lost" 'FIN_WAIT2->CLOSE'
+run trace --raw --json -r rec; expect 'raw JSON' 0 "$lost" '"state":"NEW_SYN_RECV"'
+run trace --json -r rec
+if grep -q NEW_SYN_RECV out; then
+	not_ok 'NEW_SYN_RECV is for --raw only'
+else
+	ok 'NEW_SYN_RECV is for --raw only'
+fi
+if command -v python3 >/dev/null; then
+	python3 -c '
+import json, sys
+always = ["ts", "event", "conn", "netns", "family", "laddr", "lport", "raddr", "rport", "cpu"]
+n = 0
+for line in sys.stdin.buffer:
+    event = json.loads(line.decode("utf-8"))
+    if event["event"] != "lost":
+        assert list(event)[:10] == always, event
+    n += 1
+assert n > 50
+' <out 2>err
+	status=$?
+	: >out
+	expect 'JSON: every line parses' 0
+fi
+run trace -r rec -c 7 --json
+if [ "$(wc -l <out)" = 7 ]; then ok '-c stops after N events'; else not_ok '-c stops after N events' "$(wc -l <out)"; fi
+run trace -r rec -L 80 --json
+if grep -v '"event":"lost"' out | grep -qv '"lport":80,'; then not_ok '-L'; else ok '-L'; fi
+run trace -r rec -D 80,81 --json
+if grep -v '"event":"lost"' out | grep -qv '"rport":80,'; then not_ok '-D'; else ok '-D'; fi
+run trace -r rec -6 --json
+if grep -v '"event":"lost"' out | grep -qv '"family":6,'; then not_ok '-6'; else ok '-6'; fi
+run trace -r rec -p 700 --json
+if grep -v '"event":"lost"' out | grep -qv '"pid":700,'; then not_ok '-p'; else ok '-p'; fi
+run trace -r rec -N 1 --json
+if grep -qv '"event":"lost"' out; then not_ok '-N'; else ok '-N'; fi
+run trace -r rec -d 0.0001 --json
+n=$(wc -l <out)
+run trace -r rec --json
+if [ "$n" -gt 5 ] && [ "$n" -lt "$(wc -l <out)" ]; then
+	ok '-d of a recording is its own time'
+else
+	not_ok '-d of a recording is its own time' "$n events"
+fi
+run trace -r rec -W -c 1; expect '-W of a recording' 0 'trace: -W has no effect here'
+run info -r rec; expect 'info of a recording' 0 '' '^records +957 on 2 CPUs, 251 lost'
+run info -r rec --json; expect 'info of a recording as JSON' 0 '' '^\{"version":.*"records":957,"lost":251,'
+run info -r rec -L 80; expect 'a filter on info' 0 'info: -L \(as every filter\) has no effect here'
+
+"$bin" trace -r big 2>err | head -n 1 >out
+status=${PIPESTATUS[0]}
+expect 'trace to a closed pipe' 0 '' '^ *TIME'
+"$bin" trace -r big --json 2>err | head -n 3 >out
+status=${PIPESTATUS[0]}
+if [ "$(tail -c 2 out)" = '}' ]; then expect 'JSON to a closed pipe' 0; else not_ok 'JSON to a closed pipe'; fi
+if [ -e /dev/full ]; then
+	"$bin" trace -r big --json >/dev/full 2>err
+	status=$?
+	sed -i "/$lost/d" err
+	: >out
+	expect 'trace to a full disk' 1 'standard output: No space left on device'
+	"$bin" info -r rec >/dev/full 2>err
+	status=$?
+	expect 'info to a full disk' 1 'standard output: No space left on device'
+fi
+# A reader that is slow and a pipe that does not block: nothing is lost.
+run trace -r big --json
+sum=$(md5sum <out)
+slow=$("$bin" trace -r big --json 2>/dev/null | { sleep 0.3; md5sum; })
+if [ "$sum" = "$slow" ]; then ok 'a slow reader'; else not_ok 'a slow reader'; fi
+if command -v python3 >/dev/null; then
+	nonblock=$(python3 -c '
+import os, subprocess, sys, time
+r, w = os.pipe()
+os.set_blocking(w, False)
+p = subprocess.Popen(sys.argv[1:], stdout=w, stderr=subprocess.DEVNULL)
+os.close(w)
+time.sleep(0.2)
+while chunk := os.read(r, 1 << 16):
+    sys.stdout.buffer.write(chunk)
+sys.exit(p.wait())
+' "$bin" trace -r big --json | md5sum)
+	if [ "$sum" = "$nonblock" ]; then ok 'a pipe that does not block'; else not_ok 'a pipe that does not block'; fi
+fi
+if command -v script >/dev/null; then
+	script -qec "TERM=xterm '$bin' trace -r rec" /dev/null </dev/null >out 2>/dev/null
+	if grep -q $'\033\[' out; then ok 'colour on a terminal'; else not_ok 'colour on a terminal'; fi
+	script -qec "TERM=xterm NO_COLOR=1 '$bin' trace -r rec" /dev/null </dev/null >out 2>/dev/null
+	if grep -q $'\033\[' out; then not_ok 'NO_COLOR'; else ok 'NO_COLOR'; fi
+fi
+
+exit $failed
