@@ -173,7 +173,9 @@ void tcpfsm_on_twsk_deschedule(TCPFSM_FUNCTION_ARGS)
 
 	ctx->dying = tw;
 	ctx->dying_at = jiffies;
-	if (ctx->tw == tw && (!ctx->tw_task || ctx->tw_task == current))
+	/* By whom the note was left, or it is stale: a kworker purges on this CPU too. */
+	if (ctx->tw == tw &&
+	    (ctx->tw_task ? ctx->tw_task == current : !!in_serving_softirq()))
 		ctx->dying_action = ctx->tw_action;
 	else if (!check_net(twsk_net(tw)))
 		ctx->dying_action = TCPFSM_TW_PURGE;

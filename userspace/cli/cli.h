@@ -103,11 +103,30 @@ static inline void out_add(size_t n)
 	out.used += n;
 }
 
-/* ---- live.c: time ---------------------------------------------------------------- */
+/* ---- stream.c ------------------------------------------------------------------ */
 
+/* What a command does with the events; members may be NULL but event. */
+struct view {
+	/* Before the first event.  Return: 0, or the exit status after an error was told. */
+	int (*begin)(void *arg, struct tcpfsm_model *m);
+	tcpfsm_event_fn event;		/* non-zero: enough seen */
+	/*
+	 * Live, and nothing to read for now.  Return: milliseconds after which
+	 * to be called again at the latest; -1: enough seen.
+	 */
+	int (*idle)(void *arg);
+	/* After the last event, before stdout is closed.  Return: as begin. */
+	int (*end)(void *arg);
+};
+
+/* Runs a view on the device or the recording to the end.  Return: the exit status. */
+int stream(const struct options *opts, struct tcpfsm_model_options *mopts,
+	   const struct view *view, void *arg);
 /* Opens the device or the recording; 0 or the exit status after an error was told. */
 int open_source(struct tcpfsm_source **src, const struct options *opts,
 		struct tcpfsm_info *info);
+
+/* ---- deadline.c ---------------------------------------------------------------- */
 
 /*
  * When to stop: -d, a signal.  In the time of the records, so that what

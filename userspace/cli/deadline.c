@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Opening what to read, and when to stop reading. */
+/* When to stop reading. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -21,24 +21,6 @@ static uint64_t clock_of(clockid_t id)
 uint64_t monotonic_ns(void)
 {
 	return clock_of(CLOCK_MONOTONIC);
-}
-
-int open_source(struct tcpfsm_source **src, const struct options *opts,
-		struct tcpfsm_info *info)
-{
-	struct tcpfsm_source_options o = {
-		.size = sizeof(o), .follow_new = opts->follow_new,
-	};
-	const char *why = "";
-	int err;
-
-	if (opts->replay) {
-		err = tcpfsm_source_open_recording(src, opts->replay, &why);
-		return err ? fail_replay(err, opts, why) : 0;
-	}
-	*info = (struct tcpfsm_info) { .size = 0 };
-	err = tcpfsm_source_open_device(src, opts->device, &o, info);
-	return err ? fail_open(err, opts, info) : 0;
 }
 
 void deadline_init(struct deadline *d, const struct options *opts,
