@@ -32,11 +32,13 @@ enum {
 #define OPT_RAW		0x040
 #define OPT_FOLLOW_NEW	0x080
 #define OPT_WIDE	0x100
+#define OPT_SVG		0x200
 
 struct options {
 	const char *dir;		/* record: where to */
 	const char *replay;		/* -r, or NULL */
 	const char *device;
+	const char *svg;		/* --svg, or NULL */
 	struct tcpfsm_filter filter;
 	bool json, raw, follow_new, time_of_day, wide;
 	uint64_t count;			/* 0: no limit */

@@ -42,6 +42,7 @@ enum {
 	LONG_JSON = 256,
 	LONG_RAW,
 	LONG_DEVICE,
+	LONG_SVG,
 };
 
 /* X(short or LONG_*, long, argument, OPT_*, text) */
@@ -52,12 +53,15 @@ enum {
 	X('6', "ipv6",	    NULL,     OPT_FILTER,     "only IPv6") \
 	X('p', "pid",	    "PID",    OPT_FILTER,     "only connections of this process") \
 	X('N', "netns",	    "NETNS",  OPT_FILTER,     "only this network namespace: inode, name or path") \
+	X('s', "state",	    "STATES", OPT_FILTER,     "only events in, into or out of these states") \
+	X('C', "cause",	    "CAUSES", OPT_FILTER,     "only transitions with these causes") \
 	X('T', "time",	    NULL,     OPT_TIME,	      "time of day instead of seconds since the start") \
 	X('c', "count",	    "N",      OPT_COUNT,      "stop after N events (record: N records)") \
 	X('d', "duration",  "SECONDS", OPT_DURATION,  "stop after so many seconds") \
 	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording instead of the device") \
 	X('W', "follow-new", NULL,    OPT_FOLLOW_NEW, "leave out what the flight recorder holds") \
 	X('w', "wide",	    NULL,     OPT_WIDE,	      "owner and local address too, however wide") \
+	X(LONG_SVG, "svg",  "FILE",   OPT_SVG,	      "write a picture, too") \
 	X(LONG_JSON, "json", NULL,    OPT_JSON,	      "one JSON object per line") \
 	X(LONG_RAW, "raw",  NULL,     OPT_RAW,	      "the kernel's own view, artefacts included") \
 	X(LONG_DEVICE, "device", "PATH", 0,	      "instead of " TCPFSM_DEVICE) \
@@ -76,7 +80,7 @@ static const struct option_text texts[] = { OPTIONS(OPTION_TEXT) };
 
 #define NOPTIONS	(sizeof(texts) / sizeof(texts[0]))
 
-static const char short_options[] = ":L:D:46p:N:Tc:d:r:WwhV";
+static const char short_options[] = ":L:D:46p:N:s:C:Tc:d:r:WwhV";
 
 static const struct option_text *option_text(int val)
 {
@@ -204,6 +208,23 @@ static const char *parse_ports(const char *s, uint16_t ports[16], uint8_t *n)
 	}
 }
 
+/* Comma-separated names of a table, as bits. */
+static const char *parse_names(const char *s, int (*by_name)(const char *, size_t),
+			       uint32_t *bits, const char *why)
+{
+	for (;;) {
+		size_t len = strcspn(s, ",");
+		int n = by_name(s, len);
+
+		if (n < 0)
+			return why;
+		*bits |= 1U << n;
+		s += len;
+		if (!*s++)
+			return NULL;
+	}
+}
+
 static const char *parse_duration(const char *s, uint64_t *ns)
 {
 	char *end;
@@ -283,6 +304,14 @@ static int take_option(struct options *o, int val, const char *arg)
 			return status;
 		break;
 	}
+	case 's':
+		why = parse_names(arg, tcpfsm_state_by_name, &o->filter.states,
+				  "not a list of states such as SYN_SENT,TIME_WAIT");
+		break;
+	case 'C':
+		why = parse_names(arg, tcpfsm_cause_by_name, &o->filter.causes,
+				  "not a list of causes such as timeout,rcv_rst");
+		break;
 	case 'T':
 		o->time_of_day = true;
 		break;
@@ -303,6 +332,11 @@ static int take_option(struct options *o, int val, const char *arg)
 		break;
 	case 'w':
 		o->wide = true;
+		break;
+	case LONG_SVG:
+		o->svg = arg;
+		if (!*arg)
+			why = "no file name";
 		break;
 	case LONG_JSON:
 		o->json = true;

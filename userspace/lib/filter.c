@@ -11,6 +11,15 @@ static bool port_in(const uint16_t *ports, unsigned int n, uint16_t port)
 	return !n;
 }
 
+static bool state_in(uint32_t states, const struct tcpfsm_event *ev)
+{
+	uint32_t bits = 1U << (ev->old & 31);
+
+	if (ev->type == TCPFSM_EVENT_TRANSITION)
+		bits |= 1U << (ev->new & 31);
+	return states & bits;
+}
+
 bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *rec = &ev->rec;
@@ -22,6 +31,10 @@ bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_even
 	if (f->netns && f->netns != rec->netns)
 		return false;
 	if (f->pid && (!ev->has_owner || f->pid != ev->pid))
+		return false;
+	if (f->states && !state_in(f->states, ev))
+		return false;
+	if (f->causes && (ev->type != TCPFSM_EVENT_TRANSITION || !(f->causes & 1U << ev->cause)))
 		return false;
 	return port_in(f->lport, f->nlport, rec->lport) &&
 	       port_in(f->rport, f->nrport, rec->rport);

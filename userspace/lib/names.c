@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Numbers to names, from the tables of the two headers. */
+#include <ctype.h>
 #include <errno.h>
 
 #include "names.h"
@@ -61,6 +62,34 @@ const char *tcpfsm_cause_name(unsigned int cause)
 {
 	/* TCPFSM_CAUSE_NONE is "". */
 	return cause ? LOOKUP(names_cause, cause) : "";
+}
+
+/* A name as people type it: any case, '-' for '_'. */
+static int by_name(const struct name *table, size_t size, const char *name, size_t len)
+{
+	size_t i, j;
+
+	for (i = 0; i < size; i++) {
+		if (!len || table[i].len != len)
+			continue;
+		for (j = 0; j < len; j++)
+			if (tolower((unsigned char)table[i].s[j]) !=
+			    (name[j] == '-' ? '_' : tolower((unsigned char)name[j])))
+				break;
+		if (j == len)
+			return (int)i;
+	}
+	return -1;
+}
+
+int tcpfsm_state_by_name(const char *name, size_t len)
+{
+	return by_name(names_state, sizeof(names_state) / sizeof(names_state[0]), name, len);
+}
+
+int tcpfsm_cause_by_name(const char *name, size_t len)
+{
+	return by_name(names_cause, sizeof(names_cause) / sizeof(names_cause[0]), name, len);
 }
 
 const char *tcpfsm_verdict_name(unsigned int verdict)

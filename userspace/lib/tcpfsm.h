@@ -204,8 +204,13 @@ struct tcpfsm_filter {
 	uint8_t family;			/* 0, 4 or 6 */
 	uint32_t pid;			/* 0: any */
 	uint32_t netns;			/* inode, 0: any */
+	uint32_t states;		/* 1 << enum tcpfsm_state, any of; 0: any */
+	uint32_t causes;		/* 1 << enum tcpfsm_cause, any of; 0: any */
 };
-/* Does the event pass?  LOST always does. */
+/*
+ * Does the event pass?  LOST always does.  A transition has two states, any
+ * other event the one it happened in; only transitions have a cause.
+ */
 bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev);
 
 /* ---- names and text -------------------------------------------------------- */
@@ -213,6 +218,9 @@ bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_even
 const char *tcpfsm_state_name(unsigned int state);	/* "ESTABLISHED"; "?" when out of range */
 const char *tcpfsm_event_name(unsigned int type);
 const char *tcpfsm_cause_name(unsigned int cause);
+/* The number behind a name, in any case and with '-' for '_'; -1: there is none. */
+int tcpfsm_state_by_name(const char *name, size_t len);
+int tcpfsm_cause_by_name(const char *name, size_t len);
 const char *tcpfsm_verdict_name(unsigned int verdict);
 const char *tcpfsm_reason_name(unsigned int reason);
 const char *tcpfsm_tw_action_name(unsigned int action);
