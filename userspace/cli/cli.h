@@ -54,7 +54,7 @@ struct command {
 	int (*run)(const struct options *opts);
 };
 
-extern const struct command cmd_trace, cmd_record, cmd_info;
+extern const struct command cmd_trace, cmd_conns, cmd_record, cmd_info;
 
 /* ---- main.c ------------------------------------------------------------------ */
 
@@ -174,6 +174,8 @@ struct text {
 
 void text_init(struct text *t, const struct options *opts);
 size_t text_header(const struct text *t, char buf[TEXT_MAX]);
+/* The column of time: p holds blanks. */
+char *text_time(struct text *t, char *p, uint64_t ts);
 /* Return: the length with newline; 0: another line tells it. */
 size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_MAX]);
 

@@ -13,7 +13,9 @@
 
 #include "cli.h"
 
-static const struct command * const commands[] = { &cmd_trace, &cmd_record, &cmd_info };
+static const struct command * const commands[] = {
+	&cmd_trace, &cmd_conns, &cmd_record, &cmd_info,
+};
 
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
 

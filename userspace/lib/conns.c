@@ -31,7 +31,7 @@ static void list_add(struct conns *t, uint32_t head, struct conn *c)
 	t->slab[head].older = i;
 }
 
-int conns_init(struct conns *t, size_t max)
+int conns_init(struct conns *t, size_t max, bool lives)
 {
 	memset(t, 0, sizeof(*t));
 	t->max = max < 1U << BITS_MAX ? max : 1U << BITS_MAX;
@@ -40,7 +40,9 @@ int conns_init(struct conns *t, size_t max)
 	t->bits = BITS_MIN;
 	t->slab = malloc(t->cap * sizeof(*t->slab));
 	t->buckets = calloc((size_t)1 << t->bits, sizeof(*t->buckets));
-	if (!t->slab || !t->buckets) {
+	if (lives)
+		t->lives = malloc(t->cap * sizeof(*t->lives));
+	if (!t->slab || !t->buckets || (lives && !t->lives)) {
 		conns_exit(t);
 		return -ENOMEM;
 	}
@@ -52,6 +54,7 @@ int conns_init(struct conns *t, size_t max)
 void conns_exit(struct conns *t)
 {
 	free(t->slab);
+	free(t->lives);
 	free(t->buckets);
 }
 
@@ -119,11 +122,20 @@ static uint32_t new_slot(struct conns *t)
 		return i;
 	}
 	if (t->used == t->cap) {
-		struct conn *slab = realloc(t->slab, 2 * (size_t)t->cap * sizeof(*slab));
+		size_t cap = 2 * (size_t)t->cap;
+		struct tcpfsm_life *lives;
+		struct conn *slab;
 
+		slab = realloc(t->slab, cap * sizeof(*slab));
 		if (!slab)
 			return 0;
 		t->slab = slab;
+		if (t->lives) {
+			lives = realloc(t->lives, cap * sizeof(*lives));
+			if (!lives)
+				return 0;
+			t->lives = lives;
+		}
 		t->cap *= 2;
 	}
 	return t->used++;
@@ -148,6 +160,8 @@ struct conn *conns_add(struct conns *t, uint64_t key)
 
 	c = &t->slab[i];
 	memset(c, 0, sizeof(*c));
+	if (t->lives)
+		memset(&t->lives[i], 0, sizeof(*t->lives));
 	c->key = key;
 	head = &t->buckets[conns_hash(t, key)];
 	c->next = *head;
@@ -179,4 +193,14 @@ void conns_bury(struct conns *t, struct conn *c)
 	c->dead = true;
 	t->live--;
 	t->dead++;
+}
+
+struct conn *conns_first(const struct conns *t)
+{
+	return conns_next(t, &t->slab[LIVE]);
+}
+
+struct conn *conns_next(const struct conns *t, const struct conn *c)
+{
+	return c->newer == LIVE ? NULL : &t->slab[c->newer];
 }

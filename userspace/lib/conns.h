@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tcpfsm.h"
+
 #pragma GCC visibility push(hidden)
 
 /**
@@ -48,6 +50,7 @@ struct conn {
 /* Slots 0 and 1 of the slab are the heads of the lists of live and dead ones. */
 struct conns {
 	struct conn *slab;
+	struct tcpfsm_life *lives;	/* NULL, or one for each slot of slab */
 	uint32_t *buckets;
 	unsigned int bits;		/* 1 << bits buckets */
 	uint32_t cap, used, free;	/* slots of slab; free: 0 is none */
@@ -55,7 +58,7 @@ struct conns {
 	uint64_t forgotten;
 };
 
-int conns_init(struct conns *t, size_t max);
+int conns_init(struct conns *t, size_t max, bool lives);
 void conns_exit(struct conns *t);
 
 static inline size_t conns_hash(const struct conns *t, uint64_t key)
@@ -78,6 +81,13 @@ static inline struct conn *conns_find(struct conns *t, uint64_t key)
  * none, and when there is no memory at all.
  */
 struct conn *conns_add(struct conns *t, uint64_t key);
+static inline struct tcpfsm_life *conns_life(const struct conns *t, const struct conn *c)
+{
+	return t->lives && c ? &t->lives[c - t->slab] : NULL;
+}
+/* The living ones, oldest use first. */
+struct conn *conns_first(const struct conns *t);
+struct conn *conns_next(const struct conns *t, const struct conn *c);
 /* It was heard of just now, and lives. */
 void conns_touch(struct conns *t, struct conn *c);
 /* It is closed. */

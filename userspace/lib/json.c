@@ -414,19 +414,15 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 	return p;
 }
 
-size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX])
+/* What every event begins with; lost ones have no connection. */
+static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struct head *head)
 {
 	const struct tcpfsm_record *r = &ev->rec;
-	const struct head *head;
-	char *p = buf;
 
 	PUT(p, "{\"ts\":");
 	p = put_u64(p, ev->ts);
-	if (ev->type >= TCPFSM_EVENT_LOST) {
-		p = put_lost(p, ev);
-		goto end;
-	}
-	head = &heads[ev->type];
+	if (!head)
+		return p;
 	memcpy(p, head->s, sizeof(head->s));
 	p += head->len;
 	p = put_u64(p, r->conn);
@@ -450,10 +446,129 @@ size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX
 	PUT(p, "\",\"rport\":");
 	p = put_u32(p, r->rport);
 	PUT(p, ",\"cpu\":");
-	p = put_u32(p, ev->cpu);
-	p = put_event(p, ev);
+	return put_u32(p, ev->cpu);
+}
+
+size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX])
+{
+	char *p = buf;
+
+	if (ev->type < TCPFSM_EVENT_LOST) {
+		p = put_head(p, ev, &heads[ev->type]);
+		p = put_event(p, ev);
+		p = put_owner(p, ev);
+	} else {
+		p = put_head(p, ev, NULL);
+		p = put_lost(p, ev);
+	}
+	*p++ = '}';
+	*p++ = '\n';
+	return (size_t)(p - buf);
+}
+
+/* ---- lives ------------------------------------------------------------------- */
+
+#define STRING(name)	{ "\"" name "\":", sizeof("\"" name "\":") - 1 }
+
+/* The states of tcpfsm_life_slot(), as keys. */
+static const struct name life_keys[TCPFSM_LIFE_TIMES] = {
+	STRING("ESTABLISHED"), STRING("SYN_SENT"), STRING("SYN_RECV"), STRING("FIN_WAIT1"),
+	STRING("FIN_WAIT2"), STRING("TIME_WAIT"), STRING("CLOSE_WAIT"), STRING("LAST_ACK"),
+	STRING("CLOSING"),
+};
+
+static const struct name closers[] = {
+	[TCPFSM_CLOSER_NONE] = NAME("none"), [TCPFSM_CLOSER_LOCAL] = NAME("local"),
+	[TCPFSM_CLOSER_REMOTE] = NAME("remote"), [TCPFSM_CLOSER_BOTH] = NAME("both"),
+};
+
+static inline char *put_times(char *p, const struct tcpfsm_event *ev)
+{
+	char *start;
+	unsigned int i;
+
+	PUT(p, ",\"ms\":{");
+	start = p;
+	for (i = 0; i < TCPFSM_LIFE_TIMES; i++) {
+		uint64_t ns = ev->life->time[i];
+
+		/* Not over: so far. */
+		if (!ev->cause && i == tcpfsm_life_slot(ev->old) && ev->dur_ns > 0)
+			ns += (uint64_t)ev->dur_ns;
+		if (!ns)
+			continue;
+		if (p != start)
+			*p++ = ',';
+		p = put_name(p, &life_keys[i]);
+		p = put_ms(p, (int64_t)ns);
+	}
+	*p++ = '}';
+	return p;
+}
+
+static inline char *put_retransmits(char *p, const struct tcpfsm_life *life)
+{
+	unsigned int i;
+	char sep = '{';
+
+	PUT(p, ",\"retransmits\":");
+	for (i = 0; i < 4; i++) {
+		if (!life->retransmits[i])
+			continue;
+		*p++ = sep;
+		*p++ = '"';
+		p = put_name(p, NAME_OF(names_segment, i + 1));
+		*p++ = '"';
+		*p++ = ':';
+		p = put_u32(p, life->retransmits[i]);
+		sep = ',';
+	}
+	if (sep == '{')
+		*p++ = sep;
+	*p++ = '}';
+	return p;
+}
+
+size_t tcpfsm_life_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX])
+{
+	static const struct head head = { HEAD_TEXT("conn"), sizeof(HEAD_TEXT("conn")) - 1 };
+	const struct tcpfsm_life *life = ev->life;
+	char *p = put_head(buf, ev, &head);
+	unsigned int end = tcpfsm_life_end(ev);
+
+	if (life->whole) {
+		if (life->passive)
+			PUT(p, ",\"role\":\"passive\"");
+		else
+			PUT(p, ",\"role\":\"active\"");
+	}
+	PUT(p, ",\"begin_ts\":");
+	p = put_u64(p, life->begin);
+	if (life->setup) {
+		PUT(p, ",\"handshake_ms\":");
+		p = put_ms(p, (int64_t)life->setup);
+	}
+	if (life->waited) {
+		PUT(p, ",\"waited_ms\":");
+		p = put_ms(p, (int64_t)life->waited);
+	}
+	PUT(p, ",\"closed_first\":\"");
+	p = put_name(p, &closers[life->closer]);
+	PUT(p, "\",\"end\":\"");
+	if (end)
+		p = put_name(p, NAME_OF(names_cause, end));
+	else
+		PUT(p, "fin");
+	if (ev->cause) {
+		PUT(p, "\",\"cause\":\"");
+		p = put_name(p, NAME_OF(names_cause, ev->cause));
+		*p++ = '"';
+	} else {
+		PUT(p, "\",\"unfinished\":true");
+	}
+	p = put_times(p, ev);
+	p = put_retransmits(p, life);
 	p = put_owner(p, ev);
-end:
 	*p++ = '}';
 	*p++ = '\n';
 	return (size_t)(p - buf);

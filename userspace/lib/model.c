@@ -82,6 +82,7 @@ static struct tcpfsm_event *event(struct tcpfsm_model *m, const struct tcpfsm_it
 	ev->cpu = it->cpu;
 	ev->ts = it->rec.ts + (uint64_t)m->epoch_offset;
 	ev->dur_ns = -1;
+	ev->life = conns_life(&m->conns, c);
 	ev->rec = it->rec;
 	if (ev->has_owner) {
 		ev->pid = c->pid;
@@ -129,6 +130,53 @@ static void enter(struct tcpfsm_model *m, struct conn *c, uint8_t state, uint64_
 	}
 }
 
+static uint8_t closer_of(uint8_t closer, uint8_t old, uint8_t new, uint8_t cause)
+{
+	switch (new) {
+	case STATE(FIN_WAIT1):
+		return TCPFSM_CLOSER_LOCAL;
+	case STATE(CLOSE_WAIT):
+		return TCPFSM_CLOSER_REMOTE;
+	case STATE(CLOSING):
+		return TCPFSM_CLOSER_BOTH;
+	case STATE(CLOSE):
+		if (old != STATE(SYN_SENT) && old != STATE(SYN_RECV) && old != STATE(ESTABLISHED))
+			break;
+		if (cause == CAUSE(RCV_RST))
+			return TCPFSM_CLOSER_REMOTE;
+		if (cause == CAUSE(SND_RST) || cause == CAUSE(CLOSE) || cause == CAUSE(ABORT))
+			return TCPFSM_CLOSER_LOCAL;
+	}
+	return closer;
+}
+
+static void live(struct tcpfsm_life *life, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+
+	if (ev->old == STATE(CLOSE) || ev->old == STATE(LISTEN)) {
+		memset(life, 0, sizeof(*life));
+		life->whole = 1;
+		life->passive = ev->old == STATE(LISTEN);
+	}
+	if (!life->begin) {
+		life->begin = ev->ts;
+		life->netns = r->netns;
+		life->family = r->family;
+		life->lport = r->lport;
+		life->rport = r->rport;
+		memcpy(life->laddr, r->laddr, sizeof(life->laddr));
+		memcpy(life->raddr, r->raddr, sizeof(life->raddr));
+	}
+	life->states |= (uint16_t)(1U << ev->old | 1U << ev->new);
+	life->causes |= 1U << ev->cause;
+	if (ev->dur_ns > 0 && ev->old != STATE(CLOSE) && ev->old != STATE(LISTEN))
+		life->time[tcpfsm_life_slot(ev->old)] += (uint64_t)ev->dur_ns;
+	if (ev->new == STATE(ESTABLISHED) && life->whole)
+		life->setup = ev->ts - life->begin;
+	life->closer = closer_of(life->closer, ev->old, ev->new, ev->cause);
+}
+
 static void transition(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct conn *c,
 		       uint8_t old, uint8_t new, uint8_t cause)
 {
@@ -143,6 +191,8 @@ static void transition(struct tcpfsm_model *m, const struct tcpfsm_item *it, str
 	ev->cause = cause;
 	if (c && c->state == old)
 		ev->dur_ns = since(c->since, it->rec.ts);
+	if (ev->life)
+		live(conns_life(&m->conns, c), ev);
 	emit(m);
 	enter(m, c, new, it->rec.ts);
 }
@@ -164,6 +214,12 @@ static struct conn *known_or_new(struct tcpfsm_model *m, const struct tcpfsm_rec
 	struct conn *c = known(m, r);
 
 	return c ? c : conns_add(&m->conns, r->conn);
+}
+
+/* Whose end this may be: with lives, that is the first and last we hear of it. */
+static struct conn *known_at_end(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+{
+	return m->conns.lives ? known_or_new(m, r) : known(m, r);
 }
 
 static void learn_owner(struct conn *c, const struct tcpfsm_record *r)
@@ -597,7 +653,7 @@ static void on_state(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		if (old == STATE(SYN_RECV) && !c && take_clone(m, it))
 			return;
 	}
-	if (!c && (new != STATE(CLOSE) || r->verdict == TCPFSM_TW_ENTER))
+	if (!c && (new != STATE(CLOSE) || r->verdict == TCPFSM_TW_ENTER || m->conns.lives))
 		c = conns_add(&m->conns, r->conn);
 	learn_owner(c, r);
 
@@ -686,7 +742,7 @@ static void on_request_gone(struct tcpfsm_model *m, const struct tcpfsm_item *it
 		[TCPFSM_GONE_ABORT]	 = CAUSE(ABORT),
 	};
 	const struct tcpfsm_record *r = &it->rec;
-	struct conn *c = known(m, r);
+	struct conn *c = known_at_end(m, r);
 
 	if (c && c->state && c->state != STATE(SYN_RECV))
 		return;			/* it became a connection after all */
@@ -705,10 +761,14 @@ static uint8_t shown_state(const struct tcpfsm_model *m, uint8_t state)
 
 static void on_retransmit(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
-	struct conn *c = known(m, &it->rec);
+	const struct tcpfsm_record *r = &it->rec;
+	struct conn *c = known(m, r);
+	struct tcpfsm_life *life = conns_life(&m->conns, c);
 	struct tcpfsm_event *ev;
 
-	learn_owner(c, &it->rec);
+	learn_owner(c, r);
+	if (life && r->verdict && r->verdict <= 4 && life->retransmits[r->verdict - 1] < UINT16_MAX)
+		life->retransmits[r->verdict - 1]++;
 	ev = event(m, it, c, EVENT(RETRANSMIT));
 	ev->old = shown_state(m, it->rec.old);
 	emit(m);
@@ -748,6 +808,8 @@ static void on_accept(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	if (c) {
 		ev->dur_ns = since(c->queued, it->rec.ts);
 		c->queued = 0;
+		if (ev->life && ev->dur_ns > 0)
+			conns_life(&m->conns, c)->waited = (uint64_t)ev->dur_ns;
 	}
 	emit(m);
 }
@@ -809,7 +871,7 @@ static void on_timewait(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		on_timewait_enter(m, it, next);
 		return;
 	}
-	c = known(m, r);
+	c = known_at_end(m, r);
 	event(m, it, c, EVENT(TIMEWAIT));
 	emit(m);
 	if (r->verdict != TCPFSM_TW_REFRESH) {
@@ -1036,7 +1098,7 @@ int tcpfsm_model_new(struct tcpfsm_model **out, const struct tcpfsm_model_option
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	err = conns_init(&m->conns, o.max_conns ? o.max_conns : CONNS_DEFAULT);
+	err = conns_init(&m->conns, o.max_conns ? o.max_conns : CONNS_DEFAULT, o.lives);
 	if (err) {
 		free(m);
 		return err;
@@ -1044,6 +1106,48 @@ int tcpfsm_model_new(struct tcpfsm_model **out, const struct tcpfsm_model_option
 	m->raw = o.raw;
 	m->epoch_offset = o.epoch_offset;
 	*out = m;
+	return 0;
+}
+
+unsigned int tcpfsm_life_end(const struct tcpfsm_event *ev)
+{
+	switch (ev->cause) {
+	case CAUSE(NONE):
+	case CAUSE(RCV_FIN):		/* would be TIME_WAIT, had it not been denied */
+	case CAUSE(RCV_ACK_OF_FIN):
+		return CAUSE(NONE);
+	}
+	return ev->old == STATE(TIME_WAIT) ? (unsigned int)CAUSE(NONE) : ev->cause;
+}
+
+int tcpfsm_model_unfinished(struct tcpfsm_model *m, uint64_t now, tcpfsm_event_fn fn, void *arg)
+{
+	struct conns *t = &m->conns;
+	struct conn *c;
+
+	for (c = conns_first(t); t->lives && c; c = conns_next(t, c)) {
+		const struct tcpfsm_life *life = conns_life(t, c);
+		struct tcpfsm_event ev = {
+			.type = EVENT(TRANSITION), .old = STATE(TIME_WAIT), .new = STATE(CLOSE),
+			.ts = now, .life = life, .has_owner = c->pid, .pid = c->pid,
+		};
+		int rc;
+
+		if (c->state != STATE(TIME_WAIT))
+			continue;
+		ev.dur_ns = since(c->since + (uint64_t)m->epoch_offset, now);
+		memcpy(ev.comm, c->comm, sizeof(c->comm));
+		ev.rec.conn = c->key;
+		ev.rec.netns = life->netns;
+		ev.rec.family = life->family;
+		ev.rec.lport = life->lport;
+		ev.rec.rport = life->rport;
+		memcpy(ev.rec.laddr, life->laddr, sizeof(life->laddr));
+		memcpy(ev.rec.raddr, life->raddr, sizeof(life->raddr));
+		rc = fn(&ev, arg);
+		if (rc)
+			return rc;
+	}
 	return 0;
 }
 

@@ -150,6 +150,36 @@ enum tcpfsm_cause { TCPFSM_CAUSES(TCPFSM_ENUM_CAUSE) };
 #define TCPFSM_ENUM_STATE(s, n, name) TCPFSM_STATE_##s = n,
 enum tcpfsm_state { TCPFSM_STATES(TCPFSM_ENUM_STATE) };
 
+enum tcpfsm_closer {
+	TCPFSM_CLOSER_NONE, TCPFSM_CLOSER_LOCAL, TCPFSM_CLOSER_REMOTE, TCPFSM_CLOSER_BOTH,
+};
+
+/* Where struct tcpfsm_life keeps the time of a state; CLOSE and LISTEN have none. */
+#define TCPFSM_LIFE_TIMES	9
+static inline unsigned int tcpfsm_life_slot(unsigned int state)
+{
+	/* 1..6 first, then CLOSE_WAIT, LAST_ACK and CLOSING. */
+	return state < 7 ? state - 1 : state == 11 ? 8 : state - 2;
+}
+
+/* A connection from its first transition on, as one end saw it.  Times in nanoseconds. */
+struct tcpfsm_life {
+	uint64_t begin;			/* epoch; of the first transition seen */
+	uint64_t setup;			/* SYN to ESTABLISHED; 0: not seen */
+	uint64_t waited;		/* in the accept queue; 0: not seen */
+	uint64_t time[TCPFSM_LIFE_TIMES]; /* by tcpfsm_life_slot(): in each state left */
+	uint8_t laddr[16], raddr[16];	/* as in struct tcpfsm_record */
+	uint32_t netns;
+	uint16_t lport, rport;
+	uint16_t states;		/* 1 << enum tcpfsm_state: seen in */
+	uint16_t retransmits[4];	/* by enum tcpfsm_segment - 1, UINT16_MAX: or more */
+	uint8_t family;
+	uint8_t closer;			/* enum tcpfsm_closer: who closed first */
+	uint8_t whole;			/* 1: seen from its first SYN on */
+	uint8_t passive;		/* 1: made by a listener */
+	uint32_t causes;		/* 1 << enum tcpfsm_cause: of its transitions */
+};
+
 /* One event, as the JSON contract describes it. */
 struct tcpfsm_event {
 	uint8_t type;			/* enum tcpfsm_event_type */
@@ -163,7 +193,7 @@ struct tcpfsm_event {
 	uint32_t pid;
 	char comm[17];
 	uint64_t lost, from_ts, to_ts;	/* LOST; epoch */
-	uint8_t reset_dir;		/* reserved for views */
+	const struct tcpfsm_life *life;	/* with lives: the connection's, this event included; else NULL */
 	struct tcpfsm_record rec;	/* addresses, cookies, counts, sequence numbers */
 };
 
@@ -175,6 +205,7 @@ struct tcpfsm_model_options {
 	bool raw;			/* one event per record, artefacts included */
 	size_t max_conns;		/* connections remembered; 0: default (1 << 20) */
 	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
+	bool lives;			/* keep a struct tcpfsm_life of each connection */
 };
 
 int tcpfsm_model_new(struct tcpfsm_model **m, const struct tcpfsm_model_options *opts);
@@ -191,6 +222,14 @@ int tcpfsm_model_flush(struct tcpfsm_model *m, tcpfsm_event_fn fn, void *arg);
  * part two records microseconds apart; better wait some milliseconds for more.
  */
 size_t tcpfsm_model_pending(const struct tcpfsm_model *m);
+/**
+ * tcpfsm_model_unfinished() - connections that are in TIME_WAIT now
+ * @fn: called for each, with a TRANSITION event that has not happened: from
+ *	TIME_WAIT to CLOSE, without cause, at time @now (epoch)
+ *
+ * Needs lives.  Return: what @fn returned if not 0.
+ */
+int tcpfsm_model_unfinished(struct tcpfsm_model *m, uint64_t now, tcpfsm_event_fn fn, void *arg);
 /* Connections remembered now, and those forgotten because of max_conns. */
 void tcpfsm_model_counts(const struct tcpfsm_model *m, uint64_t *conns, uint64_t *forgotten);
 void tcpfsm_model_free(struct tcpfsm_model *m);
@@ -234,6 +273,13 @@ const char *tcpfsm_errno_name(unsigned int err);	/* "ECONNREFUSED" */
 #define TCPFSM_JSON_MAX 1024
 /* Formats ev as one JSON object and a newline; returns the length (no NUL). */
 size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX]);
+/* The same for the life of ev, which tells its end (or tcpfsm_model_unfinished()). */
+size_t tcpfsm_life_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX]);
+/*
+ * How a life ended, by the event that ends it: TCPFSM_CAUSE_NONE after FINs of
+ * both sides and their ACKs, or the cause that cut it short.
+ */
+unsigned int tcpfsm_life_end(const struct tcpfsm_event *ev);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tcpfsm conns: one line for each end of a connection that is over. */
+#include <stdio.h>
+#include <time.h>
+
+#include "cli.h"
+#include "put.h"
+
+#define S(s)		TCPFSM_STATE_##s
+
+#define COMM_LEN	10
+#define OWNER_LEN	23		/* "4194304/0123456789abcde" */
+#define ADDRESS_LEN	21		/* "255.255.255.255:65535" */
+#define TIME_LEN	6		/* "12.3ms" */
+#define BLANKS		256		/* more than all columns but the addresses of IPv6 */
+
+#define STOP		1
+
+struct conns_view {
+	const struct options *opts;
+	struct tcpfsm_model *model;
+	struct text text;
+	uint64_t lines;
+	uint64_t last_ts;		/* of any event */
+};
+
+/* The columns of time: of which states the sum. */
+struct column {
+	const char *title;
+	uint16_t states;
+};
+
+#define BIT(s)		(uint16_t)(1U << S(s))
+
+static const struct column columns[] = {
+	{ "ESTAB", BIT(ESTABLISHED) },
+	{ "CLOSE", BIT(FIN_WAIT1) | BIT(FIN_WAIT2) | BIT(CLOSING) | BIT(CLOSE_WAIT) | BIT(LAST_ACK) },
+	{ "TW", BIT(TIME_WAIT) },
+	{ NULL, 0 }
+}, wide_columns[] = {
+	{ "SYNSNT", BIT(SYN_SENT) }, { "SYNRCV", BIT(SYN_RECV) }, { "ESTAB", BIT(ESTABLISHED) },
+	{ "FINW1", BIT(FIN_WAIT1) }, { "FINW2", BIT(FIN_WAIT2) }, { "CLSING", BIT(CLOSING) },
+	{ "CLSWT", BIT(CLOSE_WAIT) }, { "LASTAK", BIT(LAST_ACK) }, { "TW", BIT(TIME_WAIT) },
+	{ NULL, 0 }
+};
+
+static const struct column *columns_of(const struct conns_view *v)
+{
+	return v->opts->wide ? wide_columns : columns;
+}
+
+/* ---- lines ----------------------------------------------------------------------- */
+
+/* Right-aligned; 0: not seen. */
+static char *put_time_column(char *p, uint64_t ns, bool seen, bool more)
+{
+	char buf[32], *end = buf;
+	size_t len;
+
+	if (ns)
+		end = put_duration(buf, (int64_t)ns);
+	else
+		*end++ = seen ? '?' : '-';
+	if (more)
+		*end++ = '+';
+	len = (size_t)(end - buf);
+	*p++ = ' ';
+	p += len < TIME_LEN ? TIME_LEN - len : 0;
+	memcpy(p, buf, len);
+	return p + len;
+}
+
+static char *put_states(char *p, const struct tcpfsm_event *ev, const struct column *col)
+{
+	const struct tcpfsm_life *life = ev->life;
+
+	for (; col->title; col++) {
+		bool open = !ev->cause && col->states & 1U << ev->old;
+		uint64_t ns = open && ev->dur_ns > 0 ? (uint64_t)ev->dur_ns : 0;
+		unsigned int state;
+
+		for (state = S(ESTABLISHED); state <= S(CLOSING); state++)
+			if (col->states & 1U << state)
+				ns += life->time[tcpfsm_life_slot(state)];
+		p = put_time_column(p, ns, life->states & col->states, open);
+	}
+	return p;
+}
+
+static char *put_end(char *p, const struct tcpfsm_event *ev)
+{
+	static const char * const closers[] = {
+		[TCPFSM_CLOSER_NONE] = "", [TCPFSM_CLOSER_LOCAL] = "local ",
+		[TCPFSM_CLOSER_REMOTE] = "peer ", [TCPFSM_CLOSER_BOTH] = "both ",
+	};
+	const struct tcpfsm_life *life = ev->life;
+	unsigned int cause = tcpfsm_life_end(ev), i, n = 0;
+
+	p = put(p, closers[life->closer]);
+	switch (cause) {
+	case TCPFSM_CAUSE_NONE:
+		p = put(p, "fin");
+		break;
+	case TCPFSM_CAUSE_RCV_RST:
+		p = put(p, ev->old == S(SYN_SENT) ? "refused" : "rst");
+		break;
+	case TCPFSM_CAUSE_SND_RST:
+		p = put(p, "rst");
+		break;
+	default:
+		p = put(p, tcpfsm_cause_name(cause));
+	}
+	for (i = 0; i < 4; i++)
+		n += life->retransmits[i];
+	if (n)
+		p = put(put_u64(put(p, " "), n), "rt");
+	return p;
+}
+
+static char *put_ends(char *p, const struct tcpfsm_event *ev, bool wide)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	char *column = p;
+
+	if (!wide) {
+		p = ev->has_owner ? put_comm(p, ev->comm) : put(p, "-");
+		if (p > column + COMM_LEN)
+			p = column + COMM_LEN;
+		memset(p, ' ', (size_t)(column + COMM_LEN + 1 - p));
+		p = put_padded(column + COMM_LEN + 1, r->lport, 5, ' ');
+	} else {
+		if (ev->has_owner)
+			p = put_comm(put(put_u64(p, ev->pid), "/"), ev->comm);
+		else
+			p = put(p, "-");
+		p = pad_to(p, column, OWNER_LEN);
+		*p++ = ' ';
+		column = p;
+		p = pad_to(put_address(p, r, r->laddr, r->lport), column, ADDRESS_LEN);
+	}
+	*p++ = ' ';
+	column = p;
+	return pad_to(put_address(p, r, r->raddr, r->rport), column, ADDRESS_LEN);
+}
+
+static size_t line(struct conns_view *v, const struct tcpfsm_event *ev, char buf[TEXT_MAX])
+{
+	const struct tcpfsm_life *life = ev->life;
+	char *p = buf;
+
+	memset(buf, ' ', BLANKS);
+	if (v->opts->time_of_day || v->opts->wide) {
+		p = text_time(&v->text, p, ev->ts);
+		*p++ = ' ';
+	}
+	p = put_ends(p, ev, v->opts->wide);
+	p = put_time_column(p, life->setup, false, false);
+	p = put_states(p, ev, columns_of(v));
+	*p++ = ' ';
+	p = put_end(p, ev);
+	*p++ = '\n';
+	return (size_t)(p - buf);
+}
+
+static void header(const struct conns_view *v)
+{
+	const struct column *col;
+
+	if (v->opts->time_of_day || v->opts->wide)
+		out_printf("%s ", v->opts->time_of_day ? "TIME           " : "   TIME(s)");
+	if (v->opts->wide)
+		out_printf("%-*s %-*s", OWNER_LEN, "PID/COMM", ADDRESS_LEN, "LOCAL");
+	else
+		out_printf("%-*s LPORT", COMM_LEN, "COMM");
+	out_printf(" %-*s %*s", ADDRESS_LEN, "REMOTE", TIME_LEN, "SETUP");
+	for (col = columns_of(v); col->title; col++)
+		out_printf(" %*s", TIME_LEN, col->title);
+	out_printf(" CLOSED BY\n");
+}
+
+/* ---- view ------------------------------------------------------------------------ */
+
+/* Filters mean the whole life here: any state it was in, any cause it moved by. */
+static bool wanted(const struct conns_view *v, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_filter *f = &v->opts->filter;
+	struct tcpfsm_filter ends;
+
+	if (!(v->opts->given & OPT_FILTER))
+		return true;
+	if ((f->states && !(f->states & ev->life->states)) ||
+	    (f->causes && !(f->causes & ev->life->causes)))
+		return false;
+	ends = *f;
+	ends.states = ends.causes = 0;
+	return tcpfsm_filter_match(&ends, ev);
+}
+
+static int show(struct conns_view *v, const struct tcpfsm_event *ev)
+{
+	if (!wanted(v, ev))
+		return 0;
+	if (v->opts->json)
+		out_add(tcpfsm_life_json(ev, out_room(TCPFSM_JSON_MAX)));
+	else
+		out_add(line(v, ev, out_room(TEXT_MAX)));
+	return ++v->lines == v->opts->count || out_error() ? STOP : 0;
+}
+
+static int on_event(const struct tcpfsm_event *ev, void *arg)
+{
+	struct conns_view *v = arg;
+
+	v->last_ts = ev->ts;
+	if (ev->type == TCPFSM_EVENT_LOST) {
+		if (v->opts->json)
+			out_add(tcpfsm_event_json(ev, out_room(TCPFSM_JSON_MAX)));
+		else
+			out_add(text_event(&v->text, ev, out_room(TEXT_MAX)));
+		return 0;
+	}
+	if (ev->type != TCPFSM_EVENT_TRANSITION || ev->new != S(CLOSE) || !ev->life ||
+	    ev->old == S(LISTEN))
+		return 0;
+	return show(v, ev);
+}
+
+static int on_unfinished(const struct tcpfsm_event *ev, void *arg)
+{
+	return show(arg, ev);
+}
+
+static int begin(void *arg, struct tcpfsm_model *m)
+{
+	struct conns_view *v = arg;
+
+	v->model = m;
+	if (!v->opts->json)
+		header(v);
+	return 0;
+}
+
+/* For their programs, connections in TIME_WAIT are over, too. */
+static int end(void *arg)
+{
+	struct conns_view *v = arg;
+	struct timespec ts;
+
+	if (!v->opts->replay) {
+		clock_gettime(CLOCK_REALTIME, &ts);
+		v->last_ts = (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+	}
+	if (!v->opts->count || v->lines < v->opts->count)
+		tcpfsm_model_unfinished(v->model, v->last_ts, on_unfinished, v);
+	return 0;
+}
+
+static int run(const struct options *opts)
+{
+	static const struct view view = { .begin = begin, .event = on_event, .end = end };
+	struct tcpfsm_model_options mopts = { .size = sizeof(mopts), .lives = true };
+	struct conns_view v = { .opts = opts };
+
+	text_init(&v.text, opts);
+	return stream(opts, &mopts, &view, &v);
+}
+
+const struct command cmd_conns = {
+	.name = "conns",
+	.args = "",
+	.text = "one line for each connection that is over: times, who closed, how",
+	.options = OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ |
+		   OPT_JSON | OPT_FOLLOW_NEW | OPT_WIDE,
+	.run = run,
+};
