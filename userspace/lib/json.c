@@ -35,63 +35,6 @@ static inline char *put_name(char *p, const struct name *n)
 
 /* ---- numbers ---------------------------------------------------------------- */
 
-/* The first digits, v < 1000. */
-static inline char *put_first(char *p, uint32_t v)
-{
-	memcpy(p, triples[v].s, 4);
-	return p + triples[v].len;
-}
-
-static inline char *put_more9(char *p, uint32_t v)
-{
-	uint32_t thousands = v / 1000, millions = v / 1000000;
-
-	p = put_more(p, millions);
-	p = put_more(p, thousands - 1000 * millions);
-	return put_more(p, v - 1000 * thousands);
-}
-
-static inline char *put_u32(char *p, uint32_t v)
-{
-	uint32_t thousands, millions, billions;
-
-	if (v < 1000)
-		return put_first(p, v);
-	thousands = v / 1000;
-	v -= 1000 * thousands;
-	if (thousands < 1000) {
-		p = put_first(p, thousands);
-		return put_more(p, v);
-	}
-	millions = thousands / 1000;
-	thousands -= 1000 * millions;
-	if (millions < 1000) {
-		p = put_first(p, millions);
-	} else {
-		billions = millions / 1000;
-		*p = DIGIT(billions);
-		p = put_more(p + 1, millions - 1000 * billions);
-	}
-	p = put_more(p, thousands);
-	return put_more(p, v);
-}
-
-static inline char *put_u64(char *p, uint64_t v)
-{
-	uint64_t high;
-
-	if (v <= UINT32_MAX)
-		return put_u32(p, (uint32_t)v);
-	high = v / 1000000000;
-	if (high <= UINT32_MAX) {
-		p = put_u32(p, (uint32_t)high);
-	} else {
-		p = put_u32(p, (uint32_t)(high / 1000000000));
-		p = put_more9(p, (uint32_t)(high % 1000000000));
-	}
-	return put_more9(p, (uint32_t)(v % 1000000000));
-}
-
 /* Nanoseconds as milliseconds with three decimals. */
 static inline char *put_ms(char *p, int64_t ns)
 {
