@@ -12,7 +12,7 @@
 #define OWNER_LEN	23		/* "4194304/0123456789abcde" */
 #define ADDRESS_LEN	21		/* "255.255.255.255:65535" */
 #define TIME_LEN	6		/* "12.3ms" */
-#define BLANKS		256		/* more than all columns but the addresses of IPv6 */
+#define BLANKS		128		/* more than the columns before the times */
 
 #define STOP		1
 
@@ -27,21 +27,22 @@ struct conns_view {
 /* The columns of time: of which states the sum. */
 struct column {
 	const char *title;
-	uint16_t states;
+	unsigned int n;
+	uint8_t state[5];
 };
 
-#define BIT(s)		(uint16_t)(1U << S(s))
-
 static const struct column columns[] = {
-	{ "ESTAB", BIT(ESTABLISHED) },
-	{ "CLOSE", BIT(FIN_WAIT1) | BIT(FIN_WAIT2) | BIT(CLOSING) | BIT(CLOSE_WAIT) | BIT(LAST_ACK) },
-	{ "TW", BIT(TIME_WAIT) },
-	{ NULL, 0 }
+	{ "ESTAB", 1, { S(ESTABLISHED) } },
+	{ "CLOSE", 5, { S(FIN_WAIT1), S(FIN_WAIT2), S(CLOSING), S(CLOSE_WAIT), S(LAST_ACK) } },
+	{ "TW", 1, { S(TIME_WAIT) } },
+	{ NULL, 0, { 0 } }
 }, wide_columns[] = {
-	{ "SYNSNT", BIT(SYN_SENT) }, { "SYNRCV", BIT(SYN_RECV) }, { "ESTAB", BIT(ESTABLISHED) },
-	{ "FINW1", BIT(FIN_WAIT1) }, { "FINW2", BIT(FIN_WAIT2) }, { "CLSING", BIT(CLOSING) },
-	{ "CLSWT", BIT(CLOSE_WAIT) }, { "LASTAK", BIT(LAST_ACK) }, { "TW", BIT(TIME_WAIT) },
-	{ NULL, 0 }
+	{ "SYNSNT", 1, { S(SYN_SENT) } }, { "SYNRCV", 1, { S(SYN_RECV) } },
+	{ "ESTAB", 1, { S(ESTABLISHED) } }, { "FINW1", 1, { S(FIN_WAIT1) } },
+	{ "FINW2", 1, { S(FIN_WAIT2) } }, { "CLSING", 1, { S(CLOSING) } },
+	{ "CLSWT", 1, { S(CLOSE_WAIT) } }, { "LASTAK", 1, { S(LAST_ACK) } },
+	{ "TW", 1, { S(TIME_WAIT) } },
+	{ NULL, 0, { 0 } }
 };
 
 static const struct column *columns_of(const struct conns_view *v)
@@ -64,9 +65,8 @@ static char *put_time_column(char *p, uint64_t ns, bool seen, bool more)
 	if (more)
 		*end++ = '+';
 	len = (size_t)(end - buf);
-	*p++ = ' ';
-	p += len < TIME_LEN ? TIME_LEN - len : 0;
-	memcpy(p, buf, len);
+	p += len < TIME_LEN ? TIME_LEN + 1 - len : 1;
+	memcpy(p, buf, 16);
 	return p + len;
 }
 
@@ -75,14 +75,21 @@ static char *put_states(char *p, const struct tcpfsm_event *ev, const struct col
 	const struct tcpfsm_life *life = ev->life;
 
 	for (; col->title; col++) {
-		bool open = !ev->cause && col->states & 1U << ev->old;
-		uint64_t ns = open && ev->dur_ns > 0 ? (uint64_t)ev->dur_ns : 0;
-		unsigned int state;
+		bool seen = false, open = false;
+		uint64_t ns = 0;
+		unsigned int i;
 
-		for (state = S(ESTABLISHED); state <= S(CLOSING); state++)
-			if (col->states & 1U << state)
-				ns += life->time[tcpfsm_life_slot(state)];
-		p = put_time_column(p, ns, life->states & col->states, open);
+		for (i = 0; i < col->n; i++) {
+			ns += life->time[tcpfsm_life_slot(col->state[i])];
+			seen |= life->states >> col->state[i] & 1;
+		}
+		/* Not over: so far. */
+		if (!ev->cause && col->state[0] == ev->old) {
+			open = true;
+			ns += ev->dur_ns > 0 ? (uint64_t)ev->dur_ns : 0;
+		}
+		p = put_time_column(p, ns, seen, open);
+		memset(p, ' ', TIME_LEN + 1);
 	}
 	return p;
 }
@@ -154,7 +161,9 @@ static size_t line(struct conns_view *v, const struct tcpfsm_event *ev, char buf
 		*p++ = ' ';
 	}
 	p = put_ends(p, ev, v->opts->wide);
+	memset(p, ' ', TIME_LEN + 1);	/* addresses of IPv6 take more than their column */
 	p = put_time_column(p, life->setup, false, false);
+	memset(p, ' ', TIME_LEN + 1);
 	p = put_states(p, ev, columns_of(v));
 	*p++ = ' ';
 	p = put_end(p, ev);

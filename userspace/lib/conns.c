@@ -84,6 +84,14 @@ static bool forget_oldest(struct conns *t)
 	}
 	if (!t->live)
 		return false;
+	/* A second chance for those that were heard of: cheaper than to keep them in order. */
+	while (t->slab[t->slab[LIVE].newer].used) {
+		struct conn *c = &t->slab[t->slab[LIVE].newer];
+
+		c->used = false;
+		list_del(t, c);
+		list_add(t, LIVE, c);
+	}
 	forget(t, t->slab[LIVE].newer);
 	t->forgotten++;
 	return true;
@@ -171,15 +179,13 @@ struct conn *conns_add(struct conns *t, uint64_t key)
 	return c;
 }
 
-void conns_touch(struct conns *t, struct conn *c)
+void conns_revive(struct conns *t, struct conn *c)
 {
 	list_del(t, c);
 	list_add(t, LIVE, c);
-	if (c->dead) {
-		c->dead = false;
-		t->dead--;
-		t->live++;
-	}
+	c->dead = false;
+	t->dead--;
+	t->live++;
 }
 
 void conns_bury(struct conns *t, struct conn *c)

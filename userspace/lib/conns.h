@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The connections a model remembers, by socket cookie.  Bounded: when the
- * table is full, the connection that was quiet for longest is forgotten.  A
- * few closed ones are kept, as a late RST or accept() may still ask for them.
+ * table is full, one that has long been quiet is forgotten.  A few closed ones
+ * are kept, as a late RST or accept() may still ask for them.
  */
 #ifndef TCPFSM_LIB_CONNS_H
 #define TCPFSM_LIB_CONNS_H
@@ -22,7 +22,7 @@
  * @queued: when it joined the accept queue; 0: not seen or accepted already
  * @hint_ts: when @hint was seen
  * @next: next in the hash chain, or on the free list
- * @older, @newer: neighbours in the list by last use
+ * @older, @newer: neighbours in the list by age
  * @pid: owner, 0: not known
  * @comm: its name, NUL padded
  * @state: enum tcpfsm_state; 0: not known
@@ -30,6 +30,7 @@
  * @flags: the model's
  * @clones: children of this request that have not become a connection (yet)
  * @dead: closed, kept for a while
+ * @used: heard of since it came to the list's end as the oldest
  */
 struct conn {
 	uint64_t key;
@@ -45,6 +46,7 @@ struct conn {
 	uint8_t flags;
 	uint8_t clones;
 	bool dead;
+	bool used;
 };
 
 /* Slots 0 and 1 of the slab are the heads of the lists of live and dead ones. */
@@ -85,11 +87,16 @@ static inline struct tcpfsm_life *conns_life(const struct conns *t, const struct
 {
 	return t->lives && c ? &t->lives[c - t->slab] : NULL;
 }
-/* The living ones, oldest use first. */
+/* The living ones. */
 struct conn *conns_first(const struct conns *t);
 struct conn *conns_next(const struct conns *t, const struct conn *c);
-/* It was heard of just now, and lives. */
-void conns_touch(struct conns *t, struct conn *c);
+/* A closed one lives again. */
+void conns_revive(struct conns *t, struct conn *c);
+/* It was heard of just now. */
+static inline void conns_touch(struct conn *c)
+{
+	c->used = true;
+}
 /* It is closed. */
 void conns_bury(struct conns *t, struct conn *c);
 

@@ -49,6 +49,7 @@ struct tcpfsm_model {
 	struct cpu *cpus;
 	uint32_t ncpus;
 	bool raw;
+	bool quiet;		/* only lives are told */
 	int64_t epoch_offset;
 
 	tcpfsm_event_fn fn;	/* of the call under way */
@@ -126,74 +127,82 @@ static void enter(struct tcpfsm_model *m, struct conn *c, uint8_t state, uint64_
 		c->clones = 0;
 		conns_bury(&m->conns, c);
 	} else if (c->dead) {
-		conns_touch(&m->conns, c);
+		conns_revive(&m->conns, c);
 	}
 }
 
-static uint8_t closer_of(uint8_t closer, uint8_t old, uint8_t new, uint8_t cause)
+/* Who closed first, when a connection goes to CLOSE without a FIN of either side. */
+static uint8_t cut_by(uint8_t old, uint8_t cause)
 {
-	switch (new) {
-	case STATE(FIN_WAIT1):
-		return TCPFSM_CLOSER_LOCAL;
-	case STATE(CLOSE_WAIT):
+	if (old != STATE(SYN_SENT) && old != STATE(SYN_RECV) && old != STATE(ESTABLISHED))
+		return TCPFSM_CLOSER_NONE;
+	if (cause == CAUSE(RCV_RST))
 		return TCPFSM_CLOSER_REMOTE;
-	case STATE(CLOSING):
-		return TCPFSM_CLOSER_BOTH;
-	case STATE(CLOSE):
-		if (old != STATE(SYN_SENT) && old != STATE(SYN_RECV) && old != STATE(ESTABLISHED))
-			break;
-		if (cause == CAUSE(RCV_RST))
-			return TCPFSM_CLOSER_REMOTE;
-		if (cause == CAUSE(SND_RST) || cause == CAUSE(CLOSE) || cause == CAUSE(ABORT))
-			return TCPFSM_CLOSER_LOCAL;
-	}
-	return closer;
+	if (cause == CAUSE(SND_RST) || cause == CAUSE(CLOSE) || cause == CAUSE(ABORT))
+		return TCPFSM_CLOSER_LOCAL;
+	return TCPFSM_CLOSER_NONE;
 }
 
-static void live(struct tcpfsm_life *life, const struct tcpfsm_event *ev)
+static void life_begin(struct tcpfsm_life *life, const struct tcpfsm_record *r, uint64_t ts,
+		       uint8_t old)
 {
-	const struct tcpfsm_record *r = &ev->rec;
+	memset(life, 0, sizeof(*life));
+	life->begin = ts;
+	life->whole = old == STATE(CLOSE) || old == STATE(LISTEN);
+	life->passive = old == STATE(LISTEN);
+	life->netns = r->netns;
+	life->family = r->family;
+	life->lport = r->lport;
+	life->rport = r->rport;
+	memcpy(life->laddr, r->laddr, sizeof(life->laddr));
+	memcpy(life->raddr, r->raddr, sizeof(life->raddr));
+}
 
-	if (ev->old == STATE(CLOSE) || ev->old == STATE(LISTEN)) {
-		memset(life, 0, sizeof(*life));
-		life->whole = 1;
-		life->passive = ev->old == STATE(LISTEN);
-	}
-	if (!life->begin) {
-		life->begin = ev->ts;
-		life->netns = r->netns;
-		life->family = r->family;
-		life->lport = r->lport;
-		life->rport = r->rport;
-		memcpy(life->laddr, r->laddr, sizeof(life->laddr));
-		memcpy(life->raddr, r->raddr, sizeof(life->raddr));
-	}
-	life->states |= (uint16_t)(1U << ev->old | 1U << ev->new);
-	life->causes |= 1U << ev->cause;
-	if (ev->dur_ns > 0 && ev->old != STATE(CLOSE) && ev->old != STATE(LISTEN))
-		life->time[tcpfsm_life_slot(ev->old)] += (uint64_t)ev->dur_ns;
-	if (ev->new == STATE(ESTABLISHED) && life->whole)
-		life->setup = ev->ts - life->begin;
-	life->closer = closer_of(life->closer, ev->old, ev->new, ev->cause);
+static void live(const struct tcpfsm_model *m, struct tcpfsm_life *life,
+		 const struct tcpfsm_record *r, uint8_t old, uint8_t new, uint8_t cause,
+		 int64_t dur)
+{
+	static const uint8_t closers[16] = {
+		[STATE(FIN_WAIT1)] = TCPFSM_CLOSER_LOCAL,
+		[STATE(CLOSE_WAIT)] = TCPFSM_CLOSER_REMOTE,
+		[STATE(CLOSING)] = TCPFSM_CLOSER_BOTH,
+	};
+	uint64_t ts = r->ts + (uint64_t)m->epoch_offset;
+	uint8_t closer = closers[new & 15];
+
+	if (old == STATE(CLOSE) || old == STATE(LISTEN) || !life->begin)
+		life_begin(life, r, ts, old);
+	else if (dur > 0)
+		life->time[tcpfsm_life_slot(old)] += (uint64_t)dur;
+	life->states |= (uint16_t)(1U << old | 1U << new);
+	life->causes |= 1U << cause;
+	if (new == STATE(ESTABLISHED) && life->whole)
+		life->setup = ts - life->begin;
+	if (new == STATE(CLOSE))
+		closer = cut_by(old, cause);
+	if (closer)
+		life->closer = closer;
 }
 
 static void transition(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct conn *c,
 		       uint8_t old, uint8_t new, uint8_t cause)
 {
+	int64_t dur = c && c->state == old ? since(c->since, it->rec.ts) : -1;
 	struct tcpfsm_event *ev;
 
-	if (it->rec.type == TYPE(STATE))
-		ev = event_own(m, it, c, EVENT(TRANSITION));
-	else
-		ev = event(m, it, c, EVENT(TRANSITION));
-	ev->old = old;
-	ev->new = new;
-	ev->cause = cause;
-	if (c && c->state == old)
-		ev->dur_ns = since(c->since, it->rec.ts);
-	if (ev->life)
-		live(conns_life(&m->conns, c), ev);
-	emit(m);
+	if (m->conns.lives && c)
+		live(m, conns_life(&m->conns, c), &it->rec, old, new, cause, dur);
+	if (!m->quiet || new == STATE(CLOSE)) {
+		if (it->rec.type == TYPE(STATE))
+			ev = event_own(m, it, c, EVENT(TRANSITION));
+		else
+			ev = event(m, it, c, EVENT(TRANSITION));
+		ev->old = old;
+		ev->new = new;
+		ev->cause = cause;
+		ev->dur_ns = dur;
+		emit(m);
+	}
 	enter(m, c, new, it->rec.ts);
 }
 
@@ -204,8 +213,8 @@ static struct conn *known(struct tcpfsm_model *m, const struct tcpfsm_record *r)
 	struct conn *c = r->conn ? conns_find(&m->conns, r->conn) : NULL;
 
 	/* A closed one comes to life only when it changes state. */
-	if (c && !c->dead)
-		conns_touch(&m->conns, c);
+	if (c)
+		conns_touch(c);
 	return c;
 }
 
@@ -564,6 +573,8 @@ static void on_passive_established(struct tcpfsm_model *m, const struct tcpfsm_i
 	c->flags |= C_PASSIVE;
 	if (!c->queued)			/* Fast Open queues at the SYN */
 		c->queued = r->ts;
+	if (m->quiet)
+		return;
 	ev = event(m, it, c, EVENT(HANDSHAKE_ACK));
 	ev->old = STATE(SYN_RECV);
 	ev->new = 0;
@@ -575,6 +586,8 @@ static void on_passive_established(struct tcpfsm_model *m, const struct tcpfsm_i
 static void on_connect_error(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 			     const struct conn *c)
 {
+	if (m->quiet)
+		return;
 	event_own(m, it, c, EVENT(CONNECT_FAILED));
 	emit(m);
 }
@@ -583,8 +596,11 @@ static void on_connect_error(struct tcpfsm_model *m, const struct tcpfsm_item *i
 static void tell_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, const struct conn *c,
 		      uint8_t substate)
 {
-	struct tcpfsm_event *ev = event(m, it, c, EVENT(TIMEWAIT));
+	struct tcpfsm_event *ev;
 
+	if (m->quiet)
+		return;
+	ev = event(m, it, c, EVENT(TIMEWAIT));
 	ev->rec.old = substate;
 	ev->rec.new = substate;
 	ev->rec.reason = 0;
@@ -617,53 +633,78 @@ static void enter_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, str
 	transition(m, it, c, from, substate, cause);
 }
 
+/* To CLOSE: the end, or a mini-socket lives on, or a child was none. */
+static void on_close(struct tcpfsm_model *m, const struct tcpfsm_item *it,
+		     const struct tcpfsm_item *next)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct conn *c = known(m, r);
+	uint8_t old = r->old, cause;
+	bool connecting;
+
+	/* tcp_close_state() sets the state also when it stays what it was. */
+	if (old == STATE(CLOSE)) {
+		learn_owner(c, r);
+		return;
+	}
+	if (c && c->flags & C_MINI) {
+		c->flags &= (uint8_t)~C_MINI;
+		learn_owner(c, r);
+		return;
+	}
+	/*
+	 * A child that came to nothing while its request lives on; or both are
+	 * gone, as the listener is, and then an RST follows.
+	 */
+	if (old == STATE(SYN_RECV) && c && c->clones && !is_rst_sent(next)) {
+		c->clones--;
+		return;
+	}
+	if (old == STATE(SYN_RECV) && !c && take_clone(m, it))
+		return;
+	if (!c && (r->verdict == TCPFSM_TW_ENTER || m->conns.lives))
+		c = conns_add(&m->conns, r->conn);
+	learn_owner(c, r);
+
+	if (r->verdict == TCPFSM_TW_ENTER) {
+		enter_mini(m, it, c, r->reason, old);
+		return;
+	}
+	if (r->verdict == TCPFSM_TW_DENIED)
+		tell_mini(m, it, c, r->reason);
+
+	cause = close_cause(c, r);
+	if (old == STATE(SYN_SENT) && is_type(next, TYPE(CONNECT_FAILED), r->conn))
+		cause = CAUSE(ABORT);		/* connect() itself gave up */
+	connecting = old == STATE(SYN_SENT) || (old == STATE(SYN_RECV) && c && c->flags & C_ACTIVE);
+	if (c && old == STATE(SYN_SENT))
+		c->flags = (uint8_t)((c->flags & ~C_PASSIVE) | C_ACTIVE);
+	transition(m, it, c, old, STATE(CLOSE), cause);
+
+	/* Nobody calls connect() again to hear of it: this is its end. */
+	if (r->arg && connecting)
+		on_connect_error(m, it, c);
+}
+
 static void on_state(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		     const struct tcpfsm_item *next)
 {
 	const struct tcpfsm_record *r = &it->rec;
-	uint8_t old = r->old, new = r->new, cause;
+	uint8_t old = r->old, new = r->new;
 	struct conn *c;
-	bool connecting;
 
+	if (new == STATE(CLOSE)) {
+		on_close(m, it, next);
+		return;
+	}
 	if (old == STATE(LISTEN) && new == STATE(SYN_RECV)) {
 		on_clone(m, it);
 		return;
 	}
-
-	c = known(m, r);
-	/* tcp_close_state() sets the state also when it stays what it was. */
-	if (old == new) {
-		learn_owner(c, r);
-		return;
-	}
-	if (new == STATE(CLOSE)) {
-		if (c && c->flags & C_MINI) {
-			c->flags &= (uint8_t)~C_MINI;
-			learn_owner(c, r);
-			return;
-		}
-		/*
-		 * A child that came to nothing while its request lives on; or
-		 * both are gone, as the listener is, and then an RST follows.
-		 */
-		if (old == STATE(SYN_RECV) && c && c->clones && !is_rst_sent(next)) {
-			c->clones--;
-			return;
-		}
-		if (old == STATE(SYN_RECV) && !c && take_clone(m, it))
-			return;
-	}
-	if (!c && (new != STATE(CLOSE) || r->verdict == TCPFSM_TW_ENTER || m->conns.lives))
-		c = conns_add(&m->conns, r->conn);
+	c = known_or_new(m, r);
 	learn_owner(c, r);
-
-	if (new == STATE(CLOSE) && r->verdict == TCPFSM_TW_ENTER) {
-		enter_mini(m, it, c, r->reason, old);
+	if (old == new)
 		return;
-	}
-	if (new == STATE(CLOSE) && r->verdict == TCPFSM_TW_DENIED)
-		tell_mini(m, it, c, r->reason);
-
 	if (old == STATE(FIN_WAIT1) && is_same_segment(next, r->conn)) {
 		/* The same segment brought the FIN: straight to TIME_WAIT. */
 		if (c && c->state != STATE(FIN_WAIT1))
@@ -677,17 +718,7 @@ static void on_state(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		c->flags = (uint8_t)((c->flags & ~C_PASSIVE) | C_ACTIVE);
 	if (c && old == STATE(CLOSE))
 		c->queued = 0;
-
-	cause = cause_of(c, r);
-	if (old == STATE(SYN_SENT) && new == STATE(CLOSE) &&
-	    is_type(next, TYPE(CONNECT_FAILED), r->conn))
-		cause = CAUSE(ABORT);		/* connect() itself gave up */
-	connecting = old == STATE(SYN_SENT) || (old == STATE(SYN_RECV) && c && c->flags & C_ACTIVE);
-	transition(m, it, c, old, new, cause);
-
-	/* Nobody calls connect() again to hear of it: this is its end. */
-	if (new == STATE(CLOSE) && r->arg && connecting)
-		on_connect_error(m, it, c);
+	transition(m, it, c, old, new, cause_of(c, r));
 }
 
 static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
@@ -696,10 +727,12 @@ static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	struct conn *c = known(m, r);
 	struct tcpfsm_event *ev;
 
-	ev = event(m, it, c, EVENT(SYN));
-	ev->old = STATE(LISTEN);
-	ev->new = 0;
-	emit(m);
+	if (!m->quiet) {
+		ev = event(m, it, c, EVENT(SYN));
+		ev->old = STATE(LISTEN);
+		ev->new = 0;
+		emit(m);
+	}
 	if (r->verdict == TCPFSM_VERDICT_COOKIE && r->listener) {
 		c = conns_find(&m->conns, r->listener);
 		if (!c)
@@ -724,8 +757,11 @@ static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 
 static void on_ack(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
-	struct tcpfsm_event *ev = event(m, it, known(m, &it->rec), EVENT(HANDSHAKE_ACK));
+	struct tcpfsm_event *ev;
 
+	if (m->quiet)
+		return;
+	ev = event(m, it, known(m, &it->rec), EVENT(HANDSHAKE_ACK));
 	ev->old = it->rec.conn ? STATE(SYN_RECV) : STATE(LISTEN);
 	ev->new = 0;
 	emit(m);
@@ -769,6 +805,8 @@ static void on_retransmit(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	learn_owner(c, r);
 	if (life && r->verdict && r->verdict <= 4 && life->retransmits[r->verdict - 1] < UINT16_MAX)
 		life->retransmits[r->verdict - 1]++;
+	if (m->quiet)
+		return;
 	ev = event(m, it, c, EVENT(RETRANSMIT));
 	ev->old = shown_state(m, it->rec.old);
 	emit(m);
@@ -792,25 +830,32 @@ static void on_reset(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		return;
 	}
 	learn_owner(c, r);
-	ev = event_own(m, it, c, EVENT(RESET));
-	ev->old = shown_state(m, r->old);
-	emit(m);
+	if (!m->quiet) {
+		ev = event_own(m, it, c, EVENT(RESET));
+		ev->old = shown_state(m, r->old);
+		emit(m);
+	}
 	give_hint(c, received ? HINT_RST_RECEIVED : HINT_RST_SENT, r->ts);
 }
 
 static void on_accept(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
 	struct conn *c = known_or_new(m, &it->rec);
+	struct tcpfsm_life *life = conns_life(&m->conns, c);
 	struct tcpfsm_event *ev;
+	int64_t waited = -1;
 
 	learn_owner(c, &it->rec);
-	ev = event_own(m, it, c, EVENT(ACCEPT));
 	if (c) {
-		ev->dur_ns = since(c->queued, it->rec.ts);
+		waited = since(c->queued, it->rec.ts);
 		c->queued = 0;
-		if (ev->life && ev->dur_ns > 0)
-			conns_life(&m->conns, c)->waited = (uint64_t)ev->dur_ns;
 	}
+	if (life && waited > 0)
+		life->waited = (uint64_t)waited;
+	if (m->quiet)
+		return;
+	ev = event_own(m, it, c, EVENT(ACCEPT));
+	ev->dur_ns = waited;
 	emit(m);
 }
 
@@ -819,6 +864,8 @@ static void on_listen(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	struct conn *c = known_or_new(m, &it->rec);
 
 	learn_owner(c, &it->rec);
+	if (m->quiet)
+		return;
 	event_own(m, it, c, EVENT(LISTEN));
 	emit(m);
 }
@@ -872,8 +919,10 @@ static void on_timewait(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		return;
 	}
 	c = known_at_end(m, r);
-	event(m, it, c, EVENT(TIMEWAIT));
-	emit(m);
+	if (!m->quiet) {
+		event(m, it, c, EVENT(TIMEWAIT));
+		emit(m);
+	}
 	if (r->verdict != TCPFSM_TW_REFRESH) {
 		if (!c || !c->dead)
 			transition(m, it, c, r->old, STATE(CLOSE), end_cause(c, r));
@@ -1104,6 +1153,7 @@ int tcpfsm_model_new(struct tcpfsm_model **out, const struct tcpfsm_model_option
 		return err;
 	}
 	m->raw = o.raw;
+	m->quiet = o.lives && !o.raw;
 	m->epoch_offset = o.epoch_offset;
 	*out = m;
 	return 0;

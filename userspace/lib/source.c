@@ -24,8 +24,11 @@
 #include "source.h"
 
 #define SLACK_NS	NSEC_PER_MSEC
-/* With records held back, sleep so long that the next round is worth it. */
-#define HOLD_NS		(4 * (int64_t)NSEC_PER_MSEC)
+/*
+ * With records held back, sleep so long that the next round is worth it: a
+ * wake-up costs as much as twenty records.  Nobody sees 20 ms.
+ */
+#define HOLD_NS		(20 * (int64_t)NSEC_PER_MSEC)
 /* Order is not worth losing records: so long we wait for one in flight. */
 #define FLIGHT_NS	(100 * NSEC_PER_MSEC)
 

@@ -205,7 +205,7 @@ struct tcpfsm_model_options {
 	bool raw;			/* one event per record, artefacts included */
 	size_t max_conns;		/* connections remembered; 0: default (1 << 20) */
 	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
-	bool lives;			/* keep a struct tcpfsm_life of each connection */
+	bool lives;			/* keep lives; only their ends and LOST are told */
 };
 
 int tcpfsm_model_new(struct tcpfsm_model **m, const struct tcpfsm_model_options *opts);
