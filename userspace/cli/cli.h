@@ -143,18 +143,8 @@ struct deadline {
 
 void deadline_init(struct deadline *d, const struct options *opts,
 		   const struct tcpfsm_source *src);
-/* A signal came, or a recording begins: the end may be another. */
-void deadline_update(struct deadline *d, uint64_t ts);
-
-/* Is this item beyond the end?  In a recording, time begins with the first item. */
-static inline bool deadline_reached(struct deadline *d, const struct tcpfsm_item *item)
-{
-	uint64_t ts = item->lost ? item->to_ts : item->rec.ts;
-
-	if (interrupted || !d->begun)
-		deadline_update(d, ts);
-	return ts > d->at;
-}
+/* How many of these items are not beyond the end?  In a recording, time begins with the first. */
+size_t deadline_count(struct deadline *d, const struct tcpfsm_item *items, size_t n);
 /* Live, and the source has nothing: is everything up to the end here? */
 bool deadline_over(struct deadline *d);
 /* How long to sleep, at most max_ms. */

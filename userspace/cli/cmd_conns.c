@@ -27,22 +27,25 @@ struct conns_view {
 /* The columns of time: of which states the sum. */
 struct column {
 	const char *title;
-	unsigned int n;
-	uint8_t state[5];
+	uint16_t states;
+	uint8_t n, slot[5];
 };
 
+#define BIT(s)		(1U << S(s))
+#define SLOT(s)		TCPFSM_LIFE_SLOT(S(s))
+#define ONE(s)		BIT(s), 1, { SLOT(s) }
+
 static const struct column columns[] = {
-	{ "ESTAB", 1, { S(ESTABLISHED) } },
-	{ "CLOSE", 5, { S(FIN_WAIT1), S(FIN_WAIT2), S(CLOSING), S(CLOSE_WAIT), S(LAST_ACK) } },
-	{ "TW", 1, { S(TIME_WAIT) } },
-	{ NULL, 0, { 0 } }
+	{ "ESTAB", ONE(ESTABLISHED) },
+	{ "CLOSE", BIT(FIN_WAIT1) | BIT(FIN_WAIT2) | BIT(CLOSING) | BIT(CLOSE_WAIT) | BIT(LAST_ACK),
+	  5, { SLOT(FIN_WAIT1), SLOT(FIN_WAIT2), SLOT(CLOSING), SLOT(CLOSE_WAIT), SLOT(LAST_ACK) } },
+	{ "TW", ONE(TIME_WAIT) },
+	{ .title = NULL }
 }, wide_columns[] = {
-	{ "SYNSNT", 1, { S(SYN_SENT) } }, { "SYNRCV", 1, { S(SYN_RECV) } },
-	{ "ESTAB", 1, { S(ESTABLISHED) } }, { "FINW1", 1, { S(FIN_WAIT1) } },
-	{ "FINW2", 1, { S(FIN_WAIT2) } }, { "CLSING", 1, { S(CLOSING) } },
-	{ "CLSWT", 1, { S(CLOSE_WAIT) } }, { "LASTAK", 1, { S(LAST_ACK) } },
-	{ "TW", 1, { S(TIME_WAIT) } },
-	{ NULL, 0, { 0 } }
+	{ "SYNSNT", ONE(SYN_SENT) }, { "SYNRCV", ONE(SYN_RECV) }, { "ESTAB", ONE(ESTABLISHED) },
+	{ "FINW1", ONE(FIN_WAIT1) }, { "FINW2", ONE(FIN_WAIT2) }, { "CLSING", ONE(CLOSING) },
+	{ "CLSWT", ONE(CLOSE_WAIT) }, { "LASTAK", ONE(LAST_ACK) }, { "TW", ONE(TIME_WAIT) },
+	{ .title = NULL }
 };
 
 static const struct column *columns_of(const struct conns_view *v)
@@ -75,52 +78,60 @@ static char *put_states(char *p, const struct tcpfsm_event *ev, const struct col
 	const struct tcpfsm_life *life = ev->life;
 
 	for (; col->title; col++) {
-		bool seen = false, open = false;
-		uint64_t ns = 0;
+		bool open = !ev->cause && col->states >> ev->old & 1;
+		uint64_t ns = life->time[col->slot[0]];
 		unsigned int i;
 
-		for (i = 0; i < col->n; i++) {
-			ns += life->time[tcpfsm_life_slot(col->state[i])];
-			seen |= life->states >> col->state[i] & 1;
-		}
+		for (i = 1; i < col->n; i++)
+			ns += life->time[col->slot[i]];
 		/* Not over: so far. */
-		if (!ev->cause && col->state[0] == ev->old) {
-			open = true;
-			ns += ev->dur_ns > 0 ? (uint64_t)ev->dur_ns : 0;
-		}
-		p = put_time_column(p, ns, seen, open);
+		if (open && ev->dur_ns > 0)
+			ns += (uint64_t)ev->dur_ns;
+		p = put_time_column(p, ns, life->states & col->states, open);
 		memset(p, ' ', TIME_LEN + 1);
 	}
 	return p;
 }
 
+/* Short words, copied with what pads them. */
+struct word {
+	char s[8];
+	uint8_t len;
+};
+
+#define WORD(text)	{ text, sizeof(text) - 1 }
+
+static inline char *put_word(char *p, const struct word *w)
+{
+	memcpy(p, w->s, sizeof(w->s));
+	return p + w->len;
+}
+
 static char *put_end(char *p, const struct tcpfsm_event *ev)
 {
-	static const char * const closers[] = {
-		[TCPFSM_CLOSER_NONE] = "", [TCPFSM_CLOSER_LOCAL] = "local ",
-		[TCPFSM_CLOSER_REMOTE] = "peer ", [TCPFSM_CLOSER_BOTH] = "both ",
-	};
+	static const struct word closers[] = {
+		[TCPFSM_CLOSER_NONE] = WORD(""), [TCPFSM_CLOSER_LOCAL] = WORD("local "),
+		[TCPFSM_CLOSER_REMOTE] = WORD("peer "), [TCPFSM_CLOSER_BOTH] = WORD("both "),
+	}, fin = WORD("fin"), rst = WORD("rst"), refused = WORD("refused");
 	const struct tcpfsm_life *life = ev->life;
-	unsigned int cause = tcpfsm_life_end(ev), i, n = 0;
+	unsigned int cause = tcpfsm_life_end(ev);
+	uint64_t any;
 
-	p = put(p, closers[life->closer]);
-	switch (cause) {
-	case TCPFSM_CAUSE_NONE:
-		p = put(p, "fin");
-		break;
-	case TCPFSM_CAUSE_RCV_RST:
-		p = put(p, ev->old == S(SYN_SENT) ? "refused" : "rst");
-		break;
-	case TCPFSM_CAUSE_SND_RST:
-		p = put(p, "rst");
-		break;
-	default:
+	p = put_word(p, &closers[life->closer]);
+	if (!cause)
+		p = put_word(p, &fin);
+	else if (cause == TCPFSM_CAUSE_RCV_RST && ev->old == S(SYN_SENT))
+		p = put_word(p, &refused);
+	else if (cause == TCPFSM_CAUSE_RCV_RST || cause == TCPFSM_CAUSE_SND_RST)
+		p = put_word(p, &rst);
+	else
 		p = put(p, tcpfsm_cause_name(cause));
+	memcpy(&any, life->retransmits, sizeof(any));
+	if (any) {
+		const uint16_t *r = life->retransmits;
+
+		p = put(put_u64(put(p, " "), (uint64_t)r[0] + r[1] + r[2] + r[3]), "rt");
 	}
-	for (i = 0; i < 4; i++)
-		n += life->retransmits[i];
-	if (n)
-		p = put(put_u64(put(p, " "), n), "rt");
 	return p;
 }
 
@@ -130,10 +141,11 @@ static char *put_ends(char *p, const struct tcpfsm_event *ev, bool wide)
 	char *column = p;
 
 	if (!wide) {
-		p = ev->has_owner ? put_comm(p, ev->comm) : put(p, "-");
-		if (p > column + COMM_LEN)
-			p = column + COMM_LEN;
-		memset(p, ' ', (size_t)(column + COMM_LEN + 1 - p));
+		if (ev->has_owner)
+			put_comm(p, ev->comm);
+		else
+			*p = '-';
+		memset(column + COMM_LEN, ' ', sizeof(ev->comm) - COMM_LEN);
 		p = put_padded(column + COMM_LEN + 1, r->lport, 5, ' ');
 	} else {
 		if (ev->has_owner)

@@ -44,7 +44,8 @@ void deadline_init(struct deadline *d, const struct options *opts,
 		d->at = now + (uint64_t)d->skew + d->length;
 }
 
-void deadline_update(struct deadline *d, uint64_t ts)
+/* A signal came, or a recording begins: the end may be another. */
+static void deadline_update(struct deadline *d, uint64_t ts)
 {
 	uint64_t now;
 
@@ -57,6 +58,24 @@ void deadline_update(struct deadline *d, uint64_t ts)
 	now = d->replay ? 0 : monotonic_ns() + (uint64_t)d->skew;
 	if (now < d->at)
 		d->at = now;
+}
+
+static uint64_t time_of(const struct tcpfsm_item *item)
+{
+	return item->lost ? item->to_ts : item->rec.ts;
+}
+
+size_t deadline_count(struct deadline *d, const struct tcpfsm_item *items, size_t n)
+{
+	size_t i;
+
+	if (interrupted || !d->begun)
+		deadline_update(d, time_of(&items[0]));
+	if (time_of(&items[n - 1]) <= d->at)
+		return n;
+	for (i = 0; i < n && time_of(&items[i]) <= d->at; i++)
+		;
+	return i;
 }
 
 bool deadline_over(struct deadline *d)

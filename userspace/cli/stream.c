@@ -58,18 +58,20 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 	int rc, ms;
 
 	for (;;) {
-		const struct tcpfsm_item *item;
+		const struct tcpfsm_item *items;
+		size_t n, in_time;
 
-		rc = tcpfsm_source_next(src, &item);
+		rc = tcpfsm_source_batch(src, &items, &n);
 		if (rc < 0)
 			break;
 		if (rc) {
 			quiet_since = 0;
 			rc = 0;
-			if (deadline_reached(end, item))
-				break;
-			if (tcpfsm_model_feed(m, item, view->event, arg))
+			in_time = deadline_count(end, items, n);
+			if (tcpfsm_model_feed_batch(m, items, in_time, view->event, arg))
 				return 0;
+			if (in_time < n)
+				break;
 			continue;
 		}
 		if (end->replay)

@@ -169,7 +169,7 @@ struct conn *conns_add(struct conns *t, uint64_t key)
 	c = &t->slab[i];
 	memset(c, 0, sizeof(*c));
 	if (t->lives)
-		memset(&t->lives[i], 0, sizeof(*t->lives));
+		t->lives[i].begin = 0;	/* the rest means nothing then */
 	c->key = key;
 	head = &t->buckets[conns_hash(t, key)];
 	c->next = *head;

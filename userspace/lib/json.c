@@ -413,7 +413,7 @@ size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX
 
 #define STRING(name)	{ "\"" name "\":", sizeof("\"" name "\":") - 1 }
 
-/* The states of tcpfsm_life_slot(), as keys. */
+/* The states of TCPFSM_LIFE_SLOT(), as keys. */
 static const struct name life_keys[TCPFSM_LIFE_TIMES] = {
 	STRING("ESTABLISHED"), STRING("SYN_SENT"), STRING("SYN_RECV"), STRING("FIN_WAIT1"),
 	STRING("FIN_WAIT2"), STRING("TIME_WAIT"), STRING("CLOSE_WAIT"), STRING("LAST_ACK"),
@@ -436,7 +436,7 @@ static inline char *put_times(char *p, const struct tcpfsm_event *ev)
 		uint64_t ns = ev->life->time[i];
 
 		/* Not over: so far. */
-		if (!ev->cause && i == tcpfsm_life_slot(ev->old) && ev->dur_ns > 0)
+		if (!ev->cause && i == TCPFSM_LIFE_SLOT(ev->old) && ev->dur_ns > 0)
 			ns += (uint64_t)ev->dur_ns;
 		if (!ns)
 			continue;

@@ -302,6 +302,21 @@ int tcpfsm_source_next(struct tcpfsm_source *src, const struct tcpfsm_item **ite
 	return src->next(src, item);
 }
 
+int tcpfsm_source_batch(struct tcpfsm_source *src, const struct tcpfsm_item **items, size_t *n)
+{
+	const struct tcpfsm_item *it;
+	int rc = tcpfsm_source_next(src, items);
+
+	if (rc <= 0)
+		return rc;
+	for (it = src->ahead; it < src->end && it->rec.ts < src->below; it++)
+		;
+	*n = 1 + (size_t)(it - src->ahead);
+	src->delivered += (size_t)(it - src->ahead);
+	src->ahead = it;
+	return rc;
+}
+
 int tcpfsm_source_wait(struct tcpfsm_source *src, int timeout_ms)
 {
 	return src->wait(src, timeout_ms);

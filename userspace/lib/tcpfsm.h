@@ -74,6 +74,8 @@ int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
  * tcpfsm_source_error().
  */
 int tcpfsm_source_next(struct tcpfsm_source *src, const struct tcpfsm_item **item);
+/* The same for as many as lie one after the other in memory: *n of them, at least 1. */
+int tcpfsm_source_batch(struct tcpfsm_source *src, const struct tcpfsm_item **items, size_t *n);
 
 /**
  * tcpfsm_source_wait() - sleep until there may be items
@@ -154,20 +156,18 @@ enum tcpfsm_closer {
 	TCPFSM_CLOSER_NONE, TCPFSM_CLOSER_LOCAL, TCPFSM_CLOSER_REMOTE, TCPFSM_CLOSER_BOTH,
 };
 
-/* Where struct tcpfsm_life keeps the time of a state; CLOSE and LISTEN have none. */
 #define TCPFSM_LIFE_TIMES	9
-static inline unsigned int tcpfsm_life_slot(unsigned int state)
-{
-	/* 1..6 first, then CLOSE_WAIT, LAST_ACK and CLOSING. */
-	return state < 7 ? state - 1 : state == 11 ? 8 : state - 2;
-}
+/* Where struct tcpfsm_life keeps the time of a state; CLOSE and LISTEN have none. */
+/* ESTABLISHED to TIME_WAIT first, then CLOSE_WAIT, LAST_ACK and CLOSING. */
+#define TCPFSM_LIFE_SLOT(state) \
+	((unsigned int)((state) < 7 ? (state) - 1 : (state) == 11 ? 8 : (state) - 2))
 
 /* A connection from its first transition on, as one end saw it.  Times in nanoseconds. */
 struct tcpfsm_life {
-	uint64_t begin;			/* epoch; of the first transition seen */
+	uint64_t begin;			/* epoch; when it was first heard of */
 	uint64_t setup;			/* SYN to ESTABLISHED; 0: not seen */
 	uint64_t waited;		/* in the accept queue; 0: not seen */
-	uint64_t time[TCPFSM_LIFE_TIMES]; /* by tcpfsm_life_slot(): in each state left */
+	uint64_t time[TCPFSM_LIFE_TIMES]; /* by TCPFSM_LIFE_SLOT(): in each state left */
 	uint8_t laddr[16], raddr[16];	/* as in struct tcpfsm_record */
 	uint32_t netns;
 	uint16_t lport, rport;
@@ -215,6 +215,9 @@ int tcpfsm_model_new(struct tcpfsm_model **m, const struct tcpfsm_model_options 
  */
 int tcpfsm_model_feed(struct tcpfsm_model *m, const struct tcpfsm_item *item,
 		      tcpfsm_event_fn fn, void *arg);
+/* The same for n items; those after a stop are not taken. */
+int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *items, size_t n,
+			    tcpfsm_event_fn fn, void *arg);
 /* End of stream or of a batch that is older than the source's horizon: lets go what waits for a successor. */
 int tcpfsm_model_flush(struct tcpfsm_model *m, tcpfsm_event_fn fn, void *arg);
 /*
