@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * make_recording DIR [CONNECTIONS]: a recording without a kernel, for tests of
- * the command and for measuring it.  Two CPUs; each connection walks through
- * its life at both ends, and around them everything else happens once.
+ * make_recording DIR [CONNECTIONS [open]]: a recording without a kernel, for
+ * tests of the command and for measuring it.  Two CPUs; each connection walks
+ * through its life at both ends, and around them everything else happens once.
+ * "open": nothing but so many connections that are established and stay.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -123,6 +124,11 @@ static void reset(unsigned int cpu, uint64_t conn, uint8_t direction, uint8_t in
 }
 
 /* The client has an even cookie and closes first. */
+static void established(uint64_t conn)
+{
+	state(0, conn, S(SYN_SENT), S(ESTABLISHED), 0, 0);
+}
+
 static void connection(uint64_t client)
 {
 	uint64_t server = client + 1;
@@ -221,7 +227,7 @@ int main(int argc, char **argv)
 	int err;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: make_recording DIR [CONNECTIONS]\n");
+		fprintf(stderr, "usage: make_recording DIR [CONNECTIONS [open]]\n");
 		return 2;
 	}
 	n = argc > 2 ? strtoul(argv[2], NULL, 10) : 10;
@@ -235,11 +241,16 @@ int main(int argc, char **argv)
 		fprintf(stderr, "make_recording: %s: %s\n", argv[1], strerror(-err));
 		return 1;
 	}
-	everything_else();
-	for (i = 0; i < n; i++)
-		connection(1000 + 2 * i);
-	tcpfsm_recorder_drain(recorder);
-	lose(1);
+	if (argc > 3) {
+		for (i = 0; i < n; i++)
+			established(1000 + 2 * i);
+	} else {
+		everything_else();
+		for (i = 0; i < n; i++)
+			connection(1000 + 2 * i);
+		tcpfsm_recorder_drain(recorder);
+		lose(1);
+	}
 	tcpfsm_recorder_drain(recorder);
 	err = tcpfsm_recorder_close(recorder);
 	return err ? 1 : 0;

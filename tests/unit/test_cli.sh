@@ -67,8 +67,8 @@ else
 	not_ok 'help fits 80 columns' "$(awk 'length($0) > 80' out)"
 fi
 
-usage 'no command' 'no command; use one of: trace, record, info$'
-usage 'unknown command' 'frobnicate: unknown command; use one of: trace, record, info$' frobnicate
+usage 'no command' 'no command; use one of: trace, .*record, info$'
+usage 'unknown command' 'frobnicate: unknown command; use one of: trace, .*record, info$' frobnicate
 usage 'unknown short option' '-x: unknown option' trace -x
 usage 'unknown long option' '--frob: unknown option' trace --frob
 usage 'option without its argument' '-L: needs an argument' trace -L
@@ -177,6 +177,32 @@ if [ "$(grep -v '2001:db8' out | awk 'length($0) > 80' | wc -l)" = 0 ]; then
 else
 	not_ok 'with the time of day too' "$(awk 'length($0) > 80' out | head -3)"
 fi
+
+# conns
+run conns -r rec
+expect 'conns' 0 "$lost" '^curl +40001 192.168.100.200:80 .* we fin$'
+if [ "$(grep -v '2001:db8' out | awk 'length($0) > 80' | wc -l)" = 0 ]; then
+	ok 'conns fits 80 columns for IPv4'
+else
+	not_ok 'conns fits 80 columns for IPv4' "$(awk 'length($0) > 80' out | head -3)"
+fi
+run conns --json -r rec
+if jq -es 'map(select(.event == "conn")) | length >= 6 and all(.closed_first and .end and .ms and
+	(.handshake_ms // 1) > 0) and any(.unfinished) and any(.role == "passive")' out >/dev/null; then
+	ok 'conns --json'
+else
+	not_ok 'conns --json' "$(head -3 out)"
+fi
+run conns -r rec -s SYN_SENT -C rcv_synack -L 40001; expect 'conns by state and cause' 0 "$lost" '^curl'
+# A million open connections in 256 MiB, and what is more is forgotten and said.
+"$make_recording" open 1048581 open || exit 1
+(
+	ulimit -v 262144
+	run conns -r open
+	expect 'a million open connections fit in 256 MiB' 0 '^tcpfsm: 5 connections forgotten'
+	exit $failed
+) || failed=1
+rm -rf open
 if LC_ALL=C grep -q $'[\001-\010\013-\037\177-\377]' out; then
 	not_ok 'no control characters reach the terminal' "$(LC_ALL=C grep -m1 $'[\001-\010\013-\037]' out | od -c | head -3)"
 else

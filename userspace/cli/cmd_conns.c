@@ -8,7 +8,8 @@
 
 #define S(s)		TCPFSM_STATE_##s
 
-#define COMM_LEN	10
+#define COMM_LEN	9
+#define END_LEN		14		/* what then is left of 80 columns */
 #define OWNER_LEN	23		/* "4194304/0123456789abcde" */
 #define ADDRESS_LEN	21		/* "255.255.255.255:65535" */
 #define TIME_LEN	6		/* "12.3ms" */
@@ -107,21 +108,22 @@ static inline char *put_word(char *p, const struct word *w)
 	return p + w->len;
 }
 
-static char *put_end(char *p, const struct tcpfsm_event *ev)
+static char *put_end(char *p, const struct tcpfsm_event *ev, bool wide)
 {
 	static const struct word closers[] = {
-		[TCPFSM_CLOSER_NONE] = WORD(""), [TCPFSM_CLOSER_LOCAL] = WORD("local "),
+		[TCPFSM_CLOSER_NONE] = WORD(""), [TCPFSM_CLOSER_LOCAL] = WORD("we "),
 		[TCPFSM_CLOSER_REMOTE] = WORD("peer "), [TCPFSM_CLOSER_BOTH] = WORD("both "),
 	}, fin = WORD("fin"), rst = WORD("rst"), refused = WORD("refused");
 	const struct tcpfsm_life *life = ev->life;
 	unsigned int cause = tcpfsm_life_end(ev);
+	char *start = p, *why;
 	uint64_t any;
 
-	p = put_word(p, &closers[life->closer]);
+	p = why = put_word(p, &closers[life->closer]);
 	if (!cause)
 		p = put_word(p, &fin);
 	else if (cause == TCPFSM_CAUSE_RCV_RST && ev->old == S(SYN_SENT))
-		p = put_word(p, &refused);
+		p = put_word(why = start, &refused);
 	else if (cause == TCPFSM_CAUSE_RCV_RST || cause == TCPFSM_CAUSE_SND_RST)
 		p = put_word(p, &rst);
 	else
@@ -130,7 +132,12 @@ static char *put_end(char *p, const struct tcpfsm_event *ev)
 	if (any) {
 		const uint16_t *r = life->retransmits;
 
-		p = put(put_u64(put(p, " "), (uint64_t)r[0] + r[1] + r[2] + r[3]), "rt");
+		p = put_u64(put(p, " r"), (uint64_t)r[0] + r[1] + r[2] + r[3]);
+	}
+	/* Who, then, is what can best be left out. */
+	if (p - start > END_LEN && !wide && why != start) {
+		memmove(start, why, (size_t)(p - why));
+		p -= why - start;
 	}
 	return p;
 }
@@ -178,7 +185,7 @@ static size_t line(struct conns_view *v, const struct tcpfsm_event *ev, char buf
 	memset(p, ' ', TIME_LEN + 1);
 	p = put_states(p, ev, columns_of(v));
 	*p++ = ' ';
-	p = put_end(p, ev);
+	p = put_end(p, ev, v->opts->wide);
 	*p++ = '\n';
 	return (size_t)(p - buf);
 }

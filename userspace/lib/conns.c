@@ -130,10 +130,13 @@ static uint32_t new_slot(struct conns *t)
 		return i;
 	}
 	if (t->used == t->cap) {
-		size_t cap = 2 * (size_t)t->cap;
+		/* Not a page more than the limit needs. */
+		size_t cap = 2 * (size_t)t->cap > t->max + FIRST ? t->max + FIRST : 2 * (size_t)t->cap;
 		struct tcpfsm_life *lives;
 		struct conn *slab;
 
+		if (cap <= t->cap)
+			return 0;
 		slab = realloc(t->slab, cap * sizeof(*slab));
 		if (!slab)
 			return 0;
@@ -144,7 +147,7 @@ static uint32_t new_slot(struct conns *t)
 				return 0;
 			t->lives = lives;
 		}
-		t->cap *= 2;
+		t->cap = (uint32_t)cap;
 	}
 	return t->used++;
 }
