@@ -279,10 +279,10 @@ fi
 # A reader that is slow and a pipe that does not block: nothing is lost.
 run trace -r big --json
 "$bin" trace -r big --json 2>err | { sleep 0.3; cat >slow; }
-if cmp out slow >diff 2>&1; then
+if cmp out slow >differs 2>&1; then
 	ok 'a slow reader'
 else
-	not_ok 'a slow reader' "$(head -1 diff)" "status $status, $(wc -l <out) and $(wc -l <slow) lines" "$(head -3 err)"
+	not_ok 'a slow reader' "$(head -1 differs)" "status $status, $(wc -l <out) and $(wc -l <slow) lines" "$(head -3 err)"
 fi
 # A filter takes lines away and changes none.
 run trace -r rec --json
@@ -291,7 +291,7 @@ for filter in '-L 80' '-D 80' -4 -6 '-p 700' '-s TIME_WAIT,close' '-C 2msl,rcv-r
 	# shellcheck disable=SC2086 # two words
 	run trace -r rec --json $filter
 	if [ -s out ] && [ "$(wc -l <out)" -lt "$(wc -l <all)" ] || [ "${filter%% *}" = -N ] &&
-	   [ -z "$(grep -vxFf all out)" ]; then
+	   ! grep -qvxFf all out; then
 		ok "filter $filter"
 	else
 		not_ok "filter $filter" "$(grep -vxFf all out | head -2)"
