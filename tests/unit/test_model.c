@@ -341,17 +341,105 @@ static void compare(const char *expected)
 	printf("\n");
 }
 
+/* ---- lives: what the events between tell, summed up ------------------------------ */
+
+struct sum {
+	uint64_t conn;
+	uint64_t time[16];
+	uint32_t states, causes;
+};
+
+static struct sum sums[64], ended[256];
+static size_t nsums, nended;
+
+static int sum_up(const struct tcpfsm_event *ev, void *arg)
+{
+	struct sum *s;
+	size_t i;
+
+	(void)arg;
+	if (ev->type != TCPFSM_EVENT_TRANSITION || !ev->rec.conn)
+		return 0;
+	for (i = 0; i < nsums && sums[i].conn != ev->rec.conn; i++)
+		;
+	if (i == 64)
+		return 0;
+	s = &sums[i];
+	if (i == nsums) {
+		nsums++;
+		*s = (struct sum) { .conn = ev->rec.conn };
+	}
+	if (ev->old == S(CLOSE) || ev->old == S(LISTEN))
+		*s = (struct sum) { .conn = ev->rec.conn };
+	else if (ev->dur_ns > 0)
+		s->time[ev->old] += (uint64_t)ev->dur_ns;
+	s->states |= 1U << ev->old | 1U << ev->new;
+	s->causes |= 1U << ev->cause;
+	if (ev->new == S(CLOSE) && nended < 256)
+		ended[nended++] = *s;
+	return 0;
+}
+
+static int same_sum(const struct tcpfsm_event *ev, void *arg)
+{
+	size_t *n = arg;
+	const struct sum *s = &ended[*n];
+	unsigned int state;
+
+	if (ev->type == TCPFSM_EVENT_LOST || !ev->rec.conn)
+		return 0;
+	CHECK_EQ(ev->type, TCPFSM_EVENT_TRANSITION);
+	CHECK_EQ(ev->new, S(CLOSE));
+	if (*n >= nended || !ev->life) {
+		CHECK(!"a life too many, or without its story");
+		return 0;
+	}
+	++*n;
+	CHECK_EQ(ev->rec.conn, s->conn);
+	CHECK_EQ(ev->life->states, s->states);
+	CHECK_EQ(ev->life->causes, s->causes);
+	for (state = 1; state <= 11; state++)
+		if (state != S(CLOSE) && state != S(LISTEN))
+			CHECK_EQ(ev->life->time[TCPFSM_LIFE_SLOT(state)], s->time[state]);
+	return 0;
+}
+
+static void feed_all(const struct tcpfsm_model_options *opts, tcpfsm_event_fn fn, void *arg)
+{
+	struct tcpfsm_model *m;
+
+	CHECK_EQ(tcpfsm_model_new(&m, opts), 0);
+	CHECK_EQ(tcpfsm_model_feed_batch(m, items, nitems, fn, arg), 0);
+	CHECK_EQ(tcpfsm_model_flush(m, fn, arg), 0);
+	tcpfsm_model_free(m);
+}
+
+/* Every story is told one record at a time, in one batch, and as lives. */
 static void expect_with(bool raw, bool with_owner, const char *expected)
 {
 	struct tcpfsm_model_options opts = {
 		.size = sizeof(opts), .raw = raw, .epoch_offset = EPOCH,
 	};
 	struct tcpfsm_model *m;
+	size_t n = 0;
 
 	CHECK_EQ(tcpfsm_model_new(&m, &opts), 0);
 	play(m, with_owner);
 	compare(expected);
 	tcpfsm_model_free(m);
+
+	story_len = 0;
+	story[0] = '\0';
+	last_ts = 0;
+	feed_all(&opts, show, with_owner ? items : NULL);
+	compare(expected);
+	if (raw)
+		return;
+	nsums = nended = 0;
+	feed_all(&opts, sum_up, NULL);
+	opts.lives = true;
+	feed_all(&opts, same_sum, &n);
+	CHECK_EQ(n, nended);
 }
 
 static void expect(const char *expected)
@@ -1310,6 +1398,112 @@ static int ignore(const struct tcpfsm_event *ev, void *arg)
 	return 0;
 }
 
+static struct tcpfsm_life life;
+static struct tcpfsm_event life_end;
+
+static int keep_life(const struct tcpfsm_event *ev, void *arg)
+{
+	++*(size_t *)arg;
+	life = *ev->life;
+	life_end = *ev;
+	return 0;
+}
+
+/* The end of the only life in items, which may be one still in TIME_WAIT. */
+static void live_it(void)
+{
+	struct tcpfsm_model_options opts = {
+		.size = sizeof(opts), .epoch_offset = EPOCH, .lives = true,
+	};
+	struct tcpfsm_model *m;
+	size_t n = 0;
+
+	CHECK_EQ(tcpfsm_model_new(&m, &opts), 0);
+	CHECK_EQ(tcpfsm_model_feed_batch(m, items, nitems, keep_life, &n), 0);
+	CHECK_EQ(tcpfsm_model_flush(m, keep_life, &n), 0);
+	if (!n)
+		tcpfsm_model_unfinished(m, now + (uint64_t)EPOCH, keep_life, &n);
+	CHECK_EQ(n, 1);
+	tcpfsm_model_free(m);
+}
+
+static void lives(void)
+{
+	/* Active: closed first, and TIME_WAIT is part of it. */
+	begin();
+	retransmit(1, TCPFSM_SEGMENT_SYN, S(SYN_SENT), 1);
+	nitems = 0;
+	active_open(1);
+	st(1, S(ESTABLISHED), S(FIN_WAIT1), 0, CLOSING_FD);
+	retransmit(1, TCPFSM_SEGMENT_FIN, S(FIN_WAIT1), 1);
+	retransmit(1, TCPFSM_SEGMENT_FIN, S(FIN_WAIT1), 2);
+	st(1, S(FIN_WAIT1), S(FIN_WAIT2), 0, 0);
+	time_wait(1, S(FIN_WAIT2), 0);
+	live_it();
+	CHECK_EQ(life_end.cause, TCPFSM_CAUSE_NONE);	/* unfinished */
+	CHECK_EQ(life_end.pid, pid);
+	CHECK_EQ(tcpfsm_life_end(&life_end), TCPFSM_CAUSE_NONE);
+	ends(1, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
+	live_it();
+	CHECK_EQ(life_end.cause, TCPFSM_CAUSE_2MSL);
+	CHECK_EQ(tcpfsm_life_end(&life_end), TCPFSM_CAUSE_NONE);
+	CHECK_EQ(life.closer, TCPFSM_CLOSER_LOCAL);
+	CHECK_EQ(life.setup, STEP);
+	CHECK_EQ(life.whole, 1);
+	CHECK_EQ(life.passive, 0);
+	CHECK_EQ(life.time[TCPFSM_LIFE_SLOT(S(FIN_WAIT1))], 3 * STEP);
+	CHECK_EQ(life.time[TCPFSM_LIFE_SLOT(S(TIME_WAIT))], STEP);
+	CHECK_EQ(life.retransmits[TCPFSM_SEGMENT_FIN - 1], 2);
+	CHECK_EQ(life.retransmits[TCPFSM_SEGMENT_SYN - 1], 0);
+
+	/* Passive: the peer closed first. */
+	begin();
+	passive_open(5);
+	accepted(5);
+	st(5, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	st(5, S(CLOSE_WAIT), S(LAST_ACK), 0, CLOSING_FD);
+	st(5, S(LAST_ACK), S(CLOSE), 0, 0);
+	live_it();
+	CHECK_EQ(life.closer, TCPFSM_CLOSER_REMOTE);
+	CHECK_EQ(life.passive, 1);
+	CHECK_EQ(life.setup, STEP);
+	CHECK_EQ(life.waited, STEP);
+	CHECK_EQ(tcpfsm_life_end(&life_end), TCPFSM_CAUSE_NONE);
+
+	/* Cut short, by either side, by nobody; in mid-life. */
+	begin();
+	active_open(1);
+	rst(1, TCPFSM_DIRECTION_RECEIVED, S(ESTABLISHED));
+	st(1, S(ESTABLISHED), S(CLOSE), ECONNRESET, 0);
+	live_it();
+	CHECK_EQ(life.closer, TCPFSM_CLOSER_REMOTE);
+	CHECK_EQ(tcpfsm_life_end(&life_end), TCPFSM_CAUSE_RCV_RST);
+	begin();
+	st(1, S(ESTABLISHED), S(CLOSE), 0, CLOSING_FD);
+	live_it();
+	CHECK_EQ(life.closer, TCPFSM_CLOSER_LOCAL);
+	CHECK_EQ(life.whole, 0);
+	CHECK_EQ(life.setup, 0);
+	begin();
+	retransmit(1, TCPFSM_SEGMENT_DATA, S(ESTABLISHED), 15);
+	st(1, S(ESTABLISHED), S(CLOSE), ETIMEDOUT, 0);
+	live_it();
+	CHECK_EQ(life.closer, TCPFSM_CLOSER_NONE);
+	CHECK_EQ(life.retransmits[TCPFSM_SEGMENT_DATA - 1], 1);
+	CHECK_EQ(tcpfsm_life_end(&life_end), TCPFSM_CAUSE_TIMEOUT);
+
+	/* Both at once; and the same socket again begins anew. */
+	begin();
+	active_open(1);
+	st(1, S(ESTABLISHED), S(FIN_WAIT1), 0, CLOSING_FD);
+	st(1, S(FIN_WAIT1), S(CLOSING), 0, 0);
+	time_wait(1, S(CLOSING), 0);
+	ends(1, TCPFSM_TW_REUSE, S(TIME_WAIT));
+	live_it();
+	CHECK_EQ(life.closer, TCPFSM_CLOSER_BOTH);
+	CHECK_EQ(tcpfsm_life_end(&life_end), TCPFSM_CAUSE_NONE);
+}
+
 static void bounded(void)
 {
 	struct tcpfsm_model_options opts = { .size = sizeof(opts), .max_conns = 1000 };
@@ -1829,6 +2023,7 @@ int main(void)
 	TEST("model: states set again", repeated_states());
 	TEST("model: raw view", raw_view());
 	TEST("model: stopping", stopping());
+	TEST("model: lives", lives());
 	TEST("model: bounded memory", bounded());
 	TEST("model: hostile records", hostile_records());
 	TEST("filter: every field", filtering());

@@ -232,8 +232,8 @@ static inline struct conn *known_or_new(struct tcpfsm_model *m, const struct tcp
 	return c ? c : conns_add(&m->conns, r->conn);
 }
 
-/* Whose end this may be: with lives, that is the first and last we hear of it. */
-static struct conn *known_at_end(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+/* With lives, also one that is first heard of now, in mid-life. */
+static struct conn *known_to_live(struct tcpfsm_model *m, const struct tcpfsm_record *r)
 {
 	return m->conns.lives ? known_or_new(m, r) : known(m, r);
 }
@@ -806,7 +806,7 @@ static void on_request_gone(struct tcpfsm_model *m, const struct tcpfsm_item *it
 		[TCPFSM_GONE_ABORT]	 = CAUSE(ABORT),
 	};
 	const struct tcpfsm_record *r = &it->rec;
-	struct conn *c = known_at_end(m, r);
+	struct conn *c = known_to_live(m, r);
 
 	if (c && c->state && c->state != STATE(SYN_RECV))
 		return;			/* it became a connection after all */
@@ -826,7 +826,7 @@ static uint8_t shown_state(const struct tcpfsm_model *m, uint8_t state)
 static void on_retransmit(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
 	const struct tcpfsm_record *r = &it->rec;
-	struct conn *c = known(m, r);
+	struct conn *c = known_to_live(m, r);
 	struct tcpfsm_life *life = conns_life(&m->conns, c);
 	struct tcpfsm_event *ev;
 
@@ -948,7 +948,7 @@ static void on_timewait(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		on_timewait_enter(m, it, next);
 		return;
 	}
-	c = known_at_end(m, r);
+	c = known_to_live(m, r);
 	if (!m->quiet) {
 		event(m, it, c, EVENT(TIMEWAIT));
 		emit(m);
