@@ -49,6 +49,8 @@ struct conn {
 	bool used;
 };
 
+#define CONNS_STATES	16
+
 /* Slots 0 and 1 of the slab are the heads of the lists of live and dead ones. */
 struct conns {
 	struct conn *slab;
@@ -58,6 +60,7 @@ struct conns {
 	uint32_t cap, used, free;	/* slots of slab; free: 0 is none */
 	size_t live, dead, max;
 	uint64_t forgotten;
+	uint64_t in_state[CONNS_STATES];	/* how many are in each; 0 is not known */
 };
 
 int conns_init(struct conns *t, size_t max, bool lives);
@@ -76,6 +79,19 @@ static inline struct conn *conns_find(struct conns *t, uint64_t key)
 	while (i && t->slab[i].key != key)
 		i = t->slab[i].next;
 	return i ? &t->slab[i] : NULL;
+}
+
+static inline uint64_t *conns_in_state(struct conns *t, uint8_t state)
+{
+	return &t->in_state[state < CONNS_STATES ? state : 0];
+}
+
+/* The only way to change it. */
+static inline void conns_set_state(struct conns *t, struct conn *c, uint8_t state)
+{
+	--*conns_in_state(t, c->state);
+	++*conns_in_state(t, state);
+	c->state = state;
 }
 
 /*

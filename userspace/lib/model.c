@@ -119,7 +119,7 @@ static void enter(struct tcpfsm_model *m, struct conn *c, uint8_t state, uint64_
 {
 	if (!c)
 		return;
-	c->state = state;
+	conns_set_state(&m->conns, c, state);
 	c->since = ts;
 	c->hint = HINT_NONE;
 	if (state == STATE(CLOSE)) {
@@ -1255,6 +1255,14 @@ void tcpfsm_model_counts(const struct tcpfsm_model *m, uint64_t *conns, uint64_t
 		*conns = m->conns.live;
 	if (forgotten)
 		*forgotten = m->conns.forgotten;
+}
+
+void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16])
+{
+	memcpy(count, m->conns.in_state, sizeof(m->conns.in_state));
+	/* Kept for a late RST or accept(), but no sockets any more. */
+	count[0] = 0;
+	count[STATE(CLOSE)] = 0;
 }
 
 void tcpfsm_model_free(struct tcpfsm_model *m)

@@ -235,6 +235,11 @@ size_t tcpfsm_model_pending(const struct tcpfsm_model *m);
 int tcpfsm_model_unfinished(struct tcpfsm_model *m, uint64_t now, tcpfsm_event_fn fn, void *arg);
 /* Connections remembered now, and those forgotten because of max_conns. */
 void tcpfsm_model_counts(const struct tcpfsm_model *m, uint64_t *conns, uint64_t *forgotten);
+/*
+ * The connections and listeners in each state now, by enum tcpfsm_state: those
+ * whose state was seen.  CLOSE is always 0.
+ */
+void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16]);
 void tcpfsm_model_free(struct tcpfsm_model *m);
 
 /* ---- filter --------------------------------------------------------------- */
