@@ -54,7 +54,7 @@ struct command {
 	int (*run)(const struct options *opts);
 };
 
-extern const struct command cmd_trace, cmd_conns, cmd_record, cmd_info;
+extern const struct command cmd_trace, cmd_conns, cmd_diagram, cmd_record, cmd_info;
 
 /* ---- main.c ------------------------------------------------------------------ */
 

@@ -14,7 +14,7 @@
 #include "cli.h"
 
 static const struct command * const commands[] = {
-	&cmd_trace, &cmd_conns, &cmd_record, &cmd_info,
+	&cmd_trace, &cmd_conns, &cmd_diagram, &cmd_record, &cmd_info,
 };
 
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "diagram.h"
+
+#define ARROW_TEXT(s, old, new, causes, event, action, brief) \
+	{ TCPFSM_STATE_##old, TCPFSM_STATE_##new, event, action, brief },
+const struct arrow_text diagram_arrow[NARROWS] = { DIAGRAM_ARROWS(ARROW_TEXT) };
+
+#define ARROW_CAUSES(s, old, new, causes, ...) causes,
+static const uint32_t arrow_causes[NARROWS] = { DIAGRAM_ARROWS(ARROW_CAUSES) };
+
+/* ---- counting --------------------------------------------------------------- */
+
+static void clear_slot(struct moves *m, size_t n, size_t slot)
+{
+	while (n--)
+		m[n].slot[slot] = 0;
+}
+
+static bool enter_slot(struct diagram *d, uint64_t at)
+{
+	size_t i = at % DIAGRAM_SLOTS;
+
+	if (d->slot[i] == at)
+		return true;
+	if (d->slot[i] > at)
+		return false;		/* came too late to count for a rate */
+	clear_slot(&d->all, 1, i);
+	clear_slot(&d->odd, 1, i);
+	clear_slot(d->arrow, NARROWS, i);
+	clear_slot(d->exit, DIAGRAM_STATES, i);
+	d->slot[i] = at;
+	return true;
+}
+
+static void move(struct diagram *d, struct moves *m, uint64_t ts)
+{
+	uint64_t at = ts / DIAGRAM_SLOT_NS;
+
+	m->n++;
+	if (ts > m->last)
+		m->last = ts;
+	if (enter_slot(d, at))
+		m->slot[at % DIAGRAM_SLOTS]++;
+}
+
+static int find_arrow(uint8_t old, uint8_t new, uint8_t cause)
+{
+	int i;
+
+	for (i = 0; i < NARROWS; i++)
+		if (diagram_arrow[i].old == old && diagram_arrow[i].new == new &&
+		    arrow_causes[i] & 1U << cause)
+			return i;
+	return -1;
+}
+
+/* Has the figure a box for it? */
+static bool has_exit(uint8_t state)
+{
+	return state >= TCPFSM_STATE_ESTABLISHED && state <= TCPFSM_STATE_CLOSING &&
+	       state != TCPFSM_STATE_CLOSE && state != TCPFSM_STATE_LISTEN;
+}
+
+void diagram_count(struct diagram *d, const struct tcpfsm_event *ev)
+{
+	uint8_t old = ev->old < DIAGRAM_STATES ? ev->old : 0;
+	uint8_t new = ev->new < DIAGRAM_STATES ? ev->new : 0, shown = new;
+	uint8_t cause = ev->cause < DIAGRAM_CAUSES ? ev->cause : 0;
+	int arrow;
+
+	d->count[old][new][cause]++;
+	move(d, &d->all, ev->ts);
+	if (ev->ts > d->last)
+		d->last = ev->ts;
+	d->moved[old] = d->moved[new] = d->last;
+
+	/*
+	 * The RFC's way back to LISTEN: there the listener itself had changed
+	 * its state; here its child dies.
+	 */
+	if (old == TCPFSM_STATE_SYN_RECV && new == TCPFSM_STATE_CLOSE &&
+	    cause == TCPFSM_CAUSE_RCV_RST && ev->rec.type == TCPFSM_TYPE_REQUEST_GONE)
+		shown = TCPFSM_STATE_LISTEN;
+
+	arrow = find_arrow(old, shown, cause);
+	if (arrow >= 0) {
+		move(d, &d->arrow[arrow], ev->ts);
+	} else if (new == TCPFSM_STATE_CLOSE && has_exit(old)) {
+		move(d, &d->exit[old], ev->ts);
+		d->exit_cause[old][cause]++;
+	} else {
+		move(d, &d->odd, ev->ts);
+		d->odd_pair[old][new]++;
+	}
+}
+
+void diagram_reset(struct diagram *d)
+{
+	uint64_t population[DIAGRAM_STATES], lost = d->lost;
+
+	memcpy(population, d->population, sizeof(population));
+	memset(d, 0, sizeof(*d));
+	memcpy(d->population, population, sizeof(population));
+	d->lost = lost;
+}
+
+uint64_t diagram_rate(const struct diagram *d, const struct moves *m, uint64_t now)
+{
+	uint64_t end = now / DIAGRAM_SLOT_NS, at, sum = 0;
+
+	/* Whole slots only: the one that is under way would tell too little. */
+	for (at = end > DIAGRAM_SECOND ? end - DIAGRAM_SECOND : 0; at < end; at++)
+		if (d->slot[at % DIAGRAM_SLOTS] == at)
+			sum += m->slot[at % DIAGRAM_SLOTS];
+	return sum;
+}
+
+/* ---- members ------------------------------------------------------------------ */
+
+#define MEMBERS_MIN	1024
+
+static size_t home(const struct members *s, uint64_t conn)
+{
+	/* Cookies are handed out in runs: Fibonacci hashing spreads them. */
+	return (size_t)((conn * 0x9e3779b97f4a7c15ULL) >> 32) & (s->size - 1);
+}
+
+/* Its slot, or the free one where it belongs. */
+static struct member *find(const struct members *s, uint64_t conn)
+{
+	size_t i = home(s, conn);
+
+	while (s->slot[i].conn && s->slot[i].conn != conn)
+		i = (i + 1) & (s->size - 1);
+	return &s->slot[i];
+}
+
+static bool grow(struct members *s)
+{
+	struct members bigger = { .size = s->size ? 2 * s->size : MEMBERS_MIN };
+	size_t i;
+
+	if (bigger.size > 2 * MEMBERS_MAX)
+		return false;
+	bigger.slot = calloc(bigger.size, sizeof(*bigger.slot));
+	if (!bigger.slot)
+		return false;
+	for (i = 0; i < s->size; i++)
+		if (s->slot[i].conn)
+			*find(&bigger, s->slot[i].conn) = s->slot[i];
+	bigger.used = s->used;
+	bigger.missed = s->missed;
+	free(s->slot);
+	*s = bigger;
+	return true;
+}
+
+/* Without a gap that would hide who comes after it. */
+static void drop(struct members *s, struct member *m)
+{
+	size_t hole = (size_t)(m - s->slot), i = hole, mask = s->size - 1;
+
+	for (;;) {
+		i = (i + 1) & mask;
+		if (!s->slot[i].conn)
+			break;
+		if (((i - home(s, s->slot[i].conn)) & mask) >= ((i - hole) & mask)) {
+			s->slot[hole] = s->slot[i];
+			hole = i;
+		}
+	}
+	s->slot[hole].conn = 0;
+	s->used--;
+}
+
+void members_see(struct members *s, const struct tcpfsm_event *ev, uint64_t *population)
+{
+	uint64_t conn = ev->rec.conn;
+	uint8_t new = ev->new < DIAGRAM_STATES ? ev->new : 0;
+	struct member *m;
+
+	if (!conn)
+		return;
+	m = s->size ? find(s, conn) : NULL;
+	if (!m || !m->conn) {
+		if (new == TCPFSM_STATE_CLOSE)
+			return;
+		/* At most half full: short ways. */
+		if (2 * (s->used + 1) > s->size && !grow(s)) {
+			s->missed++;
+			return;
+		}
+		m = find(s, conn);
+		m->conn = conn;
+		s->used++;
+	} else {
+		population[m->state]--;
+	}
+	m->state = new;
+	if (new == TCPFSM_STATE_CLOSE)
+		drop(s, m);
+	else
+		population[new]++;
+}
+
+void members_free(struct members *s)
+{
+	free(s->slot);
+	memset(s, 0, sizeof(*s));
+}
