@@ -15,6 +15,7 @@
 #include "../tui/figure.h"
 #include "../tui/term.h"
 #include "cli.h"
+#include "svg.h"
 
 #define STOP		1
 
@@ -36,6 +37,7 @@ struct view_diagram {
 	struct tcpfsm_filter members_filter;
 	struct members members;
 	struct grid grid;
+	struct svg *svg;		/* NULL: none is wanted */
 	bool filtered, full_screen;
 	bool paused, enough, quit;
 	bool deaf;			/* nobody can press a key */
@@ -263,6 +265,27 @@ static int print_text(struct view_diagram *v)
 	return 0;
 }
 
+static int write_svg(struct view_diagram *v)
+{
+	char title[FIGURE_TEXT_MAX], when[32] = "";
+	time_t second = (time_t)(now_of(v) / NSEC_PER_SEC);
+	struct svg *svg = v->svg;
+	struct tm tm;
+	int err;
+
+	count_population(v);
+	localtime_r(&second, &tm);
+	if (!v->opts->replay || v->d.last)
+		strftime(when, sizeof(when), ", %F %T", &tm);
+	snprintf(title, sizeof(title), "TCP state diagram (RFC 9293): %" PRIu64
+		 " transitions%s, %" PRIu64 " sockets%s", v->d.all.n,
+		 v->filtered ? " (filtered)" : "", sockets(&v->d), when);
+	figure_svg(svg, &v->d, title);
+	v->svg = NULL;
+	err = svg_close(svg);
+	return err ? fail(err, v->opts->svg) : 0;
+}
+
 /* ---- live ------------------------------------------------------------------------------- */
 
 static void take_keys(struct view_diagram *v)
@@ -362,6 +385,12 @@ static int begin(void *arg, struct tcpfsm_model *m)
 	struct timespec ts;
 
 	v->model = m;
+	if (v->opts->svg) {
+		/* Now, as the end may be hours away. */
+		v->svg = svg_open(v->opts->svg, FIGURE_SVG_WIDTH, FIGURE_SVG_HEIGHT);
+		if (!v->svg)
+			return fail(-errno, v->opts->svg);
+	}
 	clock_gettime(CLOCK_REALTIME, &ts);
 	v->epoch_offset = (int64_t)((uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec -
 				    monotonic_ns());
@@ -392,7 +421,7 @@ static void linger(struct view_diagram *v)
 static int end(void *arg)
 {
 	struct view_diagram *v = arg;
-	int status = 0;
+	int status = 0, svg_status;
 
 	if (v->full_screen && v->opts->replay)
 		linger(v);
@@ -402,7 +431,8 @@ static int end(void *arg)
 	/* What came to an end by itself shall not vanish with the screen. */
 	else if (!v->full_screen || (!v->quit && !interrupted))
 		status = print_text(v);
-	return status;
+	svg_status = v->svg ? write_svg(v) : 0;
+	return status ? status : svg_status;
 }
 
 static int run(const struct options *opts)
@@ -421,6 +451,8 @@ static int run(const struct options *opts)
 	v.members_filter = opts->filter;
 	v.members_filter.states = v.members_filter.causes = 0;
 	status = stream(opts, &mopts, &view, &v);
+	if (v.svg)
+		svg_close(v.svg);
 	members_free(&v.members);
 	grid_free(&v.grid);
 	return status;

@@ -271,8 +271,9 @@ static struct figure_slot slot_of(const struct figure *f, const struct place *p)
 		.y = row(f, p->y),
 		.rows = p->rows,
 		.align = p->align,
-		/* As all the lines that run from left to right. */
-		.on_line = p->align == CENTRE,
+		.hangs = p->y.edge == ABOVE,
+		/* What is centred below a line has its own row. */
+		.on_line = p->align == CENTRE && !(p->y.edge == AT && p->y.n),
 	};
 }
 
@@ -364,13 +365,12 @@ static int words_room(const struct figure_slot *s, int form)
 	return s->end - s->x - (s->on_line && form == 0 ? 4 : 0);
 }
 
-static void arrow_words(char buf[FIGURE_TEXT_MAX], const struct arrow_text *t,
-			const struct figure_slot *s)
+void figure_words(char buf[FIGURE_TEXT_MAX], enum diagram_arrow a, const struct figure_slot *s)
 {
 	int form;
 
 	for (form = 0; form < 4; form++)
-		if (words_form(buf, t, form) <= words_room(s, form))
+		if (words_form(buf, &diagram_arrow[a], form) <= words_room(s, form))
 			return;
 }
 
@@ -555,7 +555,7 @@ static enum heat heat_of(uint64_t last, uint64_t now)
 	return last + FIGURE_WARM_NS > now ? WARM : COLD;
 }
 
-static bool is_open(enum diagram_arrow a)
+bool figure_is_open(enum diagram_arrow a)
 {
 	return a <= ARROW_ACTIVE_DONE && a != ARROW_LISTEN_CLOSE && a != ARROW_SYN_SENT_CLOSE &&
 	       a != ARROW_RCV_RST;
@@ -565,9 +565,9 @@ static enum attr arrow_attr(enum diagram_arrow a, enum heat heat)
 {
 	switch (heat) {
 	case HOT:
-		return is_open(a) ? ATTR_OPEN_HOT : ATTR_CLOSE_HOT;
+		return figure_is_open(a) ? ATTR_OPEN_HOT : ATTR_CLOSE_HOT;
 	case WARM:
-		return is_open(a) ? ATTR_OPEN : ATTR_CLOSE;
+		return figure_is_open(a) ? ATTR_OPEN : ATTR_CLOSE;
 	case COLD:
 		return ATTR_PLAIN;
 	default:
@@ -625,7 +625,7 @@ static void draw_arrow_text(const struct figure *f, struct grid *g, const struct
 		draw_text(g, &words, words.y, attr, text);
 		return;
 	}
-	arrow_words(text, &diagram_arrow[a], &words);
+	figure_words(text, a, &words);
 	draw_text(g, &words, words.y, attr, text);
 	figure_number(text, m->n, rate, number.end - number.x);
 	draw_text(g, &number, number.y, attr, text);
@@ -691,11 +691,10 @@ void figure_draw(const struct figure *f, struct grid *g, const struct diagram *d
 		n = figure_exits(d, (uint8_t)i, now, slot.end - slot.x, slot.rows, text,
 				 &full);
 		heat = heat_of(d->exit[i].last, now);
-		for (y = 0; y < n; y++) {
-			/* Above its box it hangs down to it. */
-			int at = exits[i].y.edge == ABOVE ? slot.y + slot.rows - n + y : slot.y + y;
-
-			draw_text(g, &slot, at, heat == HOT ? ATTR_BAD_HOT : ATTR_BAD, text[y]);
-		}
+		if (slot.hangs)
+			slot.y += slot.rows - n;
+		for (y = 0; y < n; y++)
+			draw_text(g, &slot, slot.y + y, heat == HOT ? ATTR_BAD_HOT : ATTR_BAD,
+				  text[y]);
 	}
 }

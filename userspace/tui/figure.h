@@ -40,6 +40,7 @@ struct figure_route {
 struct figure_slot {
 	int x, end, y, rows;
 	enum { LEFT, CENTRE, RIGHT } align;
+	bool hangs;			/* fewer rows than there are are the lower ones */
 	bool on_line;			/* of which something should be left to see */
 };
 
@@ -57,6 +58,8 @@ bool figure_exit_slot(const struct figure *f, uint8_t state, struct figure_slot 
 
 #define FIGURE_TEXT_MAX	160
 
+/* The words of an arrow, in the longest form that fits. */
+void figure_words(char buf[FIGURE_TEXT_MAX], enum diagram_arrow a, const struct figure_slot *s);
 /* The most telling form of a number and a rate that fits into so many columns. */
 void figure_number(char buf[FIGURE_TEXT_MAX], uint64_t n, uint64_t rate, int room);
 /*
@@ -74,7 +77,18 @@ bool figure_odd(const struct diagram *d, int room, char text[FIGURE_TEXT_MAX]);
 #define FIGURE_HOT_NS	1000000000ULL
 #define FIGURE_WARM_NS	5000000000ULL
 
-/* The figure as it is at a time, into rows y and below; FIGURE_ROWS of them at least. */
+/* The figure as it is at a time. */
 void figure_draw(const struct figure *f, struct grid *g, const struct diagram *d, uint64_t now);
+
+/* The way to ESTABLISHED, as against the way from it. */
+bool figure_is_open(enum diagram_arrow a);
+
+struct svg;
+
+#define FIGURE_SVG_WIDTH	1100
+#define FIGURE_SVG_HEIGHT	780
+
+/* Into an empty picture of that size; title: of the whole, in one line. */
+void figure_svg(struct svg *s, const struct diagram *d, const char *title);
 
 #endif /* TCPFSM_TUI_FIGURE_H */
