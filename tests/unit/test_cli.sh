@@ -103,7 +103,7 @@ run trace -N "$(printf 'x%.0s' {1..5000})"; expect 'a network namespace of 5000 
 # ---- no module --------------------------------------------------------------------
 
 device=$tmp/no-such-device
-for command in trace info "record $tmp/new"; do
+for command in trace diagram info "record $tmp/new"; do
 	# shellcheck disable=SC2086 # a command and its argument
 	run $command --device "$device"
 	expect "${command%% *} without the module" 3 \
@@ -259,6 +259,136 @@ run trace -r rec -W -c 1; expect '-W of a recording' 0 'trace: -W has no effect 
 run info -r rec; expect 'info of a recording' 0 '' '^records +957 on 2 CPUs, 251 lost'
 run info -r rec --json; expect 'info of a recording as JSON' 0 '' '^\{"version":.*"records":957,"lost":251,'
 run info -r rec -L 80; expect 'a filter on info' 0 'info: -L \(as every filter\) has no effect here'
+
+# ---- diagram -----------------------------------------------------------------------------
+
+run diagram -r rec; expect 'diagram as text' 0 "$lost" '\[SYN_RECV .*\[SYN_SENT '
+for locale in C C.UTF-8; do
+	LC_ALL=$locale run diagram -r rec
+	wide=$(LC_ALL=C.UTF-8 wc -L <out)
+	if [ "$wide" = 80 ]; then
+		ok "diagram fits 80 columns ($locale)"
+	else
+		not_ok "diagram fits 80 columns ($locale)" "$wide"
+	fi
+done
+LC_ALL=C run diagram -r rec
+if LC_ALL=C grep -q '[^ -~]' out; then not_ok 'diagram in ASCII'; else ok 'diagram in ASCII'; fi
+missing=
+for state in CLOSE LISTEN SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT1 FIN_WAIT2 CLOSE_WAIT CLOSING LAST_ACK TIME_WAIT; do
+	grep -q "\[ *$state [0-9 ]*\]\|\[ *$state *\]" out || missing="$missing $state"
+done
+if [ -z "$missing" ]; then ok 'diagram has all states'; else not_ok 'diagram has all states' "$missing"; fi
+
+# transitions [FILTER...]: as trace tells them, and as the diagram counts them
+transitions() { "$bin" trace --json -r rec "$@" 2>/dev/null | grep -c '"event":"transition"'; }
+if command -v jq >/dev/null; then
+	for filter in '' '-L 80' '-6' '-s SYN_SENT' '-C rcv_rst,timeout' '-p 700' '-N 1'; do
+		# shellcheck disable=SC2086 # words
+		{
+			n=$(transitions $filter)
+			run diagram --json -r rec $filter
+		}
+		if [ "$status" = 0 ] && [ "$(wc -l <out)" = 1 ] && jq -e --argjson n "${n:-0}" '
+			.event == "diagram" and .transitions == $n and ([.arrows[].count] | add // 0) == $n and
+			(.states | length == 10 and all(. >= 0)) and
+			(.arrows | all(has("old") and has("new") and has("cause")))' out >/dev/null; then
+			ok "diagram --json counts what trace shows${filter:+: $filter}"
+		else
+			not_ok "diagram --json counts what trace shows${filter:+: $filter}" "$n" "$(head -c 300 out)"
+		fi
+	done
+	run diagram --json -r rec -c 7
+	if jq -e '.transitions == 7' out >/dev/null; then ok 'diagram -c'; else not_ok 'diagram -c' "$(cat out)"; fi
+	# Who is where does not depend on which of their transitions are counted.
+	run diagram --json -r rec -L 80; jq .states out >states
+	run diagram --json -r rec -L 80 -s SYN_SENT; jq .states out | cmp -s - states; status=$?; : >err
+	expect 'diagram: sockets of a filter for states' 0
+fi
+run diagram -r rec -N 1
+expect 'diagram of nothing' 0 "$lost" 'transitions 0  sockets 0  filtered'
+
+run diagram -r rec --svg picture.svg; expect 'diagram --svg' 0 "$lost" 'TIME_WAIT'
+if [ "$(grep -c '<rect' picture.svg)" = 12 ] && grep -q '>ESTABLISHED<' picture.svg; then
+	ok 'the picture has all states'
+else
+	not_ok 'the picture has all states' "$(grep -c '<rect' picture.svg)"
+fi
+if command -v python3 >/dev/null; then
+	python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' picture.svg 2>err
+	status=$? ; : >out
+	expect 'the picture is well-formed' 0
+fi
+run diagram -r rec --svg /no/such/dir/x.svg
+expect 'diagram: a picture that cannot be written' 1 '/no/such/dir/x.svg: No such file or directory; check the path'
+if [ -e /dev/full ]; then
+	run diagram -r rec --svg /dev/full; sed -Ei "/$lost/d" err
+	expect 'diagram: a picture to a full disk' 1 '/dev/full: No space left on device; free'
+	"$bin" diagram -r rec >/dev/full 2>err
+	status=$? ; : >out; sed -Ei "/$lost/d" err
+	expect 'diagram to a full disk' 1 'standard output: No space left on device'
+fi
+
+# On a terminal.  screen PATTERN: until it shows that, or ten seconds
+mux() { tmux -S "$tmp/tmux" -f /dev/null "$@" 2>/dev/null; }
+screen() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		mux capture-pane -p >screen
+		if grep -Eq -- "$1" screen; then return 0; fi
+		sleep 0.1
+	done
+	return 1
+}
+# shown NAME PATTERN
+shown() { if screen "$2"; then ok "$1"; else not_ok "$1" "$(cat screen)"; fi; }
+
+if command -v tmux >/dev/null && mux new -d -x 80 -y 24 "exec env -u NO_COLOR PS1='$ ' LC_ALL=C.UTF-8 sh"; then
+	start="$bin diagram -r $tmp/rec"
+	mux send-keys "clear; $start; echo status \$?" Enter
+	shown 'diagram on a terminal of 80x24' '^q quit  space pause'
+	if grep -q '^tcpfsm diagram  transitions' screen && grep -q 'SYN_RECV .*◄──.*SYN_SENT' screen &&
+		grep -q 'TIME_WAIT .*2MSL.*CLOSE' screen; then
+		ok 'it is all there'
+	else
+		not_ok 'it is all there' "$(cat screen)"
+	fi
+	mux capture-pane -pe >screen
+	if grep -q $'\033\\[[0-9;]*3[1-6]m' screen; then ok 'in colour'; else not_ok 'in colour'; fi
+	mux resize-window -x 79 -y 24
+	shown 'too narrow: one line tells it' '^80x24 needed, this terminal has 79x24$'
+	if [ "$(grep -c . screen)" = 1 ]; then ok 'and nothing else'; else not_ok 'and nothing else' "$(cat screen)"; fi
+	mux resize-window -x 80 -y 23
+	shown 'too low' '^80x24 needed, this terminal has 80x23$'
+	mux resize-window -x 120 -y 40
+	shown 'larger: more words' 'rcv SYN / snd SYN,ACK .*SEND / snd SYN'
+	mux resize-window -x 80 -y 24
+	mux send-keys r
+	shown 'r resets the counts' 'transitions 0  sockets'
+	mux send-keys Space
+	shown 'space pauses' 'go on .* paused'
+	mux send-keys q
+	shown 'q quits' '^status 0'
+	mux send-keys "clear; NO_COLOR=1 $start; echo status \$?" Enter
+	screen '^q quit'
+	mux capture-pane -pe >screen
+	if grep -q $'\033\\[[0-9;]*3[1-6]m' screen; then not_ok 'diagram: NO_COLOR'; else ok 'diagram: NO_COLOR'; fi
+	mux send-keys C-c
+	shown 'Ctrl-C ends it' '^status 0'
+	mux send-keys "clear; sh -c 'echo \$\$ >pid; exec $start'; echo status \$?; stty -a" Enter
+	screen '^q quit'
+	kill -TERM "$(cat pid)"
+	shown 'SIGTERM restores the terminal' '[^-]echo '
+	for term in dumb ''; do
+		mux send-keys "clear; TERM=$term $start; echo status \$?" Enter
+		shown "TERM='$term'" 'diagram: this terminal cannot show it .TERM is '
+		screen '^status 1'
+	done
+	mux send-keys "clear; $start </dev/null; echo status \$?" Enter
+	screen '^q quit'; mux send-keys q
+	shown 'keys when stdin is another file' '^status 0'
+	mux kill-server
+fi
 
 "$bin" trace -r big 2>err | head -n 1 >out
 status=${PIPESTATUS[0]}
