@@ -393,25 +393,25 @@ static void arrow_all(char buf[FIGURE_TEXT_MAX], const struct arrow_text *t, uin
 	}
 }
 
-/* By cause: in full, and what it is counted as in short. */
+/* By cause: in full, a little shorter, and what it is counted as in short. */
 enum { RST, TIMED_OUT, OTHER, NKINDS };
 
 static const struct {
-	const char *text;
+	const char *text, *brief;
 	uint8_t kind;
 } exit_words[DIAGRAM_CAUSES] = {
-	[TCPFSM_CAUSE_RCV_RST]		= { "rcv RST", RST },
-	[TCPFSM_CAUSE_SND_RST]		= { "snd RST", RST },
-	[TCPFSM_CAUSE_TIMEOUT]		= { "timeout", TIMED_OUT },
-	[TCPFSM_CAUSE_ICMP]		= { "ICMP", OTHER },
-	[TCPFSM_CAUSE_ABORT]		= { "abort", OTHER },
-	[TCPFSM_CAUSE_CLOSE]		= { "CLOSE", OTHER },
-	[TCPFSM_CAUSE_REUSE]		= { "reuse", OTHER },
-	[TCPFSM_CAUSE_RCV_SYN]		= { "rcv SYN", OTHER },
-	[TCPFSM_CAUSE_NETNS_EXIT]	= { "netns exit", OTHER },
-	[TCPFSM_CAUSE_RCV_FIN]		= { "no TIME_WAIT", OTHER },
-	[TCPFSM_CAUSE_RCV_ACK_OF_FIN]	= { "no TIME_WAIT", OTHER },
-	[TCPFSM_CAUSE_RCV_FIN_ACK]	= { "no TIME_WAIT", OTHER },
+	[TCPFSM_CAUSE_RCV_RST]		= { "rcv RST", "rcv RST", RST },
+	[TCPFSM_CAUSE_SND_RST]		= { "snd RST", "snd RST", RST },
+	[TCPFSM_CAUSE_TIMEOUT]		= { "timeout", "timeout", TIMED_OUT },
+	[TCPFSM_CAUSE_ICMP]		= { "ICMP", "ICMP", OTHER },
+	[TCPFSM_CAUSE_ABORT]		= { "abort", "abort", OTHER },
+	[TCPFSM_CAUSE_CLOSE]		= { "CLOSE", "CLOSE", OTHER },
+	[TCPFSM_CAUSE_REUSE]		= { "reuse", "reuse", OTHER },
+	[TCPFSM_CAUSE_RCV_SYN]		= { "rcv SYN", "rcv SYN", OTHER },
+	[TCPFSM_CAUSE_NETNS_EXIT]	= { "netns exit", "netns", OTHER },
+	[TCPFSM_CAUSE_RCV_FIN]		= { "no TIME_WAIT", "no TW", OTHER },
+	[TCPFSM_CAUSE_RCV_ACK_OF_FIN]	= { "no TIME_WAIT", "no TW", OTHER },
+	[TCPFSM_CAUSE_RCV_FIN_ACK]	= { "no TIME_WAIT", "no TW", OTHER },
 };
 
 struct items {
@@ -425,33 +425,34 @@ static void add_item(struct items *it, const char *word, uint64_t n)
 		snprintf(it->text[it->n++], sizeof(it->text[0]), "%s %" PRIu64, word, n);
 }
 
-/* Form 0: by cause; 1 and 2: by kind; 3: their number. */
+/* The longest form first; the first two tell each cause. */
+enum { EACH, EACH_BRIEF, KINDS, KINDS_BRIEF, SUM, NFORMS };
+
 static void exit_items(const struct diagram *d, uint8_t state, int form, struct items *it)
 {
-	static const char * const names[3][NKINDS] = {
-		{ "" }, { "rst", "timeout", "other" }, { "rst", "tmo", "oth" },
+	static const char * const names[2][NKINDS] = {
+		{ "rst", "timeout", "other" }, { "rst", "tmo", "oth" },
 	};
 	uint64_t kinds[NKINDS] = { 0 };
+	char sum[24];
 	int i;
 
 	it->n = 0;
 	for (i = 0; i < DIAGRAM_CAUSES; i++) {
+		const char *text = form == EACH ? exit_words[i].text : exit_words[i].brief;
+		const char *name = tcpfsm_cause_name((unsigned int)i);
 		uint64_t n = d->exit_cause[state][i];
-		const char *text = exit_words[i].text;
 
 		kinds[text ? exit_words[i].kind : OTHER] += n;
-		if (form == 0)
-			add_item(it, text ? text : *tcpfsm_cause_name((unsigned int)i) ?
-				 tcpfsm_cause_name((unsigned int)i) : "unknown", n);
+		if (form <= EACH_BRIEF)
+			add_item(it, text ? text : *name ? name : "unknown", n);
 	}
-	if (form == 1 || form == 2)
+	if (form == KINDS || form == KINDS_BRIEF)
 		for (i = 0; i < NKINDS; i++)
-			add_item(it, names[form][i], kinds[i]);
-	if (form == 3) {
-		char n[24];
-
-		brief(n, d->exit[state].n, 6);
-		snprintf(it->text[it->n++], sizeof(it->text[0]), "%s", n);
+			add_item(it, names[form - KINDS][i], kinds[i]);
+	if (form == SUM) {
+		brief(sum, d->exit[state].n, 6);
+		snprintf(it->text[it->n++], sizeof(it->text[0]), "%s", sum);
 	}
 }
 
@@ -489,13 +490,13 @@ int figure_exits(const struct diagram *d, uint8_t state, uint64_t now, int room,
 	*full = true;
 	if (!m->n)
 		return 0;
-	for (form = 0; form < 4; form++) {
+	for (form = EACH; form < NFORMS; form++) {
 		exit_items(d, state, form, &it);
 		used = wrap(&it, room, rows, text);
 		if (used <= rows)
 			break;
 	}
-	*full = form == 0;
+	*full = form <= EACH_BRIEF;
 	if (used > rows)		/* cannot be: six columns always are there */
 		return 0;
 	if (rate) {
