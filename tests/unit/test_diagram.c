@@ -63,10 +63,10 @@ static void test_every_transition_once(void)
 	for (old = 0; old < 20; old++) {
 		for (new = 0; new < 20; new++) {
 			for (cause = 0; cause < DIAGRAM_CAUSES + 2; cause++) {
-				for (gone = 0; gone < 2; gone++) {
-					struct tcpfsm_event ev = transition((uint8_t)old, (uint8_t)new,
-									    (uint8_t)cause, START + n);
+				struct tcpfsm_event ev = transition((uint8_t)old, (uint8_t)new,
+								    (uint8_t)cause, START + n);
 
+				for (gone = 0; gone < 2; gone++) {
 					if (gone)
 						ev.rec.type = TCPFSM_TYPE_REQUEST_GONE;
 					diagram_count(&d, &ev);
@@ -448,7 +448,9 @@ static void check_drawing(int cols, int rows, bool much)
 
 static void test_drawing(void)
 {
-	static const int sizes[][2] = { { 80, 20 }, { 80, 60 }, { 100, 26 }, { 120, 36 }, { 200, 56 } };
+	static const int sizes[][2] = {
+		{ 80, 20 }, { 80, 60 }, { 100, 26 }, { 120, 36 }, { 200, 56 },
+	};
 	size_t i;
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

@@ -323,7 +323,8 @@ static void brief(char buf[24], uint64_t n, int room)
 		unit++;
 	}
 	if (n / div < 10 && room > 3)
-		snprintf(buf, 24, "%" PRIu64 ".%" PRIu64 "%c", n / div, n % div / (div / 10), *unit);
+		snprintf(buf, 24, "%" PRIu64 ".%" PRIu64 "%c", n / div,
+			 n % div / (div / 10), *unit);
 	else
 		snprintf(buf, 24, "%" PRIu64 "%c", n / div, *unit);
 }
