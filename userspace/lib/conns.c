@@ -67,7 +67,6 @@ static void forget(struct conns *t, uint32_t i)
 		link = &t->slab[*link].next;
 	*link = c->next;
 
-	--*conns_in_state(t, c->state);
 	list_del(t, c);
 	if (c->dead)
 		t->dead--;
@@ -175,7 +174,6 @@ struct conn *conns_add(struct conns *t, uint64_t key)
 	if (t->lives)
 		t->lives[i].begin = 0;	/* the rest means nothing then */
 	c->key = key;
-	++*conns_in_state(t, c->state);
 	head = &t->buckets[conns_hash(t, key)];
 	c->next = *head;
 	*head = i;

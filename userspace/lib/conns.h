@@ -49,8 +49,6 @@ struct conn {
 	bool used;
 };
 
-#define CONNS_STATES	16
-
 /* Slots 0 and 1 of the slab are the heads of the lists of live and dead ones. */
 struct conns {
 	struct conn *slab;
@@ -60,7 +58,6 @@ struct conns {
 	uint32_t cap, used, free;	/* slots of slab; free: 0 is none */
 	size_t live, dead, max;
 	uint64_t forgotten;
-	uint64_t in_state[CONNS_STATES];	/* how many are in each; 0 is not known */
 };
 
 int conns_init(struct conns *t, size_t max, bool lives);
@@ -81,28 +78,17 @@ static inline struct conn *conns_find(struct conns *t, uint64_t key)
 	return i ? &t->slab[i] : NULL;
 }
 
-static inline uint64_t *conns_in_state(struct conns *t, uint8_t state)
-{
-	return &t->in_state[state < CONNS_STATES ? state : 0];
-}
-
-/* The only way to change it. */
-static inline void conns_set_state(struct conns *t, struct conn *c, uint8_t state)
-{
-	--*conns_in_state(t, c->state);
-	++*conns_in_state(t, state);
-	c->state = state;
-}
-
 /*
  * A new connection; others may move in memory.  NULL for key 0, which names
  * none, and when there is no memory at all.
  */
 struct conn *conns_add(struct conns *t, uint64_t key);
+
 static inline struct tcpfsm_life *conns_life(const struct conns *t, const struct conn *c)
 {
 	return t->lives && c ? &t->lives[c - t->slab] : NULL;
 }
+
 /* The living ones. */
 struct conn *conns_first(const struct conns *t);
 struct conn *conns_next(const struct conns *t, const struct conn *c);

@@ -119,7 +119,7 @@ static void enter(struct tcpfsm_model *m, struct conn *c, uint8_t state, uint64_
 {
 	if (!c)
 		return;
-	conns_set_state(&m->conns, c, state);
+	c->state = state;
 	c->since = ts;
 	c->hint = HINT_NONE;
 	if (state == STATE(CLOSE)) {
@@ -1259,7 +1259,12 @@ void tcpfsm_model_counts(const struct tcpfsm_model *m, uint64_t *conns, uint64_t
 
 void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16])
 {
-	memcpy(count, m->conns.in_state, sizeof(m->conns.in_state));
+	const struct conn *c;
+
+	/* Asked for once a second, while states change a million times. */
+	memset(count, 0, 16 * sizeof(count[0]));
+	for (c = conns_first(&m->conns); c; c = conns_next(&m->conns, c))
+		count[c->state & 15]++;
 	/* Kept for a late RST or accept(), but no sockets any more. */
 	count[0] = 0;
 	count[STATE(CLOSE)] = 0;
