@@ -725,8 +725,8 @@ static void open_child_fails(void)
 	rst(5, TCPFSM_DIRECTION_SENT, S(CLOSE));
 	expect("5 syn queued 1/0\n"
 	       "5 LISTEN>SYN_RECV rcv_syn\n"
-	       "5 SYN_RECV>CLOSE snd_rst 20\n"
-	       "5 reset sent CLOSE\n");
+	       "5 reset sent SYN_RECV\n"
+	       "5 SYN_RECV>CLOSE snd_rst 20\n");
 }
 
 static void open_midlife(void)
@@ -786,8 +786,8 @@ static void listener_closed(void)
 	rst(5, TCPFSM_DIRECTION_SENT, S(CLOSE));
 	expect(ACCEPTABLE
 	       "99 LISTEN>CLOSE close\n"
-	       "5 ESTABLISHED>CLOSE snd_rst 20\n"
-	       "5 reset sent CLOSE\n");
+	       "5 reset sent ESTABLISHED\n"
+	       "5 ESTABLISHED>CLOSE snd_rst 20\n");
 }
 
 static void accept_late(void)
@@ -1077,9 +1077,39 @@ static void close_lost_segments(void)
 	       "6 LAST_ACK>CLOSE timeout 10\n");
 }
 
+/* Sent again by the loss probe, which the kernel does not count, and by time-outs. */
+static void counted_retransmits(void)
+{
+	begin();
+	retransmit(1, TCPFSM_SEGMENT_FIN, S(FIN_WAIT1), 1);
+	retransmit(1, TCPFSM_SEGMENT_FIN, S(FIN_WAIT1), 1);
+	retransmit(2, TCPFSM_SEGMENT_FIN, S(FIN_WAIT1), 1);
+	retransmit(1, TCPFSM_SEGMENT_FIN, S(FIN_WAIT1), 2);
+	retransmit(2, TCPFSM_SEGMENT_FIN, S(FIN_WAIT1), 4);
+	/* Progress: another segment. */
+	retransmit(1, TCPFSM_SEGMENT_DATA, S(ESTABLISHED), 1);
+	items[nitems - 1].rec.snd = 7;
+	retransmit(3, TCPFSM_SEGMENT_SYN, S(SYN_SENT), 255);
+	retransmit(3, TCPFSM_SEGMENT_SYN, S(SYN_SENT), 255);
+	expect("1 retransmit FIN FIN_WAIT1 1\n"
+	       "1 retransmit FIN FIN_WAIT1 2\n"
+	       "2 retransmit FIN FIN_WAIT1 1\n"
+	       "1 retransmit FIN FIN_WAIT1 3\n"
+	       "2 retransmit FIN FIN_WAIT1 4\n"
+	       "1 retransmit DATA ESTABLISHED 1\n"
+	       "3 retransmit SYN SYN_SENT 255\n"
+	       "3 retransmit SYN SYN_SENT 255\n");
+
+	begin();
+	retransmit(1, TCPFSM_SEGMENT_FIN, S(FIN_WAIT1), 1);
+	retransmit(1, TCPFSM_SEGMENT_FIN, S(FIN_WAIT1), 1);
+	expect_raw("1 retransmit FIN FIN_WAIT1 1\n"
+		   "1 retransmit FIN FIN_WAIT1 1\n");
+}
+
 static void close_reset(void)
 {
-	/* SO_LINGER 0: tcp_disconnect() sends the RST afterwards. */
+	/* SO_LINGER 0: tcp_disconnect() sends the RST afterwards, ABORT before it closes. */
 	begin();
 	st(1, S(ESTABLISHED), S(CLOSE), 0, CLOSING_FD);
 	rst(1, TCPFSM_DIRECTION_SENT, S(CLOSE));
@@ -1092,8 +1122,8 @@ static void close_reset(void)
 	st(7, S(ESTABLISHED), S(CLOSE), ETIMEDOUT, 0);
 	st(8, S(ESTABLISHED), S(CLOSE), ECONNABORTED, 0);
 	st(9, S(ESTABLISHED), S(CLOSE), EHOSTUNREACH, 0);
-	expect("1 ESTABLISHED>CLOSE snd_rst\n"
-	       "1 reset sent CLOSE\n"
+	expect("1 reset sent ESTABLISHED\n"
+	       "1 ESTABLISHED>CLOSE snd_rst\n"
 	       "2 CLOSE_WAIT>CLOSE snd_rst\n"
 	       "5 reset received ESTABLISHED\n"
 	       "5 ESTABLISHED>CLOSE rcv_rst\n"
@@ -1122,7 +1152,20 @@ static void close_unread_data(void)
 	rst(0, TCPFSM_DIRECTION_SENT, S(CLOSE));
 	expect("1 ESTABLISHED>FIN_WAIT1 close\n"
 	       "9 ESTABLISHED>CLOSE_WAIT rcv_fin\n"
-	       "1 FIN_WAIT1>CLOSE snd_rst 30\n"
+	       "1 reset sent FIN_WAIT1\n"
+	       "1 FIN_WAIT1>CLOSE snd_rst 30\n");
+
+	/* SO_LINGER 0, interrupted by a softirq, and a closed port's RST after another's close. */
+	begin();
+	st(1, S(ESTABLISHED), S(CLOSE), 0, CLOSING_FD);
+	st(9, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	rst(1, TCPFSM_DIRECTION_SENT, S(CLOSE))->flags = CLOSING_FD;
+	st(2, S(ESTABLISHED), S(CLOSE), 0, CLOSING_FD);
+	rst(0, TCPFSM_DIRECTION_SENT, S(CLOSE))->lport++;
+	expect("1 reset sent ESTABLISHED\n"
+	       "1 ESTABLISHED>CLOSE snd_rst\n"
+	       "9 ESTABLISHED>CLOSE_WAIT rcv_fin\n"
+	       "2 ESTABLISHED>CLOSE snd_rst\n"
 	       "0 reset sent CLOSE\n");
 
 	/* A real one, and by chance an RST to somebody else afterwards. */
@@ -1147,8 +1190,8 @@ static void close_unread_data(void)
 	rst(2, TCPFSM_DIRECTION_SENT, S(FIN_WAIT2));
 	st(2, S(FIN_WAIT2), S(CLOSE), 0, F(ORPHAN));
 	expect("1 FIN_WAIT1>FIN_WAIT2 rcv_ack_of_fin\n"
+	       "1 reset sent FIN_WAIT2\n"
 	       "1 FIN_WAIT2>CLOSE snd_rst 10\n"
-	       "0 reset sent CLOSE\n"
 	       "2 reset sent FIN_WAIT2\n"
 	       "2 FIN_WAIT1>FIN_WAIT2 rcv_ack_of_fin\n"
 	       "2 reset sent FIN_WAIT2\n"
@@ -2011,6 +2054,7 @@ int main(void)
 	TEST("model: close-half", close_half());
 	TEST("model: close-simultaneous", close_simultaneous());
 	TEST("model: close with segments lost", close_lost_segments());
+	TEST("model: retransmits are counted", counted_retransmits());
 	TEST("model: close-reset and errors", close_reset());
 	TEST("model: data after close()", close_unread_data());
 	TEST("model: ends of TIME_WAIT", tw_ends());

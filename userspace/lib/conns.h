@@ -29,6 +29,8 @@
  * @hint: what a record just before told about the next change of state
  * @flags: the model's
  * @clones: children of this request that have not become a connection (yet)
+ * @again_seq: of the segment that was sent again last, the low half
+ * @again: how many times that one was, 0: none was
  * @dead: closed, kept for a while
  * @used: heard of since it came to the list's end as the oldest
  */
@@ -45,8 +47,10 @@ struct conn {
 	uint8_t hint;
 	uint8_t flags;
 	uint8_t clones;
-	bool dead;
-	bool used;
+	uint8_t again;
+	bool dead:1;
+	bool used:1;
+	uint16_t again_seq;
 };
 
 /* Slots 0 and 1 of the slab are the heads of the lists of live and dead ones. */

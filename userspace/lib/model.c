@@ -125,6 +125,7 @@ static void enter(struct tcpfsm_model *m, struct conn *c, uint8_t state, uint64_
 	if (state == STATE(CLOSE)) {
 		c->flags &= C_PASSIVE | C_COOKIES;
 		c->clones = 0;
+		c->again = 0;
 		conns_bury(&m->conns, c);
 	} else if (c->dead) {
 		conns_revive(&m->conns, c);
@@ -405,6 +406,17 @@ static bool is_rst_sent(const struct tcpfsm_item *it)
 	       it->rec.verdict == TCPFSM_DIRECTION_SENT;
 }
 
+/* Will close_cause() say that this end sent an RST? */
+static bool closes_with_rst(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+{
+	const struct conn *c;
+
+	if (r->verdict || r->old == STATE(LISTEN) || r->old == STATE(LAST_ACK))
+		return false;
+	c = conns_find(&m->conns, r->conn);
+	return !(c && c->flags & C_MINI) && close_cause(c, r) == CAUSE(SND_RST);
+}
+
 static bool same_addresses(const struct tcpfsm_record *a, const struct tcpfsm_record *b)
 {
 	return a->netns == b->netns && a->lport == b->lport && a->rport == b->rport &&
@@ -459,9 +471,10 @@ static bool needs_successor(struct tcpfsm_model *m, const struct tcpfsm_item *it
 			       !(r->flags & TCPFSM_F_SHUT_SEND);
 		if (r->old == STATE(SYN_RECV)) {
 			c = conns_find(&m->conns, r->conn);
-			return c && c->clones;
+			if (c && c->clones)
+				return true;
 		}
-		return false;
+		return closes_with_rst(m, r);
 	case TYPE(TIMEWAIT):
 		if (!enters(r, STATE(TIME_WAIT)) || r->flags & TCPFSM_F_SAME_SEGMENT)
 			return false;
@@ -640,6 +653,33 @@ static void enter_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, str
 	transition(m, it, c, from, substate, cause);
 }
 
+/*
+ * The kernel closes the socket and then sends the RST, which the RFC has the
+ * other way round: it leaves from the state that it ends.  Next is in the queue,
+ * and told with this.
+ */
+static void tell_rst_first(struct tcpfsm_model *m, const struct tcpfsm_item *it,
+			   const struct conn *c, const struct tcpfsm_item *next)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct tcpfsm_event *ev;
+
+	if (m->quiet)
+		return;
+	/* What answers a segment finds a socket that is closed already. */
+	if (!is_rst_sent(next) ||
+	    (next->rec.conn ? next->rec.conn != r->conn : !same_addresses(&next->rec, r)))
+		return;
+	ev = event_own(m, next, c, EVENT(RESET));
+	ev->old = r->old;
+	ev->ts = r->ts + (uint64_t)m->epoch_offset;
+	ev->rec.ts = r->ts;
+	ev->rec.old = r->old;
+	ev->rec.conn = r->conn;
+	emit(m);
+	m->queue[next - m->queue].rec.type = 0;
+}
+
 /* To CLOSE: the end, or a mini-socket lives on, or a child was none. */
 static void on_close(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		     const struct tcpfsm_item *next)
@@ -683,6 +723,8 @@ static void on_close(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 	cause = close_cause(c, r);
 	if (old == STATE(SYN_SENT) && is_type(next, TYPE(CONNECT_FAILED), r->conn))
 		cause = CAUSE(ABORT);		/* connect() itself gave up */
+	if (cause == CAUSE(SND_RST))
+		tell_rst_first(m, it, c, next);
 	connecting = old == STATE(SYN_SENT) || (old == STATE(SYN_RECV) && c && c->flags & C_ACTIVE);
 	if (c && old == STATE(SYN_SENT))
 		c->flags = (uint8_t)((c->flags & ~C_PASSIVE) | C_ACTIVE);
@@ -826,7 +868,7 @@ static uint8_t shown_state(const struct tcpfsm_model *m, uint8_t state)
 static void on_retransmit(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
 	const struct tcpfsm_record *r = &it->rec;
-	struct conn *c = known_to_live(m, r);
+	struct conn *c = known_or_new(m, r);
 	struct tcpfsm_life *life = conns_life(&m->conns, c);
 	struct tcpfsm_event *ev;
 
@@ -838,7 +880,14 @@ static void on_retransmit(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	if (m->quiet)
 		return;
 	ev = event(m, it, c, EVENT(RETRANSMIT));
-	ev->old = shown_state(m, it->rec.old);
+	ev->old = shown_state(m, r->old);
+	/* The kernel counts time-outs: not the loss probe that precedes the first. */
+	if (c && !m->raw) {
+		if (c->again && c->again_seq == (uint16_t)r->snd && c->again >= r->arg)
+			ev->rec.arg = c->again < UINT8_MAX ? (uint8_t)(c->again + 1) : UINT8_MAX;
+		c->again = ev->rec.arg;
+		c->again_seq = (uint16_t)r->snd;
+	}
 	emit(m);
 }
 
@@ -1153,7 +1202,7 @@ int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *it
 			on_plain(m, items);
 		else if (!needs_successor(m, items))
 			process(m, items, NULL);
-		else if (items + 1 < end && items->rec.type != TYPE(RESET) &&
+		else if (items->rec.new == STATE(FIN_WAIT2) && items + 1 < end &&
 			 follows(items, items + 1))
 			process(m, items, items + 1);
 		else
