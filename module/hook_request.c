@@ -85,7 +85,7 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 {
 	const struct sk_buff *syn_skb = TCPFSM_ARG(5);
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
-	const struct request_sock *req = TCPFSM_ARG(2);
+	struct request_sock *req = TCPFSM_ARG(2);
 	struct tcpfsm_record *rec;
 	struct tcpfsm_queues q;
 	unsigned long flags;
@@ -113,6 +113,9 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 		/* Made by inet_csk_clone_lock() on the way here. */
 		rec->flags |= TCPFSM_F_CLONE;
 		ctx->clone = NULL;
+		/* Cloned before either had one: a SYN-ACK again shall have the child's. */
+		if (!atomic64_read(&inet_rsk(req)->ir_cookie))
+			atomic64_set(&inet_rsk(req)->ir_cookie, rec->conn);
 		rec->snd = tcp_rsk(req)->snt_isn;
 		rec->rcv = tcp_rsk(req)->rcv_isn;
 		rec->verdict = TCPFSM_VERDICT_QUEUED;
