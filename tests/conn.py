@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """conn.py SCENARIO [-6] PORT: sockets for tests/guest, each step where it belongs."""
 import errno
-import os
-import signal
 import socket
 import sys
 import time
@@ -11,10 +9,10 @@ import time
 STEP = 0.15     # longer than a delayed ACK
 
 
-def listener(port, family, backlog=16, address=None):
+def listener(port, family, backlog=16):
     sock = socket.socket(family)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((address or ('::1' if family == socket.AF_INET6 else '127.0.0.1'), port))
+    sock.bind(('::1' if family == socket.AF_INET6 else '127.0.0.1', port))
     sock.listen(backlog)
     return sock
 
@@ -44,15 +42,6 @@ def server_first(port, family):
     close_one_by_one(server, client)
 
 
-def half_close(port, family):
-    client, server = pair(port, family)
-    client.shutdown(socket.SHUT_WR)
-    time.sleep(STEP)
-    server.sendall(b'still here')
-    assert client.recv(99) == b'still here'
-    close_one_by_one(server, client)
-
-
 def fin_with_ack(port, family):
     """The answer to the FIN is FIN and ACK in one segment."""
     client, server = pair(port, family)
@@ -75,39 +64,6 @@ def linger_reset(port, family):
     client.close()
     time.sleep(STEP)
     server.close()
-
-
-def unread_reset(port, family):
-    client, server = pair(port, family)
-    client.sendall(b'nobody reads this')
-    time.sleep(STEP)
-    server.close()
-    time.sleep(STEP)
-    client.close()
-
-
-def mapped(port, _family):
-    server = listener(port, socket.AF_INET6, address='::')
-    client = socket.create_connection(('127.0.0.1', port))
-    accepted, _ = server.accept()
-    close_one_by_one(client, accepted)
-
-
-def killed(port, family):
-    """The owner of a connection dies in the middle of it."""
-    server = listener(port, family)
-    child = os.fork()
-    if not child:
-        client = socket.create_connection(server.getsockname()[:2])
-        client.sendall(b'x')
-        signal.pause()
-    accepted, _ = server.accept()
-    accepted.recv(1)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    time.sleep(STEP)
-    accepted.close()
-    time.sleep(STEP)
 
 
 def accept_queue(port, family):
@@ -154,15 +110,6 @@ def relisten(port, family):
     server.listen(5)
 
 
-def blackhole(port, family):
-    """A client whose SYNs are dropped by the test's packet filter."""
-    try:
-        socket.create_connection(('127.0.0.1', port))
-    except TimeoutError:
-        return
-    raise SystemExit('no time-out')
-
-
 def hold(port, family):
     """A connection that stays until standard input ends."""
     client, server = pair(port, family)
@@ -173,15 +120,6 @@ def hold(port, family):
 
 def listen_only(port, family):
     server = listener(port, family, backlog=8)
-    sys.stdin.read()
-    server.close()
-
-
-def orphan(port, family):
-    """The client has closed, the server never does (until standard input ends)."""
-    client, server = pair(port, family)
-    client.close()
-    print('ready', flush=True)
     sys.stdin.read()
     server.close()
 
