@@ -42,14 +42,6 @@ def server_first(port, family):
     close_one_by_one(server, client)
 
 
-def fin_with_ack(port, family):
-    """The answer to the FIN is FIN and ACK in one segment."""
-    client, server = pair(port, family)
-    client.close()
-    server.close()
-    time.sleep(STEP)
-
-
 def refused(port, family):
     try:
         socket.create_connection(('::1' if family == socket.AF_INET6 else '127.0.0.1', port))
