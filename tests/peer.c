@@ -16,7 +16,6 @@
  *   send A N               N bytes
  *   recv A N               waits for N bytes
  *   eof A                  reads until the other end has closed
- *   error A                waits for the connection to fail: the answer is the error
  *   shutdown A             of the sending side
  *   linger A               close() shall send an RST (SO_LINGER, 0 s)
  *   close A
@@ -255,13 +254,6 @@ static int do_eof(const struct args *a)
 	return receive(*slot(a, 1), -1);
 }
 
-static int do_error(const struct args *a)
-{
-	if (wait_for(*slot(a, 1), 0))	/* POLLERR and POLLHUP always count */
-		return -1;
-	return result(*slot(a, 1));
-}
-
 static int do_shutdown(const struct args *a)
 {
 	return shutdown(*slot(a, 1), SHUT_WR);
@@ -409,7 +401,7 @@ static const struct {
 } commands[] = {
 	{ "listen", do_listen }, { "accept", do_accept }, { "connect", do_connect },
 	{ "wait", do_wait }, { "send", do_send }, { "recv", do_recv }, { "eof", do_eof },
-	{ "error", do_error }, { "shutdown", do_shutdown }, { "linger", do_linger },
+	{ "shutdown", do_shutdown }, { "linger", do_linger },
 	{ "close", do_close }, { "set", do_set }, { "get", do_get },
 	{ "keep", do_keep }, { "replay", do_replay },
 };
