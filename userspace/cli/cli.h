@@ -33,6 +33,7 @@ enum {
 #define OPT_FOLLOW_NEW	0x080
 #define OPT_WIDE	0x100
 #define OPT_SVG		0x200
+#define OPT_CONN	0x400
 
 struct options {
 	const char *dir;		/* record: where to */
@@ -41,6 +42,7 @@ struct options {
 	const char *svg;		/* --svg, or NULL */
 	struct tcpfsm_filter filter;
 	bool json, raw, follow_new, time_of_day, wide;
+	uint64_t conn;			/* socket cookie, 0: any */
 	uint64_t count;			/* 0: no limit */
 	uint64_t duration;		/* nanoseconds; UINT64_MAX: no limit */
 	unsigned int given;		/* OPT_* */
@@ -54,7 +56,7 @@ struct command {
 	int (*run)(const struct options *opts);
 };
 
-extern const struct command cmd_trace, cmd_conns, cmd_diagram, cmd_record, cmd_info;
+extern const struct command cmd_trace, cmd_conns, cmd_ladder, cmd_diagram, cmd_record, cmd_info;
 
 /* ---- main.c ------------------------------------------------------------------ */
 
@@ -168,5 +170,8 @@ size_t text_header(const struct text *t, char buf[TEXT_MAX]);
 char *text_time(struct text *t, char *p, uint64_t ts);
 /* Return: the length with newline; 0: another line tells it. */
 size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_MAX]);
+
+/* "SYN queue full" */
+const char *reason_text(unsigned int reason);
 
 #endif /* TCPFSM_CLI_H */

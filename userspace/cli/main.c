@@ -14,7 +14,7 @@
 #include "cli.h"
 
 static const struct command * const commands[] = {
-	&cmd_trace, &cmd_conns, &cmd_diagram, &cmd_record, &cmd_info,
+	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_record, &cmd_info,
 };
 
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -45,6 +45,7 @@ enum {
 	LONG_RAW,
 	LONG_DEVICE,
 	LONG_SVG,
+	LONG_CONN,
 };
 
 /* X(short or LONG_*, long, argument, OPT_*, text) */
@@ -63,6 +64,7 @@ enum {
 	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording instead of the device") \
 	X('W', "follow-new", NULL,    OPT_FOLLOW_NEW, "leave out what the flight recorder holds") \
 	X('w', "wide",	    NULL,     OPT_WIDE,	      "owner and local address too, however wide") \
+	X(LONG_CONN, "conn", "COOKIE", OPT_CONN,      "only the connection of this socket: sk:1f of ss -e, 0x1f, 31") \
 	X(LONG_SVG, "svg",  "FILE",   OPT_SVG,	      "write a picture, too") \
 	X(LONG_JSON, "json", NULL,    OPT_JSON,	      "one JSON object per line") \
 	X(LONG_RAW, "raw",  NULL,     OPT_RAW,	      "the kernel's own view, artefacts included") \
@@ -210,6 +212,21 @@ static const char *parse_ports(const char *s, uint16_t ports[16], uint8_t *n)
 	}
 }
 
+/* As JSON has it, or in hex as "ss -e" does; there, too, digits alone are decimal. */
+static const char *parse_cookie(const char *s, uint64_t *cookie)
+{
+	const char *hex = !strncmp(s, "sk:", 3) ? s + 3 : !strncmp(s, "0x", 2) ? s + 2 : NULL;
+
+	if (!hex && s[strspn(s, "0123456789")])
+		hex = s;
+	if (!hex)
+		return parse_number(s, 1, UINT64_MAX, cookie) ? NULL : "not a socket cookie";
+	if (!*hex || strlen(hex) > 16 || strspn(hex, "0123456789abcdefABCDEF") != strlen(hex))
+		return "not a socket cookie";
+	*cookie = strtoull(hex, NULL, 16);
+	return *cookie ? NULL : "not a socket cookie";
+}
+
 /* Comma-separated names of a table, as bits. */
 static const char *parse_names(const char *s, int (*by_name)(const char *, size_t),
 			       uint32_t *bits, const char *why)
@@ -334,6 +351,9 @@ static int take_option(struct options *o, int val, const char *arg)
 		break;
 	case 'w':
 		o->wide = true;
+		break;
+	case LONG_CONN:
+		why = parse_cookie(arg, &o->conn);
 		break;
 	case LONG_SVG:
 		o->svg = arg;

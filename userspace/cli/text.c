@@ -145,7 +145,7 @@ static void part_full(struct parts *ps, const char *queue, uint32_t n, uint32_t 
 	part_end(ps, 1, full, p, start);
 }
 
-static void parts_reason(struct parts *ps, const struct tcpfsm_record *r)
+const char *reason_text(unsigned int reason)
 {
 	static const char * const words[] = {
 		[TCPFSM_REASON_SYNQ_FULL]	= "SYN queue full",
@@ -157,7 +157,13 @@ static void parts_reason(struct parts *ps, const struct tcpfsm_record *r)
 		[TCPFSM_REASON_SECURITY]	= "a security module refused",
 		[TCPFSM_REASON_DEFER_ACCEPT]	= "TCP_DEFER_ACCEPT",
 	};
-	const size_t n = sizeof(words) / sizeof(words[0]);
+
+	return reason < sizeof(words) / sizeof(words[0]) && words[reason] ? words[reason] :
+									    "reason unknown";
+}
+
+static void parts_reason(struct parts *ps, const struct tcpfsm_record *r)
+{
 	bool queues = r->flags & TCPFSM_F_PASSIVE;
 
 	if (queues && r->reason == TCPFSM_REASON_SYNQ_FULL)
@@ -166,10 +172,8 @@ static void parts_reason(struct parts *ps, const struct tcpfsm_record *r)
 		part_full(ps, "accept queue", r->acceptq, r->backlog);
 	else if (r->verdict == TCPFSM_VERDICT_COOKIE && r->reason == TCPFSM_REASON_OTHER)
 		part_add(ps, 1, "always sent", "");
-	else if (r->reason < n && words[r->reason])
-		part_add(ps, 1, words[r->reason], "");
 	else
-		part_add(ps, 1, "reason unknown", "");
+		part_add(ps, 1, reason_text(r->reason), "");
 }
 
 static const char *parts_transition(struct parts *ps, const struct tcpfsm_event *ev)

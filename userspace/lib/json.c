@@ -153,6 +153,11 @@ static char *put_odd_comm(char *p, const uint8_t *s, unsigned int i)
 	return p;
 }
 
+size_t tcpfsm_comm_json(const char comm[17], char buf[TCPFSM_COMM_JSON_MAX])
+{
+	return (size_t)(put_odd_comm(buf, (const uint8_t *)comm, 0) - buf);
+}
+
 /* Eight bytes at once: a set top bit for each one that is zero, or not plain. */
 #define ALL(byte)	(0x0101010101010101ULL * (byte))
 #define IS_ZERO(w)	(((w) - ALL(1)) & ~(w) & ALL(0x80))

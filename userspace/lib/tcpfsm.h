@@ -260,6 +260,116 @@ struct tcpfsm_filter {
  */
 bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev);
 
+/* ---- ladders: both ends of a connection and the segments between them -------- */
+
+/* struct tcpfsm_ladder_row.flags */
+#define TCPFSM_SEG_SYN	0x01
+#define TCPFSM_SEG_ACK	0x02
+#define TCPFSM_SEG_FIN	0x04
+#define TCPFSM_SEG_RST	0x08
+#define TCPFSM_SEG_DATA	0x10		/* sent again; data is not recorded otherwise */
+
+/* What became of a segment.  LOST only when the other end would have told of it. */
+enum tcpfsm_fate { TCPFSM_FATE_NOT_SEEN, TCPFSM_FATE_ARRIVED, TCPFSM_FATE_LOST };
+
+enum tcpfsm_ladder_kind {
+	TCPFSM_LADDER_SEGMENT,		/* from one end to the other */
+	TCPFSM_LADDER_DEPARTS,		/* as SEGMENT; it arrives in a later row, as */
+	TCPFSM_LADDER_ARRIVES,		/* the other end did something in between */
+	TCPFSM_LADDER_EVENT,		/* something at one end, no segment */
+	TCPFSM_LADDER_DATA,		/* bytes that went to and fro until now */
+	TCPFSM_LADDER_GAP,		/* records lost: count */
+	TCPFSM_LADDER_MORE,		/* events left out: count */
+};
+
+/* What happened at one end in a row. */
+struct tcpfsm_ladder_cell {
+	uint8_t event;			/* 1 + enum tcpfsm_event_type; 0: nothing */
+	uint8_t old, state;		/* when it changed; else 0 */
+	uint8_t cause;			/* enum tcpfsm_cause */
+	uint8_t verdict, reason;	/* as in struct tcpfsm_record */
+	uint8_t err;			/* errno or 0 */
+	bool has_queues;		/* synq, acceptq and backlog count */
+	uint32_t synq, acceptq, backlog;
+	uint32_t tw, tw_max;
+	int64_t dur_ns;			/* as in struct tcpfsm_event */
+};
+
+struct tcpfsm_ladder_row {
+	uint8_t kind;			/* enum tcpfsm_ladder_kind */
+	uint8_t from;			/* segments: index of the end that sent it */
+	uint8_t flags;			/* TCPFSM_SEG_*; 0: not known */
+	uint8_t fate;			/* enum tcpfsm_fate */
+	uint8_t retransmit;		/* how many times it had been sent before */
+	bool has_seq, has_ack;
+	uint32_t seq, ack;		/* absolute */
+	uint32_t pair;			/* DEPARTS, ARRIVES: index of the other row */
+	uint64_t ts;			/* nanoseconds since the Unix epoch; not less than the row's before */
+	uint64_t sent_ts, arrived_ts;	/* segments; 0: not seen */
+	uint64_t bytes[2];		/* DATA: by the end that sent them, modulo 2^32 */
+	uint64_t count;			/* GAP: records, MORE: events */
+	struct tcpfsm_ladder_cell cell[2];	/* by end */
+};
+
+struct tcpfsm_ladder_end {
+	bool seen;			/* on this machine */
+	bool has_owner, has_isn;
+	uint8_t first, last;		/* states before the first and after the last row; 0: not known */
+	uint8_t cause;			/* of its last step to CLOSE */
+	uint16_t port;
+	uint32_t netns;
+	uint32_t isn;			/* initial sequence number */
+	uint32_t pid;
+	uint64_t conn;			/* socket cookie, 0: none */
+	uint8_t addr[16];
+	char comm[17];
+};
+
+#define TCPFSM_LADDER_BOTH	2
+
+struct tcpfsm_ladder {
+	uint8_t family;			/* 4 or 6 */
+	bool finished;			/* the ends seen are closed */
+	bool begun;			/* its beginning was seen */
+	bool client;			/* end 0 opened it; else not known who did */
+	bool exact;			/* nothing of it is missing: what was lost can be told */
+	int8_t closed_first;		/* end that sent the first FIN or RST, or TCPFSM_LADDER_BOTH; -1: none */
+	int64_t handshake_ns;		/* from end 0's SYN to its ESTABLISHED; -1: not known */
+	uint64_t begin_ts, end_ts;	/* of the first and the last event */
+	struct tcpfsm_ladder_end end[2];
+	size_t nrows;
+	const struct tcpfsm_ladder_row *rows;
+};
+
+struct tcpfsm_ladders;
+/* The ladder is valid during the call.  A non-zero return stops. */
+typedef int (*tcpfsm_ladder_fn)(const struct tcpfsm_ladder *l, void *arg);
+
+struct tcpfsm_ladders_options {
+	size_t size;
+	const struct tcpfsm_filter *filter;	/* connections of which an event passes; NULL: all */
+	uint64_t conn;			/* only that of the socket with this cookie; 0: any */
+	size_t max_conns;		/* connections under way; 0: default (65536) */
+	size_t max_events;		/* of one connection; 0: default (256) */
+};
+
+int tcpfsm_ladders_new(struct tcpfsm_ladders **l, const struct tcpfsm_ladders_options *opts);
+/**
+ * tcpfsm_ladders_feed() - an event of the model (not raw)
+ * @fn: called for each connection that has ended a while before
+ *
+ * Return: what @fn returned, or -ENOMEM.
+ */
+int tcpfsm_ladders_feed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
+			tcpfsm_ladder_fn fn, void *arg);
+/* Nothing came for a tenth of a second or more: what has ended, has. */
+int tcpfsm_ladders_settle(struct tcpfsm_ladders *l, tcpfsm_ladder_fn fn, void *arg);
+/* The end of the stream: all that is left, finished or not. */
+int tcpfsm_ladders_flush(struct tcpfsm_ladders *l, tcpfsm_ladder_fn fn, void *arg);
+/* Connections that have ended and wait to be settled, and those forgotten. */
+void tcpfsm_ladders_counts(const struct tcpfsm_ladders *l, size_t *ended, uint64_t *forgotten);
+void tcpfsm_ladders_free(struct tcpfsm_ladders *l);
+
 /* ---- names and text -------------------------------------------------------- */
 
 const char *tcpfsm_state_name(unsigned int state);	/* "ESTABLISHED"; "?" when out of range */
@@ -288,6 +398,10 @@ size_t tcpfsm_life_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX]
  * both sides and their ACKs, or the cause that cut it short.
  */
 unsigned int tcpfsm_life_end(const struct tcpfsm_event *ev);
+
+#define TCPFSM_COMM_JSON_MAX 128
+/* The name of a process as it stands between quotes; returns the length (no NUL). */
+size_t tcpfsm_comm_json(const char comm[17], char buf[TCPFSM_COMM_JSON_MAX]);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tcpfsm ladder: a connection as a sequence diagram, once it has ended. */
+#include <errno.h>
+#include <inttypes.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <string.h>
+
+#include "ladder.h"
+#include "svg.h"
+
+#define STOP		1
+
+/* How long after its end a connection may still have something to tell. */
+#define SETTLE_MS	150
+#define IDLE_MS		500
+
+/* Browsers do not draw much more than that. */
+#define SVG_HEIGHT_MAX	200000
+
+struct ladder_command {
+	const struct options *opts;
+	struct ladder_view view;
+	struct tcpfsm_ladders *ladders;
+	struct svg *svg;
+	int svg_y;
+	uint64_t svg_left_out;
+	uint64_t connections;
+	uint64_t fed_at;		/* monotonic_ns() */
+	bool stopped;
+	int err;
+};
+
+static void picture(struct ladder_command *c, const struct tcpfsm_ladder *l)
+{
+	if (c->svg_y > SVG_HEIGHT_MAX)
+		c->svg_left_out++;
+	else
+		c->svg_y += ladder_svg(c->svg, c->svg_y, l, &c->view);
+}
+
+static int on_ladder(const struct tcpfsm_ladder *l, void *arg)
+{
+	struct ladder_command *c = arg;
+
+	if (c->opts->json)
+		ladder_json(l);
+	else
+		ladder_text(&c->view, l);
+	if (c->svg)
+		picture(c, l);
+	c->stopped = ++c->connections == c->opts->count || out_error();
+	return c->stopped ? STOP : 0;
+}
+
+static int keep_error(struct ladder_command *c, int rc)
+{
+	if (rc < 0)
+		c->err = rc;
+	return rc;
+}
+
+static int on_event(const struct tcpfsm_event *ev, void *arg)
+{
+	struct ladder_command *c = arg;
+
+	c->fed_at = 0;
+	return keep_error(c, tcpfsm_ladders_feed(c->ladders, ev, on_ladder, c));
+}
+
+static int idle(void *arg)
+{
+	struct ladder_command *c = arg;
+	uint64_t now;
+	size_t ended;
+
+	tcpfsm_ladders_counts(c->ladders, &ended, NULL);
+	if (!ended)
+		return IDLE_MS;
+	now = monotonic_ns();
+	if (!c->fed_at)
+		c->fed_at = now;
+	if (now - c->fed_at < SETTLE_MS * (NSEC_PER_SEC / 1000))
+		return SETTLE_MS;
+	return keep_error(c, tcpfsm_ladders_settle(c->ladders, on_ladder, c)) ? -1 : IDLE_MS;
+}
+
+static int begin(void *arg, struct tcpfsm_model *m)
+{
+	struct ladder_command *c = arg;
+	const struct options *o = c->opts;
+	struct tcpfsm_ladders_options lo = {
+		.size = sizeof(lo), .conn = o->conn,
+		.filter = o->given & OPT_FILTER ? &o->filter : NULL,
+	};
+	int rc;
+
+	(void)m;
+	if (o->svg) {
+		c->svg = svg_open(o->svg, LADDER_SVG_WIDTH, 0);
+		if (!c->svg)
+			return fail(-errno, o->svg);
+		svg_style(c->svg, ladder_svg_css);
+		svg_title(c->svg, "tcpfsm ladder");
+	}
+	rc = tcpfsm_ladders_new(&c->ladders, &lo);
+	return rc ? fail(rc, "ladders") : 0;
+}
+
+static int close_picture(struct ladder_command *c)
+{
+	int rc;
+
+	if (c->svg_left_out)
+		complain("%s: %" PRIu64 " connection%s left out, the picture is long enough; "
+			 "choose some with -L, -D or --conn", c->opts->svg, c->svg_left_out,
+			 c->svg_left_out == 1 ? "" : "s");
+	svg_size(c->svg, LADDER_SVG_WIDTH, c->svg_y ? c->svg_y : 40);
+	if (!c->svg_y)
+		svg_text(c->svg, 16, 24, "start", "summary", "no connection");
+	rc = svg_close(c->svg);
+	return rc ? fail(rc, c->opts->svg) : 0;
+}
+
+static int end(void *arg)
+{
+	struct ladder_command *c = arg;
+	int status = 0;
+	uint64_t forgotten;
+
+	if (!c->stopped && !c->err)
+		keep_error(c, tcpfsm_ladders_flush(c->ladders, on_ladder, c));
+	if (c->err)
+		status = fail(c->err, "ladders");
+	tcpfsm_ladders_counts(c->ladders, NULL, &forgotten);
+	if (forgotten && out_error() != -EPIPE)
+		complain("%" PRIu64 " connection%s without a ladder: more at a time than can be kept",
+			 forgotten, forgotten == 1 ? "" : "s");
+	if (c->svg) {
+		int svg_status = close_picture(c);
+
+		status = status ? status : svg_status;
+	}
+	return status;
+}
+
+static int run(const struct options *opts)
+{
+	static const struct view view = {
+		.begin = begin, .event = on_event, .idle = idle, .end = end,
+	};
+	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
+	struct ladder_command c = { .opts = opts };
+	struct text text;
+	int status;
+
+	/* Of the locale it is only the characters that matter: "." stays. */
+	setlocale(LC_CTYPE, "");
+	text_init(&text, opts);
+	c.view = (struct ladder_view) {
+		.wide = opts->wide, .time_of_day = opts->time_of_day, .colour = text.colour,
+		.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8"),
+	};
+	status = stream(opts, &mopts, &view, &c);
+	tcpfsm_ladders_free(c.ladders);
+	return status;
+}
+
+const struct command cmd_ladder = {
+	.name = "ladder",
+	.args = "",
+	.text = "each connection as a sequence diagram: states and segments",
+	.options = OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ |
+		   OPT_JSON | OPT_FOLLOW_NEW | OPT_WIDE | OPT_SVG | OPT_CONN,
+	.run = run,
+};

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A ladder on the terminal: time downwards, an end on each side with its states,
+ * the segments between them.  The columns are as wide as this ladder needs
+ * them; what does not fit into 80 beside a state gets a line of its own.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ladder.h"
+
+#define WIDTH		80
+#define INNER_MIN	30
+#define ARROW		6		/* of the inner columns, at least, beside the label */
+
+static const char red[] = "\033[31m", green[] = "\033[32m", yellow[] = "\033[33m";
+static const char dim[] = "\033[2m", bold[] = "\033[1m", plain[] = "\033[0m";
+
+struct glyphs {
+	const char *line, *dash, *wall, *right, *left, *cross, *dots;
+};
+
+static const struct glyphs ascii = { "-", ".", "|", ">", "<", "X", ".." };
+static const struct glyphs utf8 = { "─", "╌", "│", "▶", "◀", "✕", "··" };
+
+struct columns {
+	unsigned int time, left, inner, right;
+	bool notes;			/* beside the state on the right */
+	const struct glyphs *g;
+	bool colour;
+};
+
+/* ---- columns ------------------------------------------------------------------------ */
+
+static unsigned int max(unsigned int a, size_t b)
+{
+	return b > a ? (unsigned int)b : a;
+}
+
+static const char *state_name(uint8_t state)
+{
+	return state ? tcpfsm_state_name(state) : "";
+}
+
+static bool is_segment(const struct tcpfsm_ladder_row *r)
+{
+	return r->kind <= TCPFSM_LADDER_ARRIVES;
+}
+
+static void data_label(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX])
+{
+	char to[48] = "", back[48] = "";
+
+	if (r->bytes[0])
+		snprintf(to, sizeof(to), "%llu bytes ->", (unsigned long long)r->bytes[0]);
+	if (r->bytes[1])
+		snprintf(back, sizeof(back), "<- %llu bytes", (unsigned long long)r->bytes[1]);
+	snprintf(buf, WORDS_MAX, "data: %s%s%s", to, *to && *back ? "  " : "", back);
+}
+
+static void measure(const struct ladder_view *v, const struct tcpfsm_ladder *l,
+		    struct columns *c)
+{
+	unsigned int label = INNER_MIN - ARROW, right_state, beside = 0, fixed;
+	char buf[WORDS_MAX];
+	size_t i;
+
+	memset(c, 0, sizeof(*c));
+	c->g = v->utf8 ? &utf8 : &ascii;
+	c->colour = v->colour;
+	c->left = max(0, strlen(state_name(l->end[0].first)));
+	right_state = max(0, strlen(state_name(l->end[1].first)));
+	for (i = 0; i < l->nrows; i++) {
+		const struct tcpfsm_ladder_row *r = &l->rows[i];
+		size_t state = strlen(state_name(r->cell[1].state));
+
+		c->left = max(c->left, strlen(state_name(r->cell[0].state)));
+		right_state = max(right_state, state);
+		ladder_note(&r->cell[1], buf);
+		if (*buf && is_segment(r))
+			beside = max(beside, state + (state ? 1 : 0) + strlen(buf));
+		if (is_segment(r)) {
+			ladder_label(l, r, v->wide, buf);
+			label = max(label, strlen(buf));
+		} else if (r->kind == TCPFSM_LADDER_DATA) {
+			data_label(r, buf);
+			label = max(label, strlen(buf));
+		}
+		ladder_time(l, r->ts, v->time_of_day, buf);
+		c->time = max(c->time, strlen(buf));
+	}
+	/* Time, state, wall, inner, wall, state. */
+	fixed = c->time + 1 + c->left + 1 + 1 + 1 + 1;
+	c->notes = true;
+	c->right = max(right_state, beside);
+	c->inner = label + ARROW;
+	if (v->wide) {
+		c->inner += 2;
+		return;
+	}
+	if (fixed + c->inner + c->right > WIDTH) {
+		c->notes = false;
+		c->right = right_state;
+	}
+	if (fixed + c->inner + c->right < WIDTH)
+		c->inner = max(c->inner, WIDTH - fixed - c->right < 44 ? WIDTH - fixed - c->right : 44);
+	if (fixed + c->inner + c->right > WIDTH && fixed + c->right + INNER_MIN < WIDTH)
+		c->inner = WIDTH - fixed - c->right;
+}
+
+/* ---- pieces of lines ------------------------------------------------------------------ */
+
+static void paint(const struct columns *c, const char *colour)
+{
+	if (c->colour)
+		out_printf("%s", colour);
+}
+
+static void repeat(const char *s, unsigned int n)
+{
+	while (n--)
+		out_printf("%s", s);
+}
+
+static const char *state_colour(uint8_t state)
+{
+	return state == TCPFSM_STATE_ESTABLISHED ? green :
+	       state == TCPFSM_STATE_TIME_WAIT ? yellow : bold;
+}
+
+static void put_state(const struct columns *c, uint8_t state, unsigned int width)
+{
+	if (state && c->colour)
+		paint(c, state_colour(state));
+	out_printf("%-*s", (int)width, state_name(state));
+	if (state && c->colour)
+		paint(c, plain);
+}
+
+static void line_begin(const struct columns *c, const char *time, uint8_t state)
+{
+	paint(c, dim);
+	out_printf("%*s", (int)c->time, time);
+	paint(c, plain);
+	out_printf(" ");
+	put_state(c, state, c->left);
+	out_printf(" %s", c->g->wall);
+}
+
+static void line_end(const struct columns *c, uint8_t state, const char *note)
+{
+	out_printf("%s", c->g->wall);
+	if (state || *note) {
+		out_printf(" ");
+		put_state(c, state, 0);
+		if (*note)
+			out_printf("%s%s", state ? " " : "", note);
+	}
+	out_printf("\n");
+}
+
+/* Words between the walls; longer ones run over the right one. */
+static void put_inner(const struct columns *c, const char *s, int where)
+{
+	unsigned int len = (unsigned int)strlen(s), room = c->inner > len ? c->inner - len : 0;
+	unsigned int before = where < 0 ? (room ? 1 : 0) : where > 0 ? (room ? room - 1 : 0) : room / 2;
+
+	out_printf("%*s%s%*s", (int)before, "", s, (int)(room - before), "");
+}
+
+static const char *fate_colour(const struct tcpfsm_ladder_row *r)
+{
+	if (r->fate == TCPFSM_FATE_LOST || r->flags & TCPFSM_SEG_RST)
+		return red;
+	return r->retransmit ? yellow : "";
+}
+
+/* The end of an arrow, outwards from its label; columns it takes beside the line. */
+enum tip { TIP_NONE, TIP_HEAD, TIP_UNSURE, TIP_LOST, TIP_DOTS };
+
+static const unsigned int tip_width[] = { 0, 1, 1, 6, 2 };
+
+static void put_tip(const struct columns *c, enum tip tip, bool right)
+{
+	switch (tip) {
+	case TIP_NONE:
+		return;
+	case TIP_HEAD:
+		out_printf("%s", right ? c->g->right : c->g->left);
+		return;
+	case TIP_UNSURE:
+		out_printf("?");
+		return;
+	case TIP_LOST:
+		if (right)
+			out_printf("%s lost", c->g->cross);
+		else
+			out_printf("lost %s", c->g->cross);
+		return;
+	case TIP_DOTS:
+		out_printf("%s", c->g->dots);
+		return;
+	}
+}
+
+/* -- label ------>, or the other way round; the label begins at the same column. */
+static void put_arrow(const struct columns *c, const struct tcpfsm_ladder *l,
+		      const struct tcpfsm_ladder_row *r, const char *label)
+{
+	bool right = r->from == 0, unsure = ladder_unsure(l, r);
+	const char *line = unsure ? c->g->dash : c->g->line, *colour = fate_colour(r);
+	unsigned int used, rest, gap = 0;
+	enum tip head = TIP_HEAD, tail = TIP_NONE, first, last;
+
+	if (r->kind == TCPFSM_LADDER_DEPARTS)
+		head = TIP_DOTS;
+	else if (r->fate == TCPFSM_FATE_LOST)
+		head = TIP_LOST;
+	else if (unsure)
+		head = TIP_UNSURE;
+	if (r->kind == TCPFSM_LADDER_ARRIVES)
+		tail = TIP_DOTS;
+	first = right ? tail : head;
+	last = right ? head : tail;
+
+	/* Two columns before the label, if that is enough. */
+	used = (tip_width[first] > 2 ? tip_width[first] : 2) + 1 + (unsigned int)strlen(label) + 1 +
+	       tip_width[last];
+	rest = c->inner > used ? c->inner - used : 0;
+	/* It does not get there. */
+	if (head == TIP_LOST && rest > 6)
+		gap = rest / 3;
+	paint(c, colour);
+	if (!right)
+		out_printf("%*s", (int)gap, "");
+	put_tip(c, first, false);
+	repeat(line, tip_width[first] < 2 ? 2 - tip_width[first] : 0);
+	out_printf(" %s ", label);
+	repeat(line, rest - gap);
+	put_tip(c, last, true);
+	if (right)
+		out_printf("%*s", (int)gap, "");
+	if (*colour)
+		paint(c, plain);
+}
+
+/* ---- rows ----------------------------------------------------------------------------- */
+
+static void note_line(const struct columns *c, const char *note, int where)
+{
+	line_begin(c, "", 0);
+	put_inner(c, note, where);
+	line_end(c, 0, "");
+}
+
+static void segment_line(const struct columns *c, const struct ladder_view *v,
+			 const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r)
+{
+	char label[WORDS_MAX], left[WORDS_MAX], right[WORDS_MAX], time[32];
+
+	ladder_label(l, r, v->wide, label);
+	ladder_note(&r->cell[0], left);
+	ladder_note(&r->cell[1], right);
+	ladder_time(l, r->ts, v->time_of_day, time);
+	line_begin(c, time, r->cell[0].state);
+	put_arrow(c, l, r, label);
+	line_end(c, r->cell[1].state, c->notes ? right : "");
+	if (*left)
+		note_line(c, left, -1);
+	if (*right && !c->notes)
+		note_line(c, right, 1);
+}
+
+static void event_line(const struct columns *c, const struct ladder_view *v,
+		       const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r)
+{
+	unsigned int end = r->cell[1].event ? 1 : 0;
+	char note[WORDS_MAX], time[32];
+
+	ladder_note(&r->cell[end], note);
+	ladder_time(l, r->ts, v->time_of_day, time);
+	line_begin(c, time, r->cell[0].state);
+	put_inner(c, note, end ? 1 : -1);
+	line_end(c, r->cell[1].state, "");
+}
+
+static void other_line(const struct columns *c, const struct ladder_view *v,
+		       const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r)
+{
+	unsigned long long n = r->count;
+	char words[WORDS_MAX], time[32];
+
+	ladder_time(l, r->ts, v->time_of_day, time);
+	line_begin(c, r->kind == TCPFSM_LADDER_DATA ? "" : time, 0);
+	if (r->kind == TCPFSM_LADDER_DATA)
+		data_label(r, words);
+	else
+		snprintf(words, sizeof(words), r->kind == TCPFSM_LADDER_GAP ?
+			 "... %llu record%s lost ..." : "... %llu event%s more ...", n,
+			 n == 1 ? "" : "s");
+	paint(c, r->kind == TCPFSM_LADDER_DATA ? dim : red);
+	put_inner(c, words, 0);
+	paint(c, plain);
+	line_end(c, 0, "");
+}
+
+/* Both times when each end has one of its own. */
+static void times_line(const struct columns *c, const struct ladder_view *v,
+		       const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r)
+{
+	char words[WORDS_MAX], sent[32], arrived[32];
+
+	if (!is_segment(r) || !r->sent_ts || !r->arrived_ts || r->kind == TCPFSM_LADDER_DEPARTS)
+		return;
+	ladder_time(l, r->sent_ts, v->time_of_day, sent);
+	ladder_time(l, r->arrived_ts, v->time_of_day, arrived);
+	snprintf(words, sizeof(words), "sent %s, arrived %s", sent, arrived);
+	line_begin(c, "", 0);
+	paint(c, dim);
+	put_inner(c, words, 0);
+	paint(c, plain);
+	line_end(c, 0, "");
+}
+
+static void header(const struct columns *c, const struct ladder_view *v,
+		   const struct tcpfsm_ladder *l)
+{
+	char left[WORDS_MAX], right[WORDS_MAX], part[WORDS_MAX];
+	unsigned int width = c->time + c->left + c->inner + c->right + 5, i, col = 0;
+	int gap;
+
+	if (width > WIDTH && !v->wide)
+		width = WIDTH;
+	ladder_end_name(l, 0, v->wide, left);
+	ladder_end_name(l, 1, v->wide, right);
+	gap = (int)width - (int)strlen(left) - (int)strlen(right);
+	paint(c, bold);
+	out_printf("%s", left);
+	if (gap >= 2)
+		out_printf("%*s%s\n", gap, "", right);
+	else
+		out_printf("\n%*s\n", (int)width, right);
+	paint(c, plain);
+	paint(c, dim);
+	for (i = 0; ladder_summary(l, i, part); i++) {
+		unsigned int len = (unsigned int)strlen(part);
+
+		if (!len)
+			continue;
+		if (col && col + 2 + len > width) {
+			out_printf(";\n");
+			col = 0;
+		}
+		out_printf("%s%s", col ? "; " : "", part);
+		col += len + (col ? 2 : 0);
+	}
+	out_printf("\n");
+	paint(c, plain);
+}
+
+void ladder_text(struct ladder_view *v, const struct tcpfsm_ladder *l)
+{
+	bool unsure = false;
+	struct columns c;
+	size_t i;
+
+	measure(v, l, &c);
+	if (v->printed++)
+		out_printf("\n");
+	header(&c, v, l);
+	line_begin(&c, "", l->end[0].first);
+	put_inner(&c, "", 0);
+	line_end(&c, l->end[1].first, "");
+	for (i = 0; i < l->nrows; i++) {
+		const struct tcpfsm_ladder_row *r = &l->rows[i];
+
+		unsure |= ladder_unsure(l, r);
+		if (is_segment(r))
+			segment_line(&c, v, l, r);
+		else if (r->kind == TCPFSM_LADDER_EVENT)
+			event_line(&c, v, l, r);
+		else
+			other_line(&c, v, l, r);
+		if (v->wide)
+			times_line(&c, v, l, r);
+	}
+	if (unsure) {
+		paint(&c, dim);
+		out_printf("?: whether it arrived was not seen\n");
+		paint(&c, plain);
+	}
+}

@@ -1,0 +1,1272 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The segments of a connection, from changes of state and a few other events.
+ *
+ * Each fact becomes one or two halves of segments at its end: "sent" or
+ * "received".  Then the halves of both ends are paired.  What was sent and has
+ * no pair was lost, provided that its arrival would have been told; what was
+ * received was sent, whether we know when or not.
+ *
+ * What a record says of sequence numbers, see module/hook_*.c: its snd and rcv
+ * are the next ones to send and expected when it was made.  A FIN counts as
+ * one, and in rcv it is counted when the state changes because of it; in snd
+ * it is not yet when the closing call changes the state.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ladder.h"
+
+#define STATE(s)	TCPFSM_STATE_##s
+#define EVENT(t)	TCPFSM_EVENT_##t
+#define CAUSE(c)	TCPFSM_CAUSE_##c
+#define SEG(f)		TCPFSM_SEG_##f
+
+#define MSEC		1000000ULL
+/* An arrival may be recorded on another CPU before the sender's record is. */
+#define SLACK_NS	(1 * MSEC)
+/* An RST and the change of state that goes with it. */
+#define TOGETHER_NS	(1 * MSEC)
+/* No ACK is delayed for longer (TCP_DELACK_MAX is 200 ms), timers included. */
+#define DELACK_NS	(250 * MSEC)
+
+/* What a half is about; only the same kinds make a pair. */
+enum kind {
+	K_NONE,				/* something at one end */
+	K_SYN,
+	K_SYNACK,
+	K_ACK,				/* the third of the handshake */
+	K_FIN,
+	K_ACKFIN,			/* the ACK of a FIN */
+	K_RST,
+	K_AGAIN,			/* data, sent again */
+	K_ANY,				/* received: told by the RST that answers it */
+	K_DATA,				/* bytes since the last of these */
+	K_GAP,
+	K_MORE,
+};
+
+enum { NOWHERE, SENT, RECEIVED };
+
+/* A received FIN that may as well have been another segment, and the like. */
+#define H_DOUBTFUL	0x01
+/* Sent only if the one before it was what we think. */
+#define H_ANSWER	0x02
+#define H_DROPPED	0x04		/* not to be shown */
+
+struct ladder_half {
+	uint64_t at;			/* when it happened */
+	uint64_t ts;			/* what it is sorted by; then: */
+	uint32_t order;
+	int32_t pair;			/* index; -1: none */
+	uint8_t side, kind, way, fate;
+	uint8_t flags, retransmit, doubt;
+	bool has_seq, has_ack, shown;
+	uint32_t seq, ack;
+	uint32_t row;			/* a DEPARTS row, when shown */
+	uint64_t bytes[2];		/* DATA by side; GAP, MORE: count in [0] */
+	struct tcpfsm_ladder_cell cell;
+};
+
+struct numbers {
+	bool known;
+	uint32_t seq;
+};
+
+struct build {
+	const struct ladder_story *story;
+	struct ladder_half *half;
+	size_t n;
+	uint32_t order;
+	struct numbers isn[2], fin[2];
+	struct numbers told[2];		/* data counted so far */
+	bool active[2], passive[2];
+	bool cookie[2];			/* answered a SYN with a cookie */
+	bool fastopen[2];		/* has a child in SYN_RECV, a full socket */
+	bool seen[2];
+	bool begun[2];
+	int32_t last[2];		/* index of the end's last half; -1 */
+	uint64_t delay;			/* the shortest way between both; 0: not known */
+	uint8_t first[2], state[2], cause[2];
+	int64_t handshake_ns;
+};
+
+static void know(struct numbers *n, uint32_t seq)
+{
+	n->known = true;
+	n->seq = seq;
+}
+
+static void learn(struct numbers *n, uint32_t seq)
+{
+	if (!n->known)
+		know(n, seq);
+}
+
+/* ---- sequence numbers --------------------------------------------------------- */
+
+static void learn_from_transition(struct build *b, const struct ladder_fact *f)
+{
+	struct numbers *isn = b->isn, *fin = b->fin;
+	unsigned int s = f->side, p = !s;
+
+	switch (f->new) {
+	case STATE(SYN_SENT):
+		know(&isn[s], f->snd);
+		b->active[s] = true;
+		return;
+	case STATE(ESTABLISHED):
+		/* Fast Open: both may count data already. */
+		learn(&isn[s], f->snd - 1);
+		learn(&isn[p], f->rcv - 1);
+		if (f->old == STATE(SYN_SENT))
+			b->active[s] = true;
+		else if (!b->active[s])
+			b->passive[s] = true;
+		return;
+	case STATE(CLOSE_WAIT):
+	case STATE(CLOSING):
+		know(&fin[p], f->rcv - 1);
+		return;
+	case STATE(FIN_WAIT2):
+		know(&fin[s], f->snd - 1);
+		return;
+	case STATE(TIME_WAIT):
+		know(&fin[s], f->snd - 1);
+		know(&fin[p], f->rcv - 1);
+		return;
+	case STATE(CLOSE):
+		if (f->cause == CAUSE(RCV_ACK_OF_FIN))
+			know(&fin[s], f->snd - 1);
+		if (f->verdict == TCPFSM_TW_DENIED && f->cause == CAUSE(RCV_FIN))
+			know(&fin[p], f->rcv - 1);
+		return;
+	}
+}
+
+static void learn_numbers(struct build *b)
+{
+	bool fin_again[2] = { false, false };
+	size_t i;
+
+	for (i = 0; i < b->story->nfacts; i++) {
+		const struct ladder_fact *f = &b->story->facts[i];
+		unsigned int s = f->side, p = !s;
+
+		switch (f->type) {
+		case EVENT(TRANSITION):
+			learn_from_transition(b, f);
+			/* Sent at least twice, so it counts. */
+			if (fin_again[s] && f->snd)
+				learn(&b->fin[s], f->snd - 1);
+			break;
+		case EVENT(SYN):
+			know(&b->isn[p], f->rcv);
+			b->passive[s] = true;
+			if (f->verdict == TCPFSM_VERDICT_DROPPED)
+				break;
+			know(&b->isn[s], f->snd);
+			if (f->flags & TCPFSM_F_CLONE)
+				b->fastopen[s] = true;
+			break;
+		case EVENT(RETRANSMIT):
+			if (f->verdict == TCPFSM_SEGMENT_SYN) {
+				learn(&b->isn[s], f->snd);
+				b->active[s] = true;
+			} else if (f->verdict == TCPFSM_SEGMENT_SYNACK) {
+				learn(&b->isn[s], f->snd);
+				if (f->flags & TCPFSM_F_PASSIVE) {
+					learn(&b->isn[p], f->rcv);
+					b->passive[s] = true;
+				}
+			} else if (f->verdict == TCPFSM_SEGMENT_FIN) {
+				fin_again[s] = true;
+			}
+			break;
+		}
+	}
+}
+
+/* Are snd and rcv of this fact those of a connection that can carry data? */
+static bool has_position(const struct ladder_fact *f)
+{
+	switch (f->type) {
+	case EVENT(TRANSITION):
+		return f->old != STATE(LISTEN) && f->new != STATE(SYN_SENT) &&
+		       f->new != STATE(SYN_RECV) && (f->snd || f->rcv);
+	case EVENT(TIMEWAIT):
+		return f->snd || f->rcv;
+	}
+	return false;
+}
+
+/*
+ * Bytes that side had sent when its number, or the other end's of it, was
+ * seq.  Its own never goes back; the other's lags behind.
+ */
+static uint64_t take_data(struct build *b, unsigned int side, uint32_t seq, bool own)
+{
+	struct numbers *told = &b->told[side];
+	const struct numbers *fin = &b->fin[side];
+	uint32_t more;
+
+	learn(told, b->isn[side].known ? b->isn[side].seq + 1 : seq);
+	if (fin->known && seq == fin->seq + 1)
+		seq = fin->seq;
+	more = seq - told->seq;
+	if (!own && (int32_t)more <= 0)
+		return 0;
+	if (more == UINT32_MAX)		/* not even the SYN was acknowledged */
+		return 0;
+	told->seq = seq;
+	return more;
+}
+
+/* ---- facts to halves ------------------------------------------------------------ */
+
+static struct ladder_half *add(struct build *b, uint64_t at, unsigned int side, uint8_t kind,
+			       uint8_t way)
+{
+	struct ladder_half *h = &b->half[b->n];
+
+	memset(h, 0, sizeof(*h));
+	h->at = h->ts = at;
+	h->order = b->order;
+	h->pair = -1;
+	h->side = (uint8_t)side;
+	h->kind = kind;
+	h->way = way;
+	if (kind < K_DATA)
+		b->last[side] = (int32_t)b->n;
+	b->n++;
+	return h;
+}
+
+static void set_cell(struct tcpfsm_ladder_cell *c, const struct ladder_fact *f)
+{
+	bool transition = f->type == EVENT(TRANSITION);
+
+	c->event = (uint8_t)(f->type + 1);
+	c->old = transition ? f->old : 0;
+	c->state = transition ? f->new : 0;
+	c->cause = f->cause;
+	c->verdict = f->verdict;
+	c->reason = f->reason;
+	c->has_queues = f->has_queues;
+	c->synq = f->synq;
+	c->acceptq = f->acceptq;
+	c->backlog = f->backlog;
+	c->tw = f->tw;
+	c->tw_max = f->tw_max;
+	c->dur_ns = f->dur_ns;
+	c->err = f->type == EVENT(CONNECT_FAILED) || (transition && f->new == STATE(CLOSE)) ?
+		 f->arg : 0;
+}
+
+static struct ladder_half *half(struct build *b, const struct ladder_fact *f, uint8_t kind,
+				uint8_t way, uint8_t flags)
+{
+	struct ladder_half *h = add(b, f->ts, f->side, kind, way);
+
+	h->flags = flags;
+	return h;
+}
+
+/* The half that changes the state, or shows what else the event is. */
+static struct ladder_half *main_half(struct build *b, const struct ladder_fact *f, uint8_t kind,
+				     uint8_t way, uint8_t flags)
+{
+	struct ladder_half *h = half(b, f, kind, way, flags);
+
+	set_cell(&h->cell, f);
+	return h;
+}
+
+static void seq(struct ladder_half *h, uint32_t value)
+{
+	h->has_seq = true;
+	h->seq = value;
+}
+
+static void ack(struct ladder_half *h, uint32_t value)
+{
+	h->has_ack = true;
+	h->ack = value;
+}
+
+static void seq_known(struct ladder_half *h, const struct numbers *n)
+{
+	if (n->known)
+		seq(h, n->seq);
+}
+
+/* The ACK that leaves at once when a FIN comes. */
+static struct ladder_half *ack_of_fin(struct build *b, const struct ladder_fact *f)
+{
+	struct ladder_half *h = half(b, f, K_ACKFIN, SENT, SEG(ACK));
+
+	seq(h, f->snd);
+	ack(h, f->rcv);
+	return h;
+}
+
+static void received_fin(struct build *b, const struct ladder_fact *f)
+{
+	struct ladder_half *h = main_half(b, f, K_FIN, RECEIVED, SEG(FIN) | SEG(ACK));
+
+	seq(h, f->rcv - 1);
+	if (f->old == STATE(FIN_WAIT1) && f->new == STATE(TIME_WAIT))
+		ack(h, f->snd);
+}
+
+static void received_ack_of_fin(struct build *b, const struct ladder_fact *f)
+{
+	struct ladder_half *h = main_half(b, f, K_ACKFIN, RECEIVED, SEG(ACK));
+
+	ack(h, f->snd);
+}
+
+static void sent_fin(struct build *b, const struct ladder_fact *f)
+{
+	struct ladder_half *h = main_half(b, f, K_FIN, SENT, SEG(FIN) | SEG(ACK));
+
+	seq_known(h, &b->fin[f->side]);
+	ack(h, f->rcv);
+}
+
+/*
+ * The ACK of a FIN waits for data or a FIN to go with.  With one end alone it
+ * is certain only when that has taken too long; the other end tells otherwise.
+ */
+static void maybe_ack_of_fin(struct build *b, const struct ladder_fact *f)
+{
+	const struct ladder_fact *next = f + 1, *end = b->story->facts + b->story->nfacts;
+
+	if (b->seen[!f->side])
+		return;
+	while (next < end && !(next->side == f->side && next->type == EVENT(TRANSITION)))
+		next++;
+	if (next < end && next->ts - f->ts > DELACK_NS)
+		ack_of_fin(b, f);
+}
+
+static struct ladder_half *last_half(struct build *b, const struct ladder_fact *f)
+{
+	struct ladder_half *h = b->last[f->side] < 0 ? NULL : &b->half[b->last[f->side]];
+
+	return h && f->ts - h->at <= TOGETHER_NS ? h : NULL;
+}
+
+static void closed_by_rst(struct build *b, const struct ladder_fact *f)
+{
+	bool received = f->cause == CAUSE(RCV_RST);
+	struct ladder_half *h = last_half(b, f);
+
+	/* The RST was told just before. */
+	if (h && h->kind == K_RST && h->way == (received ? RECEIVED : SENT) && !h->cell.state) {
+		set_cell(&h->cell, f);
+		return;
+	}
+	if (!received) {
+		main_half(b, f, K_NONE, NOWHERE, 0);
+		return;
+	}
+	h = main_half(b, f, K_RST, RECEIVED, SEG(RST));
+	/* A mini-socket is killed by other things too. */
+	if (f->old == STATE(TIME_WAIT) || f->old == STATE(FIN_WAIT2))
+		h->doubt = H_DOUBTFUL;
+}
+
+static void closed(struct build *b, const struct ladder_fact *f)
+{
+	b->cause[f->side] = f->cause;
+	switch (f->cause) {
+	case CAUSE(RCV_RST):
+	case CAUSE(SND_RST):
+		closed_by_rst(b, f);
+		return;
+	case CAUSE(RCV_ACK_OF_FIN):
+		received_ack_of_fin(b, f);
+		return;
+	case CAUSE(RCV_FIN):
+	case CAUSE(RCV_FIN_ACK):
+		received_fin(b, f);
+		ack_of_fin(b, f);
+		return;
+	}
+	main_half(b, f, K_NONE, NOWHERE, 0);
+}
+
+static void established(struct build *b, const struct ladder_fact *f)
+{
+	unsigned int s = f->side, p = !s;
+	struct ladder_half *h;
+
+	if (f->old == STATE(SYN_SENT)) {
+		h = main_half(b, f, K_SYNACK, RECEIVED, SEG(SYN) | SEG(ACK));
+		seq(h, f->rcv - 1);
+		if (b->isn[s].known && f->snd == b->isn[s].seq + 1)
+			ack(h, f->snd);
+		b->handshake_ns = f->dur_ns;
+		h = half(b, f, K_ACK, SENT, SEG(ACK));
+		seq(h, f->snd);
+		ack(h, f->rcv);
+	} else if (b->active[s]) {
+		/* Simultaneous open: whatever acknowledged our SYN. */
+		h = main_half(b, f, K_SYNACK, RECEIVED, SEG(ACK));
+		if (b->isn[s].known)
+			ack(h, b->isn[s].seq + 1);
+	} else {
+		h = main_half(b, f, K_ACK, RECEIVED, SEG(ACK));
+		if (b->isn[p].known && f->rcv == b->isn[p].seq + 1)
+			seq(h, f->rcv);
+		if (b->isn[s].known)
+			ack(h, b->isn[s].seq + 1);
+		if (b->cookie[s])
+			h->cell.verdict = TCPFSM_VERDICT_COOKIE;
+	}
+}
+
+static void transition(struct build *b, const struct ladder_fact *f)
+{
+	unsigned int s = f->side, p = !s;
+	struct ladder_half *h;
+
+	switch (f->new) {
+	case STATE(SYN_SENT):
+		h = main_half(b, f, K_SYN, SENT, SEG(SYN));
+		seq(h, f->snd);
+		return;
+	case STATE(SYN_RECV):
+		if (f->old != STATE(SYN_SENT)) {
+			/* Nothing was kept of a SYN answered with a cookie. */
+			b->cookie[s] = true;
+			return;
+		}
+		h = main_half(b, f, K_SYN, RECEIVED, SEG(SYN));
+		seq_known(h, &b->isn[p]);
+		h = half(b, f, K_SYNACK, SENT, SEG(SYN) | SEG(ACK));
+		seq_known(h, &b->isn[s]);
+		if (b->isn[p].known)
+			ack(h, b->isn[p].seq + 1);
+		return;
+	case STATE(ESTABLISHED):
+		established(b, f);
+		return;
+	case STATE(FIN_WAIT1):
+	case STATE(LAST_ACK):
+		sent_fin(b, f);
+		return;
+	case STATE(CLOSE_WAIT):
+		received_fin(b, f);
+		maybe_ack_of_fin(b, f);
+		return;
+	case STATE(CLOSING):
+		received_fin(b, f);
+		ack_of_fin(b, f);
+		return;
+	case STATE(FIN_WAIT2):
+		received_ack_of_fin(b, f);
+		return;
+	case STATE(TIME_WAIT):
+		if (f->old == STATE(CLOSING)) {
+			received_ack_of_fin(b, f);
+			return;
+		}
+		received_fin(b, f);
+		ack_of_fin(b, f);
+		return;
+	case STATE(CLOSE):
+		closed(b, f);
+		return;
+	}
+	main_half(b, f, K_NONE, NOWHERE, 0);
+}
+
+static void on_syn(struct build *b, const struct ladder_fact *f)
+{
+	struct ladder_half *h = main_half(b, f, K_SYN, RECEIVED, SEG(SYN));
+
+	seq(h, f->rcv);
+	if (f->verdict == TCPFSM_VERDICT_QUEUED) {
+		h->cell.old = STATE(LISTEN);
+		h->cell.state = STATE(SYN_RECV);
+	} else if (f->verdict != TCPFSM_VERDICT_COOKIE) {
+		return;
+	}
+	h = half(b, f, K_SYNACK, SENT, SEG(SYN) | SEG(ACK));
+	seq(h, f->snd);
+	/* Fast Open: it may acknowledge data as well. */
+	if (!(f->flags & TCPFSM_F_CLONE))
+		ack(h, f->rcv + 1);
+}
+
+static void on_handshake_ack(struct build *b, const struct ladder_fact *f)
+{
+	struct ladder_half *h = last_half(b, f), *answered = h && h->way == SENT ? h - 1 : NULL;
+
+	/* The RST that answered it came first. */
+	if (f->verdict == TCPFSM_VERDICT_RESET && answered && answered >= b->half &&
+	    answered->kind == K_ANY && answered->seq == f->rcv) {
+		answered->kind = K_ACK;
+		answered->flags = SEG(ACK);
+		ack(answered, f->snd);
+		set_cell(&answered->cell, f);
+		return;
+	}
+	h = main_half(b, f, K_ACK, RECEIVED, SEG(ACK));
+	seq(h, f->rcv);
+	ack(h, f->snd);
+}
+
+/* How many times this has been sent again, by what was recorded of it. */
+static uint8_t count_again(const struct build *b, const struct ladder_fact *f, uint8_t kind)
+{
+	size_t i = b->n;
+	unsigned int n;
+
+	while (i--) {
+		const struct ladder_half *h = &b->half[i];
+
+		if (h->side != f->side || h->way != SENT || h->kind != kind ||
+		    (kind == K_AGAIN && h->seq != f->snd))
+			continue;
+		n = h->retransmit + 1U;
+		return (uint8_t)(n < f->arg ? f->arg : n < UINT8_MAX ? n : UINT8_MAX);
+	}
+	return f->arg ? f->arg : 1;
+}
+
+static void on_retransmit(struct build *b, const struct ladder_fact *f)
+{
+	static const struct { uint8_t kind, flags; } segments[] = {
+		[TCPFSM_SEGMENT_SYN]	= { K_SYN, SEG(SYN) },
+		[TCPFSM_SEGMENT_SYNACK]	= { K_SYNACK, SEG(SYN) | SEG(ACK) },
+		[TCPFSM_SEGMENT_FIN]	= { K_FIN, SEG(FIN) | SEG(ACK) },
+		[TCPFSM_SEGMENT_DATA]	= { K_AGAIN, SEG(DATA) | SEG(ACK) },
+	};
+	uint8_t what = f->verdict < sizeof(segments) / sizeof(segments[0]) ? f->verdict : 0;
+	uint8_t again = count_again(b, f, segments[what].kind);
+	struct ladder_half *h;
+
+	if (!what)
+		return;
+	h = main_half(b, f, segments[what].kind, SENT, segments[what].flags);
+	h->retransmit = again;
+	/* The segment with the FIN may begin with data. */
+	seq(h, what == TCPFSM_SEGMENT_FIN && b->fin[f->side].known ? b->fin[f->side].seq : f->snd);
+	if (what == TCPFSM_SEGMENT_SYNACK) {
+		if (!b->fastopen[f->side])
+			ack(h, f->rcv + (f->flags & TCPFSM_F_PASSIVE ? 1 : 0));
+	} else if (what != TCPFSM_SEGMENT_SYN) {
+		ack(h, f->rcv);
+	}
+}
+
+/* Was this RST sent for a segment that met no full socket? */
+static bool answers_segment(const struct build *b, const struct ladder_fact *f)
+{
+	if (!f->socket)
+		return true;
+	return f->old == STATE(SYN_RECV) && !b->active[f->side] && !b->fastopen[f->side];
+}
+
+static void on_reset(struct build *b, const struct ladder_fact *f)
+{
+	struct ladder_half *h = last_half(b, f);
+
+	if (f->verdict == TCPFSM_DIRECTION_RECEIVED) {
+		main_half(b, f, K_RST, RECEIVED, SEG(RST));
+		return;
+	}
+	if (answers_segment(b, f)) {
+		h = half(b, f, K_ANY, RECEIVED, 0);
+		seq(h, f->rcv);
+		if (f->snd)
+			ack(h, f->snd);
+		h = main_half(b, f, K_RST, SENT, SEG(RST));
+		if (f->snd)
+			seq(h, f->snd);
+		return;
+	}
+	/* It gave up just before. */
+	if (h && h->kind == K_NONE && h->cell.state == STATE(CLOSE)) {
+		h->kind = K_RST;
+		h->way = SENT;
+		h->flags = SEG(RST);
+		return;
+	}
+	main_half(b, f, K_RST, SENT, SEG(RST));
+}
+
+static void on_timewait(struct build *b, const struct ladder_fact *f)
+{
+	struct ladder_half *h;
+
+	if (f->verdict != TCPFSM_TW_REFRESH) {
+		main_half(b, f, K_NONE, NOWHERE, 0);
+		return;
+	}
+	/* The FIN again, most likely, which is then acknowledged again. */
+	h = main_half(b, f, K_FIN, RECEIVED, SEG(FIN) | SEG(ACK));
+	h->doubt = H_DOUBTFUL;
+	seq(h, f->rcv - 1);
+	ack_of_fin(b, f)->doubt = H_ANSWER;
+}
+
+static void on_connect_failed(struct build *b, const struct ladder_fact *f)
+{
+	struct ladder_half *h = last_half(b, f);
+	size_t i;
+
+	if (h && h->cell.state == STATE(CLOSE)) {
+		h->cell.err = f->arg;
+	} else {
+		main_half(b, f, K_NONE, NOWHERE, 0);
+	}
+	if (f->arg != EADDRNOTAVAIL)
+		return;
+	/* There was no port to send the SYN from. */
+	for (i = 0; i < b->n; i++) {
+		h = &b->half[i];
+		if (h->side == f->side && h->kind == K_SYN && h->way == SENT) {
+			h->kind = K_NONE;
+			h->way = NOWHERE;
+		}
+	}
+}
+
+static void data_before(struct build *b, const struct ladder_fact *f)
+{
+	unsigned int s = f->side, p = !s;
+	struct ladder_half *h;
+	uint64_t sent, received;
+	bool closes = f->type == EVENT(TRANSITION) &&
+		      (f->new == STATE(FIN_WAIT1) || f->new == STATE(LAST_ACK));
+
+	if (!has_position(f))
+		return;
+	/* What still waits to be sent leaves before the FIN. */
+	sent = take_data(b, s, closes && b->fin[s].known ? b->fin[s].seq : f->snd, true);
+	received = f->rcv ? take_data(b, p, f->rcv, !b->seen[p]) : 0;
+	if (!sent && !received)
+		return;
+	h = add(b, f->ts, 0, K_DATA, NOWHERE);
+	h->bytes[s] = sent;
+	h->bytes[p] = received;
+}
+
+static void note_state(struct build *b, const struct ladder_fact *f)
+{
+	unsigned int s = f->side;
+	bool syn = f->type == EVENT(SYN);
+
+	if (!b->first[s]) {
+		b->first[s] = f->old;
+		b->begun[s] = syn || !f->socket ||
+			      (f->type == EVENT(TRANSITION) && f->new == STATE(SYN_SENT));
+	}
+	if (f->type == EVENT(TRANSITION))
+		b->state[s] = f->new;
+	else if (syn && f->verdict == TCPFSM_VERDICT_QUEUED)
+		b->state[s] = STATE(SYN_RECV);
+	else if (!b->state[s])
+		b->state[s] = f->old;
+}
+
+static void walk(struct build *b)
+{
+	const struct ladder_story *st = b->story;
+	struct ladder_half *h;
+	size_t i;
+
+	for (i = 0; i < st->nfacts; i++) {
+		const struct ladder_fact *f = &st->facts[i];
+
+		if (st->more && i == st->cut) {
+			h = add(b, f->ts, 0, K_MORE, NOWHERE);
+			h->bytes[0] = st->more;
+		}
+		note_state(b, f);
+		data_before(b, f);
+		b->order += 2;
+		switch (f->type) {
+		case EVENT(TRANSITION):
+			transition(b, f);
+			break;
+		case EVENT(SYN):
+			on_syn(b, f);
+			break;
+		case EVENT(HANDSHAKE_ACK):
+			on_handshake_ack(b, f);
+			break;
+		case EVENT(RETRANSMIT):
+			on_retransmit(b, f);
+			break;
+		case EVENT(RESET):
+			on_reset(b, f);
+			break;
+		case EVENT(TIMEWAIT):
+			on_timewait(b, f);
+			break;
+		case EVENT(CONNECT_FAILED):
+			on_connect_failed(b, f);
+			break;
+		default:
+			main_half(b, f, K_NONE, NOWHERE, 0);
+		}
+		b->order += 2;
+	}
+	for (i = 0; i < st->ngaps; i++) {
+		h = add(b, st->gaps[i].to, 0, K_GAP, NOWHERE);
+		h->bytes[0] = st->gaps[i].lost;
+		h->order = 0;
+	}
+}
+
+/* ---- pairs ------------------------------------------------------------------------- */
+
+static bool fits(const struct ladder_half *sent, const struct ladder_half *got)
+{
+	if (sent->way != SENT || sent->side == got->side || sent->pair >= 0 ||
+	    sent->doubt & H_DROPPED || sent->at > got->at + SLACK_NS)
+		return false;
+	if (got->kind == K_ANY)
+		return sent->kind != K_RST && sent->has_seq && sent->seq == got->seq;
+	return sent->kind == got->kind;
+}
+
+/* Could it have been on its way for so long, or was it another copy? */
+static bool too_late(const struct build *b, const struct ladder_half *sent,
+		     const struct ladder_half *got)
+{
+	uint64_t took = got->at > sent->at ? got->at - sent->at : 0;
+	size_t i;
+
+	/* Only these are sent again without a record, and only when asked to. */
+	if ((got->kind != K_ACK && got->kind != K_ACKFIN) || !b->delay ||
+	    took <= 2 * b->delay + 50 * MSEC)
+		return false;
+	for (i = 0; i < b->n; i++) {
+		const struct ladder_half *h = &b->half[i];
+
+		if (h->side == got->side && h->way == SENT && h->retransmit &&
+		    h->kind == (got->kind == K_ACK ? K_SYNACK : K_FIN) &&
+		    h->at > sent->at && h->at < got->at)
+			return true;
+	}
+	return false;
+}
+
+static void unpair(struct build *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		b->half[i].pair = -1;
+}
+
+/*
+ * Each arrival is that of the last copy sent before, unless that would have
+ * been faster than anything else on this way.
+ */
+static void pair_halves(struct build *b)
+{
+	size_t i, j;
+
+	for (i = 0; i < b->n; i++) {
+		struct ladder_half *got = &b->half[i], *best = NULL;
+
+		if (got->way != RECEIVED)
+			continue;
+		for (j = 0; j < b->n; j++) {
+			struct ladder_half *sent = &b->half[j];
+
+			if (!fits(sent, got))
+				continue;
+			if (best && got->at < sent->at + b->delay / 2)
+				continue;
+			if (!best || sent->at >= best->at)
+				best = sent;
+		}
+		if (!best || too_late(b, best, got))
+			continue;
+		/* It restarts TIME_WAIT only when it is the FIN again. */
+		if (got->kind == K_FIN && got->doubt & H_DOUBTFUL && !best->retransmit)
+			continue;
+		got->pair = (int32_t)(best - b->half);
+		best->pair = (int32_t)i;
+	}
+}
+
+static void find_delay(struct build *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		const struct ladder_half *got = &b->half[i];
+		uint64_t took;
+
+		if (got->way != RECEIVED || got->pair < 0 || got->at <= b->half[got->pair].at)
+			continue;
+		took = got->at - b->half[got->pair].at;
+		if (!b->delay || took < b->delay)
+			b->delay = took;
+	}
+}
+
+/* What is not what it may have been. */
+static void settle_doubts(struct build *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		struct ladder_half *h = &b->half[i];
+
+		if (h->kind == K_ANY && h->pair >= 0) {
+			const struct ladder_half *sent = &b->half[h->pair];
+
+			/* The RST for a segment without ACK acknowledges that. */
+			if (sent->kind == K_SYN && i + 1 < b->n && !h->has_ack) {
+				h[1].flags |= SEG(ACK);
+				seq(&h[1], 0);
+				ack(&h[1], h->seq + 1);
+			}
+			continue;
+		}
+		if (!(h->doubt & H_DOUBTFUL) || h->pair >= 0)
+			continue;
+		if (h->kind == K_RST) {
+			h->kind = K_NONE;
+			h->way = NOWHERE;
+			continue;
+		}
+		h->kind = K_ANY;
+		h->flags = 0;
+		h->has_seq = false;
+		if (i + 1 < b->n && h[1].doubt & H_ANSWER)
+			h[1].doubt |= H_DROPPED;
+	}
+}
+
+/* ---- what was lost ------------------------------------------------------------------ */
+
+/* Has the end a half of this kind after ts? */
+static bool later(const struct build *b, unsigned int side, uint8_t kind, uint8_t way,
+		  uint64_t ts)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		const struct ladder_half *h = &b->half[i];
+
+		if (h->side == side && h->kind == kind && h->way == way && h->at > ts &&
+		    !(h->doubt & H_DROPPED))
+			return true;
+	}
+	return false;
+}
+
+/* Did the end get what makes it deaf for more of this kind, before ts? */
+static bool had(const struct build *b, unsigned int side, uint8_t kind, uint64_t ts)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		const struct ladder_half *h = &b->half[i];
+
+		if (h->side != side || h->way != RECEIVED || h->kind != kind || h->at >= ts)
+			continue;
+		/* A SYN that was refused, or left no trace, changes nothing. */
+		if (kind == K_SYN && !h->cell.state)
+			continue;
+		return true;
+	}
+	return false;
+}
+
+static bool sent_again(const struct build *b, unsigned int side, uint8_t kind, uint64_t ts)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		const struct ladder_half *h = &b->half[i];
+
+		if (h->side == side && h->kind == kind && h->way == SENT && h->retransmit &&
+		    h->at > ts)
+			return true;
+	}
+	return false;
+}
+
+/* When the end left SYN_SENT; UINT64_MAX: it did not. */
+static uint64_t left_syn_sent(const struct build *b, unsigned int side)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		if (b->half[i].side == side && b->half[i].cell.old == STATE(SYN_SENT))
+			return b->half[i].at;
+	return UINT64_MAX;
+}
+
+static bool is_lost(const struct build *b, const struct ladder_half *h)
+{
+	unsigned int p = !h->side;
+	uint64_t due = h->at + 2 * b->delay + SLACK_NS, left;
+
+	switch (h->kind) {
+	case K_SYN:
+		return !had(b, p, K_SYN, h->at) && later(b, p, K_SYN, RECEIVED, due);
+	case K_SYNACK:
+		left = left_syn_sent(b, p);
+		return b->active[p] && left > due &&
+		       (left < UINT64_MAX || sent_again(b, p, K_SYN, due));
+	case K_ACK:
+		return sent_again(b, p, K_SYNACK, due);
+	case K_FIN:
+		/* Data lost before a FIN keeps that from being noticed. */
+		return !had(b, p, K_FIN, h->at) && !sent_again(b, h->side, K_AGAIN, h->at) &&
+		       sent_again(b, h->side, K_FIN, h->at) && later(b, p, K_FIN, RECEIVED, due);
+	case K_ACKFIN:
+		return sent_again(b, p, K_FIN, due) && !had(b, p, K_ACKFIN, h->at);
+	}
+	return false;
+}
+
+/*
+ * CLOSE_WAIT sends its ACK within DELACK_NS.  If the other end still repeats
+ * its FIN then, one was lost.
+ */
+static void lost_delayed_ack(struct build *b)
+{
+	size_t i, n = b->n;
+
+	for (i = 0; i < n; i++) {
+		const struct ladder_half got = b->half[i];
+		unsigned int s = got.side, p = !s;
+		struct ladder_half *h;
+
+		if (got.kind != K_FIN || got.way != RECEIVED || got.cell.state != STATE(CLOSE_WAIT))
+			continue;
+		if (!sent_again(b, p, K_FIN, got.at + DELACK_NS))
+			continue;
+		h = add(b, got.at, s, K_ACKFIN, SENT);
+		h->order = got.order + 1;
+		h->flags = SEG(ACK);
+		ack(h, got.seq + 1);
+		h->fate = TCPFSM_FATE_LOST;
+	}
+}
+
+static void find_fates(struct build *b, bool exact)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		struct ladder_half *h = &b->half[i];
+
+		if (h->pair >= 0 || h->way == RECEIVED)
+			h->fate = TCPFSM_FATE_ARRIVED;
+		else if (exact && h->way == SENT && is_lost(b, h))
+			h->fate = TCPFSM_FATE_LOST;
+	}
+	if (exact)
+		lost_delayed_ack(b);
+}
+
+/* ---- rows --------------------------------------------------------------------------- */
+
+static bool before(const struct ladder_half *a, const struct ladder_half *b)
+{
+	return a->ts < b->ts || (a->ts == b->ts && a->order < b->order);
+}
+
+/* Nearly sorted already; equal ones stay in order. */
+static void sort(struct build *b)
+{
+	size_t i, j, k;
+
+	for (i = 1; i < b->n; i++) {
+		struct ladder_half h = b->half[i];
+
+		for (j = i; j && before(&h, &b->half[j - 1]); j--)
+			b->half[j] = b->half[j - 1];
+		if (j == i)
+			continue;
+		b->half[j] = h;
+		/* Pairs are indices. */
+		for (k = 0; k < b->n; k++) {
+			int32_t *pair = &b->half[k].pair;
+
+			if (*pair == (int32_t)i)
+				*pair = (int32_t)j;
+			else if (*pair >= (int32_t)j && *pair < (int32_t)i)
+				(*pair)++;
+		}
+	}
+}
+
+/* Nothing arrives before it was sent: what the receiver did meanwhile waits. */
+static void mend_order(struct build *b)
+{
+	size_t i, j;
+
+	for (i = 0; i < b->n; i++) {
+		const struct ladder_half *got = &b->half[i], *sent;
+
+		if (got->way != RECEIVED || got->pair < (int32_t)i)
+			continue;
+		sent = &b->half[got->pair];
+		for (j = i; j < (size_t)got->pair; j++) {
+			struct ladder_half *h = &b->half[j];
+
+			if (h->side != got->side || h->kind >= K_DATA)
+				continue;
+			h->ts = sent->ts;
+			h->order = sent->order + 1;
+		}
+	}
+	sort(b);
+}
+
+/*
+ * Would one row for both ends of a segment hide something?  What the receiver
+ * did meanwhile, or that another one crossed it.
+ */
+static bool is_long(const struct build *b, size_t from, size_t to)
+{
+	size_t i;
+
+	for (i = from + 1; i < to; i++) {
+		const struct ladder_half *h = &b->half[i];
+
+		if (h->kind >= K_DATA || h->doubt & H_DROPPED || h->shown)
+			continue;
+		if (h->side == b->half[to].side || (h->way == RECEIVED && h->pair >= 0))
+			return true;
+	}
+	return false;
+}
+
+/* sent or got may be NULL. */
+static void segment_row(struct tcpfsm_ladder_row *r, const struct ladder_half *sent,
+			const struct ladder_half *got, unsigned int flip)
+{
+	const struct ladder_half *h = sent ? sent : got;
+	unsigned int from = sent ? sent->side : !got->side;
+
+	r->from = (uint8_t)(from ^ flip);
+	r->flags = h->flags;
+	r->fate = h->fate;
+	r->retransmit = h->retransmit;
+	r->has_seq = h->has_seq;
+	r->seq = h->seq;
+	r->has_ack = h->has_ack;
+	r->ack = h->ack;
+	if (sent && got) {
+		if (!r->has_seq && got->has_seq) {
+			r->has_seq = true;
+			r->seq = got->seq;
+		}
+		if (!r->has_ack && got->has_ack && r->flags & SEG(ACK)) {
+			r->has_ack = true;
+			r->ack = got->ack;
+		}
+	}
+	if (sent)
+		r->sent_ts = sent->at;
+	if (got)
+		r->arrived_ts = got->at;
+}
+
+static size_t make_rows(struct build *b, struct tcpfsm_ladder_row *rows, unsigned int flip)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < b->n; i++) {
+		struct ladder_half *h = &b->half[i], *pair;
+		struct tcpfsm_ladder_row *r = &rows[n];
+
+		if (h->shown || h->doubt & H_DROPPED)
+			continue;
+		/* It was told by an RST only, and that it met something is all of it. */
+		if (h->kind == K_ANY && h->pair < 0 && !h->cell.event)
+			continue;
+		memset(r, 0, sizeof(*r));
+		r->ts = h->ts;
+		pair = h->pair < 0 ? NULL : &b->half[h->pair];
+
+		switch (h->kind) {
+		case K_DATA:
+			/* One line will do, if nothing else came between. */
+			if (n && rows[n - 1].kind == TCPFSM_LADDER_DATA)
+				r = &rows[--n];
+			r->kind = TCPFSM_LADDER_DATA;
+			r->bytes[flip] += h->bytes[0];
+			r->bytes[!flip] += h->bytes[1];
+			n++;
+			continue;
+		case K_GAP:
+		case K_MORE:
+			r->kind = h->kind == K_GAP ? TCPFSM_LADDER_GAP : TCPFSM_LADDER_MORE;
+			r->count = h->bytes[0];
+			n++;
+			continue;
+		}
+		r->cell[h->side ^ flip] = h->cell;
+		switch (h->way) {
+		case NOWHERE:
+			r->kind = TCPFSM_LADDER_EVENT;
+			break;
+		case SENT:
+			segment_row(r, h, pair, flip);
+			r->kind = TCPFSM_LADDER_SEGMENT;
+			if (!pair)
+				break;
+			if (is_long(b, i, (size_t)h->pair)) {
+				r->kind = TCPFSM_LADDER_DEPARTS;
+				h->row = (uint32_t)n;
+			} else {
+				r->cell[pair->side ^ flip] = pair->cell;
+				pair->shown = true;
+			}
+			break;
+		case RECEIVED:
+			segment_row(r, pair, h, flip);
+			r->kind = TCPFSM_LADDER_SEGMENT;
+			if (pair) {
+				r->kind = TCPFSM_LADDER_ARRIVES;
+				r->pair = pair->row;
+				rows[pair->row].pair = (uint32_t)n;
+			}
+			break;
+		}
+		n++;
+	}
+	return n;
+}
+
+/* ---- all of it ------------------------------------------------------------------------- */
+
+/* The end that began to close, by the first FIN or RST after the handshake. */
+static int8_t closed_first(const struct build *b, unsigned int flip)
+{
+	bool open = !b->begun[0] && !b->begun[1];
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		const struct ladder_half *h = &b->half[i];
+
+		open |= h->cell.state == STATE(ESTABLISHED);
+		if (h->cell.state == STATE(CLOSING))
+			return TCPFSM_LADDER_BOTH;
+	}
+	if (!open)
+		return -1;
+	open = !b->begun[0] && !b->begun[1];
+	for (i = 0; i < b->n; i++) {
+		const struct ladder_half *h = &b->half[i];
+
+		open |= h->cell.state == STATE(ESTABLISHED);
+		if (open && (h->kind == K_FIN || h->kind == K_RST) && h->way != NOWHERE)
+			return (int8_t)((h->side ^ (h->way == RECEIVED)) ^ flip);
+	}
+	return -1;
+}
+
+static int reserve(struct ladder_scratch *s, size_t n)
+{
+	struct ladder_half *halves;
+	struct tcpfsm_ladder_row *rows;
+
+	if (n <= s->size)
+		return 0;
+	halves = realloc(s->halves, n * sizeof(*halves));
+	if (halves)
+		s->halves = halves;
+	rows = realloc(s->rows, n * sizeof(*rows));
+	if (rows)
+		s->rows = rows;
+	if (!halves || !rows)
+		return -ENOMEM;
+	s->size = n;
+	return 0;
+}
+
+void ladder_scratch_free(struct ladder_scratch *s)
+{
+	free(s->halves);
+	free(s->rows);
+	memset(s, 0, sizeof(*s));
+}
+
+/* The one who opened it is on the left, or else the first that was seen. */
+static unsigned int left_end(const struct build *b)
+{
+	if (b->active[0] != b->active[1])
+		return b->active[1];
+	if (!b->active[0] && b->passive[0] != b->passive[1])
+		return b->passive[0];
+	return b->story->nfacts ? b->story->facts[0].side : 0;
+}
+
+int ladder_build(struct ladder_scratch *s, const struct ladder_story *st,
+		 struct tcpfsm_ladder *l)
+{
+	struct build b = { .story = st, .last = { -1, -1 }, .handshake_ns = -1 };
+	unsigned int flip, i;
+	bool both;
+	size_t n;
+
+	/* Data, two halves, and what lost_delayed_ack() adds; gaps; more. */
+	if (reserve(s, 4 * st->nfacts + st->ngaps + 1))
+		return -ENOMEM;
+	b.half = s->halves;
+	for (n = 0; n < st->nfacts; n++)
+		b.seen[st->facts[n].side] = true;
+	both = b.seen[0] && b.seen[1];
+
+	learn_numbers(&b);
+	walk(&b);
+	pair_halves(&b);
+	find_delay(&b);
+	unpair(&b);
+	pair_halves(&b);
+	settle_doubts(&b);
+
+	memset(l, 0, sizeof(*l));
+	l->exact = both && st->exact && !st->more && !st->ngaps && b.begun[0] && b.begun[1];
+	find_fates(&b, l->exact);
+	sort(&b);
+	mend_order(&b);
+
+	flip = left_end(&b);
+	l->family = st->family;
+	l->begun = (!b.seen[0] || b.begun[0]) && (!b.seen[1] || b.begun[1]);
+	l->client = b.active[flip] || b.passive[!flip];
+	l->closed_first = closed_first(&b, flip);
+	l->handshake_ns = b.handshake_ns;
+	l->finished = true;
+	for (i = 0; i < 2; i++) {
+		struct tcpfsm_ladder_end *end = &l->end[i ^ flip];
+
+		*end = st->end[i];
+		end->seen = b.seen[i];
+		end->has_isn = b.isn[i].known;
+		end->isn = b.isn[i].seq;
+		end->first = b.first[i];
+		end->last = b.state[i];
+		end->cause = b.cause[i];
+		if (end->conn && end->last != STATE(CLOSE))
+			l->finished = false;
+	}
+	if (st->nfacts) {
+		l->begin_ts = st->facts[0].ts;
+		l->end_ts = st->facts[st->nfacts - 1].ts;
+	}
+	l->rows = s->rows;
+	l->nrows = make_rows(&b, s->rows, flip);
+	return 0;
+}
