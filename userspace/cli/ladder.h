@@ -19,6 +19,8 @@ struct ladder_view {
 /* "SYN,ACK seq=0 ack=1 (retransmit 1)" */
 void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r, bool wide,
 		  char buf[WORDS_MAX]);
+/* "data: 12 bytes ->  <- 1 byte" */
+void ladder_data(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX]);
 /* What else happened at one end, "" if nothing: "synq 1/128". */
 void ladder_note(const struct tcpfsm_ladder_cell *c, char buf[WORDS_MAX]);
 /* "192.0.2.1:40000 (client curl/1234)" */

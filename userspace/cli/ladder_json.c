@@ -85,6 +85,8 @@ static void put_cell(const struct tcpfsm_ladder_cell *c)
 	if (c->err)
 		put_name("errno", tcpfsm_errno_name(c->err));
 	put_ms(c->event == E(ACCEPT) ? "waited_ms" : "ms", c->dur_ns);
+	if (c->fastopen)
+		out_printf(",\"fastopen\":true");
 	if (c->has_queues)
 		out_printf(",\"synq\":%" PRIu32 ",\"acceptq\":%" PRIu32 ",\"backlog\":%" PRIu32,
 			   c->synq, c->acceptq, c->backlog);

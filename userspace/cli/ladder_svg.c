@@ -11,7 +11,7 @@
 #define RIGHT		690
 #define MARGIN		16
 #define HEADER		64
-#define ROW		34
+#define ROW		40
 #define FALL		12		/* how far a segment sinks on its way */
 
 const char ladder_svg_css[] =
@@ -90,8 +90,7 @@ static void put_words(struct svg *s, const struct tcpfsm_ladder_row *r, int y)
 
 	switch (r->kind) {
 	case TCPFSM_LADDER_DATA:
-		snprintf(words, sizeof(words), "data: %" PRIu64 " bytes ->  <- %" PRIu64 " bytes",
-			 r->bytes[0], r->bytes[1]);
+		ladder_data(r, words);
 		svg_text(s, (LEFT + RIGHT) / 2, y + 4, "middle", "data", words);
 		return;
 	case TCPFSM_LADDER_GAP:

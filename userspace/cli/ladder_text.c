@@ -4,6 +4,7 @@
  * the segments between them.  The columns are as wide as this ladder needs
  * them; what does not fit into 80 beside a state gets a line of its own.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,17 +48,6 @@ static bool is_segment(const struct tcpfsm_ladder_row *r)
 	return r->kind <= TCPFSM_LADDER_ARRIVES;
 }
 
-static void data_label(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX])
-{
-	char to[48] = "", back[48] = "";
-
-	if (r->bytes[0])
-		snprintf(to, sizeof(to), "%llu bytes ->", (unsigned long long)r->bytes[0]);
-	if (r->bytes[1])
-		snprintf(back, sizeof(back), "<- %llu bytes", (unsigned long long)r->bytes[1]);
-	snprintf(buf, WORDS_MAX, "data: %s%s%s", to, *to && *back ? "  " : "", back);
-}
-
 static void measure(const struct ladder_view *v, const struct tcpfsm_ladder *l,
 		    struct columns *c)
 {
@@ -81,9 +71,9 @@ static void measure(const struct ladder_view *v, const struct tcpfsm_ladder *l,
 			beside = max(beside, state + (state ? 1 : 0) + strlen(buf));
 		if (is_segment(r)) {
 			ladder_label(l, r, v->wide, buf);
-			label = max(label, strlen(buf));
+			label = max(label, strlen(buf) + (r->fate == TCPFSM_FATE_LOST ? 5 : 0));
 		} else if (r->kind == TCPFSM_LADDER_DATA) {
-			data_label(r, buf);
+			ladder_data(r, buf);
 			label = max(label, strlen(buf));
 		}
 		ladder_time(l, r->ts, v->time_of_day, buf);
@@ -287,17 +277,16 @@ static void event_line(const struct columns *c, const struct ladder_view *v,
 static void other_line(const struct columns *c, const struct ladder_view *v,
 		       const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r)
 {
-	unsigned long long n = r->count;
 	char words[WORDS_MAX], time[32];
 
 	ladder_time(l, r->ts, v->time_of_day, time);
 	line_begin(c, r->kind == TCPFSM_LADDER_DATA ? "" : time, 0);
 	if (r->kind == TCPFSM_LADDER_DATA)
-		data_label(r, words);
+		ladder_data(r, words);
 	else
 		snprintf(words, sizeof(words), r->kind == TCPFSM_LADDER_GAP ?
-			 "... %llu record%s lost ..." : "... %llu event%s more ...", n,
-			 n == 1 ? "" : "s");
+			 "... %" PRIu64 " record%s lost ..." : "... %" PRIu64 " event%s more ...",
+			 r->count, r->count == 1 ? "" : "s");
 	paint(c, r->kind == TCPFSM_LADDER_DATA ? dim : red);
 	put_inner(c, words, 0);
 	paint(c, plain);

@@ -72,6 +72,19 @@ void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row 
 		append(buf, " (retransmit %u)", r->retransmit);
 }
 
+void ladder_data(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX])
+{
+	char to[48] = "", back[48] = "";
+
+	if (r->bytes[0])
+		snprintf(to, sizeof(to), "%" PRIu64 " byte%s ->", r->bytes[0],
+			 r->bytes[0] == 1 ? "" : "s");
+	if (r->bytes[1])
+		snprintf(back, sizeof(back), "<- %" PRIu64 " byte%s", r->bytes[1],
+			 r->bytes[1] == 1 ? "" : "s");
+	snprintf(buf, WORDS_MAX, "data: %s%s%s", to, *to && *back ? "  " : "", back);
+}
+
 /* ---- notes -------------------------------------------------------------------------- */
 
 static void queue_full(char *buf, const struct tcpfsm_ladder_cell *c)
@@ -89,7 +102,9 @@ static void note_verdict(char *buf, const struct tcpfsm_ladder_cell *c)
 {
 	switch (c->verdict) {
 	case TCPFSM_VERDICT_QUEUED:
-		if (c->has_queues)
+		if (c->fastopen)
+			append(buf, "Fast Open");
+		else if (c->has_queues)
 			append(buf, "synq %" PRIu32 "/%" PRIu32, c->synq, c->backlog);
 		return;
 	case TCPFSM_VERDICT_COOKIE:

@@ -489,6 +489,7 @@ static void on_syn(struct build *b, const struct ladder_fact *f)
 	struct ladder_half *h = main_half(b, f, K_SYN, RECEIVED, SEG(SYN));
 
 	seq(h, f->rcv);
+	h->cell.fastopen = f->flags & TCPFSM_F_CLONE;
 	if (f->verdict == TCPFSM_VERDICT_QUEUED) {
 		h->cell.old = STATE(LISTEN);
 		h->cell.state = STATE(SYN_RECV);
@@ -574,30 +575,46 @@ static bool answers_segment(const struct build *b, const struct ladder_fact *f)
 
 static void on_reset(struct build *b, const struct ladder_fact *f)
 {
+	struct tcpfsm_ladder_cell why = { .event = 0 };
 	struct ladder_half *h = last_half(b, f);
 
 	if (f->verdict == TCPFSM_DIRECTION_RECEIVED) {
 		main_half(b, f, K_RST, RECEIVED, SEG(RST));
 		return;
 	}
+	/* It gave up just before. */
+	if (h && h->kind == K_NONE && h->cell.state == STATE(CLOSE))
+		why = h->cell;
+	else
+		h = NULL;
 	if (answers_segment(b, f)) {
-		h = half(b, f, K_ANY, RECEIVED, 0);
+		if (h)
+			memset(&h->cell, 0, sizeof(h->cell));
+		else
+			h = half(b, f, K_ANY, RECEIVED, 0);
+		h->kind = K_ANY;
+		h->way = RECEIVED;
 		seq(h, f->rcv);
 		if (f->snd)
 			ack(h, f->snd);
 		h = main_half(b, f, K_RST, SENT, SEG(RST));
 		if (f->snd)
 			seq(h, f->snd);
-		return;
-	}
-	/* It gave up just before. */
-	if (h && h->kind == K_NONE && h->cell.state == STATE(CLOSE)) {
+	} else {
+		if (!h)
+			h = main_half(b, f, K_RST, SENT, SEG(RST));
 		h->kind = K_RST;
 		h->way = SENT;
 		h->flags = SEG(RST);
-		return;
+		/* Its own doing, not an answer. */
+		if (f->old == STATE(CLOSE)) {
+			h->flags |= SEG(ACK);
+			seq(h, f->snd);
+			ack(h, f->rcv);
+		}
 	}
-	main_half(b, f, K_RST, SENT, SEG(RST));
+	if (why.event)
+		h->cell = why;
 }
 
 static void on_timewait(struct build *b, const struct ladder_fact *f)
@@ -769,13 +786,14 @@ static void unpair(struct build *b)
 
 /*
  * Each arrival is that of the last copy sent before, unless that would have
- * been faster than anything else on this way.
+ * been faster than anything else on this way.  Backwards, so that several on
+ * their way at once do not overtake each other.
  */
 static void pair_halves(struct build *b)
 {
-	size_t i, j;
+	size_t i = b->n, j;
 
-	for (i = 0; i < b->n; i++) {
+	while (i--) {
 		struct ladder_half *got = &b->half[i], *best = NULL;
 
 		if (got->way != RECEIVED)

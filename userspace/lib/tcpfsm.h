@@ -290,6 +290,7 @@ struct tcpfsm_ladder_cell {
 	uint8_t verdict, reason;	/* as in struct tcpfsm_record */
 	uint8_t err;			/* errno or 0 */
 	bool has_queues;		/* synq, acceptq and backlog count */
+	bool fastopen;			/* SYN: accepted with its data (TCP Fast Open) */
 	uint32_t synq, acceptq, backlog;
 	uint32_t tw, tw_max;
 	int64_t dur_ns;			/* as in struct tcpfsm_event */
