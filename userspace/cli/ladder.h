@@ -22,7 +22,7 @@ void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row 
 /* "data: 12 bytes ->  <- 1 byte" */
 void ladder_data(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX]);
 /* What else happened at one end, "" if nothing: "synq 1/128". */
-void ladder_note(const struct tcpfsm_ladder_cell *c, char buf[WORDS_MAX]);
+void ladder_note(const struct tcpfsm_ladder_row *r, unsigned int end, char buf[WORDS_MAX]);
 /* "192.0.2.1:40000 (client curl/1234)" */
 void ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
 		     char buf[WORDS_MAX]);

@@ -34,13 +34,14 @@ static const char *state_class(uint8_t state)
 	       state == TCPFSM_STATE_TIME_WAIT ? "state time_wait" : "state";
 }
 
-static void put_cell(struct svg *s, const struct tcpfsm_ladder_cell *c, unsigned int end, int y)
+static void put_cell(struct svg *s, const struct tcpfsm_ladder_row *r, unsigned int end, int y)
 {
+	const struct tcpfsm_ladder_cell *c = &r->cell[end];
 	int x = end ? RIGHT + 10 : LEFT - 10;
 	const char *anchor = end ? "start" : "end";
 	char note[WORDS_MAX];
 
-	ladder_note(c, note);
+	ladder_note(r, end, note);
 	if (c->state)
 		svg_text(s, x, y + 4, anchor, state_class(c->state), tcpfsm_state_name(c->state));
 	if (*note)
@@ -156,7 +157,7 @@ int ladder_svg(struct svg *s, int y, const struct tcpfsm_ladder *l, const struct
 			bool receives = r->kind == TCPFSM_LADDER_ARRIVES ||
 					(r->kind == TCPFSM_LADDER_SEGMENT && r->from != e);
 
-			put_cell(s, &r->cell[e], e, receives ? top + FALL : top);
+			put_cell(s, r, e, receives ? top + FALL : top);
 		}
 	}
 	svg_end(s);

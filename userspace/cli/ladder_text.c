@@ -66,7 +66,7 @@ static void measure(const struct ladder_view *v, const struct tcpfsm_ladder *l,
 
 		c->left = max(c->left, strlen(state_name(r->cell[0].state)));
 		right_state = max(right_state, state);
-		ladder_note(&r->cell[1], buf);
+		ladder_note(r, 1, buf);
 		if (*buf && is_segment(r))
 			beside = max(beside, state + (state ? 1 : 0) + strlen(buf));
 		if (is_segment(r)) {
@@ -249,8 +249,8 @@ static void segment_line(const struct columns *c, const struct ladder_view *v,
 	char label[WORDS_MAX], left[WORDS_MAX], right[WORDS_MAX], time[32];
 
 	ladder_label(l, r, v->wide, label);
-	ladder_note(&r->cell[0], left);
-	ladder_note(&r->cell[1], right);
+	ladder_note(r, 0, left);
+	ladder_note(r, 1, right);
 	ladder_time(l, r->ts, v->time_of_day, time);
 	line_begin(c, time, r->cell[0].state);
 	put_arrow(c, l, r, label);
@@ -267,7 +267,7 @@ static void event_line(const struct columns *c, const struct ladder_view *v,
 	unsigned int end = r->cell[1].event ? 1 : 0;
 	char note[WORDS_MAX], time[32];
 
-	ladder_note(&r->cell[end], note);
+	ladder_note(r, end, note);
 	ladder_time(l, r->ts, v->time_of_day, time);
 	line_begin(c, time, r->cell[0].state);
 	put_inner(c, note, end ? 1 : -1);

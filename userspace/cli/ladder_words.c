@@ -125,7 +125,8 @@ static void note_verdict(char *buf, const struct tcpfsm_ladder_cell *c)
 	}
 }
 
-static void note_close(char *buf, const struct tcpfsm_ladder_cell *c)
+static void note_close(char *buf, const struct tcpfsm_ladder_row *r,
+		       const struct tcpfsm_ladder_cell *c)
 {
 	char took[32];
 
@@ -156,7 +157,7 @@ static void note_close(char *buf, const struct tcpfsm_ladder_cell *c)
 		break;
 	case C(RCV_RST):
 		/* No RST to be seen: a mini-socket has other enemies too. */
-		if (c->old == S(TIME_WAIT) || c->old == S(FIN_WAIT2))
+		if (r->kind == TCPFSM_LADDER_EVENT)
 			append(buf, "killed");
 		break;
 	}
@@ -166,7 +167,8 @@ static void note_close(char *buf, const struct tcpfsm_ladder_cell *c)
 		append(buf, "%s%s", *buf ? ", " : "", tcpfsm_errno_name(c->err));
 }
 
-static void note_transition(char *buf, const struct tcpfsm_ladder_cell *c)
+static void note_transition(char *buf, const struct tcpfsm_ladder_row *r,
+			    const struct tcpfsm_ladder_cell *c)
 {
 	switch (c->state) {
 	case S(ESTABLISHED):
@@ -184,19 +186,20 @@ static void note_transition(char *buf, const struct tcpfsm_ladder_cell *c)
 		append(buf, "tw %" PRIu32 "/%" PRIu32, c->tw, c->tw_max);
 		return;
 	case S(CLOSE):
-		note_close(buf, c);
+		note_close(buf, r, c);
 		return;
 	}
 }
 
-void ladder_note(const struct tcpfsm_ladder_cell *c, char buf[WORDS_MAX])
+void ladder_note(const struct tcpfsm_ladder_row *r, unsigned int end, char buf[WORDS_MAX])
 {
+	const struct tcpfsm_ladder_cell *c = &r->cell[end];
 	char took[32];
 
 	buf[0] = '\0';
 	switch (c->event) {
 	case E(TRANSITION):
-		note_transition(buf, c);
+		note_transition(buf, r, c);
 		return;
 	case E(SYN):
 	case E(HANDSHAKE_ACK):
