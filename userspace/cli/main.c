@@ -64,7 +64,7 @@ enum {
 	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording instead of the device") \
 	X('W', "follow-new", NULL,    OPT_FOLLOW_NEW, "leave out what the flight recorder holds") \
 	X('w', "wide",	    NULL,     OPT_WIDE,	      "owner and local address too, however wide") \
-	X(LONG_CONN, "conn", "COOKIE", OPT_CONN,      "only the connection of this socket: sk:1f of ss -e, 0x1f, 31") \
+	X(LONG_CONN, "conn", "COOKIE", OPT_CONN,      "only this socket's: decimal, or sk:HEX as ss -e") \
 	X(LONG_SVG, "svg",  "FILE",   OPT_SVG,	      "write a picture, too") \
 	X(LONG_JSON, "json", NULL,    OPT_JSON,	      "one JSON object per line") \
 	X(LONG_RAW, "raw",  NULL,     OPT_RAW,	      "the kernel's own view, artefacts included") \

@@ -565,6 +565,10 @@ int tcpfsm_ladders_feed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
 		return 0;
 	}
 	note_cpu(l, ev);
+	/* First, so that a recording and live reading come to the same. */
+	err = ev->ts > SETTLE_NS ? tell_ended(l, ev->ts - SETTLE_NS) : 0;
+	if (err)
+		return err;
 	if (ev->rec.rport && ev->type != EVENT(LISTEN)) {
 		s = story_of(l, ev, &err);
 		if (s) {
@@ -580,10 +584,8 @@ int tcpfsm_ladders_feed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
 			l->ended += s->done;
 			list_add(list_of(l, s), s);
 		}
-		if (err)
-			return err;
 	}
-	return ev->ts > SETTLE_NS ? tell_ended(l, ev->ts - SETTLE_NS) : 0;
+	return err;
 }
 
 int tcpfsm_ladders_settle(struct tcpfsm_ladders *l, tcpfsm_ladder_fn fn, void *arg)
