@@ -25,6 +25,8 @@ static struct tcpfsm_recorder *recorder;
 static struct tcpfsm_record rec;
 static uint64_t now = 1000000000;
 static uint16_t client_port = 40000;
+/* Sequence numbers used so far, by the client and by the server. */
+static uint32_t sent[2] = { 1, 1 };
 
 static struct tcpfsm_record *record(uint8_t type, uint64_t conn, uint8_t flags)
 {
@@ -42,8 +44,8 @@ static struct tcpfsm_record *record(uint8_t type, uint64_t conn, uint8_t flags)
 	rec.rport = server ? client_port : 80;
 	inet_pton(AF_INET, server ? "192.168.100.200" : "10.0.0.1", rec.laddr);
 	inet_pton(AF_INET, server ? "10.0.0.1" : "192.168.100.200", rec.raddr);
-	rec.snd = 1000000 + (uint32_t)now;
-	rec.rcv = 3000000000U + (uint32_t)now;
+	rec.snd = (server ? 3000000000U : 1000000) + sent[server];
+	rec.rcv = (server ? 1000000 : 3000000000U) + sent[!server];
 	rec.tw = 1234;
 	rec.tw_max = 262144;
 	if (flags & F(OWNER)) {
@@ -134,17 +136,21 @@ static void connection(uint64_t client)
 	uint64_t server = client + 1;
 
 	client_port = (uint16_t)(client_port < 60000 ? client_port + 1 : 40000);
+	sent[0] = sent[1] = 0;
 	state(0, client, S(CLOSE), S(SYN_SENT), 0, F(OWNER) | F(TASK));
 	listener_record(TCPFSM_TYPE_SYN, server, TCPFSM_VERDICT_QUEUED, 0, 1, 0);
+	sent[0] = sent[1] = 1;
 	state(0, client, S(SYN_SENT), S(ESTABLISHED), 0, 0);
 	state(1, server, S(SYN_RECV), S(ESTABLISHED), 0, F(CLONE));
 	record(TCPFSM_TYPE_ACCEPT, server, F(OWNER) | F(TASK))->old = S(ESTABLISHED);
 	put(1);
 	state(0, client, S(ESTABLISHED), S(FIN_WAIT1), 0, CLOSING_FD);
+	sent[0]++;
 	state(1, server, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
 	state(0, client, S(FIN_WAIT1), S(FIN_WAIT2), 0, F(ORPHAN));
 	mini(0, client, TCPFSM_TW_ENTER, S(FIN_WAIT2));
 	state(1, server, S(CLOSE_WAIT), S(LAST_ACK), 0, CLOSING_FD);
+	sent[1]++;
 	timewait(0, client, TCPFSM_TW_REFRESH, S(FIN_WAIT2), S(TIME_WAIT));
 	state(1, server, S(LAST_ACK), S(CLOSE), 0, F(ORPHAN));
 	timewait(0, client, TCPFSM_TW_EXPIRE, S(TIME_WAIT), S(TIME_WAIT));

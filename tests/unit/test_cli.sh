@@ -92,6 +92,9 @@ done
 for bad in '' x 0 -1 1.5 18446744073709551616; do
 	usage "bad count '$bad'" '-c .*not a number' trace -c "$bad"
 done
+for bad in '' x 0 0x sk: 0xg sk:12345678901234567 99999999999999999999999 -1 ' 1'; do
+	usage "bad cookie '$bad'" '--conn .*not a socket cookie' ladder --conn "$bad"
+done
 usage 'empty directory to read' '-r ' trace -r ''
 usage 'a line whatever the arguments' 'a\?b: unknown command' $'a\nb'
 
@@ -448,5 +451,94 @@ if command -v script >/dev/null; then
 	script -qec "TERM=xterm NO_COLOR=1 '$bin' trace -r rec" /dev/null </dev/null >out 2>/dev/null
 	if grep -q $'\033\[' out; then not_ok 'NO_COLOR'; else ok 'NO_COLOR'; fi
 fi
+
+# ---- ladders ---------------------------------------------------------------------------
+
+# fits NAME: nothing but IPv6 is wider than 80 columns
+fits() {
+	local wide
+	wide=$(grep -v '2001:db8' out | LC_ALL=C.UTF-8 wc -L)
+	if [ "$wide" -le 80 ]; then ok "$1"; else not_ok "$1" "$wide columns"; fi
+}
+
+# svg NAME: the picture is well-formed
+svg() {
+	if command -v xmllint >/dev/null; then
+		xmllint --noout picture.svg 2>err
+		status=$?
+	elif command -v python3 >/dev/null; then
+		python3 -c 'import xml.dom.minidom; xml.dom.minidom.parse("picture.svg")' 2>err
+		status=$?
+	else
+		echo "ok - cli: $1 # skip: neither xmllint nor python3"
+		return
+	fi
+	cp picture.svg out
+	expect "$1" 0 '' '^<svg '
+}
+
+export LC_ALL=C
+run ladder -r rec; expect 'ladder' 0 "$lost" '^0\.000000 SYN_SENT    \|-- SYN seq=0 -+>\| SYN_RECV synq 1/128$'
+fits 'a ladder fits 80 columns'
+grep -q '^0.000049 FIN_WAIT2   |<- ACK ack=2 -' out; status=$?; : >err
+expect 'a ladder has both ends' 0
+if LC_ALL=C grep -q $'[\001-\010\013-\037\177-\377]' out; then
+	not_ok 'no control characters in a ladder'
+else
+	ok 'no control characters in a ladder'
+fi
+run ladder -r rec -T -4; fits 'with the time of day too: a ladder'
+LC_ALL=C.UTF-8 run ladder -r rec -4; expect 'a ladder in UTF-8' 0 "$lost" '│── SYN seq=0 ─.*▶│'
+fits 'a ladder in UTF-8 fits 80 columns'
+run ladder -r rec -w; expect 'a wide ladder' 0 "$lost" 'SYN,ACK seq=3000000000 ack=1000001 '
+run ladder -r rec --raw -c 1; expect '--raw has no effect on a ladder' 0 'ladder: --raw has no effect here'
+for cookie in 1002 0x3ea sk:3ea 3ea 1003; do
+	run ladder -r rec --conn $cookie --json
+	if [ "$(grep -c '"conn":1002,.*"conn":1003,' out)" = 1 ] && [ "$(wc -l <out)" = 1 ]; then
+		ok "--conn $cookie"
+	else
+		not_ok "--conn $cookie" "$(cut -c 1-99 out)"
+	fi
+done
+run ladder -r rec --conn 424242; expect 'a ladder of no connection' 0 "$lost"
+if [ -s out ]; then not_ok 'no connection, no output'; else ok 'no connection, no output'; fi
+run ladder -r rec -c 2 --json
+if [ "$(wc -l <out)" = 2 ]; then ok '-c stops after N ladders'; else not_ok '-c stops after N ladders'; fi
+run ladder -r rec -D 80 -p 80123 --json
+if [ "$(grep -c '"comm":"nginx"' out)" = 3 ]; then
+	ok 'a filter chooses connections with both ends'
+else
+	not_ok 'a filter chooses connections with both ends' "$(wc -l <out)"
+fi
+if command -v python3 >/dev/null; then
+	run ladder -r rec --json
+	python3 -c '
+import json, sys
+n = 0
+for line in sys.stdin.buffer:
+    ladder = json.loads(line.decode("utf-8"))
+    assert ladder["event"] == "ladder" and len(ladder["ends"]) == 2, ladder
+    assert [step["ts"] for step in ladder["steps"]] == sorted(step["ts"] for step in ladder["steps"])
+    n += ladder["finished"]
+assert n >= 3, n
+' <out 2>err
+	status=$?
+	: >out
+	expect 'ladders as JSON: every line parses' 0
+fi
+run ladder -r rec --svg picture.svg; expect 'ladder --svg' 0 "$lost"
+svg 'the picture is well-formed'
+run ladder -r rec --conn 424242 --svg picture.svg; expect 'ladder --svg of nothing' 0 "$lost"
+svg 'an empty picture is well-formed'
+run ladder -r rec --svg /no/such/dir/x.svg -4; expect 'ladder --svg to nowhere' 1 '^tcpfsm: /no/such/dir/x.svg: No such file'
+if [ -e /dev/full ]; then
+	run ladder -r rec --svg /dev/full
+	sed -E -i "/$lost/d" err
+	expect 'ladder --svg to a full disk' 1 '/dev/full: No space left on device'
+fi
+"$bin" ladder -r big 2>err | head -n 1 >out
+status=${PIPESTATUS[0]}
+expect 'ladder to a closed pipe' 0 '' '^[0-9.]+:'
+unset LC_ALL
 
 exit $failed

@@ -272,6 +272,16 @@ static void append_who(char *buf, const struct tcpfsm_ladder *l, unsigned int en
 		append_address(buf, l, end);
 }
 
+static bool has_rst(const struct tcpfsm_ladder *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->nrows; i++)
+		if (l->rows[i].flags & TCPFSM_SEG_RST)
+			return true;
+	return false;
+}
+
 static const struct tcpfsm_ladder_end *last_closed(const struct tcpfsm_ladder *l)
 {
 	size_t i = l->nrows;
@@ -295,16 +305,12 @@ static void append_end(char *buf, const struct tcpfsm_ladder *l)
 		return;
 	}
 	duration((int64_t)(l->end_ts - l->begin_ts), took);
-	switch (e->cause) {
-	case C(RCV_RST):
-	case C(SND_RST):
-		append(buf, "ended by RST after %s", took);
-		return;
-	case C(TIMEOUT):
+	if (e->cause == C(TIMEOUT))
 		append(buf, "timed out after %s", took);
-		return;
-	}
-	append(buf, "ended after %s", took);
+	else if ((e->cause == C(RCV_RST) || e->cause == C(SND_RST)) && has_rst(l))
+		append(buf, "ended by RST after %s", took);
+	else
+		append(buf, "ended after %s", took);
 }
 
 bool ladder_summary(const struct tcpfsm_ladder *l, unsigned int i, char buf[WORDS_MAX])

@@ -736,7 +736,10 @@ static void walk(struct build *b)
 		b->order += 2;
 	}
 	for (i = 0; i < st->ngaps; i++) {
-		h = add(b, st->gaps[i].to, 0, K_GAP, NOWHERE);
+		uint64_t from = st->gaps[i].from;
+
+		h = add(b, st->nfacts && from < st->facts[0].ts ? st->facts[0].ts : from, 0, K_GAP,
+			NOWHERE);
 		h->bytes[0] = st->gaps[i].lost;
 		h->order = 0;
 	}
@@ -1172,8 +1175,23 @@ static size_t make_rows(struct build *b, struct tcpfsm_ladder_row *rows, unsigne
 static int8_t closed_first(const struct build *b, unsigned int flip)
 {
 	bool open = !b->begun[0] && !b->begun[1];
+	unsigned int s;
 	size_t i;
 
+	/* It closes already when it is seen for the first time. */
+	for (s = 0; s < 2; s++) {
+		switch (b->first[s]) {
+		case STATE(FIN_WAIT1):
+		case STATE(FIN_WAIT2):
+		case STATE(TIME_WAIT):
+			return (int8_t)(s ^ flip);
+		case STATE(CLOSE_WAIT):
+		case STATE(LAST_ACK):
+			return (int8_t)(!s ^ flip);
+		case STATE(CLOSING):
+			return TCPFSM_LADDER_BOTH;
+		}
+	}
 	for (i = 0; i < b->n; i++) {
 		const struct ladder_half *h = &b->half[i];
 
