@@ -1000,6 +1000,89 @@ static void test_order(void)
 	CHECK(strstr(got, ">? AR s1 a1 CLOSE|-\nfinished"));
 }
 
+/* ---- anything ------------------------------------------------------------------- */
+
+static uint32_t dice_state = 1;
+
+static uint32_t dice(uint32_t sides)
+{
+	dice_state ^= dice_state << 13;
+	dice_state ^= dice_state >> 17;
+	dice_state ^= dice_state << 5;
+	return dice_state % sides;
+}
+
+static size_t strange_rows;
+
+/* Whatever the records say: time goes forward, and halves find each other. */
+static int inspect(const struct tcpfsm_ladder *l, void *arg)
+{
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < l->nrows; i++) {
+		const struct tcpfsm_ladder_row *r = &l->rows[i], *other = &l->rows[r->pair];
+
+		strange_rows += i && r->ts < l->rows[i - 1].ts;
+		if (r->kind == TCPFSM_LADDER_DEPARTS)
+			strange_rows += r->pair <= i || other->kind != TCPFSM_LADDER_ARRIVES ||
+					other->pair != i || other->from != r->from;
+		else if (r->kind == TCPFSM_LADDER_ARRIVES)
+			strange_rows += r->pair >= i || other->kind != TCPFSM_LADDER_DEPARTS ||
+					other->pair != i;
+		strange_rows += r->fate == TCPFSM_FATE_LOST && !l->exact;
+	}
+	return 0;
+}
+
+static int feed_inspect(const struct tcpfsm_event *ev, void *arg)
+{
+	return tcpfsm_ladders_feed(arg, ev, inspect, NULL);
+}
+
+static void test_anything(void)
+{
+	struct tcpfsm_ladders_options lo = { .size = sizeof(lo), .max_conns = 8, .max_events = 40 };
+	struct tcpfsm_model_options mo = { .size = sizeof(mo), .epoch_offset = EPOCH };
+	int round, i;
+
+	for (round = 0; round < 300; round++) {
+		struct tcpfsm_ladders *l = NULL;
+		struct tcpfsm_model *m = NULL;
+
+		CHECK_EQ(tcpfsm_model_new(&m, &mo), 0);
+		CHECK_EQ(tcpfsm_ladders_new(&l, &lo), 0);
+		begin();
+		for (i = 0; i < 300; i++) {
+			int end = (int)dice(2);
+			struct tcpfsm_record *r;
+
+			nitems = 0;
+			if (!dice(50)) {
+				lost(now - dice(1000), now);
+				tcpfsm_model_feed(m, &items[0], feed_inspect, l);
+				continue;
+			}
+			ports[CLIENT] = (uint16_t)(40000 + dice(1 + (uint32_t)round % 3));
+			cookies[end] = dice(20) ? 2U * ports[CLIENT] + (unsigned int)end : 0;
+			now += dice(4) ? dice(1000) : dice(400) * MS;
+			r = rec((uint8_t)(1 + dice(11)), end, (int)dice(4), (int)dice(4));
+			r->old = (uint8_t)(1 + dice(12));
+			r->new = (uint8_t)(1 + dice(12));
+			r->verdict = (uint8_t)dice(9);
+			r->reason = (uint8_t)dice(10);
+			r->arg = (uint8_t)(dice(3) ? dice(4) : ECONNRESET);
+			r->flags = (uint8_t)dice(256);
+			tcpfsm_model_feed(m, &items[0], feed_inspect, l);
+		}
+		tcpfsm_model_flush(m, feed_inspect, l);
+		CHECK_EQ(tcpfsm_ladders_flush(l, inspect, NULL), 0);
+		tcpfsm_ladders_free(l);
+		tcpfsm_model_free(m);
+	}
+	CHECK_EQ(strange_rows, 0);
+}
+
 int main(void)
 {
 	TEST("ladder: both ends of a handshake", test_open());
@@ -1035,5 +1118,6 @@ int main(void)
 	TEST("ladder: filters choose connections", test_filter());
 	TEST("ladder: memory is bounded", test_bounds());
 	TEST("ladder: late events", test_order());
+	TEST("ladder: any records in any order", test_anything());
 	return check_done();
 }

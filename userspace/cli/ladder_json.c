@@ -51,24 +51,27 @@ static void put_end(const struct tcpfsm_ladder *l, unsigned int i)
 	out_printf("}");
 }
 
-static const char *verdict_name(const struct tcpfsm_ladder_cell *c)
+/* What the verdict is called depends on the event. */
+static void put_verdict(const struct tcpfsm_ladder_cell *c)
 {
 	switch (c->event) {
 	case E(SYN):
 	case E(HANDSHAKE_ACK):
-		return tcpfsm_verdict_name(c->verdict);
+		put_name("verdict", tcpfsm_verdict_name(c->verdict));
+		if (c->reason)
+			put_name("reason", tcpfsm_reason_name(c->reason));
+		return;
 	case E(TIMEWAIT):
-		return tcpfsm_tw_action_name(c->verdict);
+		put_name("action", tcpfsm_tw_action_name(c->verdict));
+		return;
 	case E(RESET):
-		return tcpfsm_direction_name(c->verdict);
+		put_name("direction", tcpfsm_direction_name(c->verdict));
+		return;
 	}
-	return "";
 }
 
 static void put_cell(const struct tcpfsm_ladder_cell *c)
 {
-	const char *verdict = verdict_name(c);
-
 	if (!c->event) {
 		out_printf("null");
 		return;
@@ -79,17 +82,15 @@ static void put_cell(const struct tcpfsm_ladder_cell *c)
 	if (c->state)
 		put_name("new", tcpfsm_state_name(c->state));
 	put_name("cause", tcpfsm_cause_name(c->cause));
-	put_name(c->event == E(TIMEWAIT) ? "action" : "verdict", verdict);
-	if (c->reason && *verdict)
-		put_name("reason", tcpfsm_reason_name(c->reason));
+	put_verdict(c);
 	if (c->err)
 		put_name("errno", tcpfsm_errno_name(c->err));
 	put_ms(c->event == E(ACCEPT) ? "waited_ms" : "ms", c->dur_ns);
 	if (c->fastopen)
 		out_printf(",\"fastopen\":true");
 	if (c->has_queues)
-		out_printf(",\"synq\":%" PRIu32 ",\"acceptq\":%" PRIu32 ",\"backlog\":%" PRIu32,
-			   c->synq, c->acceptq, c->backlog);
+		out_printf(",\"synq\":%" PRIu32 ",\"synq_max\":%" PRIu32 ",\"acceptq\":%" PRIu32
+			   ",\"acceptq_max\":%" PRIu32, c->synq, c->backlog, c->acceptq, c->backlog);
 	if (c->event == E(TIMEWAIT) || c->state == TCPFSM_STATE_TIME_WAIT ||
 	    c->old == TCPFSM_STATE_TIME_WAIT)
 		out_printf(",\"tw\":%" PRIu32 ",\"tw_max\":%" PRIu32, c->tw, c->tw_max);

@@ -59,7 +59,7 @@ enum {
 	X('s', "state",	    "STATES", OPT_FILTER,     "only events in, into or out of these states") \
 	X('C', "cause",	    "CAUSES", OPT_FILTER,     "only transitions with these causes") \
 	X('T', "time",	    NULL,     OPT_TIME,	      "time of day instead of seconds since the start") \
-	X('c', "count",	    "N",      OPT_COUNT,      "stop after N events (record: N records)") \
+	X('c', "count",	    "N",      OPT_COUNT,      "stop after N events, ladders or records") \
 	X('d', "duration",  "SECONDS", OPT_DURATION,  "stop after so many seconds") \
 	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording instead of the device") \
 	X('W', "follow-new", NULL,    OPT_FOLLOW_NEW, "leave out what the flight recorder holds") \

@@ -863,11 +863,15 @@ static void settle_doubts(struct build *b)
 			h->way = NOWHERE;
 			continue;
 		}
+		/* What answered it has arrived: it was the FIN. */
+		if (i + 1 < b->n && h[1].doubt & H_ANSWER) {
+			if (h[1].pair >= 0)
+				continue;
+			h[1].doubt |= H_DROPPED;
+		}
 		h->kind = K_ANY;
 		h->flags = 0;
 		h->has_seq = false;
-		if (i + 1 < b->n && h[1].doubt & H_ANSWER)
-			h[1].doubt |= H_DROPPED;
 	}
 }
 
