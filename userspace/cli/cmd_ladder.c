@@ -104,7 +104,11 @@ static int begin(void *arg, struct tcpfsm_model *m)
 		svg_title(c->svg, "tcpfsm ladder");
 	}
 	rc = tcpfsm_ladders_new(&c->ladders, &lo);
-	return rc ? fail(rc, "ladders") : 0;
+	if (rc)
+		return fail(rc, "ladders");
+	if (!o->replay && !o->json && out_is_terminal())
+		complain("a connection is shown when it has ended, TIME_WAIT included; Ctrl-C shows the rest");
+	return 0;
 }
 
 static int close_picture(struct ladder_command *c)

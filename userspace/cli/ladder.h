@@ -16,9 +16,11 @@ struct ladder_view {
 
 #define WORDS_MAX	192
 
+enum ladder_length { LADDER_BRIEF, LADDER_NORMAL, LADDER_WIDE };
+
 /* "SYN,ACK seq=0 ack=1 (retransmit 1)" */
-void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r, bool wide,
-		  char buf[WORDS_MAX]);
+void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r,
+		  enum ladder_length length, char buf[WORDS_MAX]);
 /* "data: 12 bytes ->  <- 1 byte" */
 void ladder_data(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX]);
 /* What else happened at one end, "" if nothing: "synq 1/128". */

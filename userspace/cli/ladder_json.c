@@ -189,6 +189,8 @@ void ladder_json(const struct tcpfsm_ladder *l)
 	out_printf(",\"end_ts\":%" PRIu64 ",\"begun\":%s,\"finished\":%s,\"exact\":%s", l->end_ts,
 		   l->begun ? "true" : "false", l->finished ? "true" : "false",
 		   l->exact ? "true" : "false");
+	if (l->self)
+		out_printf(",\"self\":true");
 	put_ms("handshake_ms", l->handshake_ns);
 	out_printf(",\"closed_first\":%s", l->closed_first < 0 ? "[]" :
 		   l->closed_first == TCPFSM_LADDER_BOTH ? "[0,1]" :

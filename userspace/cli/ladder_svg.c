@@ -72,7 +72,7 @@ static void put_segment(struct svg *s, const struct tcpfsm_ladder *l,
 	svg_line(s, x1, y, x2, to_y, lost ? SVG_PLAIN : SVG_HEAD, class);
 	if (lost)
 		cross(s, x2, to_y);
-	ladder_label(l, r, v->wide, label);
+	ladder_label(l, r, v->wide ? LADDER_WIDE : LADDER_NORMAL, label);
 	if (lost)
 		strcat(label, " lost");
 	else if (unsure)

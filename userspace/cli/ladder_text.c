@@ -70,7 +70,7 @@ static void measure(const struct ladder_view *v, const struct tcpfsm_ladder *l,
 		if (*buf && is_segment(r))
 			beside = max(beside, state + (state ? 1 : 0) + strlen(buf));
 		if (is_segment(r)) {
-			ladder_label(l, r, v->wide, buf);
+			ladder_label(l, r, v->wide ? LADDER_WIDE : LADDER_NORMAL, buf);
 			label = max(label, strlen(buf) + (r->fate == TCPFSM_FATE_LOST ? 5 : 0));
 		} else if (r->kind == TCPFSM_LADDER_DATA) {
 			ladder_data(r, buf);
@@ -248,7 +248,9 @@ static void segment_line(const struct columns *c, const struct ladder_view *v,
 {
 	char label[WORDS_MAX], left[WORDS_MAX], right[WORDS_MAX], time[32];
 
-	ladder_label(l, r, v->wide, label);
+	ladder_label(l, r, v->wide ? LADDER_WIDE : LADDER_NORMAL, label);
+	if (strlen(label) + (r->fate == TCPFSM_FATE_LOST ? 10 : 5) > c->inner)
+		ladder_label(l, r, LADDER_BRIEF, label);
 	ladder_note(r, 0, left);
 	ladder_note(r, 1, right);
 	ladder_time(l, r->ts, v->time_of_day, time);

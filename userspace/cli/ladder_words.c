@@ -47,9 +47,10 @@ static void number(char *buf, const char *name, uint32_t n, const struct tcpfsm_
 	append(buf, " %s=%" PRIu32, name, wide || !base->has_isn ? n : n - base->isn);
 }
 
-void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r, bool wide,
-		  char buf[WORDS_MAX])
+void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r,
+		  enum ladder_length length, char buf[WORDS_MAX])
 {
+	bool wide = length == LADDER_WIDE, brief = length == LADDER_BRIEF;
 	static const char * const names[] = {
 		[TCPFSM_SEG_SYN] = "SYN",
 		[TCPFSM_SEG_SYN | TCPFSM_SEG_ACK] = "SYN,ACK",
@@ -66,10 +67,10 @@ void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row 
 	/* Of a bare ACK it is the other number that matters. */
 	if (r->has_seq && (wide || r->flags != TCPFSM_SEG_ACK))
 		number(buf, "seq", r->seq, &l->end[r->from], wide);
-	if (r->has_ack)
+	if (r->has_ack && !(brief && r->has_seq))
 		number(buf, "ack", r->ack, &l->end[!r->from], wide);
 	if (r->retransmit)
-		append(buf, " (retransmit %u)", r->retransmit);
+		append(buf, brief ? " again %u" : " (retransmit %u)", r->retransmit);
 }
 
 void ladder_data(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX])
@@ -326,7 +327,9 @@ bool ladder_summary(const struct tcpfsm_ladder *l, unsigned int i, char buf[WORD
 			append(buf, "handshake %s", duration(l->handshake_ns, took));
 		return true;
 	case 1:
-		if (!l->end[0].seen || !l->end[1].seen)
+		if (l->self)
+			append(buf, "connected to itself");
+		else if (!l->end[0].seen || !l->end[1].seen)
 			append(buf, "one end seen");
 		return true;
 	case 2:

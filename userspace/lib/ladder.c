@@ -80,6 +80,7 @@ struct build {
 	size_t n;
 	uint32_t order;
 	struct numbers isn[2], fin[2];
+	struct numbers closing[2];	/* when the end closed; the FIN may come later */
 	struct numbers told[2];		/* data counted so far */
 	bool active[2], passive[2];
 	bool cookie[2];			/* answered a SYN with a cookie */
@@ -89,7 +90,8 @@ struct build {
 	int32_t last[2];		/* index of the end's last half; -1 */
 	uint64_t delay;			/* the shortest way between both; 0: not known */
 	uint8_t first[2], state[2], cause[2];
-	int64_t handshake_ns;
+	uint64_t syn_ts[2];
+	int64_t handshake_ns[2];
 };
 
 static void know(struct numbers *n, uint32_t seq)
@@ -129,6 +131,10 @@ static void learn_from_transition(struct build *b, const struct ladder_fact *f)
 	case STATE(CLOSING):
 		know(&fin[p], f->rcv - 1);
 		return;
+	case STATE(FIN_WAIT1):
+	case STATE(LAST_ACK):
+		know(&b->closing[s], f->snd);
+		return;
 	case STATE(FIN_WAIT2):
 		know(&fin[s], f->snd - 1);
 		return;
@@ -157,8 +163,9 @@ static void learn_numbers(struct build *b)
 		switch (f->type) {
 		case EVENT(TRANSITION):
 			learn_from_transition(b, f);
-			/* Sent at least twice, so it counts. */
-			if (fin_again[s] && f->snd)
+			/* Sent at least twice, so it counts; or it is all that was sent. */
+			if (f->snd && (fin_again[s] || (b->closing[s].known &&
+							f->snd - 1 == b->closing[s].seq)))
 				learn(&b->fin[s], f->snd - 1);
 			break;
 		case EVENT(SYN):
@@ -403,12 +410,13 @@ static void established(struct build *b, const struct ladder_fact *f)
 	unsigned int s = f->side, p = !s;
 	struct ladder_half *h;
 
+	if (b->syn_ts[s])
+		b->handshake_ns[s] = (int64_t)(f->ts - b->syn_ts[s]);
 	if (f->old == STATE(SYN_SENT)) {
 		h = main_half(b, f, K_SYNACK, RECEIVED, SEG(SYN) | SEG(ACK));
 		seq(h, f->rcv - 1);
 		if (b->isn[s].known && f->snd == b->isn[s].seq + 1)
 			ack(h, f->snd);
-		b->handshake_ns = f->dur_ns;
 		h = half(b, f, K_ACK, SENT, SEG(ACK));
 		seq(h, f->snd);
 		ack(h, f->rcv);
@@ -437,6 +445,7 @@ static void transition(struct build *b, const struct ladder_fact *f)
 	case STATE(SYN_SENT):
 		h = main_half(b, f, K_SYN, SENT, SEG(SYN));
 		seq(h, f->snd);
+		b->syn_ts[s] = f->ts;
 		return;
 	case STATE(SYN_RECV):
 		if (f->old != STATE(SYN_SENT)) {
@@ -829,7 +838,9 @@ static void find_delay(struct build *b)
 		const struct ladder_half *got = &b->half[i];
 		uint64_t took;
 
-		if (got->way != RECEIVED || got->pair < 0 || got->at <= b->half[got->pair].at)
+		/* Later kinds may be paired wrongly as long as it is not known. */
+		if (got->way != RECEIVED || got->pair < 0 || got->at <= b->half[got->pair].at ||
+		    got->kind > K_ACK)
 			continue;
 		took = got->at - b->half[got->pair].at;
 		if (!b->delay || took < b->delay)
@@ -1255,7 +1266,7 @@ static unsigned int left_end(const struct build *b)
 int ladder_build(struct ladder_scratch *s, const struct ladder_story *st,
 		 struct tcpfsm_ladder *l)
 {
-	struct build b = { .story = st, .last = { -1, -1 }, .handshake_ns = -1 };
+	struct build b = { .story = st, .last = { -1, -1 }, .handshake_ns = { -1, -1 } };
 	unsigned int flip, i;
 	bool both;
 	size_t n;
@@ -1285,9 +1296,12 @@ int ladder_build(struct ladder_scratch *s, const struct ladder_story *st,
 	flip = left_end(&b);
 	l->family = st->family;
 	l->begun = (!b.seen[0] || b.begun[0]) && (!b.seen[1] || b.begun[1]);
-	l->client = b.active[flip] || b.passive[!flip];
+	l->client = b.active[flip] != b.active[!flip] || b.passive[!flip];
+	l->self = st->end[0].port == st->end[1].port &&
+		  !memcmp(st->end[0].addr, st->end[1].addr, sizeof(st->end[0].addr));
+	l->client &= !l->self;
 	l->closed_first = closed_first(&b, flip);
-	l->handshake_ns = b.handshake_ns;
+	l->handshake_ns = b.handshake_ns[flip];
 	l->finished = true;
 	for (i = 0; i < 2; i++) {
 		struct tcpfsm_ladder_end *end = &l->end[i ^ flip];

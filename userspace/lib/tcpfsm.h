@@ -333,6 +333,7 @@ struct tcpfsm_ladder {
 	bool finished;			/* the ends seen are closed */
 	bool begun;			/* its beginning was seen */
 	bool client;			/* end 0 opened it; else not known who did */
+	bool self;			/* a socket connected to itself: end 0 is both */
 	bool exact;			/* nothing of it is missing: what was lost can be told */
 	int8_t closed_first;		/* end that sent the first FIN or RST, or TCPFSM_LADDER_BOTH; -1: none */
 	int64_t handshake_ns;		/* from end 0's SYN to its ESTABLISHED; -1: not known */
