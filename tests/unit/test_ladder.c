@@ -777,6 +777,7 @@ static void last_ack_lost(void)
 	time_wait(CLIENT, S(FIN_WAIT2), 2, 2);
 	now += 200 * MS;
 	again(SERVER, TCPFSM_SEGMENT_FIN, S(LAST_ACK), 1, 1, 2);
+	now -= 9000;			/* recorded after it was sent: faster than the others */
 	tw(CLIENT, TCPFSM_TW_REFRESH, S(TIME_WAIT), S(TIME_WAIT), 2, 2);
 	st(SERVER, S(LAST_ACK), S(CLOSE), 2, 2);
 }
@@ -836,6 +837,35 @@ static void test_reset(void)
 	keep_only(SERVER);
 	run();
 	CHECK(strstr(got, "> R -|CLOSE\nfinished first=0\n"));
+}
+
+/* An RST that answers a FIN does not overtake the one that crosses it. */
+static void test_reset_crosses(void)
+{
+	begin();
+	client_syn();
+	now += 100 * MS;
+	server_syn();
+	now += 100 * MS;
+	client_established();
+	now += 100 * MS;
+	server_established();
+	now += SEC;
+	st(CLIENT, S(ESTABLISHED), S(FIN_WAIT1), 6, 1);
+	st(SERVER, S(ESTABLISHED), S(CLOSE), 1, 6);
+	rst(SERVER, TCPFSM_DIRECTION_SENT, S(CLOSE), 1, 6);
+	now += 100 * MS;
+	rst(SERVER, TCPFSM_DIRECTION_SENT, S(CLOSE), 1, 6)->conn = 0;
+	rst(CLIENT, TCPFSM_DIRECTION_RECEIVED, S(FIN_WAIT1), 7, 1);
+	st(CLIENT, S(FIN_WAIT1), S(CLOSE), 7, 1)->arg = ECONNRESET;
+	expect(OPEN_BOTH
+	       "= 5 0\n"
+	       ">. AF s6 a1 FIN_WAIT1|-\n"
+	       "<. AR s1 a6 -|CLOSE\n"
+	       ".> AF s6 a1 -|-\n"
+	       "<? R s1 -|(reset)\n"
+	       ".< AR s1 a6 CLOSE|-\n"
+	       "finished exact first=0\n");
 }
 
 static void test_timeout(void)
@@ -1109,6 +1139,7 @@ int main(void)
 	TEST("ladder: last ACK lost, TIME_WAIT begins again", test_last_ack_lost());
 	TEST("ladder: FIN again after TIME_WAIT", test_late_fin());
 	TEST("ladder: reset", test_reset());
+	TEST("ladder: reset that crosses a FIN", test_reset_crosses());
 	TEST("ladder: timeout", test_timeout());
 	TEST("ladder: begins in mid-life", test_mid_life());
 	TEST("ladder: strangers are not joined", test_not_joined());

@@ -815,7 +815,7 @@ static void pair_halves(struct build *b)
 
 			if (!fits(sent, got))
 				continue;
-			if (best && got->at < sent->at + b->delay / 2)
+			if (best && got->at + SLACK_NS < sent->at + b->delay / 2)
 				continue;
 			if (!best || sent->at >= best->at)
 				best = sent;
