@@ -1076,7 +1076,7 @@ static void test_anything(void)
 	struct tcpfsm_model_options mo = { .size = sizeof(mo), .epoch_offset = EPOCH };
 	int round, i;
 
-	for (round = 0; round < 300; round++) {
+	for (round = 0; round < 1000; round++) {
 		struct tcpfsm_ladders *l = NULL;
 		struct tcpfsm_model *m = NULL;
 

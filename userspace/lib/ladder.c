@@ -1045,8 +1045,9 @@ static void sort(struct build *b)
 }
 
 /* Nothing arrives before it was sent: what the receiver did meanwhile waits. */
-static void mend_order(struct build *b)
+static bool mend_once(struct build *b)
 {
+	bool mended = false;
 	size_t i, j;
 
 	for (i = 0; i < b->n; i++) {
@@ -1063,8 +1064,30 @@ static void mend_order(struct build *b)
 			h->ts = sent->ts;
 			h->order = sent->order + 1;
 		}
+		mended = true;
 	}
-	sort(b);
+	if (mended)
+		sort(b);
+	return mended;
+}
+
+static void mend_order(struct build *b)
+{
+	unsigned int tries = 8;
+	size_t i;
+
+	while (tries-- && mend_once(b))
+		;
+	/* Each was sent before the other arrived?  Then they are no pairs. */
+	for (i = 0; i < b->n; i++) {
+		struct ladder_half *got = &b->half[i];
+
+		if (got->way != RECEIVED || got->pair < (int32_t)i)
+			continue;
+		b->half[got->pair].fate = TCPFSM_FATE_NOT_SEEN;
+		b->half[got->pair].pair = -1;
+		got->pair = -1;
+	}
 }
 
 /*
