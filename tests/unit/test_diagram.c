@@ -610,6 +610,7 @@ static void test_population(void)
 	/* It connects again. */
 	feed(m, 2, S(CLOSE), S(SYN_SENT));
 	feed(m, 3, S(ESTABLISHED), S(CLOSE));
+	CHECK_EQ(tcpfsm_model_flush(m, ignore, NULL), 0);
 	tcpfsm_model_population(m, count);
 	CHECK_EQ(count[S(LISTEN)], 1);
 	CHECK_EQ(count[S(SYN_SENT)], 6);

@@ -616,7 +616,7 @@ static void on_reset(struct build *b, const struct ladder_fact *f)
 		h->way = SENT;
 		h->flags = SEG(RST);
 		/* Its own doing, not an answer. */
-		if (f->old == STATE(CLOSE)) {
+		if (f->cause == CAUSE(SND_RST)) {
 			h->flags |= SEG(ACK);
 			seq(h, f->snd);
 			ack(h, f->rcv);

@@ -408,7 +408,7 @@ static int add_fact(const struct tcpfsm_ladders *l, struct story *s, unsigned in
 		.tw = r->tw, .tw_max = r->tw_max, .side = (uint8_t)side, .type = ev->type,
 		.old = ev->old, .new = ev->new, .cause = ev->cause, .verdict = r->verdict,
 		.reason = r->reason, .arg = r->arg, .flags = r->flags,
-		.has_queues = ev->has_queues, .socket = r->conn,
+		.has_queues = ev->has_queues, .socket = r->conn && !(ev->type == EVENT(RESET) && ev->new),
 	};
 	return 0;
 }

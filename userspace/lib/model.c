@@ -672,6 +672,8 @@ static void tell_rst_first(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		return;
 	ev = event_own(m, next, c, EVENT(RESET));
 	ev->old = r->old;
+	ev->new = next->rec.conn ? 0 : STATE(CLOSE);
+	ev->cause = CAUSE(SND_RST);
 	ev->ts = r->ts + (uint64_t)m->epoch_offset;
 	ev->rec.ts = r->ts;
 	ev->rec.old = r->old;

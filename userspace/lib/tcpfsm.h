@@ -183,8 +183,10 @@ struct tcpfsm_life {
 /* One event, as the JSON contract describes it. */
 struct tcpfsm_event {
 	uint8_t type;			/* enum tcpfsm_event_type */
-	uint8_t old, new;		/* TRANSITION: states; else the state it happened in in old */
-	uint8_t cause;			/* TRANSITION: enum tcpfsm_cause */
+	uint8_t old, new;		/* TRANSITION: states; else the state it happened in in old; */
+					/* RESET: new CLOSE: answers a segment for a socket just closed */
+	uint8_t cause;			/* TRANSITION: enum tcpfsm_cause; RESET: SND_RST: it ends the */
+					/* connection, as the transition after it tells */
 	bool has_queues;		/* listener, synq, acceptq, backlog of rec count */
 	bool has_owner;			/* pid and comm count */
 	uint32_t cpu;
