@@ -31,7 +31,8 @@
 	X(LISTEN,	  8, "listen",		"listen() was called") \
 	X(TIMEWAIT,	  9, "timewait",	"a TIME_WAIT or FIN_WAIT2 mini-socket was made, touched or freed") \
 	X(CONNECT_FAILED, 10, "connect_failed",	"connect() failed before a SYN left") \
-	X(SHUTDOWN,	 11, "shutdown",	"shutdown() asked for the sending side to close")
+	X(SHUTDOWN,	 11, "shutdown",	"shutdown() asked for the sending side to close") \
+	X(SOCKET,	 12, "socket",		"a socket that was there when the reader attached (written by readers, not by the module)")
 
 /* The fate of a SYN or a third ACK: record.verdict of SYN and ACK. */
 #define TCPFSM_VERDICTS(X) \
@@ -149,19 +150,22 @@ enum tcpfsm_feature { TCPFSM_FEATURES(TCPFSM_ENUM_FEATURE) };
 /**
  * struct tcpfsm_record - one event, one slot of the ring, one CTF event
  * @seq: position in this CPU's stream, counted from 1; 0 in a slot that was
- *	 never used, %TCPFSM_SEQ_BUSY while it is being written
- * @ts: CLOCK_MONOTONIC, nanoseconds
+ *	 never used, %TCPFSM_SEQ_BUSY while it is being written; SOCKET: in the
+ *	 snapshot
+ * @ts: CLOCK_MONOTONIC, nanoseconds; SOCKET: when it had been read
  * @type: enum tcpfsm_type
  * @family: 4 or 6; IPv4-mapped IPv6 addresses are stored as IPv4
  * @old: state before, as in <linux/tcp.h> TCP_*; SYN, ACK, REQUEST_GONE, RESET,
  *	 RETRANSMIT, SHUTDOWN: the state it happened in; TIMEWAIT: the substate
  *	 before (FIN_WAIT2 or TIME_WAIT), for ENTER the one asked for
- * @new: state after (STATE, REQUEST_GONE); substate after (TIMEWAIT)
+ * @new: state after (STATE, REQUEST_GONE); substate after (TIMEWAIT); SOCKET: as
+ *	 @old, the state (request socket: SYN_RECV; mini-socket: its substate)
  * @flags: TCPFSM_F_*
  * @verdict: by type: enum tcpfsm_verdict, _tw_action, _segment, _direction,
  *	     _gone; SHUTDOWN: the how argument (0 RD, 1 WR, 2 RDWR); STATE to
  *	     CLOSE: TCPFSM_TW_ENTER or _DENIED when the socket became, or could
- *	     not become, a mini-socket at that moment, else 0
+ *	     not become, a mini-socket at that moment, else 0; SOCKET:
+ *	     TCPFSM_TW_ENTER for a mini-socket, else 0
  * @reason: enum tcpfsm_reason, or 0; STATE with a verdict: the substate of the
  *	    mini-socket
  * @arg: an errno (STATE: sk_err; CONNECT_FAILED: why), or RETRANSMIT: how many times
@@ -176,7 +180,9 @@ enum tcpfsm_feature { TCPFSM_FEATURES(TCPFSM_ENUM_FEATURE) };
  * @raddr: remote address
  * @snd: next sequence number to send (host order); SYN: our initial sequence
  *	 number; LISTEN: the backlog asked for, or ~0 when it is not known
- * @rcv: next sequence number expected; SYN: the peer's initial sequence number
+ * @rcv: next sequence number expected; SYN: the peer's initial sequence number;
+ *	 SOCKET: milliseconds since TIME_WAIT began, or was last begun again; ~0
+ *	 in other states, where nothing tells
  * @tw: mini-sockets in the netns (TIME_WAIT and FIN_WAIT2) after the event
  * @tw_max: their limit, net.ipv4.tcp_max_tw_buckets
  * @synq: request sockets in the listener's SYN queue, this one included when
@@ -185,6 +191,11 @@ enum tcpfsm_feature { TCPFSM_FEATURES(TCPFSM_ENUM_FEATURE) };
  * @backlog: the listener's sk_max_ack_backlog, the limit of both queues
  * @pid: process (thread group) in the initial pid namespace, with OWNER
  * @comm: its command name, NUL padded, with OWNER
+ *
+ * SOCKET: @tw, @tw_max and @snd are 0.  A listener is PASSIVE and its own @listener,
+ * with @synq ~0, as nothing tells it.  A socket in SYN_RECV is PASSIVE when a listener
+ * made it; which one is not known, and the queues are 0.  OWNER: the process that has it
+ * open, of several the lowest pid.
  */
 struct tcpfsm_record {
 	__u64	seq;

@@ -126,9 +126,14 @@ struct view {
 /* Runs a view on the device or the recording to the end.  Return: the exit status. */
 int stream(const struct options *opts, struct tcpfsm_model_options *mopts,
 	   const struct view *view, void *arg);
-/* Opens the device or the recording; 0 or the exit status after an error was told. */
+/*
+ * Opens the device, without a snapshot, or the recording.  Return: 0, or the
+ * exit status after an error was told.
+ */
 int open_source(struct tcpfsm_source **src, const struct options *opts,
 		struct tcpfsm_info *info);
+/* One line to stderr if sockets are missing from the snapshot. */
+void tell_snapshot(int err);
 
 /* ---- deadline.c ---------------------------------------------------------------- */
 

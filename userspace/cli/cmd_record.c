@@ -51,7 +51,7 @@ static uint64_t bytes_in(const char *dir)
 static int run(const struct options *opts)
 {
 	struct tcpfsm_source_options o = {
-		.size = sizeof(o), .follow_new = opts->follow_new,
+		.size = sizeof(o), .follow_new = opts->follow_new, .snapshot = true,
 	};
 	uint64_t written, lost;
 	struct tcpfsm_recorder *rec;
@@ -69,6 +69,7 @@ static int run(const struct options *opts)
 		return info.rings && rc != -EPROTO ? fail(rc, opts->dir) :
 						     fail_open(rc, opts, &info);
 	deadline_init(&end, opts, NULL);
+	tell_snapshot(tcpfsm_recorder_snapshot(rec, NULL));
 
 	rc = follow(rec, opts, &end);
 	tcpfsm_recorder_counts(rec, &written, &lost, NULL);

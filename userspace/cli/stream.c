@@ -2,6 +2,7 @@
 /* From the device or a recording through the model to the view of a command. */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "cli.h"
 
@@ -10,11 +11,12 @@
 /* How long a record may wait for its successor once the source is quiet. */
 #define PENDING_MS	10
 
-int open_source(struct tcpfsm_source **src, const struct options *opts,
-		struct tcpfsm_info *info)
+static int open_with(struct tcpfsm_source **src, const struct options *opts,
+		     struct tcpfsm_info *info, bool snapshot)
 {
 	struct tcpfsm_source_options o = {
 		.size = sizeof(o), .follow_new = opts->follow_new,
+		.snapshot = snapshot, .netns = opts->filter.netns,
 	};
 	const char *why = "";
 	int err;
@@ -26,6 +28,29 @@ int open_source(struct tcpfsm_source **src, const struct options *opts,
 	*info = (struct tcpfsm_info) { .size = 0 };
 	err = tcpfsm_source_open_device(src, opts->device, &o, info);
 	return err ? fail_open(err, opts, info) : 0;
+}
+
+int open_source(struct tcpfsm_source **src, const struct options *opts,
+		struct tcpfsm_info *info)
+{
+	return open_with(src, opts, info, false);
+}
+
+void tell_snapshot(int err)
+{
+	switch (err) {
+	case 0:
+		return;
+	case -ENOENT:
+	case -EPROTONOSUPPORT:
+		complain("sockets from before are not known: the kernel has no tcp_diag (CONFIG_INET_TCP_DIAG)");
+		return;
+	case -EPERM:
+	case -EACCES:
+		complain("sockets from before are not known in other network namespaces: no permission; run as root, or choose one with -N");
+		return;
+	}
+	complain("not all sockets from before are known: %s", strerror(-err));
 }
 
 /* Nothing to read for now.  How long to sleep; -1: the view has enough. */
@@ -55,6 +80,7 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		  struct tcpfsm_model *m, struct deadline *end)
 {
 	uint64_t quiet_since = 0;
+	bool begun = false;
 	int rc, ms;
 
 	for (;;) {
@@ -64,10 +90,15 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		rc = tcpfsm_source_batch(src, &items, &n);
 		if (rc < 0)
 			break;
+		if (!begun && !(rc && !items->lost && items->rec.type == TCPFSM_TYPE_SOCKET)) {
+			begun = true;
+			tell_snapshot(tcpfsm_source_snapshot(src, NULL));
+		}
 		if (rc) {
 			quiet_since = 0;
 			rc = 0;
-			in_time = deadline_count(end, items, n);
+			/* The sockets from before are of no time. */
+			in_time = begun ? deadline_count(end, items, n) : n;
 			if (tcpfsm_model_feed_batch(m, items, in_time, view->event, arg))
 				return 0;
 			if (in_time < n)

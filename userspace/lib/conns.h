@@ -18,7 +18,7 @@
 /**
  * struct conn - what is known of one connection (or listener)
  * @key: socket cookie
- * @since: when @state was entered (CLOCK_MONOTONIC); 0: not seen
+ * @since: when @state (or @snap) was entered (CLOCK_MONOTONIC); 0: not seen
  * @queued: when it joined the accept queue; 0: not seen or accepted already
  * @hint_ts: when @hint was seen
  * @next: next in the hash chain, or on the free list
@@ -28,6 +28,8 @@
  * @state: enum tcpfsm_state; 0: not known
  * @hint: what a record just before told about the next change of state
  * @flags: the model's
+ * @snap: state in the snapshot, while no record has told of another; it is
+ *	  that of a time that the records may not have come to yet
  * @clones: children of this request that have not become a connection (yet)
  * @again_seq: of the segment that was sent again last, the low half
  * @again: how many times that one was, 0: none was
@@ -44,12 +46,13 @@ struct conn {
 	uint32_t pid;
 	char comm[16];
 	uint8_t state;
-	uint8_t hint;
+	uint8_t hint:2;
+	bool dead:1;
+	bool used:1;
+	uint8_t snap:4;
 	uint8_t flags;
 	uint8_t clones;
 	uint8_t again;
-	bool dead:1;
-	bool used:1;
 	uint16_t again_seq;
 };
 
@@ -63,6 +66,12 @@ struct conns {
 	size_t live, dead, max;
 	uint64_t forgotten;
 };
+
+/* The state, as far as anything tells it; 0: not known. */
+static inline uint8_t conn_state(const struct conn *c)
+{
+	return c->state ? c->state : c->snap;
+}
 
 int conns_init(struct conns *t, size_t max, bool lives);
 void conns_exit(struct conns *t);

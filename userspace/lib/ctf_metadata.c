@@ -119,6 +119,7 @@ static const char *verdict_type(unsigned int type)
 		return "direction_t";
 	case TCPFSM_TYPE_STATE:	/* to CLOSE, if a mini-socket took over */
 	case TCPFSM_TYPE_TIMEWAIT:
+	case TCPFSM_TYPE_SOCKET:	/* enter, if it is a mini-socket */
 		return "tw_action_t";
 	case TCPFSM_TYPE_SHUTDOWN:
 		return "how_t";

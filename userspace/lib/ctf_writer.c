@@ -43,6 +43,7 @@ struct ctf_writer {
 	size_t packet_bytes;
 	size_t room;			/* records in a packet */
 	unsigned int cpus;
+	unsigned int nstreams;		/* the last one is the snapshot's */
 	struct ctf_stream streams[];
 };
 
@@ -133,15 +134,16 @@ int ctf_writer_open(struct ctf_writer **out, const char *dir, unsigned int cpus,
 	int err;
 
 	*out = NULL;
-	w = calloc(1, sizeof(*w) + cpus * sizeof(w->streams[0]));
+	w = calloc(1, sizeof(*w) + (cpus + 1) * sizeof(w->streams[0]));
 	if (!w)
 		return -ENOMEM;
 	w->cpus = cpus;
+	w->nstreams = cpus + 1;
 	w->packet_bytes = cpus > CPUS_WITH_BIG_PACKETS ? CTF_PACKET_BYTES_MAX / 4 :
 							 CTF_PACKET_BYTES_MAX;
 	w->room = w->packet_bytes / CTF_UNIT - 1;
 	memcpy(w->uuid, env->uuid, sizeof(w->uuid));
-	for (i = 0; i < cpus; i++)
+	for (i = 0; i < w->nstreams; i++)
 		w->streams[i].fd = -1;
 #define KNOWN(s, n, name, text)	w->known[n] = 1;
 	TCPFSM_TYPES(KNOWN)
@@ -189,7 +191,7 @@ static int stream_open(struct ctf_writer *w, unsigned int cpu)
 
 	if (s->fd >= 0)
 		return 0;
-	snprintf(name, sizeof(name), "cpu_%u", cpu);
+	snprintf(name, sizeof(name), cpu == w->cpus ? CTF_SOCKETS : "cpu_%u", cpu);
 	s->fd = openat(w->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (s->fd < 0)
 		return -errno;
@@ -211,7 +213,7 @@ static int stream_buffer(struct ctf_writer *w, unsigned int cpu)
 	s->buf = buf;
 	s->buf->magic = CTF_MAGIC;
 	memcpy(s->buf->uuid, w->uuid, sizeof(s->buf->uuid));
-	s->buf->cpu_id = cpu;
+	s->buf->cpu_id = cpu == w->cpus ? 0 : cpu;
 	return 0;
 }
 
@@ -273,6 +275,11 @@ static int stream_flush(struct ctf_writer *w, unsigned int cpu)
 
 	s->n = 0;
 	return n ? stream_write(w, cpu, n) : 0;
+}
+
+unsigned int ctf_writer_sockets(const struct ctf_writer *w)
+{
+	return w->cpus;
 }
 
 struct ctf_event *ctf_writer_room(struct ctf_writer *w, unsigned int cpu, size_t *room)
@@ -378,7 +385,7 @@ uint64_t ctf_writer_oldest(const struct ctf_writer *w)
 	uint64_t oldest = UINT64_MAX;
 	unsigned int i;
 
-	for (i = 0; i < w->cpus; i++)
+	for (i = 0; i < w->nstreams; i++)
 		if (w->streams[i].n && w->streams[i].since < oldest)
 			oldest = w->streams[i].since;
 	return oldest;
@@ -389,7 +396,7 @@ int ctf_writer_flush(struct ctf_writer *w, uint64_t until)
 	unsigned int i;
 	int err = w->err;
 
-	for (i = 0; !err && i < w->cpus; i++)
+	for (i = 0; !err && i < w->nstreams; i++)
 		if (w->streams[i].n && w->streams[i].since <= until)
 			err = stream_flush(w, i);
 	return err;
@@ -406,7 +413,7 @@ int ctf_writer_close(struct ctf_writer *w)
 	int err;
 
 	err = ctf_writer_flush(w, UINT64_MAX);
-	for (i = 0; i < w->cpus; i++) {
+	for (i = 0; i < w->nstreams; i++) {
 		struct ctf_stream *s = &w->streams[i];
 
 		if (s->fd >= 0 && close(s->fd) && !err)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "conns.h"
 #include "tcpfsm.h"
 
@@ -51,6 +52,7 @@ struct tcpfsm_model {
 	bool raw;
 	bool quiet;		/* only lives are told */
 	int64_t epoch_offset;
+	uint64_t snap_ts;	/* of the snapshot */
 
 	tcpfsm_event_fn fn;	/* of the call under way */
 	void *arg;
@@ -120,6 +122,7 @@ static void enter(struct tcpfsm_model *m, struct conn *c, uint8_t state, uint64_
 	if (!c)
 		return;
 	c->state = state;
+	c->snap = 0;
 	c->since = ts;
 	c->hint = HINT_NONE;
 	if (state == STATE(CLOSE)) {
@@ -159,9 +162,9 @@ static void life_begin(struct tcpfsm_life *life, const struct tcpfsm_record *r, 
 	memcpy(life->raddr, r->raddr, sizeof(life->raddr));
 }
 
-static inline __attribute__((always_inline)) void live(const struct tcpfsm_model *m, struct tcpfsm_life *life,
-		 const struct tcpfsm_record *r, uint8_t old, uint8_t new, uint8_t cause,
-		 int64_t dur)
+static inline __attribute__((always_inline)) void
+live(const struct tcpfsm_model *m, struct tcpfsm_life *life, const struct tcpfsm_record *r,
+     uint8_t old, uint8_t new, uint8_t cause, int64_t dur)
 {
 	static const uint8_t closers[16] = {
 		[STATE(FIN_WAIT1)] = TCPFSM_CLOSER_LOCAL,
@@ -216,13 +219,22 @@ static void transition(struct tcpfsm_model *m, const struct tcpfsm_item *it, str
 
 /* ---- connections ------------------------------------------------------------ */
 
-static inline __attribute__((always_inline)) struct conn *known(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+static inline __attribute__((always_inline)) struct conn *
+known(struct tcpfsm_model *m, const struct tcpfsm_record *r)
 {
 	struct conn *c = r->conn ? conns_find(&m->conns, r->conn) : NULL;
 
 	/* A closed one comes to life only when it changes state. */
 	if (c)
 		conns_touch(c);
+	/*
+	 * Nothing before the snapshot told of another state.  A SYN is always
+	 * the first of its connection, but logged after the request is there.
+	 */
+	if (c && c->snap && r->ts >= m->snap_ts && r->type != TYPE(SYN)) {
+		c->state = c->snap;
+		c->snap = 0;
+	}
 	return c;
 }
 
@@ -1031,6 +1043,28 @@ static void on_lost(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	ev->lost = ev->from_ts = ev->to_ts = 0;
 }
 
+/* It is no event, but what the records after it are about. */
+static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct conn *c = r->conn ? conns_find(&m->conns, r->conn) : NULL;
+	uint64_t age = r->rcv * NSEC_PER_MSEC;
+
+	if (!c)
+		c = conns_add(&m->conns, r->conn);
+	if (!c)
+		return;
+	learn_owner(c, r);
+	if (c->state || !r->new || r->new > STATE(NEW_SYN_RECV))
+		return;
+	c->snap = r->new;
+	c->since = r->rcv != UINT32_MAX && age < r->ts ? r->ts - age : 0;
+	if (r->new == STATE(SYN_RECV) && r->flags & TCPFSM_F_PASSIVE)
+		c->flags |= C_PASSIVE;
+	if (r->ts > m->snap_ts)
+		m->snap_ts = r->ts;
+}
+
 /* next: what came right after it, or NULL when that does not matter. */
 static void process(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		    const struct tcpfsm_item *next)
@@ -1075,6 +1109,9 @@ static void process(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 	case TYPE(SHUTDOWN):
 		if (r->verdict)		/* not SHUT_RD */
 			give_hint(known_or_new(m, r), HINT_SHUTDOWN, r->ts);
+		break;
+	case TYPE(SOCKET):
+		on_socket(m, it);
 		break;
 	}
 }
@@ -1282,7 +1319,7 @@ int tcpfsm_model_unfinished(struct tcpfsm_model *m, uint64_t now, tcpfsm_event_f
 		};
 		int rc;
 
-		if (c->state != STATE(TIME_WAIT))
+		if (c->state != STATE(TIME_WAIT) || !life->begin)
 			continue;
 		ev.dur_ns = since(c->since + (uint64_t)m->epoch_offset, now);
 		memcpy(ev.comm, c->comm, sizeof(c->comm));
@@ -1315,7 +1352,7 @@ void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16])
 	/* Asked for once a second, while states change a million times. */
 	memset(count, 0, 16 * sizeof(count[0]));
 	for (c = conns_first(&m->conns); c; c = conns_next(&m->conns, c))
-		count[c->state & 15]++;
+		count[conn_state(c) & 15]++;
 	/* Kept for a late RST or accept(), but no sockets any more. */
 	count[0] = 0;
 	count[STATE(CLOSE)] = 0;

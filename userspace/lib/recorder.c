@@ -4,12 +4,14 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "clock.h"
 #include "ctf.h"
 #include "device.h"
 #include "recorder.h"
+#include "snapshot.h"
 #include "source.h"
 
 /* A crash loses no record older than this. */
@@ -21,6 +23,8 @@ struct tcpfsm_recorder {
 	unsigned int nrings;
 	struct ctf_writer *writer;
 	uint64_t written, lost;
+	uint64_t sockets;
+	int snapshot_error;
 };
 
 int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
@@ -54,6 +58,41 @@ int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
 	return 0;
 }
 
+static int put_socket(struct tcpfsm_recorder *rec, const struct tcpfsm_record *r)
+{
+	unsigned int stream = ctf_writer_sockets(rec->writer);
+	struct ctf_event *ev;
+	size_t room;
+	int err;
+
+	ev = ctf_writer_room(rec->writer, stream, &room);
+	if (!ev)
+		return -ENOMEM;
+	memcpy(&ev->ts, &r->ts, sizeof(*r) - offsetof(struct tcpfsm_record, ts));
+	ev->seq = r->seq;
+	err = ctf_writer_commit(rec->writer, stream, 1, 0, r->ts);
+	rec->sockets++;
+	/* Meanwhile the rings fill. */
+	if (!err && room == 1)
+		err = tcpfsm_recorder_drain(rec);
+	return err < 0 ? err : 0;
+}
+
+static int take_snapshot(struct tcpfsm_recorder *rec, uint32_t netns)
+{
+	struct tcpfsm_record r;
+	struct snapshot *s;
+	int err;
+
+	err = snapshot_open(&s, netns);
+	while (!err && snapshot_next(s, &r))
+		err = put_socket(rec, &r);
+	if (!err)
+		rec->snapshot_error = snapshot_error(s);
+	snapshot_close(s);
+	return err;
+}
+
 int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const char *dir,
 			 const struct tcpfsm_source_options *opts,
 			 struct tcpfsm_info *info)
@@ -72,7 +111,13 @@ int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const c
 		return err;
 	}
 	(*rec)->dev = dev;
-	return 0;
+	if (o.snapshot)
+		err = take_snapshot(*rec, o.netns);
+	if (err) {
+		tcpfsm_recorder_close(*rec);
+		*rec = NULL;
+	}
+	return err;
 }
 
 static int drain_ring(struct tcpfsm_recorder *rec, struct ring_reader *r, unsigned int cpu,
@@ -170,6 +215,13 @@ void tcpfsm_recorder_counts(const struct tcpfsm_recorder *rec, uint64_t *written
 		*lost = rec->lost;
 	if (bytes)
 		*bytes = ctf_writer_bytes(rec->writer);
+}
+
+int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *sockets)
+{
+	if (sockets)
+		*sockets = rec->sockets;
+	return rec->snapshot_error;
 }
 
 int tcpfsm_recorder_close(struct tcpfsm_recorder *rec)

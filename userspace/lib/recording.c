@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A recording as a source: the same merge over the files of the CPUs.
+ * A recording as a source: the same merge over the files of the CPUs, after
+ * the sockets of the snapshot, if there is one.
  *
  * The files may have been cut off, damaged, or made to do harm.  Everything
  * but the payload of a record is checked; memory depends on the number of
@@ -47,6 +48,7 @@ struct stream {
 	uint64_t gap;			/* lost before the next record */
 	uint64_t gap_to;		/* when there is no next record: at this time */
 	bool gap_alone;
+	bool sockets;			/* not a CPU's: the snapshot */
 	uint32_t cpu;
 	int fd;
 };
@@ -67,8 +69,12 @@ static int stream_error(struct recording *r, struct stream *s, int err, uint64_t
 {
 	if (!r->err) {
 		r->err = err;
-		snprintf(r->src.error, sizeof(r->src.error), "cpu_%u: %s at byte %" PRIu64,
-			 s->cpu, what, at);
+		if (s->sockets)
+			snprintf(r->src.error, sizeof(r->src.error), "%s: %s at byte %" PRIu64,
+				 CTF_SOCKETS, what, at);
+		else
+			snprintf(r->src.error, sizeof(r->src.error), "cpu_%u: %s at byte %" PRIu64,
+				 s->cpu, what, at);
 	}
 	/* That was the end of this one. */
 	s->rd = s->n = s->left = 0;
@@ -170,7 +176,7 @@ static int stream_packet(struct recording *r, struct stream *s)
 		if (p->packet_seq_num != s->packets)
 			return stream_error(r, s, -EBADMSG, s->packet_off,
 					    "missing or repeated packet");
-		if (p->events_discarded < s->discarded)
+		if (p->events_discarded < s->discarded || (s->sockets && p->events_discarded))
 			return stream_error(r, s, -EBADMSG, s->packet_off,
 					    "packet with a wrong count of lost records");
 		if (bytes > s->size - s->packet_off)
@@ -218,9 +224,13 @@ static bool stream_advance(struct recording *r, struct stream *s, uint64_t *key)
 		stream_error(r, s, -EBADMSG, stream_pos(s) - CTF_UNIT, "record out of sequence");
 		return false;
 	}
+	if (s->sockets && u->event.type != TCPFSM_TYPE_SOCKET) {
+		stream_error(r, s, -EBADMSG, stream_pos(s) - CTF_UNIT, "record that is no socket");
+		return false;
+	}
 	s->seq = u->event.seq;
 	s->left--;
-	*key = u->event.ts;
+	*key = s->sockets ? 0 : u->event.ts;
 	return true;
 }
 
@@ -264,7 +274,10 @@ static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **
 	event_record(&s->buf[s->rd - 1].event, &it->rec);
 	s->last_ts = it->rec.ts;
 	r->out = s;
-	src->delivered++;
+	if (s->sockets)
+		src->sockets++;
+	else
+		src->delivered++;
 	*item = it;
 	return 1;
 }
@@ -346,11 +359,14 @@ static bool stream_name(const char *name, uint32_t *cpu)
 	return true;
 }
 
+/* Of equal times the first one's comes first: the sockets. */
 static int by_cpu(const void *a, const void *b)
 {
-	uint32_t x = ((const struct stream *)a)->cpu, y = ((const struct stream *)b)->cpu;
+	const struct stream *x = a, *y = b;
 
-	return x < y ? -1 : x > y;
+	if (x->sockets != y->sockets)
+		return x->sockets ? -1 : 1;
+	return x->cpu < y->cpu ? -1 : x->cpu > y->cpu;
 }
 
 static int open_streams(struct recording *r, int dirfd, const char **why)
@@ -369,10 +385,12 @@ static int open_streams(struct recording *r, int dirfd, const char **why)
 		return err;
 	}
 	while (!err && (e = readdir(d))) {
+		bool sockets = !strcmp(e->d_name, CTF_SOCKETS);
 		struct stream *s;
 		struct stat st;
 
-		if (!stream_name(e->d_name, &cpu))
+		cpu = 0;
+		if (!sockets && !stream_name(e->d_name, &cpu))
 			continue;
 		if (r->nstreams == room) {
 			room = room ? 2 * room : 16;
@@ -385,17 +403,19 @@ static int open_streams(struct recording *r, int dirfd, const char **why)
 			r->streams = s;
 		}
 		s = &r->streams[r->nstreams];
-		*s = (struct stream) { .cpu = cpu };
+		*s = (struct stream) { .cpu = cpu, .sockets = sockets };
 		s->fd = openat(dirfd, e->d_name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (s->fd < 0) {
 			err = -errno;
-			*why = "cannot open the file of a CPU";
+			*why = sockets ? "cannot open the file of the sockets" :
+					 "cannot open the file of a CPU";
 			break;
 		}
 		r->nstreams++;
 		if (fstat(s->fd, &st) || !S_ISREG(st.st_mode)) {
 			err = -EBADMSG;
-			*why = "the file of a CPU is not a regular file";
+			*why = sockets ? "the file of the sockets is not a regular file" :
+					 "the file of a CPU is not a regular file";
 		}
 		s->size = (uint64_t)st.st_size;
 	}

@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "device.h"
 #include "merge.h"
+#include "snapshot.h"
 #include "source.h"
 
 #define SLACK_NS	NSEC_PER_MSEC
@@ -52,6 +53,8 @@ struct queue {
 struct live {
 	struct tcpfsm_source src;
 	struct device *dev;		/* NULL: the rings are somebody else's */
+	struct snapshot *snapshot;	/* until it is over */
+	struct tcpfsm_item socket;	/* of it, with the caller */
 	struct merge merge;
 	struct queue *queues;
 	struct queue *out;		/* its first item is with the caller */
@@ -131,11 +134,26 @@ static void round_begin(struct live *l)
 	}
 }
 
+static bool snapshot_item(struct live *l, const struct tcpfsm_item **item)
+{
+	if (snapshot_next(l->snapshot, &l->socket.rec)) {
+		l->src.sockets++;
+		*item = &l->socket;
+		return true;
+	}
+	l->src.snapshot_error = snapshot_error(l->snapshot);
+	snapshot_close(l->snapshot);
+	l->snapshot = NULL;
+	return false;
+}
+
 static int live_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
 {
 	struct live *l = (struct live *)src;
 	struct queue *q = l->out;
 
+	if (__builtin_expect(l->snapshot != NULL, 0) && snapshot_item(l, item))
+		return 1;
 	if (q) {
 		l->out = NULL;
 		if (q->gap.lost) {
@@ -180,7 +198,7 @@ static int live_wait(struct tcpfsm_source *src, int timeout_ms)
 	bool hold = l->merge.n || l->held || !l->dev;
 	int n;
 
-	if (l->in_round || l->blocked)
+	if (l->in_round || l->blocked || l->snapshot)
 		return 1;
 
 	/*
@@ -208,6 +226,7 @@ static void live_close(struct tcpfsm_source *src)
 		free(l->queues[i].items);
 	free(l->queues);
 	free(l->merge.e);
+	snapshot_close(l->snapshot);
 	device_close(l->dev);
 	free(l);
 }
@@ -286,7 +305,14 @@ int tcpfsm_source_open_device(struct tcpfsm_source **src, const char *path,
 		return err;
 	}
 	((struct live *)*src)->dev = dev;
-	return 0;
+	/* The cursors stand: from now on nothing is missed. */
+	if (o.snapshot)
+		err = snapshot_open(&((struct live *)*src)->snapshot, o.netns);
+	if (err) {
+		tcpfsm_source_close(*src);
+		*src = NULL;
+	}
+	return err;
 }
 
 int tcpfsm_source_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
@@ -339,6 +365,13 @@ void tcpfsm_source_counts(const struct tcpfsm_source *src, uint64_t *delivered,
 		*delivered = src->delivered;
 	if (lost)
 		*lost = src->lost;
+}
+
+int tcpfsm_source_snapshot(const struct tcpfsm_source *src, uint64_t *sockets)
+{
+	if (sockets)
+		*sockets = src->sockets;
+	return src->snapshot_error;
 }
 
 void tcpfsm_source_close(struct tcpfsm_source *src)

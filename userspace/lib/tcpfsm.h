@@ -36,6 +36,14 @@ struct tcpfsm_item {
 struct tcpfsm_source_options {
 	size_t size;			/* sizeof(struct tcpfsm_source_options) */
 	bool follow_new;		/* device: skip what the flight recorder holds */
+	/*
+	 * Device: first of all come the sockets that are there, of whatever
+	 * network namespace is found, as records of type SOCKET and cpu 0.  They
+	 * do not count as delivered.  The stream has no hole after them: what
+	 * happened before a SOCKET record's ts may follow it all the same.
+	 */
+	bool snapshot;
+	uint32_t netns;			/* snapshot: only of this one (inode); 0: all */
 };
 
 struct tcpfsm_source;
@@ -66,7 +74,7 @@ int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
  * tcpfsm_source_next() - the next item of the merged stream
  *
  * A live source gives an item only when no earlier one of another CPU can
- * still come.
+ * still come.  The SOCKET records of a snapshot come before all others.
  *
  * Return: 1 and *item (valid until the next call); 0: nothing now (live) or
  * the end (recording); -EBADMSG: a file of the recording is damaged, and what
@@ -91,6 +99,15 @@ int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src);
 /* Records delivered and lost so far by this source. */
 void tcpfsm_source_counts(const struct tcpfsm_source *src, uint64_t *delivered,
 			  uint64_t *lost);
+/**
+ * tcpfsm_source_snapshot() - of the snapshot, once other items or nothing come
+ * @sockets: set to the number of SOCKET records delivered, when not NULL
+ *
+ * Return: 0; or why sockets are missing: -ENOENT or -EPROTONOSUPPORT: the kernel has no
+ * tcp_diag; -EPERM or -EACCES: there are other network namespaces, closed to
+ * this process; another negative errno.
+ */
+int tcpfsm_source_snapshot(const struct tcpfsm_source *src, uint64_t *sockets);
 /* After -EBADMSG: what is wrong and where, "cpu_0: truncated packet at byte 4096"; else "". */
 const char *tcpfsm_source_error(const struct tcpfsm_source *src);
 void tcpfsm_source_close(struct tcpfsm_source *src);
@@ -101,6 +118,9 @@ struct tcpfsm_recorder;
 
 /**
  * tcpfsm_recorder_open() - record a device into a new directory, as CTF 1.8
+ *
+ * A snapshot of the sockets (see opts) is taken and written at once.
+ *
  * Return: 0; -EEXIST: the directory exists and is not empty; errors of
  * tcpfsm_source_open_device(); another negative errno.
  */
@@ -112,6 +132,8 @@ int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec);
 int tcpfsm_recorder_wait(struct tcpfsm_recorder *rec, int timeout_ms);
 void tcpfsm_recorder_counts(const struct tcpfsm_recorder *rec, uint64_t *written,
 			    uint64_t *lost, uint64_t *bytes);
+/* As tcpfsm_source_snapshot(). */
+int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *sockets);
 /* Completes the files; 0 or a negative errno of the last writes. */
 int tcpfsm_recorder_close(struct tcpfsm_recorder *rec);
 

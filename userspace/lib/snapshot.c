@@ -1,0 +1,615 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The sockets that are there, by inet_diag, and their owners, from /proc.
+ *
+ * inet_diag tells of the network namespace that its netlink socket was made in.
+ * A thread of our own goes there to make it: the caller's never leaves its own.
+ */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sock_diag.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <libmnl/libmnl.h>
+
+#include "clock.h"
+#include "snapshot.h"
+
+/* The kernel fills no more at a time. */
+#define BUFFER_BYTES	32768U
+#define TIMEWAIT_MS	60000U		/* TCP_TIMEWAIT_LEN */
+#define TIMER_TIMEWAIT	3		/* idiag_timer of a mini-socket */
+#define NEW_SYN_RECV	TCPFSM_STATE_NEW_SYN_RECV
+/* ESTABLISHED to NEW_SYN_RECV; younger kernels have states beyond, of sockets merely bound. */
+#define STATES		((2U << NEW_SYN_RECV) - 2)
+/* A dump that a change of the tables has spoilt is made again, but not for ever. */
+#define TRIES		3
+
+/* /proc/PID is of the initial pid namespace, whose numbers the records have. */
+#define INIT_PID_NS	"pid:[4026531836]"
+
+struct process {
+	uint32_t pid;
+	char comm[16];
+};
+
+/* Which process has the socket with this inode?  Open addressing; inode 0 is none. */
+struct owners {
+	struct owner {
+		uint32_t inode;
+		uint32_t process;	/* index */
+	} *slots;
+	size_t bits, n;
+	struct process *processes;
+	size_t nprocesses, room;
+};
+
+struct snapshot {
+	struct owners owners;
+	enum { OWN, NAMED, PROCESSES, END } where;
+	DIR *dir;			/* of NAMED and PROCESSES */
+	dev_t nsfs;
+	uint32_t only;			/* netns, 0: all */
+	uint32_t *done;			/* those that were read, the last one being read */
+	size_t ndone, room;
+
+	struct mnl_socket *nl;		/* NULL: on to the next network namespace */
+	uint8_t family;
+	unsigned int tries;
+	bool spoilt;
+	uint32_t seq;			/* of the request */
+	const struct nlmsghdr *msg;
+	int left;			/* bytes from msg on */
+	uint64_t ts, sockets;
+	int64_t timens;
+	int err;
+	int closed;			/* of what may be a network namespace more */
+	char buf[BUFFER_BYTES] __attribute__((aligned(8)));
+};
+
+static void note(struct snapshot *s, int err)
+{
+	if (!s->err)
+		s->err = err;
+}
+
+/* ---- owners ------------------------------------------------------------------- */
+
+static struct owner *owner_slot(const struct owners *o, uint32_t inode)
+{
+	size_t mask = ((size_t)1 << o->bits) - 1;
+	size_t i = (size_t)((inode * 0x9e3779b97f4a7c15ULL) >> (64 - o->bits));
+
+	while (o->slots[i].inode && o->slots[i].inode != inode)
+		i = (i + 1) & mask;
+	return &o->slots[i];
+}
+
+static bool owners_grow(struct owners *o)
+{
+	struct owners bigger = { .bits = o->slots ? o->bits + 1 : 10 };
+	size_t i;
+
+	bigger.slots = calloc((size_t)1 << bigger.bits, sizeof(*bigger.slots));
+	if (!bigger.slots)
+		return false;
+	for (i = 0; o->slots && i < (size_t)1 << o->bits; i++)
+		if (o->slots[i].inode)
+			*owner_slot(&bigger, o->slots[i].inode) = o->slots[i];
+	free(o->slots);
+	o->slots = bigger.slots;
+	o->bits = bigger.bits;
+	return true;
+}
+
+static void read_comm(int proc, uint32_t pid, char comm[16])
+{
+	char path[32], buf[32];
+	ssize_t n = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "%u/comm", pid);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, buf, sizeof(buf));
+		close(fd);
+	}
+	if (n > 0 && buf[n - 1] == '\n')
+		n--;
+	memset(comm, 0, 16);
+	if (n > 0)
+		memcpy(comm, buf, n < 16 ? (size_t)n : 15);
+}
+
+static int add_process(struct owners *o, int proc, uint32_t pid)
+{
+	if (o->nprocesses == o->room) {
+		size_t room = o->room ? 2 * o->room : 64;
+		struct process *p = realloc(o->processes, room * sizeof(*p));
+
+		if (!p)
+			return -ENOMEM;
+		o->processes = p;
+		o->room = room;
+	}
+	o->processes[o->nprocesses].pid = pid;
+	read_comm(proc, pid, o->processes[o->nprocesses].comm);
+	o->nprocesses++;
+	return 0;
+}
+
+/* The files of one process.  It may end meanwhile: then there is no more to see. */
+static int scan_process(struct owners *o, int proc, uint32_t pid)
+{
+	bool known = false;
+	char buf[64];
+	struct dirent *e;
+	int err = 0, fd;
+	DIR *d;
+
+	snprintf(buf, sizeof(buf), "%u/fd", pid);
+	fd = openat(proc, buf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	d = fdopendir(fd);
+	if (!d) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (!err && (e = readdir(d))) {
+		struct owner *slot;
+		unsigned int inode;
+		ssize_t n;
+
+		n = readlinkat(fd, e->d_name, buf, sizeof(buf) - 1);
+		if (n <= 0)
+			continue;
+		buf[n] = '\0';
+		if (sscanf(buf, "socket:[%u]", &inode) != 1 || !inode)
+			continue;
+		if ((!o->slots || o->n >= (size_t)1 << o->bits >> 1) && !owners_grow(o))
+			err = -ENOMEM;
+		if (!err && !known)
+			err = add_process(o, proc, pid);
+		if (err)
+			break;
+		known = true;
+		slot = owner_slot(o, inode);
+		if (!slot->inode)
+			o->n++;
+		else if (o->processes[slot->process].pid < pid)
+			continue;
+		slot->inode = inode;
+		slot->process = (uint32_t)o->nprocesses - 1;
+	}
+	closedir(d);
+	return err;
+}
+
+/* 0: not a process. */
+static uint32_t pid_of(const struct dirent *e)
+{
+	return e->d_name[0] >= '1' && e->d_name[0] <= '9' ?
+	       (uint32_t)strtoul(e->d_name, NULL, 10) : 0;
+}
+
+static int find_owners(struct owners *o)
+{
+	struct dirent *e;
+	char ns[64];
+	ssize_t n;
+	int err = 0;
+	DIR *d;
+
+	n = readlink("/proc/self/ns/pid", ns, sizeof(ns));
+	if (n != sizeof(INIT_PID_NS) - 1 || memcmp(ns, INIT_PID_NS, sizeof(INIT_PID_NS) - 1))
+		return 0;
+	d = opendir("/proc");
+	if (!d)
+		return 0;
+	while (!err && (e = readdir(d)))
+		if (pid_of(e))
+			err = scan_process(o, dirfd(d), pid_of(e));
+	closedir(d);
+	return err;
+}
+
+static const struct process *owner_of(const struct owners *o, uint32_t inode)
+{
+	const struct owner *slot;
+
+	if (!inode || !o->slots)
+		return NULL;
+	slot = owner_slot(o, inode);
+	return slot->inode ? &o->processes[slot->process] : NULL;
+}
+
+/* ---- network namespaces --------------------------------------------------------- */
+
+struct there {
+	int ns;				/* -1: here */
+	struct mnl_socket *nl;
+	int err;
+};
+
+static void *open_there(void *arg)
+{
+	struct there *t = arg;
+
+	if (t->ns < 0 || !setns(t->ns, CLONE_NEWNET)) {
+		t->nl = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+		if (t->nl && mnl_socket_bind(t->nl, 0, MNL_SOCKET_AUTOPID)) {
+			t->err = -errno;
+			mnl_socket_close(t->nl);
+			t->nl = NULL;
+			return NULL;
+		}
+	}
+	if (!t->nl)
+		t->err = -errno;
+	return NULL;
+}
+
+static int open_in_thread(struct there *t)
+{
+	sigset_t all, old;
+	pthread_t thread;
+	int err;
+
+	/* Signals are for the caller's threads. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&thread, NULL, open_there, t);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err)
+		return -err;
+	pthread_join(thread, NULL);
+	return t->err;
+}
+
+static bool is_done(const struct snapshot *s, uint32_t netns)
+{
+	size_t i;
+
+	for (i = s->ndone; i; i--)
+		if (s->done[i - 1] == netns)
+			return true;
+	return false;
+}
+
+static int add_done(struct snapshot *s, uint32_t netns)
+{
+	if (s->ndone == s->room) {
+		size_t room = s->room ? 2 * s->room : 16;
+		uint32_t *done = realloc(s->done, room * sizeof(*done));
+
+		if (!done)
+			return -ENOMEM;
+		s->done = done;
+		s->room = room;
+	}
+	s->done[s->ndone++] = netns;
+	return 0;
+}
+
+/* Makes s->nl for that network namespace, if it is a new one and wanted. */
+static bool enter_netns(struct snapshot *s, int dir, const char *path)
+{
+	struct there t = { .ns = -1 };
+	struct stat st;
+	int err;
+
+	if (fstatat(dir, path, &st, 0)) {
+		if (s->where == OWN)
+			note(s, -errno);
+		else if (errno == EACCES || errno == EPERM)
+			s->closed = -errno;
+		return false;
+	}
+	if (s->where == OWN)
+		s->nsfs = st.st_dev;
+	/* What "ip netns" left behind may be no mount any more. */
+	if (st.st_dev != s->nsfs || (s->only && s->only != st.st_ino) ||
+	    is_done(s, (uint32_t)st.st_ino))
+		return false;
+	if (s->where != OWN) {
+		ino_t wanted = st.st_ino;
+
+		/* The process may be gone just now, its number another's. */
+		t.ns = openat(dir, path, O_RDONLY | O_CLOEXEC);
+		if (t.ns < 0)
+			return false;
+		if (fstat(t.ns, &st) || st.st_ino != wanted) {
+			close(t.ns);
+			return false;
+		}
+	}
+	/* Done also if it fails: it would for its other processes. */
+	err = add_done(s, (uint32_t)st.st_ino);
+	if (!err && t.ns < 0) {
+		open_there(&t);
+		err = t.err;
+	} else if (!err) {
+		err = open_in_thread(&t);
+	}
+	if (t.ns >= 0)
+		close(t.ns);
+	if (err)
+		note(s, err);
+	s->nl = t.nl;
+	return s->nl;
+}
+
+static void next_place(struct snapshot *s)
+{
+	if (s->dir)
+		closedir(s->dir);
+	s->dir = NULL;
+	if (s->where != END)
+		s->where++;
+	if (s->where == NAMED)
+		s->dir = opendir("/run/netns");
+	else if (s->where == PROCESSES)
+		s->dir = opendir("/proc");
+}
+
+/* The namespaces are not listed anywhere: look where they show. */
+static bool next_netns(struct snapshot *s)
+{
+	char path[64];
+	struct dirent *e;
+
+	while (s->where != END) {
+		if (s->only && s->ndone)
+			break;
+		if (s->where == OWN) {
+			bool found = enter_netns(s, AT_FDCWD, "/proc/thread-self/ns/net");
+
+			next_place(s);
+			if (found)
+				return true;
+			continue;
+		}
+		e = s->dir ? readdir(s->dir) : NULL;
+		if (!e) {
+			next_place(s);
+		} else if (s->where == NAMED) {
+			if (e->d_name[0] != '.' && enter_netns(s, dirfd(s->dir), e->d_name))
+				return true;
+		} else if (pid_of(e)) {
+			snprintf(path, sizeof(path), "%u/ns/net", pid_of(e));
+			if (enter_netns(s, dirfd(s->dir), path))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* ---- inet_diag -------------------------------------------------------------------- */
+
+static int request(struct snapshot *s)
+{
+	struct inet_diag_req_v2 *req;
+	struct nlmsghdr *h;
+
+	s->left = 0;
+	s->spoilt = false;
+	memset(s->buf, 0, MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(*req)));
+	h = mnl_nlmsg_put_header(s->buf);
+	h->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	h->nlmsg_seq = ++s->seq;
+	req = mnl_nlmsg_put_extra_header(h, sizeof(*req));
+	req->sdiag_family = s->family;
+	req->sdiag_protocol = IPPROTO_TCP;
+	req->idiag_states = STATES;
+	return mnl_socket_sendto(s->nl, h, h->nlmsg_len) < 0 ? -errno : 0;
+}
+
+static int receive(struct snapshot *s)
+{
+	ssize_t n;
+
+	do
+		n = mnl_socket_recvfrom(s->nl, s->buf, sizeof(s->buf));
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : -EIO;
+	/* What is in the buffer has happened. */
+	s->ts = clock_ns(CLOCK_MONOTONIC) - (uint64_t)s->timens;
+	s->msg = (const struct nlmsghdr *)s->buf;
+	s->left = (int)n;
+	return 0;
+}
+
+/* The next socket of this dump; NULL: none, and *err is 0 when that was all. */
+static const struct inet_diag_msg *next_answer(struct snapshot *s, int *err)
+{
+	for (;;) {
+		const struct nlmsghdr *h = s->msg;
+
+		if (!mnl_nlmsg_ok(h, s->left)) {
+			*err = receive(s);
+			if (*err)
+				return NULL;
+			continue;
+		}
+		s->msg = mnl_nlmsg_next(h, &s->left);
+		if (h->nlmsg_seq != s->seq)
+			continue;
+		if (h->nlmsg_flags & NLM_F_DUMP_INTR)
+			s->spoilt = true;
+		switch (h->nlmsg_type) {
+		case NLMSG_DONE:	/* the dump's result */
+		case NLMSG_ERROR:
+			*err = mnl_nlmsg_get_payload_len(h) >= sizeof(int) ?
+			       *(const int *)mnl_nlmsg_get_payload(h) : 0;
+			if (*err > 0)
+				*err = 0;
+			return NULL;
+		case SOCK_DIAG_BY_FAMILY:
+			if (mnl_nlmsg_get_payload_len(h) >= sizeof(struct inet_diag_msg))
+				return mnl_nlmsg_get_payload(h);
+		}
+	}
+}
+
+void snapshot_record(const struct inet_diag_msg *d, struct tcpfsm_record *r)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const uint8_t *laddr = (const uint8_t *)d->id.idiag_src;
+	const uint8_t *raddr = (const uint8_t *)d->id.idiag_dst;
+
+	memset(r, 0, sizeof(*r));
+	r->type = TCPFSM_TYPE_SOCKET;
+	r->old = d->idiag_state == NEW_SYN_RECV ? TCPFSM_STATE_SYN_RECV : d->idiag_state;
+	r->new = r->old;
+	r->conn = d->id.idiag_cookie[0] | (uint64_t)d->id.idiag_cookie[1] << 32;
+	r->lport = ntohs(d->id.idiag_sport);
+	r->rport = ntohs(d->id.idiag_dport);
+	/* As the module does. */
+	if (d->idiag_family == AF_INET6 && memcmp(raddr, mapped, sizeof(mapped))) {
+		r->family = 6;
+		memcpy(r->laddr, laddr, sizeof(r->laddr));
+		memcpy(r->raddr, raddr, sizeof(r->raddr));
+	} else {
+		size_t skip = d->idiag_family == AF_INET6 ? sizeof(mapped) : 0;
+
+		r->family = 4;
+		memcpy(r->laddr, laddr + skip, 4);
+		memcpy(r->raddr, raddr + skip, 4);
+	}
+
+	r->rcv = ~0U;
+	if (d->idiag_timer == TIMER_TIMEWAIT) {
+		r->verdict = TCPFSM_TW_ENTER;
+		/* How long FIN_WAIT2 was meant to last, each socket may choose. */
+		if (r->new == TCPFSM_STATE_TIME_WAIT)
+			r->rcv = d->idiag_expires < TIMEWAIT_MS ?
+				 TIMEWAIT_MS - d->idiag_expires : 0;
+	} else if (r->new == TCPFSM_STATE_LISTEN) {
+		r->flags |= TCPFSM_F_PASSIVE;
+		r->listener = r->conn;
+		r->synq = ~0U;
+		r->acceptq = d->idiag_rqueue;
+		r->backlog = d->idiag_wqueue;
+	} else if (r->new == TCPFSM_STATE_SYN_RECV && !d->idiag_inode) {
+		/* Who opens simultaneously has a file. */
+		r->flags |= TCPFSM_F_PASSIVE;
+	}
+}
+
+/* ---- all of it ---------------------------------------------------------------------- */
+
+/* The dump that s->nl and s->family stand for. */
+static void dump_begin(struct snapshot *s, uint8_t family)
+{
+	int err;
+
+	s->family = family;
+	s->tries = TRIES;
+	err = request(s);
+	if (!err)
+		return;
+	note(s, err);
+	mnl_socket_close(s->nl);
+	s->nl = NULL;
+}
+
+static void dump_end(struct snapshot *s, int err)
+{
+	if (!err && s->spoilt && --s->tries && !request(s))
+		return;
+	if (err)
+		note(s, err);
+	if (!err && s->family == AF_INET) {
+		dump_begin(s, AF_INET6);
+		return;
+	}
+	mnl_socket_close(s->nl);
+	s->nl = NULL;
+}
+
+int snapshot_next(struct snapshot *s, struct tcpfsm_record *rec)
+{
+	const struct process *owner;
+	const struct inet_diag_msg *d;
+	int err = 0;
+
+	for (;;) {
+		if (!s->nl) {
+			if (!next_netns(s))
+				return 0;
+			dump_begin(s, AF_INET);
+			continue;
+		}
+		d = next_answer(s, &err);
+		if (!d) {
+			dump_end(s, err);
+			continue;
+		}
+		snapshot_record(d, rec);
+		if (rec->conn)
+			break;
+	}
+	rec->seq = ++s->sockets;
+	rec->ts = s->ts;
+	rec->netns = s->done[s->ndone - 1];
+	owner = owner_of(&s->owners, d->idiag_inode);
+	if (owner) {
+		rec->flags |= TCPFSM_F_OWNER;
+		rec->pid = owner->pid;
+		memcpy(rec->comm, owner->comm, sizeof(rec->comm));
+	}
+	return 1;
+}
+
+int snapshot_error(const struct snapshot *s)
+{
+	if (s->err || (s->only && s->ndone))
+		return s->err;
+	return s->closed;
+}
+
+int snapshot_open(struct snapshot **out, uint32_t netns)
+{
+	struct snapshot *s;
+	int err;
+
+	*out = NULL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->only = netns;
+	s->timens = clock_timens_offset();
+	err = find_owners(&s->owners);
+	if (err) {
+		snapshot_close(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+void snapshot_close(struct snapshot *s)
+{
+	if (!s)
+		return;
+	if (s->nl)
+		mnl_socket_close(s->nl);
+	if (s->dir)
+		closedir(s->dir);
+	free(s->owners.slots);
+	free(s->owners.processes);
+	free(s->done);
+	free(s);
+}
