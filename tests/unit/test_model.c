@@ -1329,6 +1329,168 @@ static void owners(void)
 		      "5 ack dropped other 1/129\n");
 }
 
+/*
+ * One socket of a snapshot: ts is so many records after begin(), in the middle
+ * of the stream that follows, or before it.  age: of TIME_WAIT, in ms.
+ */
+static void sock(uint64_t conn, uint8_t state, uint64_t records, uint32_t age,
+				  uint8_t flags)
+{
+	struct tcpfsm_record *r = add(TCPFSM_TYPE_SOCKET, conn, flags);
+
+	now -= STEP;			/* it takes no time */
+	r->ts = 1000000000 + records * STEP + STEP / 2;
+	r->old = state;
+	r->new = state;
+	r->rcv = age;
+}
+
+#define UNKNOWN	(~0U)
+
+static void snapshot_before(void)
+{
+	/* Owners from the first moment, no time where nothing tells it, no events. */
+	begin();
+	comm = "worker";
+	pid = 701;
+	sock(1, S(ESTABLISHED), 0, UNKNOWN, F(OWNER));
+	sock(2, S(TIME_WAIT), 0, 900, 0);
+	sock(3, S(FIN_WAIT2), 0, UNKNOWN, 0);
+	sock(5, S(SYN_RECV), 0, UNKNOWN, F(PASSIVE));
+	sock(99, S(LISTEN), 0, UNKNOWN, F(OWNER) | F(PASSIVE));
+	sock(0, S(ESTABLISHED), 0, UNKNOWN, F(OWNER));
+	st(1, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	ends(2, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
+	tw(3, TCPFSM_TW_REFRESH, S(FIN_WAIT2), S(TIME_WAIT), 0);
+	ends(3, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
+	st(5, S(SYN_RECV), S(ESTABLISHED), 0, 0);
+	st(99, S(LISTEN), S(CLOSE), 0, 0);
+	expect_owners("1 ESTABLISHED>CLOSE_WAIT rcv_fin worker/701\n"
+		      "2 timewait expire TIME_WAIT\n"
+		      "2 TIME_WAIT>CLOSE 2msl 900015\n"
+		      "3 timewait refresh TIME_WAIT\n"
+		      "3 FIN_WAIT2>TIME_WAIT rcv_fin\n"
+		      "3 timewait expire TIME_WAIT\n"
+		      "3 TIME_WAIT>CLOSE 2msl 10\n"
+		      "5 ack established\n"
+		      "5 SYN_RECV>ESTABLISHED rcv_ack_of_syn\n"
+		      "99 LISTEN>CLOSE close worker/701\n");
+	expect_raw("1 ESTABLISHED>CLOSE_WAIT rcv_fin\n"
+		   "2 timewait expire TIME_WAIT\n"
+		   "3 timewait refresh TIME_WAIT\n"
+		   "3 timewait expire TIME_WAIT\n"
+		   "5 SYN_RECV>ESTABLISHED rcv_ack_of_syn\n"
+		   "99 LISTEN>CLOSE close\n");
+}
+
+/* The flight recorder still holds how it came to that state, and beyond. */
+static void snapshot_within(void)
+{
+	/* Not yet: ESTABLISHED at the snapshot, SYN_RECV when the stream begins. */
+	begin();
+	sock(5, S(ESTABLISHED), 5, UNKNOWN, 0);
+	passive_open(5);
+	accepted(5);
+	expect(ACCEPTABLE "5 accept 10\n");
+
+	/* Not any more: it was closed before the snapshot was over. */
+	begin();
+	sock(1, S(ESTABLISHED), 9, UNKNOWN, F(OWNER));
+	st(1, S(ESTABLISHED), S(FIN_WAIT1), 0, 0);
+	st(1, S(FIN_WAIT1), S(FIN_WAIT2), 0, 0);
+	time_wait(1, S(FIN_WAIT2), 0);
+	ends(1, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
+	expect_owners("1 ESTABLISHED>FIN_WAIT1 close nginx/700\n"
+		      "1 FIN_WAIT1>FIN_WAIT2 rcv_ack_of_fin 10 nginx/700\n"
+		      "1 timewait enter TIME_WAIT nginx/700\n"
+		      "1 FIN_WAIT2>TIME_WAIT rcv_fin 10 nginx/700\n"
+		      "1 timewait expire TIME_WAIT nginx/700\n"
+		      "1 TIME_WAIT>CLOSE 2msl 10 nginx/700\n");
+
+	/* Records without a change of state, on both sides of it. */
+	begin();
+	sock(1, S(FIN_WAIT1), 1, UNKNOWN, 0);
+	retransmit(1, TCPFSM_SEGMENT_DATA, S(ESTABLISHED), 1);
+	retransmit(1, TCPFSM_SEGMENT_FIN, S(FIN_WAIT1), 1);
+	st(1, S(FIN_WAIT1), S(CLOSING), 0, 0);
+	expect("1 retransmit DATA ESTABLISHED 1\n"
+	       "1 retransmit FIN FIN_WAIT1 1\n"
+	       "1 FIN_WAIT1>CLOSING rcv_fin\n");
+
+	/* The end of TIME_WAIT that was seen to begin, the snapshot in between. */
+	begin();
+	sock(1, S(TIME_WAIT), 1, 0, 0);
+	time_wait(1, S(FIN_WAIT2), 0);
+	ends(1, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
+	expect("1 timewait enter TIME_WAIT\n"
+	       "1 FIN_WAIT2>TIME_WAIT rcv_fin\n"
+	       "1 timewait expire TIME_WAIT\n"
+	       "1 TIME_WAIT>CLOSE 2msl 10\n");
+
+	/* Read while it was there, freed before the snapshot's time: the age still holds. */
+	begin();
+	sock(1, S(TIME_WAIT), 5, 70, 0);
+	ends(1, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
+	expect("1 timewait expire TIME_WAIT\n"
+	       "1 TIME_WAIT>CLOSE 2msl 69955\n");
+}
+
+/* The module logs some things a moment after they show. */
+static void snapshot_ahead(void)
+{
+	begin();
+	sock(5, S(SYN_RECV), 0, UNKNOWN, F(PASSIVE));
+	sock(1, S(SYN_SENT), 0, UNKNOWN, F(OWNER));
+	active_open(1);
+	passive_open(5);
+	expect(OPENED ACCEPTABLE);
+
+	begin();
+	sock(1, S(TIME_WAIT), 0, 0, 0);
+	tw(1, TCPFSM_TW_REFRESH, S(FIN_WAIT2), S(TIME_WAIT), 0);
+	ends(1, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
+	expect("1 timewait refresh TIME_WAIT\n"
+	       "1 FIN_WAIT2>TIME_WAIT rcv_fin\n"
+	       "1 timewait expire TIME_WAIT\n"
+	       "1 TIME_WAIT>CLOSE 2msl 10\n");
+}
+
+static void snapshot_odd(void)
+{
+	/* Twice, as a dump that is made again does: the last one counts. */
+	begin();
+	sock(1, S(ESTABLISHED), 0, UNKNOWN, 0);
+	sock(1, S(TIME_WAIT), 2, 500, 0);
+	sock(2, S(TIME_WAIT), 2, 1, 0);
+	st(9, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	st(9, S(CLOSE_WAIT), S(LAST_ACK), 0, 0);
+	st(9, S(LAST_ACK), S(CLOSE), 0, 0);
+	ends(1, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
+	expect("9 ESTABLISHED>CLOSE_WAIT rcv_fin\n"
+	       "9 CLOSE_WAIT>LAST_ACK close 10\n"
+	       "9 LAST_ACK>CLOSE rcv_ack_of_fin 10\n"
+	       "1 timewait expire TIME_WAIT\n"
+	       "1 TIME_WAIT>CLOSE 2msl 500015\n");
+
+	/* Older than the machine; a state that there is not; in the midst of a life. */
+	begin();
+	sock(1, S(TIME_WAIT), 0, 4000000000U, 0);
+	sock(2, 77, 0, UNKNOWN, F(OWNER));
+	sock(3, 0, 0, UNKNOWN, F(OWNER));
+	st(4, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	sock(4, S(LISTEN), 9, UNKNOWN, 0);
+	st(4, S(CLOSE_WAIT), S(LAST_ACK), 0, 0);
+	ends(1, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
+	st(2, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	st(3, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	expect("4 ESTABLISHED>CLOSE_WAIT rcv_fin\n"
+	       "4 CLOSE_WAIT>LAST_ACK close 10\n"
+	       "1 timewait expire TIME_WAIT\n"
+	       "1 TIME_WAIT>CLOSE 2msl\n"
+	       "2 ESTABLISHED>CLOSE_WAIT rcv_fin\n"
+	       "3 ESTABLISHED>CLOSE_WAIT rcv_fin\n");
+}
+
 static void losses(void)
 {
 	/* What was known is not believed against a record. */
@@ -2062,6 +2224,10 @@ int main(void)
 	TEST("model: tw-bucket", tw_denied());
 	TEST("model: data for a FIN_WAIT2 mini-socket", tw_kill_data());
 	TEST("model: owners", owners());
+	TEST("model: snapshot before the stream", snapshot_before());
+	TEST("model: snapshot within the stream", snapshot_within());
+	TEST("model: snapshot ahead of the module", snapshot_ahead());
+	TEST("model: snapshot with oddities", snapshot_odd());
 	TEST("model: losses", losses());
 	TEST("model: a socket used twice", reused_socket());
 	TEST("model: states set again", repeated_states());

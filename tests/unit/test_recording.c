@@ -197,6 +197,145 @@ static struct outcome read_all(void)
 	return o;
 }
 
+/* ---- the sockets of a snapshot --------------------------------------------------- */
+
+/* Like write_small(), and four sockets in two packets: read in the middle of it. */
+static struct tcpfsm_record make_socket(uint64_t seq)
+{
+	struct tcpfsm_record rec = make(77, seq, 30 + seq / 3);
+
+	rec.type = TCPFSM_TYPE_SOCKET;
+	return rec;
+}
+
+static void write_socket(struct ctf_writer *w, uint64_t seq)
+{
+	struct tcpfsm_record rec = make_socket(seq);
+
+	write_record(w, ctf_writer_sockets(w), &rec, 0);
+}
+
+static void write_with_sockets(void)
+{
+	struct ctf_writer *w = writer(2);
+	struct tcpfsm_record rec;
+	uint64_t i;
+
+	for (i = 1; i <= 6; i++) {
+		rec = make(0, i, i * 10);
+		write_record(w, 0, &rec, 0);
+		rec = make(1, i, i > 3 ? i * 10 : 0);
+		write_record(w, 1, &rec, 0);
+		if (i <= 4)
+			write_socket(w, i);
+		if (i == 2)
+			CHECK_EQ(ctf_writer_flush(w, UINT64_MAX), 0);
+	}
+	CHECK_EQ(ctf_writer_close(w), 0);
+}
+
+/* Reads all, the sockets first and whole, then the records.  Return: the end. */
+static int read_sockets(uint64_t *sockets, uint64_t *records, char error[256])
+{
+	const struct tcpfsm_item *item;
+	struct tcpfsm_source *src;
+	uint64_t n, delivered;
+	const char *why;
+	int rc;
+
+	*sockets = *records = 0;
+	error[0] = '\0';
+	rc = tcpfsm_source_open_recording(&src, dir, &why);
+	CHECK_EQ(rc, 0);
+	if (rc)
+		return rc;
+	while ((rc = tcpfsm_source_next(src, &item)) == 1) {
+		struct tcpfsm_record rec = make_socket(*sockets + 1);
+
+		if (item->lost || item->rec.type != TCPFSM_TYPE_SOCKET) {
+			*records += !item->lost;
+			continue;
+		}
+		++*sockets;
+		CHECK_EQ(*records, 0);
+		CHECK_EQ(item->cpu, 0);
+		CHECK(!memcmp(&rec, &item->rec, sizeof(rec)));
+	}
+	CHECK_EQ(tcpfsm_source_snapshot(src, &n), 0);
+	CHECK_EQ(n, *sockets);
+	tcpfsm_source_counts(src, &delivered, NULL);
+	CHECK_EQ(delivered, *records);
+	snprintf(error, 256, "%s", tcpfsm_source_error(src));
+	tcpfsm_source_close(src);
+	return rc;
+}
+
+static void test_sockets(void)
+{
+	char file[2 * SMALL_PACKET], other[2 * SMALL_PACKET], error[256];
+	uint64_t sockets, records;
+	struct ctf_writer *w;
+	size_t len, i;
+
+	write_with_sockets();
+	CHECK_EQ(read_sockets(&sockets, &records, error), 0);
+	CHECK_EQ(sockets, 4);
+	CHECK_EQ(records, 12);
+
+	/* Cut off at every length. */
+	CHECK_EQ(slurp("sockets", file, sizeof(file)), sizeof(file));
+	for (len = 0; len <= sizeof(file); len++) {
+		spew("sockets", file, len);
+		CHECK_EQ(read_sockets(&sockets, &records, error),
+			 len % SMALL_PACKET ? -EBADMSG : 0);
+		CHECK_EQ(sockets, len / SMALL_PACKET * 2);
+		CHECK_EQ(records, 12);
+		if (len == SMALL_PACKET + 100)
+			CHECK(!strcmp(error, "sockets: truncated packet at byte 4096"));
+	}
+
+	/* Of something else than sockets, of another CPU, with a count of lost ones. */
+	CHECK_EQ(slurp("cpu_0", other, sizeof(other)), sizeof(other));
+	spew("sockets", other, sizeof(other));
+	CHECK_EQ(read_sockets(&sockets, &records, error), -EBADMSG);
+	CHECK(!sockets && records == 12);
+	CHECK(!strcmp(error, "sockets: record that is no socket at byte 128"));
+	CHECK_EQ(slurp("cpu_1", other, sizeof(other)), sizeof(other));
+	spew("sockets", other, sizeof(other));
+	CHECK_EQ(read_sockets(&sockets, &records, error), -EBADMSG);
+	CHECK(!sockets && records == 12 && strstr(error, "another CPU"));
+	memcpy(other, file, sizeof(file));
+	other[offsetof(struct ctf_packet, events_discarded)] = 1;
+	spew("sockets", other, sizeof(other));
+	CHECK_EQ(read_sockets(&sockets, &records, error), -EBADMSG);
+	CHECK(!sockets && records == 12 && strstr(error, "lost records"));
+
+	/* Any bit of a packet's header. */
+	for (i = 0; i < 8 * CTF_UNIT; i++) {
+		memcpy(other, file, sizeof(file));
+		other[SMALL_PACKET + i / 8] ^= (char)(1 << i % 8);
+		spew("sockets", other, sizeof(other));
+		CHECK(read_sockets(&sockets, &records, error) != 0 || sockets == 4);
+		CHECK(sockets >= 2 && sockets <= 4 && records == 12);
+	}
+
+	/* No file for it. */
+	unlink(path("sockets"));
+	CHECK_EQ(mkdir(path("sockets"), 0755), 0);
+	CHECK_EQ(read_all().open, -EBADMSG);
+	rmdir(path("sockets"));
+
+	/* Nothing else than sockets, more than a packet of them. */
+	w = writer(1);
+	for (i = 1; i <= CTF_PACKET_RECORDS_MAX; i++)
+		write_socket(w, i);
+	write_socket(w, i);
+	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(read_sockets(&sockets, &records, error), 0);
+	CHECK_EQ(sockets, CTF_PACKET_RECORDS_MAX + 1);
+	CHECK_EQ(records, 0);
+}
+
 /* ---- tests --------------------------------------------------------------------- */
 
 static void test_round_trip(unsigned int cpus, unsigned int records)
@@ -668,7 +807,7 @@ static void test_killed(void)
 static void test_babeltrace(void)
 {
 	static char line[4096];
-	unsigned int events = 0, named = 0, complaints = 0, discarded = 0;
+	unsigned int events = 0, sockets = 0, named = 0, complaints = 0, discarded = 0;
 	struct ctf_writer *w;
 	struct tcpfsm_record rec;
 	char cmd[128];
@@ -676,6 +815,8 @@ static void test_babeltrace(void)
 	FILE *f;
 
 	w = writer(3);
+	for (i = 1; i <= 3; i++)
+		write_socket(w, i);
 	rec = make(2, 9, 500);
 	write_record(w, 2, &rec, 8);
 	for (i = 1; i <= 5000; i++) {
@@ -694,6 +835,10 @@ static void test_babeltrace(void)
 	snprintf(cmd, sizeof(cmd), "babeltrace2 --clock-seconds %s 2>%s.err", dir, dir);
 	f = popen(cmd, "r");
 	while (f && fgets(line, sizeof(line), f)) {
+		if (strstr(line, " tcpfsm:socket: ")) {
+			sockets++;
+			continue;
+		}
 		events++;
 		named += strstr(line, " tcpfsm:") && strstr(line, "cpu_id = ") &&
 			 strstr(line, "comm = ") && strstr(line, "seq = ");
@@ -703,6 +848,7 @@ static void test_babeltrace(void)
 			CHECK(strstr(line, "tcpfsm:type_200:"));
 	}
 	CHECK(f && !pclose(f));
+	CHECK_EQ(sockets, 3);
 	CHECK_EQ(events, 5002);
 	CHECK_EQ(named, 5002);
 
@@ -746,6 +892,7 @@ int main(int argc, char **argv)
 	TEST("recording: a stream cut off at every length", test_truncated_stream());
 	TEST("recording: metadata cut off at every length", test_truncated_metadata());
 	TEST("recording: hostile packets", test_hostile_packets());
+	TEST("recording: the sockets of a snapshot", test_sockets());
 	TEST("recording: random bit flips", test_bit_flips(flips));
 	TEST("recording: things that are not recordings", test_foreign());
 	TEST("recording: only into a new or empty directory", test_directory());

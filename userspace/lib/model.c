@@ -219,6 +219,13 @@ static void transition(struct tcpfsm_model *m, const struct tcpfsm_item *it, str
 
 /* ---- connections ------------------------------------------------------------ */
 
+/* What the snapshot says is what the state is by now. */
+static void use_snap(struct conn *c)
+{
+	c->state = c->snap;
+	c->snap = 0;
+}
+
 static inline __attribute__((always_inline)) struct conn *
 known(struct tcpfsm_model *m, const struct tcpfsm_record *r)
 {
@@ -231,10 +238,8 @@ known(struct tcpfsm_model *m, const struct tcpfsm_record *r)
 	 * Nothing before the snapshot told of another state.  A SYN is always
 	 * the first of its connection, but logged after the request is there.
 	 */
-	if (c && c->snap && r->ts >= m->snap_ts && r->type != TYPE(SYN)) {
-		c->state = c->snap;
-		c->snap = 0;
-	}
+	if (c && c->snap && r->ts >= m->snap_ts && r->type != TYPE(SYN))
+		use_snap(c);
 	return c;
 }
 
@@ -1012,6 +1017,9 @@ static void on_timewait(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		return;
 	}
 	c = known_to_live(m, r);
+	/* A mini-socket has no other state to come back from. */
+	if (c && c->snap == STATE(TIME_WAIT) && r->old == c->snap)
+		use_snap(c);
 	if (!m->quiet) {
 		event(m, it, c, EVENT(TIMEWAIT));
 		emit(m);
