@@ -105,9 +105,20 @@ def relisten(port, family):
 def hold(port, family):
     """A connection that stays until standard input ends."""
     client, server = pair(port, family)
-    print('ready', flush=True)
+    print('ready', os.getpid(), flush=True)
     sys.stdin.read()
     close_one_by_one(client, server)
+
+
+def serve_one(port, family):
+    """A listener that serves, once standard input says so, one connection of its own."""
+    server = listener(port, family)
+    print('ready', os.getpid(), flush=True)
+    sys.stdin.readline()
+    client = socket.create_connection(server.getsockname()[:2])
+    accepted, _ = server.accept()
+    close_one_by_one(client, accepted)
+    sys.stdin.read()
 
 
 def listen_only(port, family):

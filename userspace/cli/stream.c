@@ -47,7 +47,7 @@ void tell_snapshot(int err)
 		return;
 	case -EPERM:
 	case -EACCES:
-		complain("sockets from before are not known in other network namespaces: no permission; run as root, or choose one with -N");
+		complain("sockets from before may be missing: network namespaces closed to us; run as root, or choose one with -N");
 		return;
 	}
 	complain("not all sockets from before are known: %s", strerror(-err));
@@ -152,7 +152,7 @@ int stream(const struct options *opts, struct tcpfsm_model_options *mopts,
 	struct deadline end;
 	int rc, status;
 
-	status = open_source(&src, opts, &info);
+	status = open_with(&src, opts, &info, true);
 	if (status)
 		return status;
 	deadline_init(&end, opts, src);

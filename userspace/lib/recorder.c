@@ -78,18 +78,14 @@ static int put_socket(struct tcpfsm_recorder *rec, const struct tcpfsm_record *r
 	return err < 0 ? err : 0;
 }
 
-static int take_snapshot(struct tcpfsm_recorder *rec, uint32_t netns)
+static int put_snapshot(struct tcpfsm_recorder *rec, struct snapshot *s)
 {
 	struct tcpfsm_record r;
-	struct snapshot *s;
-	int err;
+	int err = 0;
 
-	err = snapshot_open(&s, netns);
 	while (!err && snapshot_next(s, &r))
 		err = put_socket(rec, &r);
-	if (!err)
-		rec->snapshot_error = snapshot_error(s);
-	snapshot_close(s);
+	rec->snapshot_error = snapshot_error(s);
 	return err;
 }
 
@@ -98,21 +94,27 @@ int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const c
 			 struct tcpfsm_info *info)
 {
 	struct tcpfsm_source_options o = source_options(opts);
-	struct device *dev;
-	int err;
+	struct snapshot *snapshot = NULL;
+	struct device *dev = NULL;
+	int err = 0;
 
 	*rec = NULL;
-	err = device_open(&dev, path, o.follow_new, info);
-	if (err)
-		return err;
-	err = recorder_open_rings(rec, dev->rings, dev->nrings, dir, &dev->info);
+	/* In this order: see tcpfsm_source_open_device(). */
+	if (o.snapshot)
+		err = snapshot_open(&snapshot, o.netns);
+	if (!err)
+		err = device_open(&dev, path, o.follow_new, info);
+	if (!err)
+		err = recorder_open_rings(rec, dev->rings, dev->nrings, dir, &dev->info);
 	if (err) {
+		snapshot_close(snapshot);
 		device_close(dev);
 		return err;
 	}
 	(*rec)->dev = dev;
-	if (o.snapshot)
-		err = take_snapshot(*rec, o.netns);
+	if (snapshot)
+		err = put_snapshot(*rec, snapshot);
+	snapshot_close(snapshot);
 	if (err) {
 		tcpfsm_recorder_close(*rec);
 		*rec = NULL;

@@ -151,9 +151,9 @@ static int add_process(struct owners *o, int proc, uint32_t pid)
 static int scan_process(struct owners *o, int proc, uint32_t pid)
 {
 	bool known = false;
-	char buf[64];
 	struct dirent *e;
 	int err = 0, fd;
+	char buf[64];
 	DIR *d;
 
 	snprintf(buf, sizeof(buf), "%u/fd", pid);
@@ -167,14 +167,17 @@ static int scan_process(struct owners *o, int proc, uint32_t pid)
 	}
 	while (!err && (e = readdir(d))) {
 		struct owner *slot;
-		unsigned int inode;
+		uint32_t inode;
 		ssize_t n;
 
 		n = readlinkat(fd, e->d_name, buf, sizeof(buf) - 1);
 		if (n <= 0)
 			continue;
 		buf[n] = '\0';
-		if (sscanf(buf, "socket:[%u]", &inode) != 1 || !inode)
+		if (strncmp(buf, "socket:[", 8))
+			continue;
+		inode = (uint32_t)strtoul(buf + 8, NULL, 10);
+		if (!inode)
 			continue;
 		if ((!o->slots || o->n >= (size_t)1 << o->bits >> 1) && !owners_grow(o))
 			err = -ENOMEM;

@@ -3,8 +3,8 @@
  * The TCP sockets that are there, of all network namespaces, as SOCKET records:
  * what "ss -tanp" shows, by the same means (inet_diag).
  *
- * Each is as it was at some moment between snapshot_open() and its ts.  Who reads
- * the rings from a place before that moment has no hole between the two.
+ * Each is as it was at some moment between the first snapshot_next() and its ts.
+ * Who reads the rings from a place before that has no hole between the two.
  */
 #ifndef TCPFSM_LIB_SNAPSHOT_H
 #define TCPFSM_LIB_SNAPSHOT_H
@@ -19,7 +19,7 @@
 struct snapshot;
 
 /**
- * snapshot_open() - begin; looks up who owns which socket
+ * snapshot_open() - look up who owns which socket, for later
  * @netns: only this network namespace (inode); 0: all that can be found
  *
  * Return: 0 or -ENOMEM.

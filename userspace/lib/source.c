@@ -291,28 +291,30 @@ int tcpfsm_source_open_device(struct tcpfsm_source **src, const char *path,
 			      struct tcpfsm_info *info)
 {
 	struct tcpfsm_source_options o = source_options(opts);
-	struct device *dev;
-	int err;
+	struct snapshot *snapshot = NULL;
+	struct device *dev = NULL;
+	int err = 0;
 
 	*src = NULL;
-	err = device_open(&dev, path, o.follow_new, info);
-	if (err)
-		return err;
-	err = source_open_rings(src, dev->rings, dev->nrings, SLACK_NS,
-				dev->info.epoch_offset);
+	/*
+	 * It looks for owners now, which takes longest, while no ring waits for
+	 * us, and for sockets when the cursors stand: then nothing is missed.
+	 */
+	if (o.snapshot)
+		err = snapshot_open(&snapshot, o.netns);
+	if (!err)
+		err = device_open(&dev, path, o.follow_new, info);
+	if (!err)
+		err = source_open_rings(src, dev->rings, dev->nrings, SLACK_NS,
+					dev->info.epoch_offset);
 	if (err) {
+		snapshot_close(snapshot);
 		device_close(dev);
 		return err;
 	}
 	((struct live *)*src)->dev = dev;
-	/* The cursors stand: from now on nothing is missed. */
-	if (o.snapshot)
-		err = snapshot_open(&((struct live *)*src)->snapshot, o.netns);
-	if (err) {
-		tcpfsm_source_close(*src);
-		*src = NULL;
-	}
-	return err;
+	((struct live *)*src)->snapshot = snapshot;
+	return 0;
 }
 
 int tcpfsm_source_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
