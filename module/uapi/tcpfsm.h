@@ -32,7 +32,8 @@
 	X(TIMEWAIT,	  9, "timewait",	"a TIME_WAIT or FIN_WAIT2 mini-socket was made, touched or freed") \
 	X(CONNECT_FAILED, 10, "connect_failed",	"connect() failed before a SYN left") \
 	X(SHUTDOWN,	 11, "shutdown",	"shutdown() asked for the sending side to close") \
-	X(SOCKET,	 12, "socket",		"a socket that was there when the reader attached (written by readers, not by the module)")
+	X(SOCKET,	 12, "socket", \
+	  "a socket that was there when the reader attached (written by readers, not by the module)")
 
 /* The fate of a SYN or a third ACK: record.verdict of SYN and ACK. */
 #define TCPFSM_VERDICTS(X) \

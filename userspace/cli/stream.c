@@ -47,7 +47,7 @@ void tell_snapshot(int err)
 		return;
 	case -EPERM:
 	case -EACCES:
-		complain("sockets from before may be missing: network namespaces closed to us; run as root, or choose one with -N");
+		complain("sockets from before may be missing: a network namespace is closed to us; run as root, or use -N");
 		return;
 	}
 	complain("not all sockets from before are known: %s", strerror(-err));
