@@ -63,7 +63,8 @@ void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row 
 	const char *name = r->flags < sizeof(names) / sizeof(names[0]) ? names[r->flags] : NULL;
 
 	buf[0] = '\0';
-	append(buf, "%s", name ? name : "segment (FIN again?)");
+	append(buf, "%s", name ? name : r->cell[!r->from].event == E(TIMEWAIT) ?
+	       "segment (FIN again?)" : "segment");
 	/* Of a bare ACK it is the other number that matters. */
 	if (r->has_seq && (wide || r->flags != TCPFSM_SEG_ACK))
 		number(buf, "seq", r->seq, &l->end[r->from], wide);
@@ -145,7 +146,7 @@ static void note_close(char *buf, const struct tcpfsm_ladder_row *r,
 		append(buf, "aborted");
 		break;
 	case C(CLOSE):
-		append(buf, "close()");
+		append(buf, c->old == S(SYN_RECV) ? "the listener was closed" : "close()");
 		break;
 	case C(REUSE):
 		append(buf, "connect() reuses its port");

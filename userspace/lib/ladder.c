@@ -31,6 +31,9 @@
 /* No ACK is delayed for longer (TCP_DELACK_MAX is 200 ms), timers included. */
 #define DELACK_NS	(250 * MSEC)
 
+/* On its way for that much longer than others: worth a row of its own. */
+#define LONG_NS		(20 * MSEC)
+
 /* What a half is about; only the same kinds make a pair. */
 enum kind {
 	K_NONE,				/* something at one end */
@@ -761,9 +764,17 @@ static bool fits(const struct ladder_half *sent, const struct ladder_half *got)
 	if (sent->way != SENT || sent->side == got->side || sent->pair >= 0 ||
 	    sent->doubt & H_DROPPED || sent->at > got->at + SLACK_NS)
 		return false;
+	/* A bare ACK has the number of the data that comes next. */
 	if (got->kind == K_ANY)
-		return sent->kind != K_RST && sent->has_seq && sent->seq == got->seq;
+		return sent->kind != K_RST && sent->kind != K_ACK && sent->kind != K_ACKFIN &&
+		       got->has_seq && sent->has_seq && sent->seq == got->seq;
 	return sent->kind == got->kind;
+}
+
+/* Not each time one of these is sent is recorded. */
+static bool is_bare_ack(const struct ladder_half *h)
+{
+	return h->kind == K_ACK || h->kind == K_ACKFIN;
 }
 
 /* Could it have been on its way for so long, or was it another copy? */
@@ -774,8 +785,7 @@ static bool too_late(const struct build *b, const struct ladder_half *sent,
 	size_t i;
 
 	/* Only these are sent again without a record, and only when asked to. */
-	if ((got->kind != K_ACK && got->kind != K_ACKFIN) || !b->delay ||
-	    took <= 2 * b->delay + 50 * MSEC)
+	if (!is_bare_ack(got) || !b->delay || took <= 2 * b->delay + 50 * MSEC)
 		return false;
 	for (i = 0; i < b->n; i++) {
 		const struct ladder_half *h = &b->half[i];
@@ -796,38 +806,46 @@ static void unpair(struct build *b)
 		b->half[i].pair = -1;
 }
 
+static void pair_half(struct build *b, struct ladder_half *got)
+{
+	struct ladder_half *best = NULL;
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		struct ladder_half *sent = &b->half[i];
+
+		if (!fits(sent, got))
+			continue;
+		if (best && got->at + SLACK_NS < sent->at + b->delay / 2)
+			continue;
+		if (!best || sent->at >= best->at)
+			best = sent;
+	}
+	if (!best || too_late(b, best, got))
+		return;
+	/* It restarts TIME_WAIT only when it is the FIN again. */
+	if (got->kind == K_FIN && got->doubt & H_DOUBTFUL && !best->retransmit)
+		return;
+	got->pair = (int32_t)(best - b->half);
+	best->pair = (int32_t)(got - b->half);
+}
+
 /*
  * Each arrival is that of the last copy sent before, unless that would have
  * been faster than anything else on this way.  Backwards, so that several on
- * their way at once do not overtake each other.
+ * their way at once do not overtake each other; but of bare ACKs it is the
+ * first arrival that goes with the one copy we know of.
  */
 static void pair_halves(struct build *b)
 {
-	size_t i = b->n, j;
+	size_t i;
 
-	while (i--) {
-		struct ladder_half *got = &b->half[i], *best = NULL;
-
-		if (got->way != RECEIVED)
-			continue;
-		for (j = 0; j < b->n; j++) {
-			struct ladder_half *sent = &b->half[j];
-
-			if (!fits(sent, got))
-				continue;
-			if (best && got->at + SLACK_NS < sent->at + b->delay / 2)
-				continue;
-			if (!best || sent->at >= best->at)
-				best = sent;
-		}
-		if (!best || too_late(b, best, got))
-			continue;
-		/* It restarts TIME_WAIT only when it is the FIN again. */
-		if (got->kind == K_FIN && got->doubt & H_DOUBTFUL && !best->retransmit)
-			continue;
-		got->pair = (int32_t)(best - b->half);
-		best->pair = (int32_t)i;
-	}
+	for (i = 0; i < b->n; i++)
+		if (b->half[i].way == RECEIVED && is_bare_ack(&b->half[i]))
+			pair_half(b, &b->half[i]);
+	for (i = b->n; i--; )
+		if (b->half[i].way == RECEIVED && !is_bare_ack(&b->half[i]))
+			pair_half(b, &b->half[i]);
 }
 
 static void find_delay(struct build *b)
@@ -947,6 +965,38 @@ static uint64_t left_syn_sent(const struct build *b, unsigned int side)
 	return UINT64_MAX;
 }
 
+/* Was the end in a state that a FIN changes (or begins anew), from ts on until after due? */
+static bool would_tell_fin(const struct build *b, unsigned int side, uint64_t ts, uint64_t due)
+{
+	uint64_t next = 0;
+	uint8_t state = 0;
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		const struct ladder_half *h = &b->half[i];
+
+		if (h->side != side || !h->cell.state || h->kind >= K_DATA)
+			continue;
+		if (h->at > ts) {
+			next = h->at;
+			break;
+		}
+		state = h->cell.state;
+	}
+	if (next <= due)
+		return false;
+	switch (state) {
+	case STATE(SYN_RECV):
+	case STATE(ESTABLISHED):
+	case STATE(FIN_WAIT1):
+		return true;
+	case STATE(FIN_WAIT2):
+	case STATE(TIME_WAIT):
+		return b->story->refreshes;
+	}
+	return false;
+}
+
 static bool is_lost(const struct build *b, const struct ladder_half *h)
 {
 	unsigned int p = !h->side;
@@ -963,8 +1013,8 @@ static bool is_lost(const struct build *b, const struct ladder_half *h)
 		return sent_again(b, p, K_SYNACK, due);
 	case K_FIN:
 		/* Data lost before a FIN keeps that from being noticed. */
-		return !had(b, p, K_FIN, h->at) && !sent_again(b, h->side, K_AGAIN, h->at) &&
-		       sent_again(b, h->side, K_FIN, h->at) && later(b, p, K_FIN, RECEIVED, due);
+		return (h->retransmit || sent_again(b, h->side, K_FIN, h->at)) &&
+		       !sent_again(b, h->side, K_AGAIN, h->at) && would_tell_fin(b, p, h->at, due);
 	case K_ACKFIN:
 		return sent_again(b, p, K_FIN, due) && !had(b, p, K_ACKFIN, h->at);
 	}
@@ -972,9 +1022,32 @@ static bool is_lost(const struct build *b, const struct ladder_half *h)
 }
 
 /*
- * CLOSE_WAIT sends its ACK within DELACK_NS.  If the other end still repeats
- * its FIN then, one was lost.
+ * How long CLOSE_WAIT may keep its ACK back: tcp_send_delayed_ack() allows for
+ * a round trip if that has been measured, 40 ms at least.
  */
+static uint64_t ack_delay(const struct build *b, unsigned int side)
+{
+	uint64_t sent = 0, took;
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		const struct ladder_half *h = &b->half[i];
+
+		if (h->side != side || (h->kind != K_SYN && h->kind != K_SYNACK && h->kind != K_ACK))
+			continue;
+		if (h->way == SENT && h->retransmit)
+			break;
+		if (h->way == SENT && h->kind != K_ACK) {
+			sent = h->at;
+		} else if (sent && h->cell.state == STATE(ESTABLISHED)) {
+			took = 2 * (h->at - sent) + 60 * MSEC;
+			return took < DELACK_NS ? took : DELACK_NS;
+		}
+	}
+	return DELACK_NS;
+}
+
+/* If the other end still repeats its FIN then, an ACK was lost. */
 static void lost_delayed_ack(struct build *b)
 {
 	size_t i, n = b->n;
@@ -986,7 +1059,7 @@ static void lost_delayed_ack(struct build *b)
 
 		if (got.kind != K_FIN || got.way != RECEIVED || got.cell.state != STATE(CLOSE_WAIT))
 			continue;
-		if (!sent_again(b, p, K_FIN, got.at + DELACK_NS))
+		if (!sent_again(b, p, K_FIN, got.at + ack_delay(b, s)))
 			continue;
 		h = add(b, got.at, s, K_ACKFIN, SENT);
 		h->order = got.order + 1;
@@ -1092,12 +1165,14 @@ static void mend_order(struct build *b)
 
 /*
  * Would one row for both ends of a segment hide something?  What the receiver
- * did meanwhile, or that another one crossed it.
+ * did meanwhile, that another one crossed it, or that it took unusually long.
  */
 static bool is_long(const struct build *b, size_t from, size_t to)
 {
 	size_t i;
 
+	if (b->delay && b->half[to].at > b->half[from].at + 4 * b->delay + LONG_NS)
+		return true;
 	for (i = from + 1; i < to; i++) {
 		const struct ladder_half *h = &b->half[i];
 
@@ -1140,32 +1215,53 @@ static void segment_row(struct tcpfsm_ladder_row *r, const struct ladder_half *s
 		r->arrived_ts = got->at;
 }
 
+static size_t data_row(struct tcpfsm_ladder_row *rows, size_t n, const struct ladder_half *h,
+		       uint64_t ts, unsigned int flip)
+{
+	struct tcpfsm_ladder_row *r = &rows[n];
+
+	/* One line will do, if nothing else came between. */
+	if (n && rows[n - 1].kind == TCPFSM_LADDER_DATA)
+		r = &rows[--n];
+	else
+		memset(r, 0, sizeof(*r));
+	r->ts = ts;
+	r->kind = TCPFSM_LADDER_DATA;
+	r->bytes[flip] += h->bytes[0];
+	r->bytes[!flip] += h->bytes[1];
+	return n + 1;
+}
+
 static size_t make_rows(struct build *b, struct tcpfsm_ladder_row *rows, unsigned int flip)
 {
 	size_t i, n = 0;
 
 	for (i = 0; i < b->n; i++) {
-		struct ladder_half *h = &b->half[i], *pair;
-		struct tcpfsm_ladder_row *r = &rows[n];
+		struct ladder_half *h = &b->half[i], *pair = NULL, *d;
+		struct tcpfsm_ladder_row *r;
+		bool two_rows = false;
 
 		if (h->shown || h->doubt & H_DROPPED)
 			continue;
-		/* It was told by an RST only, and that it met something is all of it. */
-		if (h->kind == K_ANY && h->pair < 0 && !h->cell.event)
-			continue;
+		if (h->pair >= 0)
+			pair = &b->half[h->pair];
+		if (pair && h->way == SENT) {
+			two_rows = is_long(b, i, (size_t)h->pair);
+			/* In one row: what was counted at its arrival came before it. */
+			for (d = h + 1; !two_rows && d < pair; d++) {
+				if (d->kind != K_DATA || d->shown)
+					continue;
+				n = data_row(rows, n, d, h->ts, flip);
+				d->shown = true;
+			}
+		}
+		r = &rows[n];
 		memset(r, 0, sizeof(*r));
 		r->ts = h->ts;
-		pair = h->pair < 0 ? NULL : &b->half[h->pair];
 
 		switch (h->kind) {
 		case K_DATA:
-			/* One line will do, if nothing else came between. */
-			if (n && rows[n - 1].kind == TCPFSM_LADDER_DATA)
-				r = &rows[--n];
-			r->kind = TCPFSM_LADDER_DATA;
-			r->bytes[flip] += h->bytes[0];
-			r->bytes[!flip] += h->bytes[1];
-			n++;
+			n = data_row(rows, n, h, h->ts, flip);
 			continue;
 		case K_GAP:
 		case K_MORE:
@@ -1184,7 +1280,7 @@ static size_t make_rows(struct build *b, struct tcpfsm_ladder_row *rows, unsigne
 			r->kind = TCPFSM_LADDER_SEGMENT;
 			if (!pair)
 				break;
-			if (is_long(b, i, (size_t)h->pair)) {
+			if (two_rows) {
 				r->kind = TCPFSM_LADDER_DEPARTS;
 				h->row = (uint32_t)n;
 			} else {

@@ -32,6 +32,7 @@ struct ladder_gap {
 struct ladder_story {
 	uint8_t family;
 	bool exact;			/* nothing is known to be missing */
+	bool refreshes;			/* segments for mini-sockets are told */
 	struct tcpfsm_ladder_end end[2];
 	const struct ladder_fact *facts;
 	size_t nfacts;

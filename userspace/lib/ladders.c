@@ -63,6 +63,7 @@ struct list {
 struct tcpfsm_ladders {
 	struct tcpfsm_filter filter;
 	bool filtered;
+	bool refreshes;			/* that hook works */
 	uint64_t conn;
 	size_t max, max_events;
 	size_t n, ended;
@@ -465,7 +466,7 @@ static int tell(struct tcpfsm_ladders *l, struct story *s)
 	struct tcpfsm_ladder ladder;
 	struct ladder_story st = {
 		.family = s->family, .facts = s->facts, .nfacts = s->nfacts, .cut = s->cut,
-		.more = s->more, .gaps = gaps,
+		.more = s->more, .gaps = gaps, .refreshes = l->refreshes,
 	};
 	uint64_t begin, end;
 	unsigned int i;
@@ -565,6 +566,8 @@ int tcpfsm_ladders_feed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
 		return 0;
 	}
 	note_cpu(l, ev);
+	if (ev->type == EVENT(TIMEWAIT) && ev->rec.verdict == TCPFSM_TW_REFRESH)
+		l->refreshes = true;
 	/* First, so that a recording and live reading come to the same. */
 	err = ev->ts > SETTLE_NS ? tell_ended(l, ev->ts - SETTLE_NS) : 0;
 	if (err)
