@@ -107,7 +107,8 @@ static int begin(void *arg, struct tcpfsm_model *m)
 	if (rc)
 		return fail(rc, "ladders");
 	if (!o->replay && !o->json && out_is_terminal())
-		complain("a connection is shown when it has ended, TIME_WAIT included; Ctrl-C shows the rest");
+		complain("a connection is shown when it has ended, TIME_WAIT included; "
+			 "Ctrl-C shows the rest");
 	return 0;
 }
 
@@ -138,8 +139,8 @@ static int end(void *arg)
 		status = fail(c->err, "ladders");
 	tcpfsm_ladders_counts(c->ladders, NULL, &forgotten);
 	if (forgotten && out_error() != -EPIPE)
-		complain("%" PRIu64 " connection%s without a ladder: more at a time than can be kept",
-			 forgotten, forgotten == 1 ? "" : "s");
+		complain("%" PRIu64 " connection%s without a ladder: more at a time than can be "
+			 "kept", forgotten, forgotten == 1 ? "" : "s");
 	if (c->svg) {
 		int svg_status = close_picture(c);
 

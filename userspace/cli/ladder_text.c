@@ -12,6 +12,7 @@
 
 #define WIDTH		80
 #define INNER_MIN	30
+#define INNER_MAX	44		/* unless labels need more */
 #define ARROW		6		/* of the inner columns, at least, beside the label */
 
 static const char red[] = "\033[31m", green[] = "\033[32m", yellow[] = "\033[33m";
@@ -51,7 +52,7 @@ static bool is_segment(const struct tcpfsm_ladder_row *r)
 static void measure(const struct ladder_view *v, const struct tcpfsm_ladder *l,
 		    struct columns *c)
 {
-	unsigned int label = INNER_MIN - ARROW, right_state, beside = 0, fixed;
+	unsigned int label = INNER_MIN - ARROW, right_state, beside = 0, fixed, room;
 	char buf[WORDS_MAX];
 	size_t i;
 
@@ -92,10 +93,13 @@ static void measure(const struct ladder_view *v, const struct tcpfsm_ladder *l,
 		c->notes = false;
 		c->right = right_state;
 	}
-	if (fixed + c->inner + c->right < WIDTH)
-		c->inner = max(c->inner, WIDTH - fixed - c->right < 44 ? WIDTH - fixed - c->right : 44);
-	if (fixed + c->inner + c->right > WIDTH && fixed + c->right + INNER_MIN < WIDTH)
-		c->inner = WIDTH - fixed - c->right;
+	if (fixed + c->right + INNER_MIN >= WIDTH)
+		return;
+	room = WIDTH - fixed - c->right;
+	if (c->inner > room)
+		c->inner = room;
+	else
+		c->inner = max(c->inner, room < INNER_MAX ? room : INNER_MAX);
 }
 
 /* ---- pieces of lines ------------------------------------------------------------------ */
@@ -149,12 +153,14 @@ static void line_end(const struct columns *c, uint8_t state, const char *note)
 	out_printf("\n");
 }
 
-/* Words between the walls; longer ones run over the right one. */
+/* Words between the walls, where < 0: at the left one; longer ones run over the right one. */
 static void put_inner(const struct columns *c, const char *s, int where)
 {
 	unsigned int len = (unsigned int)strlen(s), room = c->inner > len ? c->inner - len : 0;
-	unsigned int before = where < 0 ? (room ? 1 : 0) : where > 0 ? (room ? room - 1 : 0) : room / 2;
+	unsigned int before = room / 2;
 
+	if (where && room)
+		before = where < 0 ? 1 : room - 1;
 	out_printf("%*s%s%*s", (int)before, "", s, (int)(room - before), "");
 }
 

@@ -214,7 +214,8 @@ void ladder_note(const struct tcpfsm_ladder_row *r, unsigned int end, char buf[W
 		return;
 	case E(TIMEWAIT):
 		if (c->verdict == TCPFSM_TW_DENIED)
-			append(buf, "TIME_WAIT denied: tw %" PRIu32 " of %" PRIu32, c->tw, c->tw_max);
+			append(buf, "TIME_WAIT denied: tw %" PRIu32 " of %" PRIu32, c->tw,
+			       c->tw_max);
 		else if (c->verdict == TCPFSM_TW_REFRESH)
 			append(buf, "TIME_WAIT begins again");
 		else

@@ -1033,7 +1033,7 @@ static uint64_t ack_delay(const struct build *b, unsigned int side)
 	for (i = 0; i < b->n; i++) {
 		const struct ladder_half *h = &b->half[i];
 
-		if (h->side != side || (h->kind != K_SYN && h->kind != K_SYNACK && h->kind != K_ACK))
+		if (h->side != side || h->kind < K_SYN || h->kind > K_ACK)
 			continue;
 		if (h->way == SENT && h->retransmit)
 			break;
