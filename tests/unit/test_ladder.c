@@ -136,6 +136,8 @@ static struct tcpfsm_record *rst(int end, uint8_t direction, uint8_t state, int6
 
 	r->verdict = direction;
 	r->old = state;
+	if (direction == TCPFSM_DIRECTION_SENT && state == S(CLOSE))
+		r->flags = F(TASK) | F(SHUT_SEND) | F(SHUT_RCV);
 	return r;
 }
 
@@ -901,6 +903,32 @@ static void test_reset_crosses(void)
 	       "finished exact first=0\n");
 }
 
+/* Data for a socket that is closed: an RST answers it. */
+static void test_data_after_close(void)
+{
+	struct tcpfsm_record *r;
+
+	begin();
+	open_both();
+	st(CLIENT, S(ESTABLISHED), S(FIN_WAIT1), 1, 1);
+	st(SERVER, S(ESTABLISHED), S(CLOSE_WAIT), 1, 2);
+	st(CLIENT, S(FIN_WAIT1), S(FIN_WAIT2), 2, 1);
+	now += SEC;
+	st(CLIENT, S(FIN_WAIT2), S(CLOSE), 2, 1);
+	r = rst(CLIENT, TCPFSM_DIRECTION_SENT, S(CLOSE), 2, 1);
+	r->conn = 0;
+	r->flags = 0;
+	rst(SERVER, TCPFSM_DIRECTION_RECEIVED, S(CLOSE_WAIT), 11, 2);
+	st(SERVER, S(CLOSE_WAIT), S(CLOSE), 11, 2)->arg = EPIPE;
+	expect(OPEN_BOTH
+	       "> AF s1 a1 FIN_WAIT1|CLOSE_WAIT\n"
+	       "< A a2 FIN_WAIT2|-\n"
+	       "<  s1 a2 -|-\n"
+	       "= 0 10\n"
+	       "> R s2 CLOSE|CLOSE\n"
+	       "finished exact first=0\n");
+}
+
 static void test_timeout(void)
 {
 	begin();
@@ -1175,6 +1203,7 @@ int main(void)
 	TEST("ladder: FIN again after TIME_WAIT", test_late_fin());
 	TEST("ladder: reset", test_reset());
 	TEST("ladder: reset that crosses a FIN", test_reset_crosses());
+	TEST("ladder: data after close", test_data_after_close());
 	TEST("ladder: timeout", test_timeout());
 	TEST("ladder: begins in mid-life", test_mid_life());
 	TEST("ladder: strangers are not joined", test_not_joined());

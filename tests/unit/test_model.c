@@ -1412,6 +1412,7 @@ static void snapshot_within(void)
 	sock(1, S(FIN_WAIT1), 1, UNKNOWN, 0);
 	retransmit(1, TCPFSM_SEGMENT_DATA, S(ESTABLISHED), 1);
 	retransmit(1, TCPFSM_SEGMENT_FIN, S(FIN_WAIT1), 1);
+	items[nitems - 1].rec.snd += 100;	/* another segment */
 	st(1, S(FIN_WAIT1), S(CLOSING), 0, 0);
 	expect("1 retransmit DATA ESTABLISHED 1\n"
 	       "1 retransmit FIN FIN_WAIT1 1\n"

@@ -207,6 +207,8 @@ static bool has_position(const struct ladder_fact *f)
 		       f->new != STATE(SYN_RECV) && (f->snd || f->rcv);
 	case EVENT(TIMEWAIT):
 		return f->snd || f->rcv;
+	case EVENT(RESET):		/* those that are sent may be answers */
+		return f->verdict == TCPFSM_DIRECTION_RECEIVED && f->snd;
 	}
 	return false;
 }
@@ -577,7 +579,7 @@ static void on_retransmit(struct build *b, const struct ladder_fact *f)
 	}
 }
 
-/* Was this RST sent for a segment that met no full socket? */
+/* Was this RST sent for a segment that met no full socket any more, or none yet? */
 static bool answers_segment(const struct build *b, const struct ladder_fact *f)
 {
 	if (!f->socket)

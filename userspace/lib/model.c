@@ -173,10 +173,11 @@ live(const struct tcpfsm_model *m, struct tcpfsm_life *life, const struct tcpfsm
 	};
 	uint64_t ts = r->ts + (uint64_t)m->epoch_offset;
 	uint8_t closer = closers[new & 15];
+	bool begins = old == STATE(CLOSE) || old == STATE(LISTEN);
 
-	if (old == STATE(CLOSE) || old == STATE(LISTEN) || !life->begin)
+	if (begins || !life->begin)
 		life_begin(life, r, ts, old);
-	else if (dur > 0)
+	if (dur > 0 && !begins)
 		life->time[TCPFSM_LIFE_SLOT(old)] += (uint64_t)dur;
 	life->states |= (uint16_t)(1U << old | 1U << new);
 	life->causes |= 1U << cause;
