@@ -2,7 +2,8 @@
 /*
  * The memory accesses of the ring protocol.  Everything that is shared with
  * the writer goes through these: 64-bit atomic accesses, plain moves on any
- * 64-bit machine, and no data race in the eyes of C11 and TSan.
+ * 64-bit machine, and no data race in the eyes of C11 and TSan; the payload of
+ * records in pairs of words.
  */
 #ifndef TCPFSM_LIB_BARRIER_H
 #define TCPFSM_LIB_BARRIER_H
@@ -21,6 +22,25 @@ static inline uint64_t load_acquire(const void *p)
 {
 	return __atomic_load_n((const ring_word *)p, __ATOMIC_ACQUIRE);
 }
+
+/*
+ * Two words at once, in one move where the machine has such.  They may be of
+ * two records, as any two words of a copy may: the check of seq tells.
+ */
+#ifdef __SANITIZE_THREAD__
+static inline void copy_pair(ring_word *to, const ring_word *from)
+{
+	to[0] = load_relaxed(from);
+	to[1] = load_relaxed(from + 1);
+}
+#else
+typedef uint64_t __attribute__((vector_size(16), aligned(8), may_alias)) ring_pair;
+
+static inline void copy_pair(ring_word *to, const ring_word *from)
+{
+	*(ring_pair *)to = *(const volatile ring_pair *)from;
+}
+#endif
 
 static inline void store_relaxed(void *p, uint64_t v)
 {

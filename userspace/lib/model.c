@@ -370,7 +370,7 @@ static uint8_t close_cause(const struct conn *c, const struct tcpfsm_record *r)
 	}
 }
 
-static uint8_t cause_of(const struct conn *c, const struct tcpfsm_record *r)
+static inline uint8_t cause_of(const struct conn *c, const struct tcpfsm_record *r)
 {
 	switch (r->new) {
 	case STATE(SYN_SENT):

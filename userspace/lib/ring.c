@@ -86,9 +86,10 @@ ring_run(struct ring_reader *r, char *dst, size_t stride, size_t max,
 		if (__builtin_expect(load_acquire(s) != want, 0))
 			break;
 		d[seq_at] = want;
-#pragma GCC unroll 16
-		for (i = 1; i < WORDS; i++)
-			d[ts_at + i - 1] = load_relaxed(s + i);
+#pragma GCC unroll 8
+		for (i = 1; i + 1 < WORDS; i += 2)
+			copy_pair(d + ts_at + i - 1, s + i);
+		d[ts_at + i - 1] = load_relaxed(s + i);
 		/* Still the same?  Then nobody wrote while we copied. */
 		fence_acquire();
 		if (__builtin_expect(load_relaxed(s) != want, 0))
