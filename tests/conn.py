@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """conn.py SCENARIO [-6] PORT: sockets for tests/guest, each step where it belongs."""
 import errno
+import os
 import socket
 import sys
 import time

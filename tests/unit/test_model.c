@@ -1492,6 +1492,58 @@ static void snapshot_odd(void)
 	       "3 ESTABLISHED>CLOSE_WAIT rcv_fin\n");
 }
 
+static int keep(const struct tcpfsm_event *ev, void *arg)
+{
+	*(struct tcpfsm_life *)arg = *ev->life;
+	nevents++;
+	return 0;
+}
+
+/* How many are in which state, and what is told of a life in the end. */
+static void snapshot_counts(void)
+{
+	struct tcpfsm_model_options opts = { .size = sizeof(opts), .lives = true };
+	struct tcpfsm_life life = { .family = 0 };
+	uint64_t count[16];
+	struct tcpfsm_model *m;
+	size_t i;
+
+	begin();
+	sock(1, S(TIME_WAIT), 0, 59000, 0);
+	sock(2, S(TIME_WAIT), 0, 100, 0);
+	sock(3, S(ESTABLISHED), 0, UNKNOWN, 0);
+	sock(4, S(ESTABLISHED), 0, UNKNOWN, 0);
+	sock(99, S(LISTEN), 0, UNKNOWN, F(PASSIVE));
+	now += 60 * 1000000000ULL;		/* time of no record is below 0 */
+	for (i = 0; i < nitems; i++)
+		items[i].rec.ts += 60 * 1000000000ULL;
+	tw(2, TCPFSM_TW_REFRESH, S(TIME_WAIT), S(TIME_WAIT), 0);
+	ends(1, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
+	st(3, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+
+	CHECK_EQ(tcpfsm_model_new(&m, &opts), 0);
+	nevents = 0;
+	CHECK_EQ(tcpfsm_model_feed_batch(m, items, 5, keep, &life), 0);
+	tcpfsm_model_population(m, count);
+	CHECK(count[S(TIME_WAIT)] == 2 && count[S(ESTABLISHED)] == 2 && count[S(LISTEN)] == 1);
+	CHECK_EQ(nevents, 0);
+	CHECK_EQ(tcpfsm_model_feed_batch(m, items + 5, nitems - 5, keep, &life), 0);
+	CHECK_EQ(tcpfsm_model_flush(m, keep, &life), 0);
+	tcpfsm_model_population(m, count);
+	CHECK(count[S(TIME_WAIT)] == 1 && count[S(ESTABLISHED)] == 1 && count[S(LISTEN)] == 1 &&
+	      count[S(CLOSE_WAIT)] == 1);
+
+	/* The end of 1: from when it was first heard of, but with all of its TIME_WAIT. */
+	CHECK_EQ(nevents, 1);
+	CHECK(!life.whole && life.lport == 80);
+	CHECK_EQ(life.time[TCPFSM_LIFE_SLOT(S(TIME_WAIT))], 59000000000LL + 2 * STEP - STEP / 2);
+	CHECK_EQ(life.states, 1U << S(TIME_WAIT) | 1U << S(CLOSE));
+	/* Of 2 there is nothing to tell. */
+	CHECK_EQ(tcpfsm_model_unfinished(m, now, keep, &life), 0);
+	CHECK_EQ(nevents, 1);
+	tcpfsm_model_free(m);
+}
+
 static void losses(void)
 {
 	/* What was known is not believed against a record. */
@@ -2229,6 +2281,7 @@ int main(void)
 	TEST("model: snapshot within the stream", snapshot_within());
 	TEST("model: snapshot ahead of the module", snapshot_ahead());
 	TEST("model: snapshot with oddities", snapshot_odd());
+	TEST("model: snapshot, population and lives", snapshot_counts());
 	TEST("model: losses", losses());
 	TEST("model: a socket used twice", reused_socket());
 	TEST("model: states set again", repeated_states());
