@@ -23,6 +23,7 @@
 #include "source.h"
 
 #define METADATA_MAX	(1U << 20)
+#define BATCH		64
 
 /* The buffers of all files together, and of one. */
 #define BUFFERS_BYTES	(16U << 20)
@@ -55,7 +56,7 @@ struct stream {
 
 struct recording {
 	struct tcpfsm_source src;
-	struct tcpfsm_item item, gap;	/* what the caller holds */
+	struct tcpfsm_item items[BATCH], gap;	/* what the caller holds */
 	struct merge merge;
 	struct stream *streams, *out;
 	size_t nstreams;
@@ -240,10 +241,37 @@ static void event_record(const struct ctf_event *ev, struct tcpfsm_record *rec)
 	rec->seq = ev->seq;
 }
 
+/*
+ * What follows in this packet, and before any other stream, goes along.  What
+ * is wrong with it stays for stream_advance() to tell.
+ */
+static void run_ahead(struct recording *r, struct stream *s)
+{
+	uint64_t limit = merge_limit(&r->merge, UINT64_MAX);
+	struct tcpfsm_item *it = r->items + 1;
+
+	while (it < r->items + BATCH && s->left && s->rd < s->n) {
+		const struct ctf_event *ev = &s->buf[s->rd].event;
+
+		if (ev->ts >= limit || ev->seq != s->seq + 1)
+			break;
+		it->cpu = s->cpu;
+		event_record(ev, &it->rec);
+		s->seq++;
+		s->left--;
+		s->rd++;
+		it++;
+	}
+	s->last_ts = it[-1].rec.ts;
+	r->src.ahead = r->items + 1;
+	r->src.end = it;
+	r->src.below = limit;
+}
+
 static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
 {
 	struct recording *r = (struct recording *)src;
-	struct tcpfsm_item *it = &r->item;
+	struct tcpfsm_item *it = r->items;
 	struct stream *s = r->out;
 	uint64_t key;
 
@@ -274,6 +302,8 @@ static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **
 	event_record(&s->buf[s->rd - 1].event, &it->rec);
 	s->last_ts = it->rec.ts;
 	r->out = s;
+	if (!s->sockets)
+		run_ahead(r, s);
 	if (s->sockets)
 		src->sockets++;
 	else
