@@ -261,7 +261,7 @@ int tcpfsm_model_unfinished(struct tcpfsm_model *m, uint64_t now, tcpfsm_event_f
 void tcpfsm_model_counts(const struct tcpfsm_model *m, uint64_t *conns, uint64_t *forgotten);
 /*
  * The connections and listeners in each state now, by enum tcpfsm_state: those
- * whose state was seen.  CLOSE is always 0.
+ * whose state was seen or is told by a snapshot.  CLOSE is always 0.
  */
 void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16]);
 void tcpfsm_model_free(struct tcpfsm_model *m);
