@@ -76,6 +76,15 @@ static void measure(const struct ladder_view *v, const struct tcpfsm_ladder *l,
 		} else if (r->kind == TCPFSM_LADDER_DATA) {
 			ladder_data(r, buf);
 			label = max(label, strlen(buf));
+		} else {
+			unsigned int end;
+
+			for (end = 0; end < 2; end++) {
+				ladder_note(r, end, buf);
+				/* A blank at either side; it may take an arrow's room. */
+				if (strlen(buf) + 2 > ARROW)
+					label = max(label, strlen(buf) + 2 - ARROW);
+			}
 		}
 		ladder_time(l, r->ts, v->time_of_day, buf);
 		c->time = max(c->time, strlen(buf));
