@@ -185,12 +185,13 @@ static int no_json(const struct tcpfsm_event *ev, void *arg)
 
 static uint64_t feed(struct tcpfsm_source *src, struct tcpfsm_model *model, tcpfsm_event_fn fn)
 {
-	const struct tcpfsm_item *item;
+	const struct tcpfsm_item *items;
 	uint64_t n = 0;
+	size_t batch;
 
-	while (tcpfsm_source_next(src, &item) == 1) {
-		tcpfsm_model_feed(model, item, fn, NULL);
-		n += item->lost ? item->lost : 1;
+	while (tcpfsm_source_batch(src, &items, &batch) == 1) {
+		tcpfsm_model_feed_batch(model, items, batch, fn, NULL);
+		n += items->lost ? items->lost : batch;
 	}
 	tcpfsm_model_flush(model, fn, NULL);
 	return n;
