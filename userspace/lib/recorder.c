@@ -93,19 +93,15 @@ int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const c
 			 const struct tcpfsm_source_options *opts,
 			 struct tcpfsm_info *info)
 {
-	struct tcpfsm_source_options o = source_options(opts);
-	struct snapshot *snapshot = NULL;
-	struct device *dev = NULL;
-	int err = 0;
+	struct snapshot *snapshot;
+	struct device *dev;
+	int err;
 
 	*rec = NULL;
-	/* In this order: see tcpfsm_source_open_device(). */
-	if (o.snapshot)
-		err = snapshot_open(&snapshot, o.netns);
-	if (!err)
-		err = device_open(&dev, path, o.follow_new, info);
-	if (!err)
-		err = recorder_open_rings(rec, dev->rings, dev->nrings, dir, &dev->info);
+	err = source_attach(&dev, &snapshot, path, opts, info);
+	if (err)
+		return err;
+	err = recorder_open_rings(rec, dev->rings, dev->nrings, dir, &dev->info);
 	if (err) {
 		snapshot_close(snapshot);
 		device_close(dev);

@@ -277,36 +277,46 @@ nomem:
 	return -ENOMEM;
 }
 
-struct tcpfsm_source_options source_options(const struct tcpfsm_source_options *opts)
+int source_attach(struct device **dev, struct snapshot **snapshot, const char *path,
+		  const struct tcpfsm_source_options *opts, struct tcpfsm_info *info)
 {
 	struct tcpfsm_source_options o = { .size = sizeof(o) };
+	int err = 0;
 
+	/* The caller may be older or newer than this library. */
 	if (opts)
 		memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
-	return o;
+	*dev = NULL;
+	*snapshot = NULL;
+	/*
+	 * It looks for owners now, which takes longest, while no ring waits for
+	 * us, and for sockets when the cursors stand: then nothing is missed.
+	 */
+	if (o.snapshot)
+		err = snapshot_open(snapshot, o.netns);
+	if (!err)
+		err = device_open(dev, path, o.follow_new, info);
+	if (err) {
+		snapshot_close(*snapshot);
+		*snapshot = NULL;
+	}
+	return err;
 }
 
 int tcpfsm_source_open_device(struct tcpfsm_source **src, const char *path,
 			      const struct tcpfsm_source_options *opts,
 			      struct tcpfsm_info *info)
 {
-	struct tcpfsm_source_options o = source_options(opts);
-	struct snapshot *snapshot = NULL;
-	struct device *dev = NULL;
-	int err = 0;
+	struct snapshot *snapshot;
+	struct device *dev;
+	int err;
 
 	*src = NULL;
-	/*
-	 * It looks for owners now, which takes longest, while no ring waits for
-	 * us, and for sockets when the cursors stand: then nothing is missed.
-	 */
-	if (o.snapshot)
-		err = snapshot_open(&snapshot, o.netns);
-	if (!err)
-		err = device_open(&dev, path, o.follow_new, info);
-	if (!err)
-		err = source_open_rings(src, dev->rings, dev->nrings, SLACK_NS,
-					dev->info.epoch_offset);
+	err = source_attach(&dev, &snapshot, path, opts, info);
+	if (err)
+		return err;
+	err = source_open_rings(src, dev->rings, dev->nrings, SLACK_NS,
+				dev->info.epoch_offset);
 	if (err) {
 		snapshot_close(snapshot);
 		device_close(dev);

@@ -2,7 +2,9 @@
 #ifndef TCPFSM_LIB_SOURCE_H
 #define TCPFSM_LIB_SOURCE_H
 
+#include "device.h"
 #include "ring.h"
+#include "snapshot.h"
 #include "tcpfsm.h"
 
 #pragma GCC visibility push(hidden)
@@ -26,8 +28,15 @@ struct tcpfsm_source {
 	char error[256];
 };
 
-/* The options of a caller, who may be older or newer than this library. */
-struct tcpfsm_source_options source_options(const struct tcpfsm_source_options *opts);
+/**
+ * source_attach() - a device, and the snapshot that goes before its records
+ * @snapshot: set to NULL when @opts does not ask for one
+ * @info: as tcpfsm_source_open_device() has it
+ *
+ * Return: 0; errors of tcpfsm_source_open_device(), and then neither is open.
+ */
+int source_attach(struct device **dev, struct snapshot **snapshot, const char *path,
+		  const struct tcpfsm_source_options *opts, struct tcpfsm_info *info);
 
 /**
  * source_open_rings() - a live source without a device (tests, benchmarks)
