@@ -157,6 +157,7 @@ bool deadline_over(struct deadline *d);
 /* How long to sleep, at most max_ms. */
 int deadline_sleep(const struct deadline *d, int max_ms);
 uint64_t monotonic_ns(void);
+uint64_t realtime_ns(void);
 
 /* ---- text.c ------------------------------------------------------------------------ */
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* tcpfsm conns: one line for each end of a connection that is over. */
 #include <stdio.h>
-#include <time.h>
 
 #include "cli.h"
 #include "put.h"
@@ -21,6 +20,7 @@ struct conns_view {
 	const struct options *opts;
 	struct tcpfsm_model *model;
 	struct text text;
+	struct tcpfsm_filter whose;	/* the filter without states and causes */
 	uint64_t lines;
 	uint64_t last_ts;		/* of any event */
 };
@@ -212,16 +212,13 @@ static void header(const struct conns_view *v)
 static bool wanted(const struct conns_view *v, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_filter *f = &v->opts->filter;
-	struct tcpfsm_filter ends;
 
 	if (!(v->opts->given & OPT_FILTER))
 		return true;
 	if ((f->states && !(f->states & ev->life->states)) ||
 	    (f->causes && !(f->causes & ev->life->causes)))
 		return false;
-	ends = *f;
-	ends.states = ends.causes = 0;
-	return tcpfsm_filter_match(&ends, ev);
+	return tcpfsm_filter_match(&v->whose, ev);
 }
 
 static int show(struct conns_view *v, const struct tcpfsm_event *ev)
@@ -272,12 +269,9 @@ static int begin(void *arg, struct tcpfsm_model *m)
 static int end(void *arg)
 {
 	struct conns_view *v = arg;
-	struct timespec ts;
 
-	if (!v->opts->replay) {
-		clock_gettime(CLOCK_REALTIME, &ts);
-		v->last_ts = (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-	}
+	if (!v->opts->replay)
+		v->last_ts = realtime_ns();
 	if (!v->opts->count || v->lines < v->opts->count)
 		tcpfsm_model_unfinished(v->model, v->last_ts, on_unfinished, v);
 	return 0;
@@ -287,8 +281,9 @@ static int run(const struct options *opts)
 {
 	static const struct view view = { .begin = begin, .event = on_event, .end = end };
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts), .lives = true };
-	struct conns_view v = { .opts = opts };
+	struct conns_view v = { .opts = opts, .whose = opts->filter };
 
+	v.whose.states = v.whose.causes = 0;
 	text_init(&v.text, opts);
 	return stream(opts, &mopts, &view, &v);
 }

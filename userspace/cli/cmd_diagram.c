@@ -382,7 +382,6 @@ static int begin(void *arg, struct tcpfsm_model *m)
 {
 	struct view_diagram *v = arg;
 	const char *term = getenv("TERM");
-	struct timespec ts;
 
 	v->model = m;
 	if (v->opts->svg) {
@@ -391,9 +390,7 @@ static int begin(void *arg, struct tcpfsm_model *m)
 		if (!v->svg)
 			return fail(-errno, v->opts->svg);
 	}
-	clock_gettime(CLOCK_REALTIME, &ts);
-	v->epoch_offset = (int64_t)((uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec -
-				    monotonic_ns());
+	v->epoch_offset = (int64_t)(realtime_ns() - monotonic_ns());
 	if (v->opts->json)
 		v->due = monotonic_ns() + JSON_MS * MS;
 	if (v->opts->json || !out_is_terminal())

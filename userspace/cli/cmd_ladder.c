@@ -2,10 +2,10 @@
 /* tcpfsm ladder: a connection as a sequence diagram, once it has ended. */
 #include <errno.h>
 #include <inttypes.h>
-#include <langinfo.h>
 #include <locale.h>
 #include <string.h>
 
+#include "../tui/term.h"
 #include "ladder.h"
 #include "svg.h"
 
@@ -164,7 +164,7 @@ static int run(const struct options *opts)
 	text_init(&text, opts);
 	c.view = (struct ladder_view) {
 		.wide = opts->wide, .time_of_day = opts->time_of_day, .colour = text.colour,
-		.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8"),
+		.utf8 = term_utf8(),
 	};
 	status = stream(opts, &mopts, &view, &c);
 	tcpfsm_ladders_free(c.ladders);

@@ -23,6 +23,11 @@ uint64_t monotonic_ns(void)
 	return clock_of(CLOCK_MONOTONIC);
 }
 
+uint64_t realtime_ns(void)
+{
+	return clock_of(CLOCK_REALTIME);
+}
+
 void deadline_init(struct deadline *d, const struct options *opts,
 		   const struct tcpfsm_source *src)
 {
@@ -36,7 +41,7 @@ void deadline_init(struct deadline *d, const struct options *opts,
 	if (d->replay)
 		return;
 	if (src)
-		d->skew = (int64_t)(clock_of(CLOCK_REALTIME) - now) -
+		d->skew = (int64_t)(realtime_ns() - now) -
 			  tcpfsm_source_epoch_offset(src);
 	if (llabs(d->skew) < (int64_t)SKEW_MIN_NS)
 		d->skew = 0;
