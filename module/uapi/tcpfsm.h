@@ -33,7 +33,10 @@
 	X(CONNECT_FAILED, 10, "connect_failed",	"connect() failed before a SYN left") \
 	X(SHUTDOWN,	 11, "shutdown",	"shutdown() asked for the sending side to close") \
 	X(SOCKET,	 12, "socket", \
-	  "a socket that was there when the reader attached (written by readers, not by the module)")
+	  "a socket that was there when the reader attached (written by readers, not by the module)") \
+	X(TOTAL,	 13, "total", \
+	  "one counter of a listener or a network namespace (TCPFSM_IOC_TOTALS, not in the ring)") \
+	X(SUPPRESSED,	 14, "suppressed",	"records of refused SYNs and ACKs left out: parameter syn_limit")
 
 /* The fate of a SYN or a third ACK: record.verdict of SYN and ACK. */
 #define TCPFSM_VERDICTS(X) \
@@ -85,7 +88,8 @@
 	X(SND_RST,	3, "snd_rst",	"this end answered with an RST") \
 	X(CLOSE,	4, "close",	"the listener was closed") \
 	X(NETNS_EXIT,	5, "netns_exit", "its network namespace was deleted") \
-	X(ABORT,	6, "abort",	"removed by the administrator (ss -K)")
+	X(ABORT,	6, "abort",	"removed by the administrator (ss -K)") \
+	X(ICMP,		7, "icmp",	"an ICMP error met the SYN-ACK")
 
 /*
  * Features: what the hooks make visible.  A feature whose hook is missing on
@@ -108,7 +112,109 @@
 	X(RST_RECEIVED,	13, "reset_received",	"RSTs received") \
 	X(CONNECT_FAILED, 14, "connect_failed",	"connect() that finds no port") \
 	X(SHUTDOWN,	15, "shutdown",		"shutdown()") \
-	X(ACTIVE_OPEN,	16, "active_open",	"the local port when an active open begins")
+	X(ACTIVE_OPEN,	16, "active_open",	"the local port when an active open begins") \
+	X(REQUEST_ICMP,	17, "request_icmp",	"request sockets killed by ICMP") \
+	X(SYNACK_TIMER,	18, "synack_timer",	"time-outs of SYN-ACKs")
+
+/*
+ * Totals: counters of each listener, kept by the module from load on, and per
+ * network namespace the rest.  An index into them is the number of a table's
+ * first entry plus the number within the table.
+ *
+ * How values of several CPUs and of several listeners are put together:
+ * SUM; MAX, MIN (0: none); AT: belongs to the MAX just before it; NOW: as it is at
+ * the moment of reading, listeners only or network namespaces only.
+ *
+ * Times are CLOCK_MONOTONIC nanoseconds, durations nanoseconds.
+ * X(symbol, number, name, merge, what it tells)
+ */
+#define TCPFSM_TOTALS(X) \
+	X(SYN,		   0, "syn",		SUM, "SYNs that met the listener") \
+	X(SYN_QUEUED,	   1, "syn_queued",	SUM, "that joined the SYN queue") \
+	X(SYN_COOKIE,	   2, "syn_cookie",	SUM, "answered with a SYN cookie") \
+	X(SYN_FASTOPEN,	   3, "syn_fastopen",	SUM, "accepted with their data (TCP Fast Open)") \
+	X(SYN_DUPLICATE,   4, "syn_duplicate",	SUM, "that another CPU was queueing already") \
+	X(COOKIE_WANTED,   5, "cookie_wanted",	SUM, "SYNs for which a cookie was decided on") \
+	X(COOKIE_VALID,	   6, "cookie_valid",	SUM, "ACKs with a valid SYN cookie") \
+	X(SYNACK_RETRANSMIT, 7, "synack_retransmit", SUM, "SYN-ACKs sent again") \
+	X(SYNACK_TIMEOUT,  8, "synack_timeout",	SUM, "time-outs of a SYN-ACK") \
+	X(COMPLETED,	   9, "completed",	SUM, "handshakes completed by a request socket") \
+	X(COMPLETED_COOKIE, 10, "completed_cookie", SUM, "handshakes completed by a SYN cookie") \
+	X(COMPLETED_LATE,  11, "completed_late", SUM, \
+	  "of the completed, those whose SYN-ACK had been sent again") \
+	X(CHILD_LOST,	  12, "child_lost",	SUM, \
+	  "connections made that did not reach the accept queue (another CPU was faster)") \
+	X(ACCEPTED,	  13, "accepted",	SUM, "connections handed out by accept()") \
+	X(ABANDONED,	  14, "abandoned",	SUM, "in the accept queue when the listener was closed") \
+	X(SUPPRESSED,	  15, "suppressed",	SUM, "records left out: parameter syn_limit") \
+	X(SYN_RETRANSMIT, 16, "syn_retransmit",	SUM, "SYNs of active opens sent again (network namespace)") \
+	X(SYNQ_FULL_NS,	  17, "synq_full_ns",	SUM, "time the SYN queue was full") \
+	X(ACCEPTQ_FULL_NS, 18, "acceptq_full_ns", SUM, "time the accept queue was full") \
+	X(SYNQ_PEAK,	  19, "synq_peak",	MAX, "longest SYN queue") \
+	X(SYNQ_PEAK_TS,	  20, "synq_peak_ts",	AT,  "and when") \
+	X(ACCEPTQ_PEAK,	  21, "acceptq_peak",	MAX, "longest accept queue") \
+	X(ACCEPTQ_PEAK_TS, 22, "acceptq_peak_ts", AT, "and when") \
+	X(REFUSED_LAST_TS, 23, "refused_last_ts", MAX, "when a SYN or ACK was refused last, or a cookie sent") \
+	X(REFUSED_FIRST_TS, 24, "refused_first_ts", MIN, "and first") \
+	X(LISTENERS_LOST, 25, "listeners_lost",	SUM, \
+	  "events of listeners that found no place in the table: parameter listeners (network namespace)") \
+	X(NOW_SYNQ,	 224, "synq",		NOW, "request sockets in the SYN queue") \
+	X(NOW_SYNQ_YOUNG, 225, "synq_young",	NOW, "of these, those whose SYN-ACK was sent once only") \
+	X(NOW_ACCEPTQ,	 226, "acceptq",	NOW, "connections in the accept queue") \
+	X(NOW_BACKLOG,	 227, "backlog",	NOW, "sk_max_ack_backlog, the limit of both queues") \
+	X(NOW_SYNQ_PLACES, 228, "synq_places",	NOW, \
+	  "requests that the SYN queue takes: backlog, or one more (inet_csk_reqsk_queue_is_full())") \
+	X(NOW_ASKED,	 229, "asked",		NOW, "backlog that listen(2) asked for plus 1; 0: not known") \
+	X(NOW_SINCE_TS,	 230, "since_ts",	NOW, "when it was first seen; network namespace: since when") \
+	X(NOW_GONE_TS,	 231, "gone_ts",	NOW, "when it was closed") \
+	X(NOW_REUSEPORT, 232, "reuseport",	NOW, "SO_REUSEPORT: number of the group") \
+	X(NOW_DEFER_ACCEPT, 233, "defer_accept", NOW, "TCP_DEFER_ACCEPT: SYN-ACKs it waits for data") \
+	X(NOW_SOMAXCONN, 234, "somaxconn",	NOW, "net.core.somaxconn") \
+	X(NOW_MAX_SYN_BACKLOG, 235, "max_syn_backlog", NOW, "net.ipv4.tcp_max_syn_backlog") \
+	X(NOW_SYNCOOKIES, 236, "syncookies",	NOW, "net.ipv4.tcp_syncookies") \
+	X(NOW_ABORT_ON_OVERFLOW, 237, "abort_on_overflow", NOW, "net.ipv4.tcp_abort_on_overflow") \
+	X(NOW_SYNACK_RETRIES, 238, "synack_retries", NOW, "net.ipv4.tcp_synack_retries") \
+	X(NOW_TW,	 239, "tw",		NOW, "mini-sockets (TIME_WAIT and FIN_WAIT2)") \
+	X(NOW_TW_MAX,	 240, "tw_max",		NOW, "net.ipv4.tcp_max_tw_buckets")
+
+/* By enum tcpfsm_reason: why, and how often; SUM. */
+#define TCPFSM_TOTAL_SYN_DROPPED	32
+#define TCPFSM_TOTAL_ACK_DROPPED	48
+#define TCPFSM_TOTAL_ACK_RESET		64
+/* By enum tcpfsm_gone: request sockets that died; SUM. */
+#define TCPFSM_TOTAL_GONE		80
+/*
+ * Histograms of 32; SUM.  Bucket 0 counts zeros, bucket n from 2^(n-1) to
+ * 2^n - 1, the last one all beyond.  Lengths are those that a SYN found.
+ */
+#define TCPFSM_TOTAL_BUCKETS		32
+#define TCPFSM_TOTAL_SYNQ_LENGTH	96
+#define TCPFSM_TOTAL_ACCEPTQ_LENGTH	128
+#define TCPFSM_TOTAL_HANDSHAKE_US	160	/* first SYN-ACK to ESTABLISHED; not with cookies */
+#define TCPFSM_TOTAL_ACCEPT_US		192	/* ESTABLISHED to accept() */
+/* Those below are counted where it happens, the others looked up. */
+#define TCPFSM_TOTAL_COUNTED		224
+/*
+ * By enum tcpfsm_kernel: the kernel's own counters of the network namespace;
+ * what they showed when the module began to count, and show now.
+ */
+#define TCPFSM_TOTAL_KERNEL_BASE	256
+#define TCPFSM_TOTAL_KERNEL		288
+#define TCPFSM_TOTAL_NUM		320
+
+/* X(symbol, number, name as nstat prints it) */
+#define TCPFSM_KERNEL(X) \
+	X(LISTENDROPS,		 0, "TcpExtListenDrops") \
+	X(LISTENOVERFLOWS,	 1, "TcpExtListenOverflows") \
+	X(REQQFULLDROP,		 2, "TcpExtTCPReqQFullDrop") \
+	X(REQQFULLDOCOOKIES,	 3, "TcpExtTCPReqQFullDoCookies") \
+	X(SYNCOOKIESSENT,	 4, "TcpExtSyncookiesSent") \
+	X(SYNCOOKIESRECV,	 5, "TcpExtSyncookiesRecv") \
+	X(SYNCOOKIESFAILED,	 6, "TcpExtSyncookiesFailed") \
+	X(PASSIVEOPENS,		 7, "TcpPassiveOpens") \
+	X(SYNRETRANS,		 8, "TcpExtTCPSynRetrans") \
+	X(TIMEOUTS,		 9, "TcpExtTCPTimeouts") \
+	X(DEFERACCEPTDROP,	10, "TcpExtTCPDeferAcceptDrop")
 
 #define TCPFSM_ENUM_TYPE(s, n, name, text)	TCPFSM_TYPE_##s = n,
 enum tcpfsm_type { TCPFSM_TYPES(TCPFSM_ENUM_TYPE) };
@@ -133,6 +239,12 @@ enum tcpfsm_gone { TCPFSM_GONE(TCPFSM_ENUM_GONE) };
 
 #define TCPFSM_ENUM_FEATURE(s, n, name, text)	TCPFSM_FEATURE_##s = n,
 enum tcpfsm_feature { TCPFSM_FEATURES(TCPFSM_ENUM_FEATURE) };
+
+#define TCPFSM_ENUM_TOTAL(s, n, name, merge, text) TCPFSM_TOTAL_##s = n,
+enum tcpfsm_total { TCPFSM_TOTALS(TCPFSM_ENUM_TOTAL) };
+
+#define TCPFSM_ENUM_KERNEL(s, n, name)		TCPFSM_KERNEL_##s = n,
+enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
 
 /* record.flags */
 #define TCPFSM_F_OWNER		0x01	/* pid and comm are the socket's owner, in a system call */
@@ -180,7 +292,8 @@ enum tcpfsm_feature { TCPFSM_FEATURES(TCPFSM_ENUM_FEATURE) };
  * @laddr: local address, network byte order; IPv4 in the first 4 bytes, rest 0
  * @raddr: remote address
  * @snd: next sequence number to send (host order); SYN: our initial sequence
- *	 number; LISTEN: the backlog asked for, or ~0 when it is not known
+ *	 number, or net.ipv4.tcp_max_syn_backlog when it was dropped; LISTEN: the
+ *	 backlog asked for, or ~0 when it is not known
  * @rcv: next sequence number expected; SYN: the peer's initial sequence number;
  *	 SOCKET: milliseconds since TIME_WAIT began, or was last begun again; ~0
  *	 in other states, where nothing tells
@@ -191,12 +304,21 @@ enum tcpfsm_feature { TCPFSM_FEATURES(TCPFSM_ENUM_FEATURE) };
  * @acceptq: connections in the listener's accept queue, likewise
  * @backlog: the listener's sk_max_ack_backlog, the limit of both queues
  * @pid: process (thread group) in the initial pid namespace, with OWNER
+ * @young: SYN: of @synq, those whose SYN-ACK was sent once only
  * @comm: its command name, NUL padded, with OWNER
  *
  * SOCKET: @tw, @tw_max and @snd are 0.  A listener is PASSIVE and its own @listener,
  * with @synq ~0, as nothing tells it.  A socket in SYN_RECV is PASSIVE when a listener
  * made it; which one is not known, and the queues are 0.  OWNER: the process that has it
  * open, of several the lowest pid.
+ *
+ * TOTAL: @conn: the listener's cookie, 0: the network namespace; @netns, @family, @lport
+ * and @laddr: the listener's; @rcv: index of the total; @listener: its value; OWNER: who
+ * called listen().  Totals of 0 are left out, but not NOW_SINCE_TS.  @ts is the same for
+ * all that were read together.  Everything else is 0.
+ *
+ * SUPPRESSED: PASSIVE; @lport and @laddr: the listener's; @snd: records left out on this
+ * CPU, @rcv: in so many microseconds before @ts.
  */
 struct tcpfsm_record {
 	__u64	seq;
@@ -223,7 +345,10 @@ struct tcpfsm_record {
 	__u32	synq;
 	__u32	acceptq;
 	__u32	backlog;
-	__u32	pid;
+	union {
+		__u32	pid;
+		__u32	young;
+	};
 	__u8	comm[16];
 };
 
@@ -300,6 +425,22 @@ struct tcpfsm_info {
  * written: readable at the watermark, or when a record has waited latency_ms.
  */
 #define TCPFSM_IOC_CONSUMED	_IOW(TCPFSM_IOC_MAGIC, 2, __u64)
+
+/**
+ * struct tcpfsm_totals - what TCPFSM_IOC_TOTALS reads
+ * @records: in: address of struct tcpfsm_record[@count]
+ * @count: in: room there; out: records there are, of type TOTAL
+ *
+ * Of every listener, those closed within the last minute included, and of
+ * every network namespace: of listeners closed earlier or beyond the table.
+ * -ENOSPC: more than @count, which were left out.
+ */
+struct tcpfsm_totals {
+	__u64	records;
+	__u64	count;
+};
+
+#define TCPFSM_IOC_TOTALS	_IOWR(TCPFSM_IOC_MAGIC, 3, struct tcpfsm_totals)
 
 #define TCPFSM_DEVICE		"/dev/tcpfsm"
 

@@ -94,6 +94,17 @@ int tcpfsm_source_batch(struct tcpfsm_source *src, const struct tcpfsm_item **it
  */
 int tcpfsm_source_wait(struct tcpfsm_source *src, int timeout_ms);
 
+/**
+ * tcpfsm_source_totals() - read the totals of all listeners and network namespaces
+ *
+ * They come as the next items of the stream: records of type TOTAL and cpu 0,
+ * all with one ts.  They do not count as delivered.  A recording has its own, at
+ * their time in the stream: then nothing happens.
+ *
+ * Return: 0; -ENOMEM; another negative errno.
+ */
+int tcpfsm_source_totals(struct tcpfsm_source *src);
+
 /* Epoch minus CLOCK_MONOTONIC of the machine recorded, in nanoseconds. */
 int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src);
 /* Records delivered and lost so far by this source. */
@@ -119,7 +130,8 @@ struct tcpfsm_recorder;
 /**
  * tcpfsm_recorder_open() - record a device into a new directory, as CTF 1.8
  *
- * A snapshot of the sockets (see opts) is taken and written at once.
+ * A snapshot of the sockets (see opts) and the totals are taken and written at
+ * once, and the totals again when it is closed.
  *
  * Return: 0; -EEXIST: the directory exists and is not empty; errors of
  * tcpfsm_source_open_device(); another negative errno.
@@ -217,6 +229,8 @@ struct tcpfsm_event {
 	uint32_t pid;
 	char comm[17];
 	uint64_t lost, from_ts, to_ts;	/* LOST; epoch */
+	bool suppressed;		/* LOST: refused SYNs and ACKs left out by the module's */
+					/* syn_limit; rec tells the listener */
 	const struct tcpfsm_life *life;	/* with lives: the connection's, this event included; else NULL */
 	struct tcpfsm_record rec;	/* addresses, cookies, counts, sequence numbers */
 };
@@ -395,6 +409,62 @@ int tcpfsm_ladders_flush(struct tcpfsm_ladders *l, tcpfsm_ladder_fn fn, void *ar
 /* Connections that have ended and wait to be settled, and those forgotten. */
 void tcpfsm_ladders_counts(const struct tcpfsm_ladders *l, size_t *ended, uint64_t *forgotten);
 void tcpfsm_ladders_free(struct tcpfsm_ladders *l);
+
+/* ---- listeners: the fate of every SYN ------------------------------------------ */
+
+/*
+ * A listener, or what a network namespace has beyond its listeners (conn 0), as
+ * the last TOTAL records told.
+ */
+struct tcpfsm_listener {
+	uint64_t conn;			/* socket cookie; 0: the network namespace */
+	uint32_t netns;
+	uint8_t family;			/* 4 or 6; of a network namespace 0 */
+	uint16_t lport;
+	uint8_t laddr[16];		/* as in struct tcpfsm_record */
+	bool has_owner;
+	uint32_t pid;			/* who called listen(), or has it open */
+	char comm[17];
+	uint64_t ts, first_ts, before_ts; /* CLOCK_MONOTONIC of the readings; 0: none */
+	const uint64_t *total;		/* [TCPFSM_TOTAL_NUM], at ts */
+	const uint64_t *first;		/* at first_ts: the first reading */
+	const uint64_t *before;		/* at before_ts: the reading before this one; NULL: none */
+};
+
+struct tcpfsm_listeners;
+typedef int (*tcpfsm_listener_fn)(const struct tcpfsm_listener *l, void *arg);
+
+int tcpfsm_listeners_new(struct tcpfsm_listeners **ls);
+/**
+ * tcpfsm_listeners_feed() - a raw item: TOTAL, or SOCKET for the owner; others do nothing
+ *
+ * A TOTAL with a new ts begins a new reading: what it does not mention is 0, and
+ * listeners that it does not mention are forgotten.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int tcpfsm_listeners_feed(struct tcpfsm_listeners *ls, const struct tcpfsm_item *item);
+/*
+ * Each of the last reading, by network namespace, port and address, the network
+ * namespace itself after its listeners.  Return: what fn returned if not 0.
+ */
+int tcpfsm_listeners_each(const struct tcpfsm_listeners *ls, tcpfsm_listener_fn fn, void *arg);
+/* NULL: no such listener in the last reading. */
+const struct tcpfsm_listener *tcpfsm_listeners_find(const struct tcpfsm_listeners *ls,
+						    uint64_t conn);
+/* The row of a network namespace. */
+const struct tcpfsm_listener *tcpfsm_listeners_netns(const struct tcpfsm_listeners *ls,
+						     uint32_t netns);
+void tcpfsm_listeners_free(struct tcpfsm_listeners *ls);
+
+/* Puts b's totals together with a's as the table of totals says (SO_REUSEPORT groups). */
+void tcpfsm_totals_merge(uint64_t a[TCPFSM_TOTAL_NUM], const uint64_t b[TCPFSM_TOTAL_NUM]);
+/* Sum of n totals from index on: tcpfsm_totals_sum(t, TCPFSM_TOTAL_SYN_DROPPED, 16). */
+uint64_t tcpfsm_totals_sum(const uint64_t *total, unsigned int index, unsigned int n);
+/* The value below which the share q (0 to 1) of a histogram's samples lies; 0: no sample. */
+uint64_t tcpfsm_histogram_quantile(const uint64_t bucket[TCPFSM_TOTAL_BUCKETS], double q);
+/* "syn_queued", "syn_dropped.acceptq_full", "handshake_us.12", "kernel.TcpExtListenDrops"; "?". */
+const char *tcpfsm_total_name(unsigned int index, char buf[64]);
 
 /* ---- names and text -------------------------------------------------------- */
 
