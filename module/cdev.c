@@ -15,6 +15,7 @@
 
 #include "cdev.h"
 #include "hooks.h"
+#include "listener.h"
 #include "wake.h"
 
 static unsigned int ring_slots;
@@ -116,12 +117,17 @@ static long tcpfsm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_info(reader, (void __user *)arg);
 	if (!reader->agreed)
 		return -EPROTO;
-	if (cmd != TCPFSM_IOC_CONSUMED)
+	switch (cmd) {
+	case TCPFSM_IOC_CONSUMED:
+		if (get_user(consumed, (u64 __user *)arg))
+			return -EFAULT;
+		WRITE_ONCE(reader->sleeper.consumed, consumed);
+		return 0;
+	case TCPFSM_IOC_TOTALS:
+		return tcpfsm_listener_totals((void __user *)arg);
+	default:
 		return -ENOTTY;
-	if (get_user(consumed, (u64 __user *)arg))
-		return -EFAULT;
-	WRITE_ONCE(reader->sleeper.consumed, consumed);
-	return 0;
+	}
 }
 
 static __poll_t tcpfsm_poll(struct file *file, poll_table *wait)

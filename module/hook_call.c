@@ -2,6 +2,7 @@
 /* What the application asked for: listen, accept, shutdown. */
 #include <asm/syscall.h>
 #include <asm/unistd.h>
+#include <linux/fdtable.h>
 #include <linux/net.h>
 #include <net/inet_connection_sock.h>
 #include <net/tcp.h>
@@ -9,25 +10,89 @@
 #include "hooks.h"
 
 /*
+ * The system call that the current task is in, -1 when its registers do not
+ * tell: a kernel thread, io_uring, a 32-bit task.
+ */
+static int system_call(unsigned long args[6])
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	if (current->flags & (PF_KTHREAD | PF_IO_WORKER))
+		return -1;
+#ifdef CONFIG_COMPAT
+	if (in_compat_syscall())
+		return -1;
+#endif
+	syscall_get_arguments(current, regs, args);
+	return syscall_get_nr(current, regs);
+}
+
+/*
  * __sys_listen() clamps the backlog to somaxconn before TCP sees it: the
- * number asked for is still in the system call's registers.  ~0 when it was
- * not listen(2) (io_uring, a 32-bit task, a kernel thread).
+ * number asked for is still in the registers.  ~0 when it is not known.
  */
 static u32 backlog_asked(void)
 {
-	struct pt_regs *regs = current_pt_regs();
 	unsigned long args[6];
 
-	if (current->flags & PF_KTHREAD)
-		return ~0U;
-#ifdef CONFIG_COMPAT
-	if (in_compat_syscall())
-		return ~0U;
+	return system_call(args) == __NR_listen ? args[1] : ~0U;
+}
+
+/*
+ * The listener that accept(2) took a connection from: nothing in the connection
+ * tells, but the file descriptor does.  NULL when it is not known, or when the
+ * descriptor was given another file meanwhile.
+ */
+static const struct sock *accepted_from(const struct sock *child)
+{
+	const struct sock *sk = NULL;
+	unsigned long args[6];
+	struct socket *sock;
+	struct file *file;
+	int nr = system_call(args);
+
+	if (nr != __NR_accept4
+#ifdef __NR_accept
+	    && nr != __NR_accept
 #endif
-	if (syscall_get_nr(current, regs) != __NR_listen)
-		return ~0U;
-	syscall_get_arguments(current, regs, args);
-	return args[1];
+	    )
+		return NULL;
+	file = files_lookup_fd_raw(current->files, args[0]);
+	sock = file ? sock_from_file(file) : NULL;
+	if (sock)
+		sk = READ_ONCE(sock->sk);
+	if (!sk || sk->sk_protocol != IPPROTO_TCP || sk->sk_type != SOCK_STREAM ||
+	    inet_sk_state_load(sk) != TCP_LISTEN || sock_net(sk) != sock_net(child) ||
+	    inet_sk(sk)->inet_num != inet_sk(child)->inet_num)
+		return NULL;
+	return sk;
+}
+
+/*
+ * tcp_init_buffer_space() noted when the connection was made; nothing touches
+ * that until somebody reads from it.
+ */
+static void count_accept(const struct sock *sk, u64 now)
+{
+	const struct sock *listener;
+	struct tcpfsm_listener *entry;
+	struct tcpfsm_counts *counts;
+	u64 made = tcp_sk(sk)->rcvq_space.time;
+	struct tcpfsm_queues q;
+
+	rcu_read_lock();
+	listener = accepted_from(sk);
+	if (likely(listener)) {
+		counts = tcpfsm_listener_find(listener, &entry);
+		tcpfsm_queues_read(&q, listener);
+		tcpfsm_acceptq_moved(entry, counts, &q, now);
+	} else {
+		counts = tcpfsm_listener_rest(sock_net(sk));
+	}
+	counts->v[TCPFSM_TOTAL_ACCEPTED]++;
+	now = div_u64(now, NSEC_PER_USEC);
+	counts->v[TCPFSM_TOTAL_ACCEPT_US + tcpfsm_bucket(now > made ? now - made : 0)]++;
+	rcu_read_unlock();
 }
 
 /**
@@ -44,6 +109,7 @@ void tcpfsm_on_listen(TCPFSM_FUNCTION_ARGS)
 	struct tcpfsm_record *rec;
 	struct tcpfsm_queues q;
 	unsigned long flags;
+	u32 asked;
 	u8 state = inet_sk_state_load(sk);
 
 	/* inet_listen() would refuse. */
@@ -54,10 +120,12 @@ void tcpfsm_on_listen(TCPFSM_FUNCTION_ARGS)
 	q.synq = state == TCP_LISTEN ? inet_csk_reqsk_queue_len(sk) : 0;
 	q.acceptq = state == TCP_LISTEN ? READ_ONCE(sk->sk_ack_backlog) : 0;
 	q.backlog = TCPFSM_ARG_INT(1);
+	asked = backlog_asked();
+	tcpfsm_listener_asked(sk, asked);
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_LISTEN, sk, &flags);
 	tcpfsm_record_queues(rec, &q);
 	rec->old = state;
-	rec->snd = backlog_asked();
+	rec->snd = asked;
 	rec->rcv = 0;
 	tcpfsm_record_done(rec, flags);
 }
@@ -67,13 +135,14 @@ void tcpfsm_on_listen(TCPFSM_FUNCTION_ARGS)
  * @TCPFSM_FUNCTION_ARGS: see hooks.h
  *
  * The step of accept() that has the connection in hand, in every accept path
- * of every kernel.  Context: process.
+ * of every kernel.  Context: process, softirqs off.
  */
 void tcpfsm_on_accept(TCPFSM_FUNCTION_ARGS)
 {
 	const struct sock *sk = TCPFSM_ARG(0);
 	struct tcpfsm_record *rec;
 	unsigned long flags;
+	u64 now;
 
 	if (sk->sk_protocol != IPPROTO_TCP ||
 	    (sk->sk_family != AF_INET && sk->sk_family != AF_INET6))
@@ -82,7 +151,9 @@ void tcpfsm_on_accept(TCPFSM_FUNCTION_ARGS)
 	/* sock_graft() has softirqs off, but it is the acceptor all the same. */
 	rec->flags |= tcpfsm_record_owner(rec, true);
 	rec->old = inet_sk_state_load(sk);
+	now = rec->ts;
 	tcpfsm_record_done(rec, flags);
+	count_accept(sk, now);
 }
 
 /**

@@ -24,6 +24,8 @@ static const u8 mib_index[] = {
 	[TCPFSM_MIB_REQQFULL]	= LINUX_MIB_TCPREQQFULLDROP,
 	[TCPFSM_MIB_COOKIEFAIL]	= LINUX_MIB_SYNCOOKIESFAILED,
 	[TCPFSM_MIB_DEFER]	= LINUX_MIB_TCPDEFERACCEPTDROP,
+	[TCPFSM_MIB_DOCOOKIES]	= LINUX_MIB_TCPREQQFULLDOCOOKIES,
+	[TCPFSM_MIB_COOKIERECV]	= LINUX_MIB_SYNCOOKIESRECV,
 };
 
 static __always_inline void read_mibs(unsigned long *to, const struct net *net)
@@ -33,6 +35,8 @@ static __always_inline void read_mibs(unsigned long *to, const struct net *net)
 
 	for (i = 0; i < ARRAY_SIZE(mib_index); i++)
 		to[i] = mibs[mib_index[i]];
+	to[TCPFSM_MIB_PASSIVEOPEN] =
+		this_cpu_ptr(net->mib.tcp_statistics)->mibs[TCP_MIB_PASSIVEOPENS];
 	/* Incremented by inet_csk_route_req() and ip6_dst_lookup_tail(). */
 	to[TCPFSM_MIB_NOROUTE] =
 		this_cpu_ptr(net->mib.ip_statistics)->mibs[IPSTATS_MIB_OUTNOROUTES];
@@ -52,7 +56,9 @@ judge_begin(enum tcpfsm_judged kind, struct sock *listener,
 		ctx->unjudged++;
 	ctx->skb = skb;
 	ctx->transport = skb_transport_header(skb);
+	ctx->rcu = get_state_synchronize_rcu();
 	ctx->listener = listener;
+	ctx->counts = tcpfsm_listener_find(listener, &ctx->entry);
 	ctx->kind = kind;
 	ctx->req = NULL;
 	ctx->conn = 0;
@@ -70,7 +76,17 @@ judge_begin(enum tcpfsm_judged kind, struct sock *listener,
  */
 void tcpfsm_on_conn_request(TCPFSM_FUNCTION_ARGS)
 {
-	judge_begin(TCPFSM_JUDGED_SYN, TCPFSM_ARG(2), TCPFSM_ARG(3));
+	const struct sock *listener = TCPFSM_ARG(2);
+	u64 *v = judge_begin(TCPFSM_JUDGED_SYN, TCPFSM_ARG(2), TCPFSM_ARG(3))->counts->v;
+
+	v[TCPFSM_TOTAL_SYN]++;
+	v[TCPFSM_TOTAL_SYNQ_LENGTH + tcpfsm_bucket(inet_csk_reqsk_queue_len(listener))]++;
+	v[TCPFSM_TOTAL_ACCEPTQ_LENGTH + tcpfsm_bucket(READ_ONCE(listener->sk_ack_backlog))]++;
+}
+
+static u32 young(const struct sock *listener)
+{
+	return reqsk_queue_len_young(&inet_csk(listener)->icsk_accept_queue);
 }
 
 /**
@@ -86,6 +102,7 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 	const struct sk_buff *syn_skb = TCPFSM_ARG(5);
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	struct request_sock *req = TCPFSM_ARG(2);
+	struct tcpfsm_counts *counts;
 	struct tcpfsm_record *rec;
 	struct tcpfsm_queues q;
 	unsigned long flags;
@@ -93,10 +110,15 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 	if (!syn_skb || ctx->skb != syn_skb || ctx->kind != TCPFSM_JUDGED_SYN)
 		return;
 	ctx->skb = NULL;
+	counts = ctx->counts;
 
 	tcpfsm_queues_read(&q, ctx->listener);
 	switch (TCPFSM_ARG_INT(4)) {
 	case TCP_SYNACK_COOKIE:
+		counts->v[TCPFSM_TOTAL_SYN_COOKIE]++;
+		counts->v[TCPFSM_TOTAL_COOKIE_WANTED]++;
+		if (!tcpfsm_refusal_told(ctx->entry, counts, &q, ktime_get_mono_fast_ns()))
+			return;
 		/* The request is about to be freed: no connection yet. */
 		rec = tcpfsm_record_segment(TCPFSM_TYPE_SYN,
 					    sock_net(ctx->listener), syn_skb,
@@ -104,8 +126,8 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 		rec->snd = tcp_rsk(req)->snt_isn;
 		rec->verdict = TCPFSM_VERDICT_COOKIE;
 		/* tcp_syncookies=2 sends them always. */
-		rec->reason = q.synq < q.backlog ? TCPFSM_REASON_OTHER :
-						   TCPFSM_REASON_SYNQ_FULL;
+		rec->reason = inet_csk_reqsk_queue_is_full(ctx->listener) ?
+			TCPFSM_REASON_SYNQ_FULL : TCPFSM_REASON_OTHER;
 		break;
 	case TCP_SYNACK_FASTOPEN:
 		rec = tcpfsm_record_sock(TCPFSM_TYPE_SYN, TCPFSM_ARG(0), &flags);
@@ -119,12 +141,19 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 		rec->snd = tcp_rsk(req)->snt_isn;
 		rec->rcv = tcp_rsk(req)->rcv_isn;
 		rec->verdict = TCPFSM_VERDICT_QUEUED;
+		counts->v[TCPFSM_TOTAL_SYN_FASTOPEN]++;
+		/* It joins the accept queue next. */
+		q.acceptq++;
+		tcpfsm_acceptq_moved(ctx->entry, counts, &q, rec->ts);
 		break;
 	default:
 		rec = tcpfsm_record_request(TCPFSM_TYPE_SYN, req, &q, &flags);
 		rec->verdict = TCPFSM_VERDICT_QUEUED;
+		counts->v[TCPFSM_TOTAL_SYN_QUEUED]++;
+		tcpfsm_synq_moved(ctx->entry, counts, &q, rec->ts);
 	}
 	rec->old = TCP_LISTEN;
+	rec->young = young(ctx->listener);
 	tcpfsm_record_done(rec, flags);
 }
 
@@ -159,33 +188,59 @@ void tcpfsm_on_cookie_check(TCPFSM_FUNCTION_ARGS)
 	judge_begin(TCPFSM_JUDGED_COOKIE, TCPFSM_ARG(0), TCPFSM_ARG(1));
 }
 
-static void joins_accept_queue(struct tcpfsm_ctx *ctx, struct sock *listener,
-			       const struct sock *child)
+/* Since a time of tcp_clock_us(), which is the same clock. */
+static u64 microseconds(u64 now, u64 since)
 {
+	now = div_u64(now, NSEC_PER_USEC);
+	return now > since ? now - since : 0;
+}
+
+static u64 joins_accept_queue(struct tcpfsm_ctx *ctx, struct sock *listener,
+			      const struct sock *child)
+{
+	u64 now = ktime_get_mono_fast_ns();
+
 	tcpfsm_queues_read(&ctx->queues, listener);
 	ctx->queues.acceptq++;
 	ctx->child = child;
 	ctx->skb = NULL;
+	tcpfsm_acceptq_moved(ctx->entry, ctx->counts, &ctx->queues, now);
+	return now;
 }
 
 /**
  * tcpfsm_on_hashdance() - inet_csk_complete_hashdance(sk, child, req, own_req)
  * @TCPFSM_FUNCTION_ARGS: see hooks.h
  *
- * The third ACK was good.  Not @own_req: another CPU was faster.  The state
- * change that follows carries the record.  Context: softirqs off.
+ * The third ACK was good.  Not @own_req: another CPU was faster, its child gets
+ * the segment.  The state change that follows carries the record.
+ * Context: softirqs off.
  */
 void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
 {
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	const struct request_sock *req = TCPFSM_ARG(2);
+	u64 *v, now, sent;
 
-	if (!ctx->skb || ctx->req != TCPFSM_ARG(2) ||
-	    !(TCPFSM_ARG_INT(3) & 0xff))
+	if (!ctx->skb || ctx->req != req)
 		return;
-	joins_accept_queue(ctx, TCPFSM_ARG(0), TCPFSM_ARG(1));
+	v = ctx->counts->v;
+	if (!(TCPFSM_ARG_INT(3) & 0xff)) {
+		v[TCPFSM_TOTAL_CHILD_LOST]++;
+		ctx->skb = NULL;
+		return;
+	}
+	now = joins_accept_queue(ctx, TCPFSM_ARG(0), TCPFSM_ARG(1));
+	v[TCPFSM_TOTAL_COMPLETED]++;
+	if (unlikely(req->num_retrans))
+		v[TCPFSM_TOTAL_COMPLETED_LATE]++;
+	sent = tcp_rsk(req)->snt_synack;
+	if (likely(sent))
+		v[TCPFSM_TOTAL_HANDSHAKE_US + tcpfsm_bucket(microseconds(now, sent))]++;
 	/* The request is still counted. */
 	if (ctx->queues.synq)
 		ctx->queues.synq--;
+	tcpfsm_synq_moved(ctx->entry, ctx->counts, &ctx->queues, now);
 }
 
 /**
@@ -200,13 +255,33 @@ void tcpfsm_on_queue_add(TCPFSM_FUNCTION_ARGS)
 {
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 
-	if (ctx->skb && ctx->kind == TCPFSM_JUDGED_COOKIE)
-		joins_accept_queue(ctx, TCPFSM_ARG(0), TCPFSM_ARG(2));
+	if (!ctx->skb || ctx->kind != TCPFSM_JUDGED_COOKIE)
+		return;
+	joins_accept_queue(ctx, TCPFSM_ARG(0), TCPFSM_ARG(2));
+	ctx->counts->v[TCPFSM_TOTAL_COOKIE_VALID]++;
+	ctx->counts->v[TCPFSM_TOTAL_COMPLETED_COOKIE]++;
+}
+
+/**
+ * tcpfsm_on_req_err() - tcp_req_err(req, seq, abort): an ICMP error
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * It kills the request when it quotes its SYN-ACK and is meant to.
+ * Context: softirqs off.
+ */
+void tcpfsm_on_req_err(TCPFSM_FUNCTION_ARGS)
+{
+	const struct request_sock *req = TCPFSM_ARG(0);
+
+	if ((u32)TCPFSM_ARG_INT(1) == tcp_rsk(req)->snt_isn && (TCPFSM_ARG_INT(2) & 0xff))
+		this_cpu_write(tcpfsm_ctx.icmp, req);
 }
 
 static enum tcpfsm_gone why_gone(struct tcpfsm_ctx *ctx, struct sock *listener,
-				 const struct request_sock *req)
+				 const struct request_sock *req, bool icmp)
 {
+	if (icmp)
+		return TCPFSM_GONE_ICMP;
 	if (ctx->skb && ctx->req == req) {
 		ctx->gone = true;
 		return tcp_hdr(ctx->skb)->rst ? TCPFSM_GONE_RCV_RST :
@@ -232,11 +307,15 @@ void tcpfsm_on_queue_drop(TCPFSM_FUNCTION_ARGS)
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	struct request_sock *req = TCPFSM_ARG(1);
 	struct sock *listener = TCPFSM_ARG(0);
+	struct tcpfsm_listener *entry;
+	struct tcpfsm_counts *counts;
 	struct tcpfsm_record *rec;
 	struct tcpfsm_queues q;
 	unsigned long flags;
+	bool icmp = ctx->icmp == req;
 	u8 why;
 
+	ctx->icmp = NULL;
 	if (ctx->req == req && ctx->child) {
 		ctx->req = NULL;
 		return;
@@ -244,11 +323,14 @@ void tcpfsm_on_queue_drop(TCPFSM_FUNCTION_ARGS)
 	/* Another CPU removed it, or it never was in the table. */
 	if (!sk_hashed(req_to_sk(req)))
 		return;
-	why = why_gone(ctx, listener, req);
+	why = why_gone(ctx, listener, req, icmp);
 	tcpfsm_queues_read(&q, listener);
 	if (q.synq)
 		q.synq--;
+	counts = tcpfsm_listener_find(listener, &entry);
+	counts->v[TCPFSM_TOTAL_GONE + why]++;
 	rec = tcpfsm_record_request(TCPFSM_TYPE_REQUEST_GONE, req, &q, &flags);
+	tcpfsm_synq_moved(entry, counts, &q, rec->ts);
 	rec->verdict = why;
 	rec->old = TCP_SYN_RECV;
 	rec->new = TCP_CLOSE;
@@ -264,29 +346,67 @@ static bool in_last_quarter(const struct net *net, const struct sock *listener)
 	       max - inet_csk_reqsk_queue_len(listener) < (max >> 2);
 }
 
+static __always_inline bool moved(const struct tcpfsm_ctx *ctx, const unsigned long *now,
+				  enum tcpfsm_mib which)
+{
+	return now[which] != ctx->mib[which];
+}
+
 static u8 why_refused(const struct tcpfsm_ctx *ctx, const unsigned long *now)
 {
-	const struct net *net = sock_net(ctx->listener);
-
-#define MOVED(which)	(now[TCPFSM_MIB_##which] != ctx->mib[TCPFSM_MIB_##which])
-	if (MOVED(COOKIEFAIL))
+	if (moved(ctx, now, TCPFSM_MIB_COOKIEFAIL))
 		return TCPFSM_REASON_COOKIE_INVALID;
-	if (MOVED(OVERFLOW))
+	if (moved(ctx, now, TCPFSM_MIB_OVERFLOW))
 		return TCPFSM_REASON_ACCEPTQ_FULL;
-	if (MOVED(REQQFULL))
+	if (moved(ctx, now, TCPFSM_MIB_REQQFULL))
 		return TCPFSM_REASON_SYNQ_FULL;
-	if (MOVED(DEFER))
+	if (moved(ctx, now, TCPFSM_MIB_DEFER))
 		return TCPFSM_REASON_DEFER_ACCEPT;
-	if (MOVED(NOROUTE))
+	if (moved(ctx, now, TCPFSM_MIB_NOROUTE))
 		return TCPFSM_REASON_NO_ROUTE;
-	if (!MOVED(LISTENDROP))
+	if (!moved(ctx, now, TCPFSM_MIB_LISTENDROP))
 		return TCPFSM_REASON_OTHER;
-#undef MOVED
 	if (ctx->kind == TCPFSM_JUDGED_SYN)
-		return in_last_quarter(net, ctx->listener) ?
+		return in_last_quarter(sock_net(ctx->listener), ctx->listener) ?
 			TCPFSM_REASON_LAST_QUARTER : TCPFSM_REASON_OTHER;
 	/* tcp_v4_syn_recv_sock() had a route and an empty place. */
 	return TCPFSM_REASON_NO_MEMORY;
+}
+
+/* Counts a refusal.  Return: is it one? */
+static bool count_refused(const struct tcpfsm_ctx *ctx, const unsigned long *now,
+			  const struct tcphdr *th, u8 verdict, u8 reason)
+{
+	u64 *v = ctx->counts->v;
+
+	switch (ctx->kind) {
+	case TCPFSM_JUDGED_SYN:
+		if (moved(ctx, now, TCPFSM_MIB_DOCOOKIES))
+			v[TCPFSM_TOTAL_COOKIE_WANTED]++;
+		/* Every drop moves ListenDrops; without that, inet_ehash_insert() found it. */
+		if (reason == TCPFSM_REASON_OTHER && !moved(ctx, now, TCPFSM_MIB_LISTENDROP))
+			v[TCPFSM_TOTAL_SYN_DUPLICATE]++;
+		else
+			v[TCPFSM_TOTAL_SYN_DROPPED + reason]++;
+		return true;
+	case TCPFSM_JUDGED_ACK:
+		/* A SYN again, or an RST: seen as retransmit or request_gone. */
+		if (!th->ack || th->syn || th->rst)
+			return false;
+		break;
+	case TCPFSM_JUDGED_COOKIE:
+		if (moved(ctx, now, TCPFSM_MIB_COOKIERECV))
+			v[TCPFSM_TOTAL_COOKIE_VALID]++;
+		else if (reason == TCPFSM_REASON_OTHER)
+			/* No cookies were out: the RST that follows tells it. */
+			return false;
+		break;
+	}
+	if (moved(ctx, now, TCPFSM_MIB_PASSIVEOPEN))
+		v[TCPFSM_TOTAL_CHILD_LOST]++;
+	v[(verdict == TCPFSM_VERDICT_RESET ? TCPFSM_TOTAL_ACK_RESET :
+					     TCPFSM_TOTAL_ACK_DROPPED) + reason]++;
+	return true;
 }
 
 static void judge_end(const struct sk_buff *skb)
@@ -294,43 +414,39 @@ static void judge_end(const struct sk_buff *skb)
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	unsigned long now[TCPFSM_MIB_NUM];
 	struct tcpfsm_record *rec;
-	const struct tcphdr *th;
 	struct tcpfsm_queues q;
+	const struct net *net;
 	unsigned long flags;
-	u8 reason;
+	u8 verdict, reason;
 
 	ctx->skb = NULL;
 	/* The same address with other contents: the segment itself is gone. */
 	if (!skb_transport_header_was_set(skb) ||
-	    skb_transport_header(skb) != ctx->transport) {
+	    skb_transport_header(skb) != ctx->transport ||
+	    poll_state_synchronize_rcu(ctx->rcu)) {
 		ctx->unjudged++;
 		return;
 	}
-	th = tcp_hdr(skb);
-	read_mibs(now, sock_net(ctx->listener));
+	net = sock_net(ctx->listener);
+	read_mibs(now, net);
 	reason = why_refused(ctx, now);
-
-	switch (ctx->kind) {
-	case TCPFSM_JUDGED_ACK:
-		/* A SYN again, or an RST: seen as retransmit or request_gone. */
-		if (!th->ack || th->syn || th->rst)
-			return;
-		break;
-	case TCPFSM_JUDGED_COOKIE:
-		/* No cookies were out: the RST that follows tells it. */
-		if (reason == TCPFSM_REASON_OTHER)
-			return;
-		break;
-	}
+	verdict = ctx->reset || ctx->gone ? TCPFSM_VERDICT_RESET : TCPFSM_VERDICT_DROPPED;
+	if (!count_refused(ctx, now, tcp_hdr(skb), verdict, reason))
+		return;
 	tcpfsm_queues_read(&q, ctx->listener);
+	if (!tcpfsm_refusal_told(ctx->entry, ctx->counts, &q, ktime_get_mono_fast_ns()))
+		return;
 	rec = tcpfsm_record_segment(ctx->kind == TCPFSM_JUDGED_SYN ?
 				    TCPFSM_TYPE_SYN : TCPFSM_TYPE_ACK,
 				    sock_net(ctx->listener), skb, &q, &flags);
 	rec->conn = ctx->conn;
-	rec->verdict = ctx->reset || ctx->gone ? TCPFSM_VERDICT_RESET :
-						 TCPFSM_VERDICT_DROPPED;
+	rec->verdict = verdict;
 	rec->reason = reason;
 	rec->old = ctx->kind == TCPFSM_JUDGED_ACK ? TCP_SYN_RECV : TCP_LISTEN;
+	if (ctx->kind == TCPFSM_JUDGED_SYN) {
+		rec->snd = READ_ONCE(net->ipv4.sysctl_max_syn_backlog);
+		rec->young = young(ctx->listener);
+	}
 	tcpfsm_record_done(rec, flags);
 }
 
@@ -372,14 +488,31 @@ void tcpfsm_on_retransmit_synack(void *data, const struct sock *sk,
 				 const struct request_sock *req)
 {
 	struct tcpfsm_queues q = {};
+	struct tcpfsm_listener *entry;
 	struct tcpfsm_record *rec;
 	unsigned long flags;
 
 	if (inet_sk_state_load(sk) == TCP_LISTEN)
 		tcpfsm_queues_read(&q, sk);
+	tcpfsm_listener_find(req->rsk_listener, &entry)->v[TCPFSM_TOTAL_SYNACK_RETRANSMIT]++;
 	rec = tcpfsm_record_request(TCPFSM_TYPE_RETRANSMIT, req, &q, &flags);
 	rec->verdict = TCPFSM_SEGMENT_SYNACK;
 	rec->arg = min(req->num_retrans + 1, 255);
 	rec->old = TCP_SYN_RECV;
 	tcpfsm_record_done(rec, flags);
+}
+
+/**
+ * tcpfsm_on_synack_timeout() - tcp_syn_ack_timeout(req)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * The timer of a request fired; whether the SYN-ACK is sent again is another
+ * question.  Context: softirq.
+ */
+void tcpfsm_on_synack_timeout(TCPFSM_FUNCTION_ARGS)
+{
+	const struct request_sock *req = TCPFSM_ARG(0);
+	struct tcpfsm_listener *entry;
+
+	tcpfsm_listener_find(req->rsk_listener, &entry)->v[TCPFSM_TOTAL_SYNACK_TIMEOUT]++;
 }

@@ -22,6 +22,8 @@ void tcpfsm_on_retransmit(void *data, const struct sock *sk,
 	struct tcpfsm_record *rec;
 	unsigned long flags;
 
+	if (tcp_flags & TCPHDR_SYN)
+		tcpfsm_listener_net_inc(sock_net(sk), TCPFSM_TOTAL_SYN_RETRANSMIT);
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_RETRANSMIT, sk, &flags);
 	rec->old = sk->sk_state;
 	if (tcp_flags & TCPHDR_SYN)

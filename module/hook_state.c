@@ -124,6 +124,8 @@ static void on_close(const struct sock *sk, u8 oldstate)
 	struct tcpfsm_record *rec;
 	unsigned long flags;
 
+	if (unlikely(oldstate == TCP_LISTEN))
+		tcpfsm_listener_closes(sk);
 	if (unlikely(unsent))
 		log_open(sk);
 	if (unlikely(ctx->clone == sk)) {

@@ -66,6 +66,9 @@ static struct hook hooks[] = {
 	ENTRY("__inet_csk_reqsk_queue_drop", "inet_csk_reqsk_queue_drop",
 	      F(REQUEST), tcpfsm_on_queue_drop),
 
+	ENTRY("tcp_req_err", NULL, F(REQUEST_ICMP), tcpfsm_on_req_err),
+	ENTRY("tcp_syn_ack_timeout", NULL, F(SYNACK_TIMER), tcpfsm_on_synack_timeout),
+
 	ENTRY("tcp_time_wait", NULL, F(TW_ENTER), tcpfsm_on_time_wait),
 	/* 6.12 */
 	ENTRY("inet_twsk_hashdance_schedule", "inet_twsk_hashdance",
@@ -213,6 +216,7 @@ int tcpfsm_hooks_attach(void)
 		return hooks[0].error;
 	}
 	WRITE_ONCE(tcpfsm_opens_wait, !(off & F(ACTIVE_OPEN)));
+	tcpfsm_listener_arm();
 	return 0;
 }
 
@@ -226,10 +230,12 @@ void tcpfsm_hooks_detach(void)
 	unsigned int cpu;
 	int i;
 
+	tcpfsm_listener_disarm();
 	WRITE_ONCE(tcpfsm_opens_wait, false);
 	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--)
 		detach(&hooks[i]);
 	tracepoint_synchronize_unregister();
+	tcpfsm_listener_stop();
 
 	/* No pointer of this time may be taken for one of the next. */
 	for_each_possible_cpu(cpu) {

@@ -10,6 +10,7 @@
 #include <linux/percpu.h>
 
 #include "compat/compat.h"
+#include "listener.h"
 #include "record.h"
 
 #define TCPFSM_FUNCTION_ARGS \
@@ -27,6 +28,9 @@ enum tcpfsm_mib {
 	TCPFSM_MIB_REQQFULL,	/* TCPReqQFullDrop: SYN queue full, no cookies */
 	TCPFSM_MIB_COOKIEFAIL,	/* SyncookiesFailed */
 	TCPFSM_MIB_DEFER,	/* TCPDeferAcceptDrop */
+	TCPFSM_MIB_DOCOOKIES,	/* TCPReqQFullDoCookies */
+	TCPFSM_MIB_COOKIERECV,	/* SyncookiesRecv */
+	TCPFSM_MIB_PASSIVEOPEN,	/* TcpPassiveOpens */
 	TCPFSM_MIB_NOROUTE,	/* IpOutNoRoutes and Ip6OutNoRoutes */
 	TCPFSM_MIB_NUM
 };
@@ -37,12 +41,17 @@ enum tcpfsm_mib {
  *	 is complete when this skb is freed, in the caller of the function
  *	 that judged it, or earlier when another probe has seen it
  * @transport: its transport header, to recognise it again
+ * @rcu: get_state_synchronize_rcu() when judging began: what is found later in
+ *	 another softirq may point to freed memory
  * @listener: that judges
+ * @entry: its place in the table of listeners, or NULL
+ * @counts: its counters on this CPU
  * @req: the request socket it belongs to (third ACK)
  * @conn: cookie of @req
  * @kind: what @skb is, enum tcpfsm_judged
  * @gone: @req was removed from the SYN queue
  * @reset: an RST answered @skb
+ * @icmp: request socket that an ICMP error is about to kill
  * @mib: this CPU's counters when judging began, enum tcpfsm_mib
  * @opening: full socket in SYN_SENT whose port is not chosen yet, see
  *	     hook_state.c; other CPUs may take it
@@ -75,8 +84,12 @@ enum tcpfsm_mib {
 struct tcpfsm_ctx {
 	const struct sk_buff *skb;
 	const void *transport;
+	unsigned long rcu;
 	struct sock *listener;
+	struct tcpfsm_listener *entry;
+	struct tcpfsm_counts *counts;
 	const struct request_sock *req;
+	const struct request_sock *icmp;
 	u64 conn;
 	u8 kind;
 	bool gone;
@@ -132,6 +145,8 @@ void tcpfsm_on_cookie_check(TCPFSM_FUNCTION_ARGS);
 void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS);
 void tcpfsm_on_queue_add(TCPFSM_FUNCTION_ARGS);
 void tcpfsm_on_queue_drop(TCPFSM_FUNCTION_ARGS);
+void tcpfsm_on_req_err(TCPFSM_FUNCTION_ARGS);
+void tcpfsm_on_synack_timeout(TCPFSM_FUNCTION_ARGS);
 void tcpfsm_on_consume_skb(TCPFSM_CONSUME_SKB_ARGS);
 void tcpfsm_on_kfree_skb(TCPFSM_KFREE_SKB_ARGS);
 void tcpfsm_on_retransmit_synack(void *data, const struct sock *sk,

@@ -5,11 +5,14 @@
 
 #include "cdev.h"
 #include "hooks.h"
+#include "listener.h"
 #include "ring.h"
 #include "wake.h"
 
 #define SLOTS_MIN	64
 #define SLOTS_MAX	(1 << 20)
+#define LISTENERS_MIN	(2 * TCPFSM_LISTENER_WAYS)
+#define LISTENERS_MAX	(1 << 16)
 
 static unsigned int slots = 8192;
 module_param(slots, uint, 0444);
@@ -22,6 +25,14 @@ MODULE_PARM_DESC(watermark, "records in one ring that wake a sleeping reader, 1 
 static bool flight_recorder = true;
 module_param(flight_recorder, bool, 0444);
 MODULE_PARM_DESC(flight_recorder, "record while no reader is attached (default Y)");
+
+static unsigned int listeners = 256;
+module_param(listeners, uint, 0444);
+MODULE_PARM_DESC(listeners, "listeners with totals of their own, a power of two from 16 to 65536; 2 KiB each per CPU (default 256)");
+
+static unsigned int syn_limit = 1000;
+module_param(syn_limit, uint, 0444);
+MODULE_PARM_DESC(syn_limit, "records of refused SYNs and ACKs per second, listener and CPU; 0: no limit (default 1000)");
 
 static int __init tcpfsm_init(void)
 {
@@ -40,6 +51,12 @@ static int __init tcpfsm_init(void)
 		       watermark, slots);
 		return -EINVAL;
 	}
+	if (!is_power_of_2(listeners) || listeners < LISTENERS_MIN ||
+	    listeners > LISTENERS_MAX) {
+		pr_err("tcpfsm: listeners=%u: must be a power of two from %u to %u\n",
+		       listeners, LISTENERS_MIN, LISTENERS_MAX);
+		return -EINVAL;
+	}
 
 	err = tcpfsm_ring_alloc(slots);
 	if (err) {
@@ -48,13 +65,19 @@ static int __init tcpfsm_init(void)
 		return err;
 	}
 	tcpfsm_wake_init(watermark);
+	err = tcpfsm_listener_init(listeners, syn_limit);
+	if (err) {
+		pr_err("tcpfsm: no memory for %u listeners; load with a smaller listeners=\n",
+		       listeners);
+		goto free_rings;
+	}
 
 	if (flight_recorder) {
 		err = tcpfsm_hooks_attach();
 		if (err) {
 			pr_err("tcpfsm: cannot attach to sock:inet_sock_set_state: error %d\n",
 			       err);
-			goto free_rings;
+			goto free_listeners;
 		}
 	}
 	err = tcpfsm_cdev_register(slots, flight_recorder);
@@ -73,6 +96,8 @@ static int __init tcpfsm_init(void)
 detach_hooks:
 	if (flight_recorder)
 		tcpfsm_hooks_detach();
+free_listeners:
+	tcpfsm_listener_exit();
 free_rings:
 	tcpfsm_wake_exit();
 	tcpfsm_ring_free();
@@ -84,6 +109,7 @@ static void __exit tcpfsm_exit(void)
 	tcpfsm_cdev_unregister();
 	if (flight_recorder)
 		tcpfsm_hooks_detach();
+	tcpfsm_listener_exit();
 	tcpfsm_wake_exit();
 	tcpfsm_ring_free();
 }

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What became of every SYN, by listener: counters that a flood cannot overrun.
+ *
+ * A listener has a place in one table, found by its cookie; each CPU counts
+ * in a block of its own for that place.  Whatever finds no place is counted
+ * for its network namespace.  See TCPFSM_TOTALS in the UAPI header.
+ */
+#ifndef TCPFSM_LISTENER_H
+#define TCPFSM_LISTENER_H
+
+#include <linux/bitops.h>
+#include <linux/hash.h>
+#include <linux/minmax.h>
+#include <linux/percpu.h>
+#include <net/inet_connection_sock.h>
+
+#include "record.h"
+
+/* Cookies in one cache line. */
+#define TCPFSM_LISTENER_WAYS	8
+
+/**
+ * struct tcpfsm_listener - a place of the table, shared by all CPUs
+ * @cookie: of the listener; 0: free
+ * @net: its network namespace
+ * @netns: inode of @net
+ * @family: 4 or 6
+ * @lport: host byte order
+ * @laddr: as in struct tcpfsm_record
+ * @pid: who called listen(), or 0
+ * @comm: its name
+ * @asked: backlog it asked for plus 1, or 0
+ * @since: when it was first seen
+ * @gone: when it was closed, or 0
+ * @synq_full_since: the SYN queue is full since then; 0: it is not
+ * @acceptq_full_since: likewise
+ *
+ * The hooks read it, and write only when a queue fills or empties.
+ */
+struct tcpfsm_listener {
+	u64 cookie;
+	const struct net *net;
+	u32 netns;
+	u16 lport;
+	u8 family;
+	u8 laddr[16];
+	u32 pid;
+	u8 comm[16];
+	u64 asked;
+	u64 since;
+	u64 gone;
+	u64 synq_full_since;
+	u64 acceptq_full_since;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct tcpfsm_counts - one CPU's counters for one place
+ * @v: by enum tcpfsm_total
+ * @window_end: until then, @left more records of refusals may be written
+ * @left: see @window_end
+ * @pending: left out and not yet told
+ * @pending_since: the first of these
+ * @pending_q: queues when the last of these was refused
+ *
+ * Written by its CPU with softirqs off.
+ */
+struct tcpfsm_counts {
+	u64 v[TCPFSM_TOTAL_COUNTED];
+	u64 window_end;
+	u32 left;
+	u32 pending;
+	u64 pending_since;
+	struct tcpfsm_queues pending_q;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct tcpfsm_listener_cpu - one CPU's counters
+ * @counts: by place; after the last one, what is counted in vain
+ * @armed: counting
+ * @cpu: its number
+ * @tell: writes SUPPRESSED records
+ */
+struct tcpfsm_listener_cpu {
+	struct tcpfsm_counts *counts;
+	bool armed;
+	unsigned int cpu;
+	struct timer_list tell;
+};
+
+DECLARE_PER_CPU(struct tcpfsm_listener_cpu, tcpfsm_listener_cpu);
+extern u64 *tcpfsm_listener_keys;
+extern struct tcpfsm_listener *tcpfsm_listeners;
+extern unsigned int tcpfsm_listener_bits;
+extern unsigned int tcpfsm_syn_limit;
+extern unsigned int tcpfsm_synq_spare;
+
+int tcpfsm_listener_init(unsigned int listeners, unsigned int syn_limit);
+void tcpfsm_listener_exit(void);
+void tcpfsm_listener_arm(void);
+void tcpfsm_listener_disarm(void);
+void tcpfsm_listener_stop(void);
+unsigned int tcpfsm_listener_claim(const struct sock *sk, u64 cookie);
+struct tcpfsm_counts *tcpfsm_listener_rest(const struct net *net);
+void tcpfsm_listener_net_inc(const struct net *net, enum tcpfsm_total index);
+void tcpfsm_listener_asked(const struct sock *sk, u32 asked);
+void tcpfsm_listener_closes(const struct sock *sk);
+bool tcpfsm_refusal_suppressed(const struct tcpfsm_listener *entry,
+			       struct tcpfsm_counts *counts,
+			       const struct tcpfsm_queues *q, u64 now);
+long tcpfsm_listener_totals(struct tcpfsm_totals __user *arg);
+
+/* tcpfsm_listener_claim(): no place; beyond it: not counting now. */
+#define TCPFSM_LISTENER_NONE	(tcpfsm_listener_places())
+
+static __always_inline unsigned int tcpfsm_listener_places(void)
+{
+	return TCPFSM_LISTENER_WAYS << tcpfsm_listener_bits;
+}
+
+static __always_inline unsigned int tcpfsm_listener_bucket(u64 cookie)
+{
+	return hash_64(cookie, tcpfsm_listener_bits) * TCPFSM_LISTENER_WAYS;
+}
+
+/**
+ * tcpfsm_listener_find() - this CPU's counters for a listener
+ * @sk: listener
+ * @entry: set to its place in the table, or NULL when it has none
+ *
+ * A listener is looked for in its bucket, which is one cache line, and in the
+ * next.  Context: preemption off, RCU read side.
+ *
+ * Return: never NULL.
+ */
+static __always_inline struct tcpfsm_counts *
+tcpfsm_listener_find(const struct sock *sk, struct tcpfsm_listener **entry)
+{
+	struct tcpfsm_listener_cpu *cpu = this_cpu_ptr(&tcpfsm_listener_cpu);
+	u64 cookie = tcpfsm_cookie(&sk->__sk_common);
+	unsigned int at = tcpfsm_listener_bucket(cookie), i;
+
+	*entry = NULL;
+	if (unlikely(!cpu->armed))
+		return &cpu->counts[TCPFSM_LISTENER_NONE];
+	for (i = 0; i < TCPFSM_LISTENER_WAYS; i++)
+		if (READ_ONCE(tcpfsm_listener_keys[at + i]) == cookie)
+			break;
+	if (likely(i < TCPFSM_LISTENER_WAYS)) {
+		at += i;
+	} else {
+		at = tcpfsm_listener_claim(sk, cookie);
+		if (at == TCPFSM_LISTENER_NONE)
+			return tcpfsm_listener_rest(sock_net(sk));
+	}
+	*entry = &tcpfsm_listeners[at];
+	return &cpu->counts[at];
+}
+
+/* Bucket of a histogram. */
+static __always_inline unsigned int tcpfsm_bucket(u64 value)
+{
+	return min_t(unsigned int, fls64(value), TCPFSM_TOTAL_BUCKETS - 1);
+}
+
+static __always_inline void tcpfsm_peak(u64 *v, unsigned int peak, u64 length, u64 now)
+{
+	if (unlikely(length > v[peak])) {
+		v[peak] = length;
+		v[peak + 1] = now;
+	}
+}
+
+/* A queue is full now, or not: notes since when, or adds up how long it was. */
+static __always_inline void tcpfsm_full(u64 *full_since, u64 *total, bool full, u64 now)
+{
+	u64 since = READ_ONCE(*full_since);
+
+	if (likely(full == !!since))
+		return;
+	if (cmpxchg(full_since, since, full ? now : 0) == since && since && now > since)
+		*total += now - since;
+}
+
+/**
+ * tcpfsm_synq_moved() - the SYN queue has another length
+ * @entry: of the listener, or NULL
+ * @counts: of the listener
+ * @q: its queues now
+ * @now: ktime_get_mono_fast_ns()
+ *
+ * Context: softirqs off.
+ */
+static __always_inline void
+tcpfsm_synq_moved(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
+		  const struct tcpfsm_queues *q, u64 now)
+{
+	tcpfsm_peak(counts->v, TCPFSM_TOTAL_SYNQ_PEAK, q->synq, now);
+	if (likely(entry))
+		tcpfsm_full(&entry->synq_full_since, &counts->v[TCPFSM_TOTAL_SYNQ_FULL_NS],
+			    q->synq >= (u64)q->backlog + tcpfsm_synq_spare, now);
+}
+
+/**
+ * tcpfsm_acceptq_moved() - the accept queue has another length
+ * @entry: of the listener, or NULL
+ * @counts: of the listener
+ * @q: its queues now
+ * @now: ktime_get_mono_fast_ns()
+ *
+ * Full is what sk_acceptq_is_full() says.  Context: softirqs off.
+ */
+static __always_inline void
+tcpfsm_acceptq_moved(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
+		     const struct tcpfsm_queues *q, u64 now)
+{
+	tcpfsm_peak(counts->v, TCPFSM_TOTAL_ACCEPTQ_PEAK, q->acceptq, now);
+	if (likely(entry))
+		tcpfsm_full(&entry->acceptq_full_since, &counts->v[TCPFSM_TOTAL_ACCEPTQ_FULL_NS],
+			    q->acceptq > q->backlog, now);
+}
+
+/**
+ * tcpfsm_refusal_told() - may a record of a refused SYN or ACK be written?
+ * @entry: of the listener, or NULL
+ * @counts: of the listener
+ * @q: its queues
+ * @now: ktime_get_mono_fast_ns()
+ *
+ * At most syn_limit a second, listener and CPU; the others are told by a
+ * SUPPRESSED record within a second.  Context: softirqs off.
+ */
+static __always_inline bool
+tcpfsm_refusal_told(const struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
+		    const struct tcpfsm_queues *q, u64 now)
+{
+	if (unlikely(!counts->v[TCPFSM_TOTAL_REFUSED_FIRST_TS]))
+		counts->v[TCPFSM_TOTAL_REFUSED_FIRST_TS] = now;
+	counts->v[TCPFSM_TOTAL_REFUSED_LAST_TS] = now;
+	if (likely(now < counts->window_end && counts->left)) {
+		counts->left--;
+		return true;
+	}
+	return !tcpfsm_refusal_suppressed(entry, counts, q, now);
+}
+
+#endif /* TCPFSM_LISTENER_H */
