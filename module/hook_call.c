@@ -10,12 +10,14 @@
 #include "hooks.h"
 
 /*
- * The system call that the current task is in, -1 when its registers do not
- * tell: a kernel thread, io_uring, a 32-bit task.
+ * An argument of the system call that the current task is in, if that is nr or
+ * nr2; -1 when the registers do not tell: a kernel thread, io_uring, a 32-bit task.
  */
-static int system_call(unsigned long args[6])
+static __always_inline long call_argument(int nr, int nr2, unsigned int which)
 {
 	struct pt_regs *regs = current_pt_regs();
+	unsigned long args[6];
+	int call;
 
 	if (current->flags & (PF_KTHREAD | PF_IO_WORKER))
 		return -1;
@@ -23,8 +25,11 @@ static int system_call(unsigned long args[6])
 	if (in_compat_syscall())
 		return -1;
 #endif
+	call = syscall_get_nr(current, regs);
+	if (call != nr && call != nr2)
+		return -1;
 	syscall_get_arguments(current, regs, args);
-	return syscall_get_nr(current, regs);
+	return (u32)args[which];
 }
 
 /*
@@ -33,10 +38,12 @@ static int system_call(unsigned long args[6])
  */
 static u32 backlog_asked(void)
 {
-	unsigned long args[6];
-
-	return system_call(args) == __NR_listen ? args[1] : ~0U;
+	return call_argument(__NR_listen, __NR_listen, 1);
 }
+
+#ifndef __NR_accept
+#define __NR_accept	__NR_accept4
+#endif
 
 /*
  * The listener that accept(2) took a connection from: nothing in the connection
@@ -45,19 +52,14 @@ static u32 backlog_asked(void)
  */
 static const struct sock *accepted_from(const struct sock *child)
 {
+	long fd = call_argument(__NR_accept4, __NR_accept, 0);
 	const struct sock *sk = NULL;
-	unsigned long args[6];
 	struct socket *sock;
 	struct file *file;
-	int nr = system_call(args);
 
-	if (nr != __NR_accept4
-#ifdef __NR_accept
-	    && nr != __NR_accept
-#endif
-	    )
+	if (fd < 0)
 		return NULL;
-	file = files_lookup_fd_raw(current->files, args[0]);
+	file = files_lookup_fd_raw(current->files, fd);
 	sock = file ? sock_from_file(file) : NULL;
 	if (sock)
 		sk = READ_ONCE(sock->sk);
@@ -70,29 +72,23 @@ static const struct sock *accepted_from(const struct sock *child)
 
 /*
  * tcp_init_buffer_space() noted when the connection was made; nothing touches
- * that until somebody reads from it.
+ * that until somebody reads from it.  Softirqs off are an RCU read side, too.
  */
 static void count_accept(const struct sock *sk, u64 now)
 {
-	const struct sock *listener;
+	const struct sock *listener = accepted_from(sk);
+	u64 made = tcp_sk(sk)->rcvq_space.time;
 	struct tcpfsm_listener *entry;
 	struct tcpfsm_counts *counts;
-	u64 made = tcp_sk(sk)->rcvq_space.time;
-	struct tcpfsm_queues q;
 
-	rcu_read_lock();
-	listener = accepted_from(sk);
 	if (likely(listener)) {
 		counts = tcpfsm_listener_find(listener, &entry);
-		tcpfsm_queues_read(&q, listener);
-		tcpfsm_acceptq_moved(entry, counts, &q, now);
+		tcpfsm_acceptq_shrank(entry, counts, listener, now);
 	} else {
 		counts = tcpfsm_listener_rest(sock_net(sk));
 	}
 	counts->v[TCPFSM_TOTAL_ACCEPTED]++;
-	now = div_u64(now, NSEC_PER_USEC);
-	counts->v[TCPFSM_TOTAL_ACCEPT_US + tcpfsm_bucket(now > made ? now - made : 0)]++;
-	rcu_read_unlock();
+	counts->v[TCPFSM_TOTAL_ACCEPT_US + tcpfsm_bucket(tcpfsm_us_since(now, made))]++;
 }
 
 /**

@@ -18,25 +18,13 @@
 
 #include "hooks.h"
 
-static const u8 mib_index[] = {
-	[TCPFSM_MIB_OVERFLOW]	= LINUX_MIB_LISTENOVERFLOWS,
-	[TCPFSM_MIB_LISTENDROP]	= LINUX_MIB_LISTENDROPS,
-	[TCPFSM_MIB_REQQFULL]	= LINUX_MIB_TCPREQQFULLDROP,
-	[TCPFSM_MIB_COOKIEFAIL]	= LINUX_MIB_SYNCOOKIESFAILED,
-	[TCPFSM_MIB_DEFER]	= LINUX_MIB_TCPDEFERACCEPTDROP,
-	[TCPFSM_MIB_DOCOOKIES]	= LINUX_MIB_TCPREQQFULLDOCOOKIES,
-	[TCPFSM_MIB_COOKIERECV]	= LINUX_MIB_SYNCOOKIESRECV,
-};
-
-static __always_inline void read_mibs(unsigned long *to, const struct net *net)
+static __always_inline void read_mibs(unsigned long *to, const struct net *net,
+				      enum tcpfsm_judged kind)
 {
 	const unsigned long *mibs = this_cpu_ptr(net->mib.net_statistics)->mibs;
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(mib_index); i++)
-		to[i] = mibs[mib_index[i]];
-	to[TCPFSM_MIB_PASSIVEOPEN] =
-		this_cpu_ptr(net->mib.tcp_statistics)->mibs[TCP_MIB_PASSIVEOPENS];
+	to[TCPFSM_MIB_OVERFLOW] = mibs[LINUX_MIB_LISTENOVERFLOWS];
+	to[TCPFSM_MIB_LISTENDROP] = mibs[LINUX_MIB_LISTENDROPS];
 	/* Incremented by inet_csk_route_req() and ip6_dst_lookup_tail(). */
 	to[TCPFSM_MIB_NOROUTE] =
 		this_cpu_ptr(net->mib.ip_statistics)->mibs[IPSTATS_MIB_OUTNOROUTES];
@@ -44,6 +32,19 @@ static __always_inline void read_mibs(unsigned long *to, const struct net *net)
 	to[TCPFSM_MIB_NOROUTE] +=
 		this_cpu_ptr(net->mib.ipv6_statistics)->mibs[IPSTATS_MIB_OUTNOROUTES];
 #endif
+	if (kind == TCPFSM_JUDGED_SYN) {
+		to[TCPFSM_MIB_REQQFULL] = mibs[LINUX_MIB_TCPREQQFULLDROP];
+		to[TCPFSM_MIB_DOCOOKIES] = mibs[LINUX_MIB_TCPREQQFULLDOCOOKIES];
+		return;
+	}
+	to[TCPFSM_MIB_PASSIVEOPEN] =
+		this_cpu_ptr(net->mib.tcp_statistics)->mibs[TCP_MIB_PASSIVEOPENS];
+	if (kind == TCPFSM_JUDGED_ACK) {
+		to[TCPFSM_MIB_DEFER] = mibs[LINUX_MIB_TCPDEFERACCEPTDROP];
+		return;
+	}
+	to[TCPFSM_MIB_COOKIEFAIL] = mibs[LINUX_MIB_SYNCOOKIESFAILED];
+	to[TCPFSM_MIB_COOKIERECV] = mibs[LINUX_MIB_SYNCOOKIESRECV];
 }
 
 static __always_inline struct tcpfsm_ctx *
@@ -56,7 +57,7 @@ judge_begin(enum tcpfsm_judged kind, struct sock *listener,
 		ctx->unjudged++;
 	ctx->skb = skb;
 	ctx->transport = skb_transport_header(skb);
-	ctx->rcu = get_state_synchronize_rcu();
+	ctx->began = jiffies;
 	ctx->listener = listener;
 	ctx->counts = tcpfsm_listener_find(listener, &ctx->entry);
 	ctx->kind = kind;
@@ -64,7 +65,7 @@ judge_begin(enum tcpfsm_judged kind, struct sock *listener,
 	ctx->conn = 0;
 	ctx->gone = false;
 	ctx->reset = false;
-	read_mibs(ctx->mib, sock_net(listener));
+	read_mibs(ctx->mib, sock_net(listener), kind);
 	return ctx;
 }
 
@@ -87,6 +88,32 @@ void tcpfsm_on_conn_request(TCPFSM_FUNCTION_ARGS)
 static u32 young(const struct sock *listener)
 {
 	return reqsk_queue_len_young(&inet_csk(listener)->icsk_accept_queue);
+}
+
+/* The request is about to be freed: there is no connection yet. */
+static noinline void sends_cookie(struct tcpfsm_ctx *ctx, const struct request_sock *req,
+				  const struct sk_buff *syn_skb)
+{
+	struct tcpfsm_counts *counts = ctx->counts;
+	struct tcpfsm_record *rec;
+	struct tcpfsm_queues q;
+	unsigned long flags;
+
+	counts->v[TCPFSM_TOTAL_SYN_COOKIE]++;
+	counts->v[TCPFSM_TOTAL_COOKIE_WANTED]++;
+	tcpfsm_queues_read(&q, ctx->listener);
+	if (!tcpfsm_refusal_told(ctx->entry, counts, &q, ktime_get_mono_fast_ns()))
+		return;
+	rec = tcpfsm_record_segment(TCPFSM_TYPE_SYN, sock_net(ctx->listener), syn_skb, &q,
+				    &flags);
+	rec->snd = tcp_rsk(req)->snt_isn;
+	rec->verdict = TCPFSM_VERDICT_COOKIE;
+	/* tcp_syncookies=2 sends them always. */
+	rec->reason = inet_csk_reqsk_queue_is_full(ctx->listener) ?
+		TCPFSM_REASON_SYNQ_FULL : TCPFSM_REASON_OTHER;
+	rec->old = TCP_LISTEN;
+	rec->young = young(ctx->listener);
+	tcpfsm_record_done(rec, flags);
 }
 
 /**
@@ -115,20 +142,8 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 	tcpfsm_queues_read(&q, ctx->listener);
 	switch (TCPFSM_ARG_INT(4)) {
 	case TCP_SYNACK_COOKIE:
-		counts->v[TCPFSM_TOTAL_SYN_COOKIE]++;
-		counts->v[TCPFSM_TOTAL_COOKIE_WANTED]++;
-		if (!tcpfsm_refusal_told(ctx->entry, counts, &q, ktime_get_mono_fast_ns()))
-			return;
-		/* The request is about to be freed: no connection yet. */
-		rec = tcpfsm_record_segment(TCPFSM_TYPE_SYN,
-					    sock_net(ctx->listener), syn_skb,
-					    &q, &flags);
-		rec->snd = tcp_rsk(req)->snt_isn;
-		rec->verdict = TCPFSM_VERDICT_COOKIE;
-		/* tcp_syncookies=2 sends them always. */
-		rec->reason = inet_csk_reqsk_queue_is_full(ctx->listener) ?
-			TCPFSM_REASON_SYNQ_FULL : TCPFSM_REASON_OTHER;
-		break;
+		sends_cookie(ctx, req, syn_skb);
+		return;
 	case TCP_SYNACK_FASTOPEN:
 		rec = tcpfsm_record_sock(TCPFSM_TYPE_SYN, TCPFSM_ARG(0), &flags);
 		tcpfsm_record_queues(rec, &q);
@@ -144,13 +159,13 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 		counts->v[TCPFSM_TOTAL_SYN_FASTOPEN]++;
 		/* It joins the accept queue next. */
 		q.acceptq++;
-		tcpfsm_acceptq_moved(ctx->entry, counts, &q, rec->ts);
+		tcpfsm_acceptq_grew(ctx->entry, counts, &q, rec->ts);
 		break;
 	default:
 		rec = tcpfsm_record_request(TCPFSM_TYPE_SYN, req, &q, &flags);
 		rec->verdict = TCPFSM_VERDICT_QUEUED;
 		counts->v[TCPFSM_TOTAL_SYN_QUEUED]++;
-		tcpfsm_synq_moved(ctx->entry, counts, &q, rec->ts);
+		tcpfsm_synq_grew(ctx->entry, counts, &q, rec->ts);
 	}
 	rec->old = TCP_LISTEN;
 	rec->young = young(ctx->listener);
@@ -188,23 +203,19 @@ void tcpfsm_on_cookie_check(TCPFSM_FUNCTION_ARGS)
 	judge_begin(TCPFSM_JUDGED_COOKIE, TCPFSM_ARG(0), TCPFSM_ARG(1));
 }
 
-/* Since a time of tcp_clock_us(), which is the same clock. */
-static u64 microseconds(u64 now, u64 since)
-{
-	now = div_u64(now, NSEC_PER_USEC);
-	return now > since ? now - since : 0;
-}
-
-static u64 joins_accept_queue(struct tcpfsm_ctx *ctx, struct sock *listener,
-			      const struct sock *child)
+static __always_inline u64 joins_accept_queue(struct tcpfsm_ctx *ctx,
+					      const struct sock *listener,
+					      const struct sock *child,
+					      unsigned int more)
 {
 	u64 now = ktime_get_mono_fast_ns();
 
 	tcpfsm_queues_read(&ctx->queues, listener);
-	ctx->queues.acceptq++;
+	ctx->queues.acceptq += more;
 	ctx->child = child;
+	ctx->joined = now;
 	ctx->skb = NULL;
-	tcpfsm_acceptq_moved(ctx->entry, ctx->counts, &ctx->queues, now);
+	tcpfsm_acceptq_grew(ctx->entry, ctx->counts, &ctx->queues, now);
 	return now;
 }
 
@@ -230,36 +241,33 @@ void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
 		ctx->skb = NULL;
 		return;
 	}
-	now = joins_accept_queue(ctx, TCPFSM_ARG(0), TCPFSM_ARG(1));
+	now = joins_accept_queue(ctx, TCPFSM_ARG(0), TCPFSM_ARG(1), 1);
 	v[TCPFSM_TOTAL_COMPLETED]++;
 	if (unlikely(req->num_retrans))
 		v[TCPFSM_TOTAL_COMPLETED_LATE]++;
 	sent = tcp_rsk(req)->snt_synack;
 	if (likely(sent))
-		v[TCPFSM_TOTAL_HANDSHAKE_US + tcpfsm_bucket(microseconds(now, sent))]++;
+		v[TCPFSM_TOTAL_HANDSHAKE_US + tcpfsm_bucket(tcpfsm_us_since(now, sent))]++;
 	/* The request is still counted. */
 	if (ctx->queues.synq)
 		ctx->queues.synq--;
-	tcpfsm_synq_moved(ctx->entry, ctx->counts, &ctx->queues, now);
+	tcpfsm_synq_shrank(ctx->entry, ctx->counts, &ctx->queues, now);
 }
 
 /**
- * tcpfsm_on_queue_add() - inet_csk_reqsk_queue_add(sk, req, child)
- * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ * tcpfsm_cookie_joined() - a child made in this softirq becomes ESTABLISHED
+ * @ctx: this CPU's
+ * @child: in the accept queue, when the segment that is judged brought a cookie
  *
- * Called by tcp_get_cookie_sock(): the ACK brought a valid cookie.  Also by
- * tcp_conn_request() for Fast Open, and maybe by the hashdance: not judged any
- * more then.  Context: softirqs off.
+ * tcp_get_cookie_sock() has put it there.  Context: softirqs off.
  */
-void tcpfsm_on_queue_add(TCPFSM_FUNCTION_ARGS)
+void tcpfsm_cookie_joined(struct tcpfsm_ctx *ctx, const struct sock *child)
 {
-	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	u64 *v = ctx->counts->v;
 
-	if (!ctx->skb || ctx->kind != TCPFSM_JUDGED_COOKIE)
-		return;
-	joins_accept_queue(ctx, TCPFSM_ARG(0), TCPFSM_ARG(2));
-	ctx->counts->v[TCPFSM_TOTAL_COOKIE_VALID]++;
-	ctx->counts->v[TCPFSM_TOTAL_COMPLETED_COOKIE]++;
+	joins_accept_queue(ctx, ctx->listener, child, 0);
+	v[TCPFSM_TOTAL_COOKIE_VALID]++;
+	v[TCPFSM_TOTAL_COMPLETED_COOKIE]++;
 }
 
 /**
@@ -295,6 +303,35 @@ static enum tcpfsm_gone why_gone(struct tcpfsm_ctx *ctx, struct sock *listener,
 	return in_serving_softirq() ? TCPFSM_GONE_TIMEOUT : TCPFSM_GONE_ABORT;
 }
 
+static noinline void request_gone(struct tcpfsm_ctx *ctx, struct sock *listener,
+				  struct request_sock *req)
+{
+	bool icmp = ctx->icmp == req;
+	struct tcpfsm_listener *entry;
+	struct tcpfsm_counts *counts;
+	struct tcpfsm_record *rec;
+	struct tcpfsm_queues q;
+	unsigned long flags;
+	u8 why;
+
+	ctx->icmp = NULL;
+	/* Another CPU removed it, or it never was in the table. */
+	if (!sk_hashed(req_to_sk(req)))
+		return;
+	why = why_gone(ctx, listener, req, icmp);
+	tcpfsm_queues_read(&q, listener);
+	if (q.synq)
+		q.synq--;
+	counts = tcpfsm_listener_find(listener, &entry);
+	counts->v[TCPFSM_TOTAL_GONE + why]++;
+	rec = tcpfsm_record_request(TCPFSM_TYPE_REQUEST_GONE, req, &q, &flags);
+	tcpfsm_synq_shrank(entry, counts, &q, rec->ts);
+	rec->verdict = why;
+	rec->old = TCP_SYN_RECV;
+	rec->new = TCP_CLOSE;
+	tcpfsm_record_done(rec, flags);
+}
+
 /**
  * tcpfsm_on_queue_drop() - [__]inet_csk_reqsk_queue_drop(sk, req, ...)
  * @TCPFSM_FUNCTION_ARGS: see hooks.h
@@ -306,35 +343,11 @@ void tcpfsm_on_queue_drop(TCPFSM_FUNCTION_ARGS)
 {
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	struct request_sock *req = TCPFSM_ARG(1);
-	struct sock *listener = TCPFSM_ARG(0);
-	struct tcpfsm_listener *entry;
-	struct tcpfsm_counts *counts;
-	struct tcpfsm_record *rec;
-	struct tcpfsm_queues q;
-	unsigned long flags;
-	bool icmp = ctx->icmp == req;
-	u8 why;
 
-	ctx->icmp = NULL;
-	if (ctx->req == req && ctx->child) {
+	if (likely(ctx->req == req && ctx->child))
 		ctx->req = NULL;
-		return;
-	}
-	/* Another CPU removed it, or it never was in the table. */
-	if (!sk_hashed(req_to_sk(req)))
-		return;
-	why = why_gone(ctx, listener, req, icmp);
-	tcpfsm_queues_read(&q, listener);
-	if (q.synq)
-		q.synq--;
-	counts = tcpfsm_listener_find(listener, &entry);
-	counts->v[TCPFSM_TOTAL_GONE + why]++;
-	rec = tcpfsm_record_request(TCPFSM_TYPE_REQUEST_GONE, req, &q, &flags);
-	tcpfsm_synq_moved(entry, counts, &q, rec->ts);
-	rec->verdict = why;
-	rec->old = TCP_SYN_RECV;
-	rec->new = TCP_CLOSE;
-	tcpfsm_record_done(rec, flags);
+	else
+		request_gone(ctx, TCPFSM_ARG(0), req);
 }
 
 /* The last-quarter rule of tcp_conn_request(), which has no counter. */
@@ -354,14 +367,22 @@ static __always_inline bool moved(const struct tcpfsm_ctx *ctx, const unsigned l
 
 static u8 why_refused(const struct tcpfsm_ctx *ctx, const unsigned long *now)
 {
-	if (moved(ctx, now, TCPFSM_MIB_COOKIEFAIL))
-		return TCPFSM_REASON_COOKIE_INVALID;
 	if (moved(ctx, now, TCPFSM_MIB_OVERFLOW))
 		return TCPFSM_REASON_ACCEPTQ_FULL;
-	if (moved(ctx, now, TCPFSM_MIB_REQQFULL))
-		return TCPFSM_REASON_SYNQ_FULL;
-	if (moved(ctx, now, TCPFSM_MIB_DEFER))
-		return TCPFSM_REASON_DEFER_ACCEPT;
+	switch (ctx->kind) {
+	case TCPFSM_JUDGED_SYN:
+		if (moved(ctx, now, TCPFSM_MIB_REQQFULL))
+			return TCPFSM_REASON_SYNQ_FULL;
+		break;
+	case TCPFSM_JUDGED_ACK:
+		if (moved(ctx, now, TCPFSM_MIB_DEFER))
+			return TCPFSM_REASON_DEFER_ACCEPT;
+		break;
+	case TCPFSM_JUDGED_COOKIE:
+		if (moved(ctx, now, TCPFSM_MIB_COOKIEFAIL))
+			return TCPFSM_REASON_COOKIE_INVALID;
+		break;
+	}
 	if (moved(ctx, now, TCPFSM_MIB_NOROUTE))
 		return TCPFSM_REASON_NO_ROUTE;
 	if (!moved(ctx, now, TCPFSM_MIB_LISTENDROP))
@@ -409,7 +430,7 @@ static bool count_refused(const struct tcpfsm_ctx *ctx, const unsigned long *now
 	return true;
 }
 
-static void judge_end(const struct sk_buff *skb)
+static noinline void judge_end(const struct sk_buff *skb)
 {
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	unsigned long now[TCPFSM_MIB_NUM];
@@ -423,12 +444,12 @@ static void judge_end(const struct sk_buff *skb)
 	/* The same address with other contents: the segment itself is gone. */
 	if (!skb_transport_header_was_set(skb) ||
 	    skb_transport_header(skb) != ctx->transport ||
-	    poll_state_synchronize_rcu(ctx->rcu)) {
+	    time_after(jiffies, ctx->began + HZ)) {
 		ctx->unjudged++;
 		return;
 	}
 	net = sock_net(ctx->listener);
-	read_mibs(now, net);
+	read_mibs(now, net, ctx->kind);
 	reason = why_refused(ctx, now);
 	verdict = ctx->reset || ctx->gone ? TCPFSM_VERDICT_RESET : TCPFSM_VERDICT_DROPPED;
 	if (!count_refused(ctx, now, tcp_hdr(skb), verdict, reason))

@@ -103,11 +103,11 @@ static noinline void log_connect_failed(const struct sock *sk)
 }
 
 static __always_inline struct tcpfsm_record *
-begin(const struct sock *sk, u8 oldstate, u8 newstate, unsigned long *flags)
+begin(const struct sock *sk, u8 oldstate, u8 newstate, u64 at, unsigned long *flags)
 {
 	struct tcpfsm_record *rec;
 
-	rec = tcpfsm_record_sock(TCPFSM_TYPE_STATE, sk, flags);
+	rec = tcpfsm_record_sock_at(TCPFSM_TYPE_STATE, sk, at, flags);
 	rec->old = oldstate;
 	rec->new = newstate;
 	rec->arg = min(READ_ONCE(sk->sk_err), 255);
@@ -141,7 +141,7 @@ static void on_close(const struct sock *sk, u8 oldstate)
 		verdict = TCPFSM_TW_DENIED;
 		substate = ctx->closing_state;
 	}
-	rec = begin(sk, oldstate, TCP_CLOSE, &flags);
+	rec = begin(sk, oldstate, TCP_CLOSE, 0, &flags);
 	rec->verdict = verdict;
 	rec->reason = substate;
 	rec->flags |= flag;
@@ -156,14 +156,19 @@ static void on_established(const struct sock *sk, u8 oldstate)
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	struct tcpfsm_record *rec;
 	unsigned long flags;
+	bool joined;
 
-	rec = begin(sk, oldstate, TCP_ESTABLISHED, &flags);
+	if (unlikely(ctx->skb && ctx->kind == TCPFSM_JUDGED_COOKIE && ctx->clone == sk))
+		tcpfsm_cookie_joined(ctx, sk);
+	joined = ctx->child == sk;
+
+	rec = begin(sk, oldstate, TCP_ESTABLISHED, joined ? ctx->joined : 0, &flags);
 	if (ctx->clone == sk) {
 		ctx->clone = NULL;
 		rec->flags |= TCPFSM_F_CLONE;
 		rec->listener = ctx->clone_listener;
 	}
-	if (ctx->child == sk) {
+	if (joined) {
 		ctx->child = NULL;
 		tcpfsm_record_queues(rec, &ctx->queues);
 	}
@@ -214,6 +219,6 @@ void tcpfsm_on_state(void *data, const struct sock *sk, const int oldstate,
 			       tcp_sk(sk)->tcp_clock_cache);
 		break;
 	}
-	rec = begin(sk, oldstate, newstate, &flags);
+	rec = begin(sk, oldstate, newstate, 0, &flags);
 	tcpfsm_record_done(rec, flags);
 }

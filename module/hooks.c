@@ -59,7 +59,6 @@ static struct hook hooks[] = {
 	ENTRY("tcp_make_synack", NULL, F(SYN), tcpfsm_on_make_synack),
 	ENTRY("tcp_check_req", NULL, F(ACK), tcpfsm_on_check_req),
 	ENTRY("inet_csk_complete_hashdance", NULL, F(ACK), tcpfsm_on_hashdance),
-	ENTRY("inet_csk_reqsk_queue_add", NULL, F(COOKIE), tcpfsm_on_queue_add),
 	ENTRY("cookie_v4_check", NULL, F(COOKIE), tcpfsm_on_cookie_check),
 	ENTRY("cookie_v6_check", NULL, F(COOKIE), tcpfsm_on_cookie_check),
 	/* The static one was split off in 6.12 and in 6.1.y; it serves the timer too. */

@@ -21,17 +21,20 @@
 #define TCPFSM_ARG(n)	((void *)ftrace_regs_get_argument(fregs, n))
 #define TCPFSM_ARG_INT(n) ((int)ftrace_regs_get_argument(fregs, n))
 
-/* Counters that move when the kernel refuses a SYN or an ACK. */
+/*
+ * Counters that move when the kernel refuses a SYN or an ACK, and what they
+ * are read for.
+ */
 enum tcpfsm_mib {
 	TCPFSM_MIB_OVERFLOW,	/* ListenOverflows: accept queue full */
 	TCPFSM_MIB_LISTENDROP,	/* ListenDrops */
-	TCPFSM_MIB_REQQFULL,	/* TCPReqQFullDrop: SYN queue full, no cookies */
-	TCPFSM_MIB_COOKIEFAIL,	/* SyncookiesFailed */
-	TCPFSM_MIB_DEFER,	/* TCPDeferAcceptDrop */
-	TCPFSM_MIB_DOCOOKIES,	/* TCPReqQFullDoCookies */
-	TCPFSM_MIB_COOKIERECV,	/* SyncookiesRecv */
-	TCPFSM_MIB_PASSIVEOPEN,	/* TcpPassiveOpens */
 	TCPFSM_MIB_NOROUTE,	/* IpOutNoRoutes and Ip6OutNoRoutes */
+	TCPFSM_MIB_REQQFULL,	/* SYN: TCPReqQFullDrop: SYN queue full, no cookies */
+	TCPFSM_MIB_DOCOOKIES,	/* SYN: TCPReqQFullDoCookies */
+	TCPFSM_MIB_PASSIVEOPEN,	/* ACK, COOKIE: TcpPassiveOpens */
+	TCPFSM_MIB_DEFER,	/* ACK: TCPDeferAcceptDrop */
+	TCPFSM_MIB_COOKIEFAIL,	/* COOKIE: SyncookiesFailed */
+	TCPFSM_MIB_COOKIERECV,	/* COOKIE: SyncookiesRecv */
 	TCPFSM_MIB_NUM
 };
 
@@ -41,8 +44,8 @@ enum tcpfsm_mib {
  *	 is complete when this skb is freed, in the caller of the function
  *	 that judged it, or earlier when another probe has seen it
  * @transport: its transport header, to recognise it again
- * @rcu: get_state_synchronize_rcu() when judging began: what is found later in
- *	 another softirq may point to freed memory
+ * @began: jiffies when judging began: what is found long after may point to
+ *	   freed memory
  * @listener: that judges
  * @entry: its place in the table of listeners, or NULL
  * @counts: its counters on this CPU
@@ -59,6 +62,7 @@ enum tcpfsm_mib {
  * @clone_listener: cookie of the listener it was made from
  * @clone_conn: cookie of its request socket, or 0
  * @child: connection that just joined an accept queue
+ * @joined: and when
  * @queues: of @child's listener at that instant
  * @entered: full socket whose mini-socket was just made, about to close
  * @entered_substate: of the mini-socket
@@ -84,7 +88,7 @@ enum tcpfsm_mib {
 struct tcpfsm_ctx {
 	const struct sk_buff *skb;
 	const void *transport;
-	unsigned long rcu;
+	unsigned long began;
 	struct sock *listener;
 	struct tcpfsm_listener *entry;
 	struct tcpfsm_counts *counts;
@@ -101,6 +105,7 @@ struct tcpfsm_ctx {
 	u64 clone_listener;
 	u64 clone_conn;
 	const struct sock *child;
+	u64 joined;
 	struct tcpfsm_queues queues;
 
 	const struct sock *entered;
@@ -143,7 +148,7 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS);
 void tcpfsm_on_check_req(TCPFSM_FUNCTION_ARGS);
 void tcpfsm_on_cookie_check(TCPFSM_FUNCTION_ARGS);
 void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_queue_add(TCPFSM_FUNCTION_ARGS);
+void tcpfsm_cookie_joined(struct tcpfsm_ctx *ctx, const struct sock *child);
 void tcpfsm_on_queue_drop(TCPFSM_FUNCTION_ARGS);
 void tcpfsm_on_req_err(TCPFSM_FUNCTION_ARGS);
 void tcpfsm_on_synack_timeout(TCPFSM_FUNCTION_ARGS);

@@ -283,18 +283,17 @@ unsigned int tcpfsm_listener_claim(const struct sock *sk, u64 cookie)
  * tcpfsm_listener_rest() - this CPU's counters for listeners without a place
  * @net: their network namespace
  *
- * Context: preemption off, RCU read side.
+ * Context: preemption off, RCU read side.  Return: never NULL.
  */
 struct tcpfsm_counts *tcpfsm_listener_rest(const struct net *net)
 {
+	struct tcpfsm_listener_cpu *here = this_cpu_ptr(&tcpfsm_listener_cpu);
 	struct net_counts *nc = net_counts(net);
-	struct tcpfsm_counts *rest;
+	struct net_cpu __percpu *cpu = nc ? READ_ONCE(nc->cpu) : NULL;
 
-	if (unlikely(!nc || !nc->cpu))
-		return &this_cpu_ptr(&tcpfsm_listener_cpu)->counts[TCPFSM_LISTENER_NONE];
-	rest = &this_cpu_ptr(nc->cpu)->rest;
-	rest->v[TCPFSM_TOTAL_LISTENERS_LOST]++;
-	return rest;
+	if (!cpu || !here->armed)
+		return &here->counts[TCPFSM_LISTENER_NONE];
+	return &this_cpu_ptr(cpu)->rest;
 }
 
 /**
@@ -371,8 +370,8 @@ void tcpfsm_listener_closes(const struct sock *sk)
 	local_irq_save(flags);
 	v = this_cpu_ptr(&tcpfsm_listener_cpu)->counts[at].v;
 	v[TCPFSM_TOTAL_ABANDONED] += READ_ONCE(sk->sk_ack_backlog);
-	tcpfsm_full(&entry->synq_full_since, &v[TCPFSM_TOTAL_SYNQ_FULL_NS], false, now);
-	tcpfsm_full(&entry->acceptq_full_since, &v[TCPFSM_TOTAL_ACCEPTQ_FULL_NS], false, now);
+	tcpfsm_full_ends(&entry->synq_full_since, &v[TCPFSM_TOTAL_SYNQ_FULL_NS], now);
+	tcpfsm_full_ends(&entry->acceptq_full_since, &v[TCPFSM_TOTAL_ACCEPTQ_FULL_NS], now);
 	local_irq_restore(flags);
 	/* listen() without bind() chose the port after the place was taken. */
 	fill_identity(entry, sk);

@@ -150,8 +150,12 @@ tcpfsm_listener_find(const struct sock *sk, struct tcpfsm_listener **entry)
 		at += i;
 	} else {
 		at = tcpfsm_listener_claim(sk, cookie);
-		if (at == TCPFSM_LISTENER_NONE)
-			return tcpfsm_listener_rest(sock_net(sk));
+		if (at == TCPFSM_LISTENER_NONE) {
+			struct tcpfsm_counts *rest = tcpfsm_listener_rest(sock_net(sk));
+
+			rest->v[TCPFSM_TOTAL_LISTENERS_LOST]++;
+			return rest;
+		}
 	}
 	*entry = &tcpfsm_listeners[at];
 	return &cpu->counts[at];
@@ -163,6 +167,13 @@ static __always_inline unsigned int tcpfsm_bucket(u64 value)
 	return min_t(unsigned int, fls64(value), TCPFSM_TOTAL_BUCKETS - 1);
 }
 
+/* Microseconds from a time of tcp_clock_us() to one of ktime_get_mono_fast_ns(). */
+static __always_inline u64 tcpfsm_us_since(u64 now, u64 us)
+{
+	now = div_u64(now, NSEC_PER_USEC);
+	return now > us ? now - us : 0;
+}
+
 static __always_inline void tcpfsm_peak(u64 *v, unsigned int peak, u64 length, u64 now)
 {
 	if (unlikely(length > v[peak])) {
@@ -171,19 +182,28 @@ static __always_inline void tcpfsm_peak(u64 *v, unsigned int peak, u64 length, u
 	}
 }
 
-/* A queue is full now, or not: notes since when, or adds up how long it was. */
-static __always_inline void tcpfsm_full(u64 *full_since, u64 *total, bool full, u64 now)
+static __always_inline void tcpfsm_full_begins(u64 *since, u64 now)
 {
-	u64 since = READ_ONCE(*full_since);
+	if (!READ_ONCE(*since))
+		cmpxchg(since, 0, now);
+}
 
-	if (likely(full == !!since))
-		return;
-	if (cmpxchg(full_since, since, full ? now : 0) == since && since && now > since)
-		*total += now - since;
+static __always_inline void tcpfsm_full_ends(u64 *since, u64 *total, u64 now)
+{
+	u64 began = READ_ONCE(*since);
+
+	if (began && cmpxchg(since, began, 0) == began && now > began)
+		*total += now - began;
+}
+
+/* Of the SYN queue: inet_csk_reqsk_queue_is_full() with a length of our own. */
+static __always_inline bool tcpfsm_synq_full(const struct tcpfsm_queues *q)
+{
+	return q->synq >= (u64)q->backlog + tcpfsm_synq_spare;
 }
 
 /**
- * tcpfsm_synq_moved() - the SYN queue has another length
+ * tcpfsm_synq_grew() - a request joined the SYN queue
  * @entry: of the listener, or NULL
  * @counts: of the listener
  * @q: its queues now
@@ -192,32 +212,43 @@ static __always_inline void tcpfsm_full(u64 *full_since, u64 *total, bool full, 
  * Context: softirqs off.
  */
 static __always_inline void
-tcpfsm_synq_moved(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
-		  const struct tcpfsm_queues *q, u64 now)
+tcpfsm_synq_grew(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
+		 const struct tcpfsm_queues *q, u64 now)
 {
 	tcpfsm_peak(counts->v, TCPFSM_TOTAL_SYNQ_PEAK, q->synq, now);
-	if (likely(entry))
-		tcpfsm_full(&entry->synq_full_since, &counts->v[TCPFSM_TOTAL_SYNQ_FULL_NS],
-			    q->synq >= (u64)q->backlog + tcpfsm_synq_spare, now);
+	if (unlikely(tcpfsm_synq_full(q)) && entry)
+		tcpfsm_full_begins(&entry->synq_full_since, now);
 }
 
-/**
- * tcpfsm_acceptq_moved() - the accept queue has another length
- * @entry: of the listener, or NULL
- * @counts: of the listener
- * @q: its queues now
- * @now: ktime_get_mono_fast_ns()
- *
- * Full is what sk_acceptq_is_full() says.  Context: softirqs off.
- */
+/* A request left it; as above. */
 static __always_inline void
-tcpfsm_acceptq_moved(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
-		     const struct tcpfsm_queues *q, u64 now)
+tcpfsm_synq_shrank(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
+		   const struct tcpfsm_queues *q, u64 now)
+{
+	if (entry && unlikely(READ_ONCE(entry->synq_full_since)) && !tcpfsm_synq_full(q))
+		tcpfsm_full_ends(&entry->synq_full_since,
+				 &counts->v[TCPFSM_TOTAL_SYNQ_FULL_NS], now);
+}
+
+/* A connection joined the accept queue; as above.  Full: sk_acceptq_is_full(). */
+static __always_inline void
+tcpfsm_acceptq_grew(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
+		    const struct tcpfsm_queues *q, u64 now)
 {
 	tcpfsm_peak(counts->v, TCPFSM_TOTAL_ACCEPTQ_PEAK, q->acceptq, now);
-	if (likely(entry))
-		tcpfsm_full(&entry->acceptq_full_since, &counts->v[TCPFSM_TOTAL_ACCEPTQ_FULL_NS],
-			    q->acceptq > q->backlog, now);
+	if (unlikely(q->acceptq > q->backlog) && entry)
+		tcpfsm_full_begins(&entry->acceptq_full_since, now);
+}
+
+/* accept() took one from it. */
+static __always_inline void
+tcpfsm_acceptq_shrank(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
+		      const struct sock *listener, u64 now)
+{
+	if (entry && unlikely(READ_ONCE(entry->acceptq_full_since)) &&
+	    !sk_acceptq_is_full(listener))
+		tcpfsm_full_ends(&entry->acceptq_full_since,
+				 &counts->v[TCPFSM_TOTAL_ACCEPTQ_FULL_NS], now);
 }
 
 /**

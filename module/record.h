@@ -3,8 +3,7 @@
  * Socket, request socket, mini-socket or segment to record: pure fill, no
  * locks, nothing that sleeps, every byte written.
  *
- * Ten records of a connection are of full sockets: their path is inline, as
- * calls were a quarter of its cost.
+ * What every connection has is inline: calls were a quarter of its cost.
  */
 #ifndef TCPFSM_RECORD_H
 #define TCPFSM_RECORD_H
@@ -13,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/tcp.h>
 #include <linux/timekeeping.h>
+#include <net/inet_connection_sock.h>
 #include <net/inet_timewait_sock.h>
 #include <net/ipv6.h>
 #include <net/request_sock.h>
@@ -36,16 +36,9 @@ struct tcpfsm_queues {
 };
 
 u64 tcpfsm_cookie_generate(const struct sock_common *skc);
-void tcpfsm_queues_read(struct tcpfsm_queues *q, const struct sock *listener);
 void tcpfsm_record_addrs6(struct tcpfsm_record *rec, const struct in6_addr *laddr,
 			  const struct in6_addr *raddr);
 
-struct tcpfsm_record *
-tcpfsm_record_request(u8 type, const struct request_sock *req,
-		      const struct tcpfsm_queues *q, unsigned long *flags);
-struct tcpfsm_record *
-tcpfsm_record_timewait(u8 type, const struct inet_timewait_sock *tw,
-		       unsigned long *flags);
 struct tcpfsm_record *
 tcpfsm_record_segment(u8 type, struct net *net, const struct sk_buff *skb,
 		      const struct tcpfsm_queues *q, unsigned long *flags);
@@ -63,6 +56,23 @@ static __always_inline u64 tcpfsm_cookie(const struct sock_common *skc)
 	u64 cookie = atomic64_read(&skc->skc_cookie);
 
 	return likely(cookie) ? cookie : tcpfsm_cookie_generate(skc);
+}
+
+/**
+ * tcpfsm_queues_read() - the queues of a listener as they are now
+ * @q: to fill in
+ * @listener: socket in TCP_LISTEN
+ *
+ * The SYN queue is limited by sk_max_ack_backlog as well, see
+ * inet_csk_reqsk_queue_is_full().  Context: any but NMI.
+ */
+static __always_inline void
+tcpfsm_queues_read(struct tcpfsm_queues *q, const struct sock *listener)
+{
+	q->listener = tcpfsm_cookie(&listener->__sk_common);
+	q->synq = inet_csk_reqsk_queue_len(listener);
+	q->acceptq = READ_ONCE(listener->sk_ack_backlog);
+	q->backlog = READ_ONCE(listener->sk_max_ack_backlog);
 }
 
 static __always_inline void tcpfsm_fill_addr(u8 *to, __be32 addr)
@@ -123,9 +133,10 @@ static __always_inline u8 tcpfsm_record_owner(struct tcpfsm_record *rec, bool ta
 }
 
 /**
- * tcpfsm_record_begin() - begin a record; addresses, ports, conn, netns, tw,
- *			   sequence and queue numbers are the caller's to fill
+ * tcpfsm_record_begin_at() - begin a record; addresses, ports, conn, netns, tw,
+ *			      sequence and queue numbers are the caller's to fill
  * @type: enum tcpfsm_type
+ * @at: when, in a softirq that has logged nothing since; 0: now
  * @flags: for tcpfsm_record_done()
  *
  * The task on the CPU owns the socket only when it is in a system call of its
@@ -135,11 +146,11 @@ static __always_inline u8 tcpfsm_record_owner(struct tcpfsm_record *rec, bool ta
  * tcpfsm_record_done().
  */
 static __always_inline struct tcpfsm_record *
-tcpfsm_record_begin(u8 type, unsigned long *flags)
+tcpfsm_record_begin_at(u8 type, u64 at, unsigned long *flags)
 {
 	struct tcpfsm_record *rec = tcpfsm_ring_begin(flags);
 
-	rec->ts = ktime_get_mono_fast_ns();
+	rec->ts = at ? at : ktime_get_mono_fast_ns();
 	rec->type = type;
 	rec->family = 4;
 	rec->old = 0;
@@ -151,6 +162,12 @@ tcpfsm_record_begin(u8 type, unsigned long *flags)
 	return rec;
 }
 
+static __always_inline struct tcpfsm_record *
+tcpfsm_record_begin(u8 type, unsigned long *flags)
+{
+	return tcpfsm_record_begin_at(type, 0, flags);
+}
+
 static __always_inline void tcpfsm_record_done(struct tcpfsm_record *rec,
 					       unsigned long flags)
 {
@@ -158,22 +175,24 @@ static __always_inline void tcpfsm_record_done(struct tcpfsm_record *rec,
 }
 
 /**
- * tcpfsm_record_sock() - begin a record about a full socket
+ * tcpfsm_record_sock_at() - begin a record about a full socket
  * @type: enum tcpfsm_type
  * @sk: full TCP socket
+ * @at: as in tcpfsm_record_begin_at()
  * @flags: for tcpfsm_record_done()
  *
  * Ports come from inet_sport and inet_dport, as inet_num may be 0 already when
  * a socket closes.  Context: any but NMI.
  */
 static __always_inline struct tcpfsm_record *
-tcpfsm_record_sock(u8 type, const struct sock *sk, unsigned long *flags)
+tcpfsm_record_sock_at(u8 type, const struct sock *sk, u64 at, unsigned long *flags)
 {
 	const struct inet_sock *inet = inet_sk(sk);
-	struct tcpfsm_record *rec = tcpfsm_record_begin(type, flags);
+	u8 bits = (sock_flag(sk, SOCK_DEAD) ? TCPFSM_F_ORPHAN : 0) |
+		  (READ_ONCE(sk->sk_shutdown) & SHUTDOWN_MASK) * TCPFSM_F_SHUT_RCV;
+	struct tcpfsm_record *rec = tcpfsm_record_begin_at(type, at, flags);
 
-	rec->flags |= (sock_flag(sk, SOCK_DEAD) ? TCPFSM_F_ORPHAN : 0) |
-		      (READ_ONCE(sk->sk_shutdown) & SHUTDOWN_MASK) * TCPFSM_F_SHUT_RCV;
+	rec->flags |= bits;
 	rec->conn = tcpfsm_cookie(&sk->__sk_common);
 	tcpfsm_fill_net(rec, sock_net(sk));
 	rec->lport = ntohs(inet->inet_sport);
@@ -189,6 +208,83 @@ tcpfsm_record_sock(u8 type, const struct sock *sk, unsigned long *flags)
 #endif
 	tcpfsm_fill_addr(rec->laddr, inet->inet_saddr);
 	tcpfsm_fill_addr(rec->raddr, inet->inet_daddr);
+	return rec;
+}
+
+static __always_inline struct tcpfsm_record *
+tcpfsm_record_sock(u8 type, const struct sock *sk, unsigned long *flags)
+{
+	return tcpfsm_record_sock_at(type, sk, 0, flags);
+}
+
+/**
+ * tcpfsm_record_request() - begin a record about a request socket
+ * @type: enum tcpfsm_type
+ * @req: request socket
+ * @q: its listener's queues
+ * @flags: for tcpfsm_record_done()
+ *
+ * Context: softirq or softirqs off.
+ */
+static __always_inline struct tcpfsm_record *
+tcpfsm_record_request(u8 type, const struct request_sock *req,
+		      const struct tcpfsm_queues *q, unsigned long *flags)
+{
+	const struct inet_request_sock *ireq = inet_rsk(req);
+	struct tcpfsm_record *rec = tcpfsm_record_begin(type, flags);
+
+	rec->conn = tcpfsm_cookie(&req->__req_common);
+	tcpfsm_fill_net(rec, read_pnet(&ireq->ireq_net));
+	rec->lport = ireq->ir_num;
+	rec->rport = ntohs(ireq->ir_rmt_port);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ireq->ireq_family == AF_INET6) {
+		tcpfsm_record_addrs6(rec, &ireq->ir_v6_loc_addr, &ireq->ir_v6_rmt_addr);
+	} else
+#endif
+	{
+		tcpfsm_fill_addr(rec->laddr, ireq->ir_loc_addr);
+		tcpfsm_fill_addr(rec->raddr, ireq->ir_rmt_addr);
+	}
+	rec->snd = tcp_rsk(req)->snt_isn;
+	rec->rcv = tcp_rsk(req)->rcv_isn;
+	tcpfsm_record_queues(rec, q);
+	return rec;
+}
+
+/**
+ * tcpfsm_record_timewait() - begin a record about a mini-socket
+ * @type: enum tcpfsm_type
+ * @tw: TIME_WAIT or FIN_WAIT2 mini-socket
+ * @flags: for tcpfsm_record_done()
+ *
+ * Context: softirq, or process with softirqs off.
+ */
+static __always_inline struct tcpfsm_record *
+tcpfsm_record_timewait(u8 type, const struct inet_timewait_sock *tw,
+		       unsigned long *flags)
+{
+	const struct tcp_timewait_sock *tcptw = tcp_twsk((struct sock *)tw);
+	struct tcpfsm_record *rec = tcpfsm_record_begin(type, flags);
+
+	rec->conn = tcpfsm_cookie(&tw->__tw_common);
+	tcpfsm_fill_net(rec, twsk_net(tw));
+	rec->lport = ntohs(tw->tw_sport);
+	rec->rport = ntohs(tw->tw_dport);
+#if IS_ENABLED(CONFIG_IPV6)
+	if (tw->tw_family == AF_INET6) {
+		tcpfsm_record_addrs6(rec, &tw->tw_v6_rcv_saddr, &tw->tw_v6_daddr);
+	} else
+#endif
+	{
+		tcpfsm_fill_addr(rec->laddr, tw->tw_rcv_saddr);
+		tcpfsm_fill_addr(rec->raddr, tw->tw_daddr);
+	}
+	rec->old = tw->tw_substate;
+	rec->new = tw->tw_substate;
+	rec->snd = tcptw->tw_snd_nxt;
+	rec->rcv = tcptw->tw_rcv_nxt;
+	tcpfsm_fill_no_queues(rec);
 	return rec;
 }
 

@@ -24,11 +24,6 @@
 #define timer_delete_sync(t)	del_timer_sync(t)
 #endif
 
-/* 5.12: poll_state_synchronize_rcu() (7abb18bd7567): without it, nothing counts as old. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 12, 0)
-#define poll_state_synchronize_rcu(state)	((void)(state), false)
-#endif
-
 /* 6.3: vm_flags are changed through helpers. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
