@@ -40,6 +40,7 @@ static void before_info(void)
 
 	CHECK_EQ(map_error(0, 4096, PROT_READ, MAP_SHARED), EPROTO);
 	CHECK(ioctl(fd, TCPFSM_IOC_CONSUMED, &consumed) && errno == EPROTO);
+	CHECK(ioctl(fd, TCPFSM_IOC_TOTALS, &consumed) && errno == EPROTO);
 	CHECK_EQ(poll(&p, 1, 0), 1);
 	CHECK_EQ(p.revents, POLLERR);
 }
@@ -91,6 +92,44 @@ static void maps(void)
 	munmap(p, ring);
 }
 
+static int totals_error(struct tcpfsm_totals *t)
+{
+	return ioctl(fd, TCPFSM_IOC_TOTALS, t) ? errno : 0;
+}
+
+static void totals(void)
+{
+	static struct tcpfsm_record rec[4096];
+	struct tcpfsm_totals t = { 0, 0 };
+	__u64 i, needed;
+
+	CHECK_EQ(totals_error(&t), ENOSPC);
+	needed = t.count;
+	CHECK(needed > 1 && needed < 4096);
+	t = (struct tcpfsm_totals) { 0, needed };
+	CHECK_EQ(totals_error(&t), EFAULT);
+	t = (struct tcpfsm_totals) { ~0ULL - 4096, needed };
+	CHECK_EQ(totals_error(&t), EFAULT);
+	CHECK(ioctl(fd, TCPFSM_IOC_TOTALS, NULL) && errno == EFAULT);
+
+	t = (struct tcpfsm_totals) { (unsigned long)rec, 1 };
+	CHECK_EQ(totals_error(&t), ENOSPC);
+	CHECK_EQ(rec[0].type, TCPFSM_TYPE_TOTAL);
+	CHECK_EQ(rec[1].type, 0);
+	/* More than it will ever hand out. */
+	t = (struct tcpfsm_totals) { (unsigned long)rec, ~0ULL };
+	CHECK_EQ(totals_error(&t), 0);
+	CHECK(t.count > 1 && t.count < 4096);
+	for (i = 0; i < t.count; i++) {
+		CHECK_EQ(rec[i].type, TCPFSM_TYPE_TOTAL);
+		CHECK_EQ(rec[i].seq, i + 1);
+		CHECK_EQ(rec[i].ts, rec[0].ts);
+		CHECK(rec[i].rcv < TCPFSM_TOTAL_NUM);
+		CHECK(rec[i].listener || rec[i].rcv == TCPFSM_TOTAL_NOW_SINCE_TS);
+	}
+	CHECK_EQ(rec[t.count].type, 0);
+}
+
 static void writable(void)
 {
 	int rw = open(TCPFSM_DEVICE, O_RDWR);
@@ -110,6 +149,7 @@ int main(void)
 	TEST("nothing works before the versions are compared", before_info());
 	TEST("ABI mismatch and bad sizes are refused", versions());
 	TEST("only exact, shared, read-only mappings", maps());
+	TEST("totals: room, bad addresses", totals());
 	TEST("opening for writing is refused", writable());
 	return check_any_failed;
 }
