@@ -115,6 +115,13 @@ struct view {
 	int (*begin)(void *arg, struct tcpfsm_model *m);
 	tcpfsm_event_fn event;		/* non-zero: enough seen */
 	/*
+	 * For views of totals: SOCKET and TOTAL items as they come.  Live, totals are
+	 * read before the first event, after the last and every totals_ms
+	 * milliseconds between (0: not between).  Return: 0 or a negative errno.
+	 */
+	int (*item)(void *arg, const struct tcpfsm_item *item);
+	int totals_ms;
+	/*
 	 * Live, and nothing to read for now.  Return: milliseconds after which
 	 * to be called again at the latest; -1: enough seen.
 	 */

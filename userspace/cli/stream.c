@@ -75,18 +75,68 @@ static int rest(const struct view *view, void *arg, struct tcpfsm_model *m,
 	return view_ms < ms ? view_ms : ms;
 }
 
+static int give_items(const struct view *view, void *arg, const struct tcpfsm_item *items,
+		      size_t n)
+{
+	int err = 0;
+
+	for (; !err && n; n--, items++)
+		if (!items->lost && (items->rec.type == TCPFSM_TYPE_SOCKET ||
+				     items->rec.type == TCPFSM_TYPE_TOTAL))
+			err = view->item(arg, items);
+	return err;
+}
+
+/* The totals as they are at the end; records that came meanwhile are of no interest. */
+static int last_totals(const struct view *view, void *arg, struct tcpfsm_source *src)
+{
+	const struct tcpfsm_item *item;
+	int rc = tcpfsm_source_totals(src);
+	bool begun = false;
+
+	while (!rc && tcpfsm_source_next(src, &item) > 0) {
+		bool total = !item->lost && item->rec.type == TCPFSM_TYPE_TOTAL;
+
+		if (begun && !total)
+			break;
+		begun = begun || total;
+		rc = give_items(view, arg, item, 1);
+	}
+	return rc;
+}
+
+/* When the next totals are due, in milliseconds from now, at most ms. */
+static int totals_due(const struct view *view, uint64_t last, int ms)
+{
+	uint64_t due = last + (uint64_t)view->totals_ms * (NSEC_PER_SEC / 1000);
+	uint64_t now = monotonic_ns();
+
+	if (due <= now)
+		return 0;
+	due = (due - now) / (NSEC_PER_SEC / 1000) + 1;
+	return due < (uint64_t)ms ? (int)due : ms;
+}
+
 /* Return: 0 or a negative errno of the source. */
 static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		  struct tcpfsm_model *m, struct deadline *end)
 {
-	uint64_t quiet_since = 0;
+	bool live_totals = view->item && !end->replay;
+	uint64_t quiet_since = 0, totals_at = 0;
 	bool begun = false;
-	int rc, ms;
+	int rc = 0, ms;
 
 	for (;;) {
 		const struct tcpfsm_item *items;
 		size_t n, in_time;
 
+		if (live_totals && (!totals_at ||
+				    (view->totals_ms && !totals_due(view, totals_at, 1)))) {
+			totals_at = monotonic_ns();
+			rc = tcpfsm_source_totals(src);
+			if (rc)
+				break;
+		}
 		rc = tcpfsm_source_batch(src, &items, &n);
 		if (rc < 0)
 			break;
@@ -96,7 +146,9 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		}
 		if (rc) {
 			quiet_since = 0;
-			rc = 0;
+			rc = view->item ? give_items(view, arg, items, n) : 0;
+			if (rc)
+				break;
 			/* The sockets from before are of no time. */
 			in_time = begun ? deadline_count(end, items, n) : n;
 			if (tcpfsm_model_feed_batch(m, items, in_time, view->event, arg))
@@ -111,6 +163,8 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		ms = rest(view, arg, m, &quiet_since);
 		if (ms < 0)
 			return 0;
+		if (live_totals && view->totals_ms)
+			ms = totals_due(view, totals_at, ms);
 		if (deadline_over(end))
 			break;
 		rc = tcpfsm_source_wait(src, deadline_sleep(end, ms));
@@ -119,6 +173,8 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		rc = 0;
 	}
 	tcpfsm_model_flush(m, view->event, arg);
+	if (!rc && live_totals)
+		rc = last_totals(view, arg, src);
 	return rc;
 }
 

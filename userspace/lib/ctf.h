@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A recording: a directory with a CTF 1.8 trace, "metadata", one file "cpu_N"
- * for each CPU that had something to tell, and "sockets", a stream of SOCKET
- * records and nothing else, if a snapshot was taken.
+ * for each CPU that had something to tell, "sockets", a stream of SOCKET records
+ * and nothing else, if a snapshot was taken, and "totals", of TOTAL records.
  *
  * A stream file is made of units of 128 bytes: each packet is one unit of
  * header and context, then one for each record.  An event is the record with
@@ -30,6 +30,7 @@
 #define CTF_PACKET_RECORDS_MAX	(CTF_PACKET_BYTES_MAX / CTF_UNIT - 1)
 #define CTF_CPUS_MAX		65536U
 #define CTF_SOCKETS		"sockets"
+#define CTF_TOTALS		"totals"
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define CTF_BYTE_ORDER		"le"
@@ -99,8 +100,9 @@ struct ctf_writer;
 int ctf_writer_open(struct ctf_writer **w, const char *dir, unsigned int cpus,
 		    const struct ctf_env *env);
 
-/* The stream of the snapshot: in the place of a CPU below. */
+/* The streams of the snapshot and of the totals: in the place of a CPU below. */
 unsigned int ctf_writer_sockets(const struct ctf_writer *w);
+unsigned int ctf_writer_totals(const struct ctf_writer *w);
 
 /*
  * Where the next events of a CPU go and how many there is room for, at least

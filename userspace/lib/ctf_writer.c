@@ -43,7 +43,7 @@ struct ctf_writer {
 	size_t packet_bytes;
 	size_t room;			/* records in a packet */
 	unsigned int cpus;
-	unsigned int nstreams;		/* the last one is the snapshot's */
+	unsigned int nstreams;		/* the last two are the snapshot's and the totals' */
 	struct ctf_stream streams[];
 };
 
@@ -134,11 +134,11 @@ int ctf_writer_open(struct ctf_writer **out, const char *dir, unsigned int cpus,
 	int err;
 
 	*out = NULL;
-	w = calloc(1, sizeof(*w) + (cpus + 1) * sizeof(w->streams[0]));
+	w = calloc(1, sizeof(*w) + (cpus + 2) * sizeof(w->streams[0]));
 	if (!w)
 		return -ENOMEM;
 	w->cpus = cpus;
-	w->nstreams = cpus + 1;
+	w->nstreams = cpus + 2;
 	w->packet_bytes = cpus > CPUS_WITH_BIG_PACKETS ? CTF_PACKET_BYTES_MAX / 4 :
 							 CTF_PACKET_BYTES_MAX;
 	w->room = w->packet_bytes / CTF_UNIT - 1;
@@ -191,7 +191,10 @@ static int stream_open(struct ctf_writer *w, unsigned int cpu)
 
 	if (s->fd >= 0)
 		return 0;
-	snprintf(name, sizeof(name), cpu == w->cpus ? CTF_SOCKETS : "cpu_%u", cpu);
+	if (cpu >= w->cpus)
+		strcpy(name, cpu == ctf_writer_totals(w) ? CTF_TOTALS : CTF_SOCKETS);
+	else
+		snprintf(name, sizeof(name), "cpu_%u", cpu);
 	s->fd = openat(w->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (s->fd < 0)
 		return -errno;
@@ -213,7 +216,7 @@ static int stream_buffer(struct ctf_writer *w, unsigned int cpu)
 	s->buf = buf;
 	s->buf->magic = CTF_MAGIC;
 	memcpy(s->buf->uuid, w->uuid, sizeof(s->buf->uuid));
-	s->buf->cpu_id = cpu == w->cpus ? 0 : cpu;
+	s->buf->cpu_id = cpu >= w->cpus ? 0 : cpu;
 	return 0;
 }
 
@@ -280,6 +283,11 @@ static int stream_flush(struct ctf_writer *w, unsigned int cpu)
 unsigned int ctf_writer_sockets(const struct ctf_writer *w)
 {
 	return w->cpus;
+}
+
+unsigned int ctf_writer_totals(const struct ctf_writer *w)
+{
+	return w->cpus + 1;
 }
 
 struct ctf_event *ctf_writer_room(struct ctf_writer *w, unsigned int cpu, size_t *room)

@@ -137,3 +137,26 @@ int device_wait(struct device *dev, int64_t timeout_ns)
 		return -ENODEV;
 	return n;
 }
+
+int device_totals(const struct device *dev, struct tcpfsm_record **rec, size_t *n)
+{
+	struct tcpfsm_totals t = { .count = 1024 };
+
+	for (;;) {
+		/* Listeners may come between two readings. */
+		size_t room = (size_t)t.count + t.count / 4;
+
+		*rec = calloc(room, sizeof(**rec));
+		if (!*rec)
+			return -ENOMEM;
+		t.records = (uintptr_t)*rec;
+		t.count = room;
+		if (!ioctl(dev->fd, TCPFSM_IOC_TOTALS, &t)) {
+			*n = (size_t)t.count;
+			return 0;
+		}
+		free(*rec);
+		if (errno != ENOSPC || t.count <= room)
+			return -errno;
+	}
+}

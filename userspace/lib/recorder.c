@@ -23,7 +23,7 @@ struct tcpfsm_recorder {
 	unsigned int nrings;
 	struct ctf_writer *writer;
 	uint64_t written, lost;
-	uint64_t sockets;
+	uint64_t sockets, totals;
 	int snapshot_error;
 };
 
@@ -58,9 +58,10 @@ int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
 	return 0;
 }
 
-static int put_socket(struct tcpfsm_recorder *rec, const struct tcpfsm_record *r)
+/* seq: of the stream. */
+static int put_record(struct tcpfsm_recorder *rec, unsigned int stream,
+		      const struct tcpfsm_record *r, uint64_t seq)
 {
-	unsigned int stream = ctf_writer_sockets(rec->writer);
 	struct ctf_event *ev;
 	size_t room;
 	int err;
@@ -69,9 +70,8 @@ static int put_socket(struct tcpfsm_recorder *rec, const struct tcpfsm_record *r
 	if (!ev)
 		return -ENOMEM;
 	memcpy(&ev->ts, &r->ts, sizeof(*r) - offsetof(struct tcpfsm_record, ts));
-	ev->seq = r->seq;
+	ev->seq = seq;
 	err = ctf_writer_commit(rec->writer, stream, 1, 0, r->ts);
-	rec->sockets++;
 	/* Meanwhile the rings fill. */
 	if (!err && room == 1)
 		err = tcpfsm_recorder_drain(rec);
@@ -84,8 +84,22 @@ static int put_snapshot(struct tcpfsm_recorder *rec, struct snapshot *s)
 	int err = 0;
 
 	while (!err && snapshot_next(s, &r))
-		err = put_socket(rec, &r);
+		err = put_record(rec, ctf_writer_sockets(rec->writer), &r, ++rec->sockets);
 	rec->snapshot_error = snapshot_error(s);
+	return err;
+}
+
+static int put_totals(struct tcpfsm_recorder *rec)
+{
+	struct tcpfsm_record *totals;
+	size_t i, n;
+	int err = device_totals(rec->dev, &totals, &n);
+
+	if (err)
+		return err;
+	for (i = 0; !err && i < n; i++)
+		err = put_record(rec, ctf_writer_totals(rec->writer), &totals[i], ++rec->totals);
+	free(totals);
 	return err;
 }
 
@@ -111,6 +125,8 @@ int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const c
 	if (snapshot)
 		err = put_snapshot(*rec, snapshot);
 	snapshot_close(snapshot);
+	if (!err)
+		err = put_totals(*rec);
 	if (err) {
 		tcpfsm_recorder_close(*rec);
 		*rec = NULL;
@@ -225,10 +241,13 @@ int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *socket
 int tcpfsm_recorder_close(struct tcpfsm_recorder *rec)
 {
 	unsigned int i;
-	int err;
+	int err = 0, end;
 
 	if (!rec)
 		return 0;
+	/* The first is there only if it could be read and written. */
+	if (rec->totals)
+		err = put_totals(rec);
 	/* Lost after the last record that was seen: no record will tell. */
 	for (i = 0; i < rec->nrings; i++) {
 		uint64_t lost = ring_take_gap(&rec->rings[i]);
@@ -239,8 +258,8 @@ int tcpfsm_recorder_close(struct tcpfsm_recorder *rec)
 					(uint64_t)clock_timens_offset());
 		}
 	}
-	err = ctf_writer_close(rec->writer);
+	end = ctf_writer_close(rec->writer);
 	device_close(rec->dev);
 	free(rec);
-	return err;
+	return end ? end : err;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A recording as a source: the same merge over the files of the CPUs, after
- * the sockets of the snapshot, if there is one.
+ * A recording as a source: the same merge over the files of the CPUs and of the
+ * totals, after the sockets of the snapshot, if there is one.
  *
  * The files may have been cut off, damaged, or made to do harm.  Everything
  * but the payload of a record is checked; memory depends on the number of
@@ -35,6 +35,24 @@ union unit {
 	struct ctf_event event;
 };
 
+enum kind { OF_CPU, OF_SOCKETS, OF_TOTALS };
+
+/* Streams that are not a CPU's: of one type of records, none of which is lost. */
+static const struct {
+	const char *file;
+	uint8_t type;
+	const char *other, *no_file, *no_open;
+} kinds[] = {
+	[OF_SOCKETS] = { CTF_SOCKETS, TCPFSM_TYPE_SOCKET, "record that is no socket",
+			 "the file of the sockets is not a regular file",
+			 "cannot open the file of the sockets" },
+	[OF_TOTALS] = { CTF_TOTALS, TCPFSM_TYPE_TOTAL, "record that is no total",
+			"the file of the totals is not a regular file",
+			"cannot open the file of the totals" },
+	[OF_CPU] = { NULL, 0, NULL, "the file of a CPU is not a regular file",
+		     "cannot open the file of a CPU" },
+};
+
 struct stream {
 	union unit *buf;
 	size_t rd, n;			/* units in buf */
@@ -49,7 +67,7 @@ struct stream {
 	uint64_t gap;			/* lost before the next record */
 	uint64_t gap_to;		/* when there is no next record: at this time */
 	bool gap_alone;
-	bool sockets;			/* not a CPU's: the snapshot */
+	enum kind kind;
 	uint32_t cpu;
 	int fd;
 };
@@ -70,9 +88,9 @@ static int stream_error(struct recording *r, struct stream *s, int err, uint64_t
 {
 	if (!r->err) {
 		r->err = err;
-		if (s->sockets)
+		if (s->kind != OF_CPU)
 			snprintf(r->src.error, sizeof(r->src.error), "%s: %s at byte %" PRIu64,
-				 CTF_SOCKETS, what, at);
+				 kinds[s->kind].file, what, at);
 		else
 			snprintf(r->src.error, sizeof(r->src.error), "cpu_%u: %s at byte %" PRIu64,
 				 s->cpu, what, at);
@@ -177,7 +195,7 @@ static int stream_packet(struct recording *r, struct stream *s)
 		if (p->packet_seq_num != s->packets)
 			return stream_error(r, s, -EBADMSG, s->packet_off,
 					    "missing or repeated packet");
-		if (p->events_discarded < s->discarded || (s->sockets && p->events_discarded))
+		if (p->events_discarded < s->discarded || (s->kind != OF_CPU && p->events_discarded))
 			return stream_error(r, s, -EBADMSG, s->packet_off,
 					    "packet with a wrong count of lost records");
 		if (bytes > s->size - s->packet_off)
@@ -225,13 +243,13 @@ static bool stream_advance(struct recording *r, struct stream *s, uint64_t *key)
 		stream_error(r, s, -EBADMSG, stream_pos(s) - CTF_UNIT, "record out of sequence");
 		return false;
 	}
-	if (s->sockets && u->event.type != TCPFSM_TYPE_SOCKET) {
-		stream_error(r, s, -EBADMSG, stream_pos(s) - CTF_UNIT, "record that is no socket");
+	if (s->kind != OF_CPU && u->event.type != kinds[s->kind].type) {
+		stream_error(r, s, -EBADMSG, stream_pos(s) - CTF_UNIT, kinds[s->kind].other);
 		return false;
 	}
 	s->seq = u->event.seq;
 	s->left--;
-	*key = s->sockets ? 0 : u->event.ts;
+	*key = s->kind == OF_SOCKETS ? 0 : u->event.ts;
 	return true;
 }
 
@@ -302,12 +320,17 @@ static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **
 	event_record(&s->buf[s->rd - 1].event, &it->rec);
 	s->last_ts = it->rec.ts;
 	r->out = s;
-	if (!s->sockets)
+	switch (s->kind) {
+	case OF_CPU:
 		run_ahead(r, s);
-	if (s->sockets)
-		src->sockets++;
-	else
 		src->delivered++;
+		break;
+	case OF_SOCKETS:
+		src->sockets++;
+		break;
+	case OF_TOTALS:
+		break;
+	}
 	*item = it;
 	return 1;
 }
@@ -389,14 +412,23 @@ static bool stream_name(const char *name, uint32_t *cpu)
 	return true;
 }
 
-/* Of equal times the first one's comes first: the sockets. */
+/* Of equal times the first one's comes first: the sockets, and the totals last. */
 static int by_cpu(const void *a, const void *b)
 {
+	static const int rank[] = { [OF_SOCKETS] = 0, [OF_CPU] = 1, [OF_TOTALS] = 2 };
 	const struct stream *x = a, *y = b;
 
-	if (x->sockets != y->sockets)
-		return x->sockets ? -1 : 1;
+	if (x->kind != y->kind)
+		return rank[x->kind] - rank[y->kind];
 	return x->cpu < y->cpu ? -1 : x->cpu > y->cpu;
+}
+
+/* What is not of another kind may be a CPU's. */
+static enum kind stream_kind(const char *name)
+{
+	if (!strcmp(name, CTF_SOCKETS))
+		return OF_SOCKETS;
+	return strcmp(name, CTF_TOTALS) ? OF_CPU : OF_TOTALS;
 }
 
 static int open_streams(struct recording *r, int dirfd, const char **why)
@@ -415,12 +447,12 @@ static int open_streams(struct recording *r, int dirfd, const char **why)
 		return err;
 	}
 	while (!err && (e = readdir(d))) {
-		bool sockets = !strcmp(e->d_name, CTF_SOCKETS);
+		enum kind kind = stream_kind(e->d_name);
 		struct stream *s;
 		struct stat st;
 
 		cpu = 0;
-		if (!sockets && !stream_name(e->d_name, &cpu))
+		if (kind == OF_CPU && !stream_name(e->d_name, &cpu))
 			continue;
 		if (r->nstreams == room) {
 			room = room ? 2 * room : 16;
@@ -433,19 +465,17 @@ static int open_streams(struct recording *r, int dirfd, const char **why)
 			r->streams = s;
 		}
 		s = &r->streams[r->nstreams];
-		*s = (struct stream) { .cpu = cpu, .sockets = sockets };
+		*s = (struct stream) { .cpu = cpu, .kind = kind };
 		s->fd = openat(dirfd, e->d_name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (s->fd < 0) {
 			err = -errno;
-			*why = sockets ? "cannot open the file of the sockets" :
-					 "cannot open the file of a CPU";
+			*why = kinds[kind].no_open;
 			break;
 		}
 		r->nstreams++;
 		if (fstat(s->fd, &st) || !S_ISREG(st.st_mode)) {
 			err = -EBADMSG;
-			*why = sockets ? "the file of the sockets is not a regular file" :
-					 "the file of a CPU is not a regular file";
+			*why = kinds[kind].no_file;
 		}
 		s->size = (uint64_t)st.st_size;
 	}

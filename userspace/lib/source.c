@@ -54,7 +54,9 @@ struct live {
 	struct tcpfsm_source src;
 	struct device *dev;		/* NULL: the rings are somebody else's */
 	struct snapshot *snapshot;	/* until it is over */
-	struct tcpfsm_item socket;	/* of it, with the caller */
+	struct tcpfsm_item socket;	/* of it, or a total, with the caller */
+	struct tcpfsm_record *totals;	/* that were read and not given away yet */
+	size_t total, ntotals;
 	struct merge merge;
 	struct queue *queues;
 	struct queue *out;		/* its first item is with the caller */
@@ -147,12 +149,26 @@ static bool snapshot_item(struct live *l, const struct tcpfsm_item **item)
 	return false;
 }
 
+static bool total_item(struct live *l, const struct tcpfsm_item **item)
+{
+	if (l->total == l->ntotals) {
+		free(l->totals);
+		l->totals = NULL;
+		return false;
+	}
+	l->socket.rec = l->totals[l->total++];
+	*item = &l->socket;
+	return true;
+}
+
 static int live_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
 {
 	struct live *l = (struct live *)src;
 	struct queue *q = l->out;
 
 	if (__builtin_expect(l->snapshot != NULL, 0) && snapshot_item(l, item))
+		return 1;
+	if (__builtin_expect(l->totals != NULL, 0) && total_item(l, item))
 		return 1;
 	if (q) {
 		l->out = NULL;
@@ -198,7 +214,7 @@ static int live_wait(struct tcpfsm_source *src, int timeout_ms)
 	bool hold = l->merge.n || l->held || !l->dev;
 	int n;
 
-	if (l->in_round || l->blocked || l->snapshot)
+	if (l->in_round || l->blocked || l->snapshot || l->totals)
 		return 1;
 
 	/*
@@ -226,9 +242,20 @@ static void live_close(struct tcpfsm_source *src)
 		free(l->queues[i].items);
 	free(l->queues);
 	free(l->merge.e);
+	free(l->totals);
 	snapshot_close(l->snapshot);
 	device_close(l->dev);
 	free(l);
+}
+
+static int live_totals(struct tcpfsm_source *src)
+{
+	struct live *l = (struct live *)src;
+
+	free(l->totals);
+	l->totals = NULL;
+	l->total = l->ntotals = 0;
+	return l->dev ? device_totals(l->dev, &l->totals, &l->ntotals) : 0;
 }
 
 int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
@@ -245,6 +272,7 @@ int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
 	l->src.next = live_next;
 	l->src.wait = live_wait;
 	l->src.close = live_close;
+	l->src.totals = live_totals;
 	l->src.epoch_offset = epoch_offset;
 	l->timens = clock_timens_offset();
 	l->slack = slack_ns;
@@ -358,6 +386,11 @@ int tcpfsm_source_batch(struct tcpfsm_source *src, const struct tcpfsm_item **it
 int tcpfsm_source_wait(struct tcpfsm_source *src, int timeout_ms)
 {
 	return src->wait(src, timeout_ms);
+}
+
+int tcpfsm_source_totals(struct tcpfsm_source *src)
+{
+	return src->totals ? src->totals(src) : 0;
 }
 
 int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src)

@@ -446,9 +446,10 @@ int tcpfsm_listeners_new(struct tcpfsm_listeners **ls);
 int tcpfsm_listeners_feed(struct tcpfsm_listeners *ls, const struct tcpfsm_item *item);
 /*
  * Each of the last reading, by network namespace, port and address, the network
- * namespace itself after its listeners.  Return: what fn returned if not 0.
+ * namespace itself after its listeners.  They are valid until the next feed.
+ * Return: what fn returned if not 0, or -ENOMEM.
  */
-int tcpfsm_listeners_each(const struct tcpfsm_listeners *ls, tcpfsm_listener_fn fn, void *arg);
+int tcpfsm_listeners_each(struct tcpfsm_listeners *ls, tcpfsm_listener_fn fn, void *arg);
 /* NULL: no such listener in the last reading. */
 const struct tcpfsm_listener *tcpfsm_listeners_find(const struct tcpfsm_listeners *ls,
 						    uint64_t conn);
@@ -457,7 +458,10 @@ const struct tcpfsm_listener *tcpfsm_listeners_netns(const struct tcpfsm_listene
 						     uint32_t netns);
 void tcpfsm_listeners_free(struct tcpfsm_listeners *ls);
 
-/* Puts b's totals together with a's as the table of totals says (SO_REUSEPORT groups). */
+/*
+ * Puts b's totals together with a's as the table of totals says; of those that are as
+ * they are now, the lengths and places of queues add up, and a's others stay.
+ */
 void tcpfsm_totals_merge(uint64_t a[TCPFSM_TOTAL_NUM], const uint64_t b[TCPFSM_TOTAL_NUM]);
 /* Sum of n totals from index on: tcpfsm_totals_sum(t, TCPFSM_TOTAL_SYN_DROPPED, 16). */
 uint64_t tcpfsm_totals_sum(const uint64_t *total, unsigned int index, unsigned int n);
