@@ -113,7 +113,24 @@ static void listener_record(uint8_t type, uint64_t conn, uint8_t verdict, uint8_
 	rec.old = S(LISTEN);
 	rec.verdict = verdict;
 	rec.reason = reason;
+	if (type == TCPFSM_TYPE_SYN && verdict == TCPFSM_VERDICT_DROPPED)
+		rec.snd = 128;
 	queues(synq, acceptq);
+	if (type == TCPFSM_TYPE_SYN)
+		rec.young = synq / 2;
+	put(1);
+}
+
+static void suppressed(uint32_t n)
+{
+	record(TCPFSM_TYPE_SUPPRESSED, 0, 0);
+	rec.lport = 80;
+	rec.rport = 0;
+	memset(rec.raddr, 0, sizeof(rec.raddr));
+	inet_pton(AF_INET, "192.168.100.200", rec.laddr);
+	rec.snd = n;
+	rec.rcv = 20;
+	queues(3, 129);
 	put(1);
 }
 
@@ -179,6 +196,7 @@ static void everything_else(void)
 	listener_record(TCPFSM_TYPE_ACK, 1, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_ACCEPTQ_FULL, 1, 129);
 	listener_record(TCPFSM_TYPE_ACK, 1, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_DEFER_ACCEPT, 1, 0);
 	listener_record(TCPFSM_TYPE_ACK, 1, TCPFSM_VERDICT_RESET, TCPFSM_REASON_ACCEPTQ_FULL, 1, 129);
+	suppressed(45678);
 
 	/* Refused, over IPv6. */
 	record(TCPFSM_TYPE_STATE, 2, F(OWNER) | F(TASK));

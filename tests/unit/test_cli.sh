@@ -211,8 +211,20 @@ if LC_ALL=C grep -q $'[\001-\010\013-\037\177-\377]' out; then
 else
 	ok 'no control characters reach the terminal'
 fi
-run trace -r rec; grep -q 'accept queue full: 129 > 128' out; status=$?; : >err
+run trace -r rec; grep -q 'SYN dropped: accept queue 129 > 128$' out &&
+	grep -q '^ *(listen(4096) clamped by somaxconn=128)$' out; status=$?; : >err
 expect 'a drop tells the comparison' 0
+run trace -w -r rec
+expect 'and all of it in wide text' 0 "$lost" 'SYN dropped: accept queue 129 > 128 \(listen\(4096\) clamped by somaxconn=128\)$'
+expect 'the last quarter' 0 "$lost" 'SYN dropped: tcp_max_syn_backlog 128 - 97 queued = 31 < 32, its last quarter$'
+expect 'the comparison is true of the numbers' 0 "$lost" 'SYN dropped: SYN queue 128 >= 128 \('
+expect 'a client that believes' 0 "$lost" 'ACK ignored: accept queue 129 > 128 .*; the client believes it is connected$'
+expect 'an answer with a cookie' 0 "$lost" 'SYN cookie sent: SYN queue 129 > 128 \('
+run trace -r rec -L 80; expect 'records left out' 0 "$lost" ' 80 - +\.\.\. 45678 SYNs and ACKs left out in 20us$'
+run trace -r rec -L 81
+if grep -q 'left out' out; then not_ok 'records left out are filtered'; else ok 'records left out are filtered'; fi
+run conns -r rec
+if grep -q 'left out' out; then not_ok 'conns misses nothing by them'; else ok 'conns misses nothing by them'; fi
 run trace -r rec -w; expect 'wide text' 0 "$lost" 'curl +10.0.0.1:4000[0-9] +192.168.100.200:80 '
 run trace --raw -r rec; expect 'raw text' 0 "$lost" 'FIN_WAIT2->CLOSE'
 run trace --raw --json -r rec; expect 'raw JSON' 0 "$lost" '"state":"NEW_SYN_RECV"'
@@ -229,7 +241,7 @@ always = ["ts", "event", "conn", "netns", "family", "laddr", "lport", "raddr", "
 n = 0
 for line in sys.stdin.buffer:
     event = json.loads(line.decode("utf-8"))
-    if event["event"] != "lost":
+    if event.get("kind") != "overrun":
         assert list(event)[:10] == always, event
     n += 1
 assert n > 50
@@ -259,8 +271,8 @@ else
 	not_ok '-d of a recording is its own time' "$n events"
 fi
 run trace -r rec -W -c 1; expect '-W of a recording' 0 'trace: -W has no effect here'
-run info -r rec; expect 'info of a recording' 0 '' '^records +957 on 2 CPUs, 251 lost'
-run info -r rec --json; expect 'info of a recording as JSON' 0 '' '^\{"version":.*"records":957,"lost":251,'
+run info -r rec; expect 'info of a recording' 0 '' '^records +958 on 2 CPUs, 251 lost'
+run info -r rec --json; expect 'info of a recording as JSON' 0 '' '^\{"version":.*"records":958,"lost":251,'
 run info -r rec -L 80; expect 'a filter on info' 0 'info: -L \(as every filter\) has no effect here'
 
 # ---- diagram -----------------------------------------------------------------------------

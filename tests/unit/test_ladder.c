@@ -172,6 +172,22 @@ static void lost(uint64_t from, uint64_t to)
 	it->to_ts = to;
 }
 
+/* Refused SYNs of the listener that the module did not tell of. */
+static void suppressed(uint64_t from, uint64_t to, uint16_t port)
+{
+	struct tcpfsm_item *it = &items[nitems++];
+
+	memset(it, 0, sizeof(*it));
+	it->rec.type = TCPFSM_TYPE_SUPPRESSED;
+	it->rec.ts = to;
+	it->rec.family = 4;
+	it->rec.flags = TCPFSM_F_PASSIVE;
+	it->rec.netns = items[0].rec.netns;
+	it->rec.lport = port;
+	it->rec.snd = 5;
+	it->rec.rcv = (uint32_t)((to - from) / 1000);
+}
+
 /* Leaves out what was recorded at one end. */
 static void keep_only(int end)
 {
@@ -414,6 +430,21 @@ static void test_no_claims(void)
 	items[3].cpu = 1;
 	run();
 	CHECK(!strstr(got, "x S"));
+
+	/* It may have been refused in silence; but no record is missing. */
+	begin();
+	syn_lost();
+	suppressed(now - SEC, now, 80);
+	run();
+	CHECK(!strstr(got, "x S"));
+	CHECK(!strstr(got, "!"));
+	/* Another listener's silence does not matter. */
+	begin();
+	syn_lost();
+	suppressed(now - SEC, now, 81);
+	run();
+	CHECK(strstr(got, ">x S s0 SYN_SENT"));
+	CHECK(!strstr(got, "!"));
 
 	/* Missing long before, or after: no matter. */
 	begin();

@@ -264,8 +264,11 @@ static int show(const struct tcpfsm_event *ev, void *arg)
 	nevents++;
 	last = *ev;
 	if (ev->type == TCPFSM_EVENT_LOST) {
-		tell("lost %" PRIu64 " cpu %u %" PRIu64 "\n", ev->lost, ev->cpu,
+		tell("lost %" PRIu64 " cpu %u %" PRIu64, ev->lost, ev->cpu,
 		     (ev->to_ts - ev->from_ts) / 1000);
+		if (ev->suppressed)
+			tell(" %" PRIu64 "/%u %u/%u", r->listener, r->lport, r->synq, r->acceptq);
+		tell("\n");
 		return 0;
 	}
 	tell("%" PRIu64 " ", r->conn);
@@ -284,6 +287,8 @@ static int show(const struct tcpfsm_event *ev, void *arg)
 			tell(" %s", tcpfsm_reason_name(r->reason));
 		if (ev->has_queues)
 			tell(" %u/%u", r->synq, r->acceptq);
+		if (ev->asked)
+			tell(" asked %u", ev->asked - 1);
 		break;
 	case TCPFSM_EVENT_RETRANSMIT:
 		tell("retransmit %s %s %u", tcpfsm_segment_name(r->verdict),
@@ -599,12 +604,14 @@ static void open_request_gone(void)
 	syn(9, TCPFSM_VERDICT_QUEUED, 0);
 	gone(9, TCPFSM_GONE_ABORT);
 	gone(10, TCPFSM_GONE_TIMEOUT);		/* from before we looked */
+	gone(11, TCPFSM_GONE_ICMP);
 	expect("5 syn queued 1/0\n5 LISTEN>SYN_RECV rcv_syn\n5 SYN_RECV>CLOSE rcv_rst 10\n"
 	       "6 syn queued 1/0\n6 LISTEN>SYN_RECV rcv_syn\n6 SYN_RECV>CLOSE snd_rst 10\n"
 	       "7 syn queued 1/0\n7 LISTEN>SYN_RECV rcv_syn\n7 SYN_RECV>CLOSE close 10\n"
 	       "8 syn queued 1/0\n8 LISTEN>SYN_RECV rcv_syn\n8 SYN_RECV>CLOSE netns_exit 10\n"
 	       "9 syn queued 1/0\n9 LISTEN>SYN_RECV rcv_syn\n9 SYN_RECV>CLOSE abort 10\n"
-	       "10 SYN_RECV>CLOSE timeout\n");
+	       "10 SYN_RECV>CLOSE timeout\n"
+	       "11 SYN_RECV>CLOSE icmp\n");
 }
 
 static void open_simultaneous(void)
@@ -774,6 +781,101 @@ static void listener_overload(void)
 	       "5 ack dropped acceptq_full 1/129\n"
 	       "5 ack reset acceptq_full 1/129\n"
 	       "5 SYN_RECV>CLOSE snd_rst 30\n");
+}
+
+static void total(uint64_t conn, uint32_t index, uint64_t value)
+{
+	struct tcpfsm_record *r = add(TCPFSM_TYPE_TOTAL, conn, 0);
+
+	r->rcv = index;
+	r->listener = value;
+}
+
+static void listener_asked(void)
+{
+	/* What listen(2) asked for is told with each refusal, and only there. */
+	begin();
+	queues(add(TCPFSM_TYPE_LISTEN, 99, OWNED), 0, 0)->snd = 4096;
+	st(99, S(CLOSE), S(LISTEN), 0, OWNED);
+	syn(5, TCPFSM_VERDICT_QUEUED, 0);
+	syn(0, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_ACCEPTQ_FULL);
+	syn(0, TCPFSM_VERDICT_COOKIE, TCPFSM_REASON_SYNQ_FULL);
+	ack(5, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_ACCEPTQ_FULL);
+	/* It asks again, and this time nothing tells for what. */
+	queues(add(TCPFSM_TYPE_LISTEN, 99, OWNED), 0, 0)->snd = UINT32_MAX;
+	syn(0, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_ACCEPTQ_FULL);
+	/* A listener from before tells in its totals. */
+	total(98, TCPFSM_TOTAL_NOW_ASKED, 1);
+	total(98, TCPFSM_TOTAL_SYN, 7);
+	total(0, TCPFSM_TOTAL_NOW_ASKED, 7);
+	syn(0, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_ACCEPTQ_FULL)->listener = 98;
+	expect("99 listen 4096 128\n"
+	       "99 CLOSE>LISTEN passive_open\n"
+	       "5 syn queued 1/0\n"
+	       "5 LISTEN>SYN_RECV rcv_syn\n"
+	       "0 syn dropped acceptq_full 1/0 asked 4096\n"
+	       "0 syn cookie synq_full 1/0 asked 4096\n"
+	       "5 ack dropped acceptq_full 1/129 asked 4096\n"
+	       "99 listen 4294967295 128\n"
+	       "0 syn dropped acceptq_full 1/0\n"
+	       "0 syn dropped acceptq_full 1/0 asked 0\n");
+}
+
+static void suppressed(uint32_t n, uint32_t us)
+{
+	struct tcpfsm_record *r = queues(add(TCPFSM_TYPE_SUPPRESSED, 0, 0), 3, 129);
+
+	r->old = S(LISTEN);
+	r->rport = 0;
+	r->snd = n;
+	r->rcv = us;
+}
+
+static void listener_suppressed(void)
+{
+	static const char told[] = "lost 45678 cpu 3 7 99/80 3/129\n";
+	struct tcpfsm_model_options opts = { .size = sizeof(opts) };
+	struct tcpfsm_model *m;
+
+	begin();
+	cpu = 3;
+	suppressed(45678, 7);
+	expect(told);
+	CHECK(last.suppressed && last.has_queues && !last.has_owner);
+	CHECK_EQ(last.ts, now + EPOCH);
+	CHECK_EQ(last.to_ts, last.ts);
+
+	opts.raw = true;
+	CHECK_EQ(tcpfsm_model_new(&m, &opts), 0);
+	play(m, false);
+	compare("lost 45678 cpu 3 7 99/80 3/129\n");
+	tcpfsm_model_free(m);
+
+	/* Nothing of a life is missing. */
+	opts.raw = false;
+	opts.lives = true;
+	CHECK_EQ(tcpfsm_model_new(&m, &opts), 0);
+	play(m, false);
+	compare("");
+	tcpfsm_model_free(m);
+
+	/* Neither they nor totals are what follows upon a record. */
+	begin();
+	active_open(1);
+	st(1, S(ESTABLISHED), S(FIN_WAIT1), 0, CLOSING_FD);
+	st(1, S(FIN_WAIT1), S(FIN_WAIT2), 0, 0);
+	suppressed(1, 5);
+	total(99, TCPFSM_TOTAL_SYN, 1);
+	time_wait(1, S(FIN_WAIT2), F(SAME_SEGMENT));
+	/* It was no gap: what comes after is no LOST. */
+	syn(0, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_ACCEPTQ_FULL);
+	expect(OPENED
+	       "1 ESTABLISHED>FIN_WAIT1 close 10\n"
+	       "lost 1 cpu 0 5 99/80 3/129\n"
+	       "1 timewait enter TIME_WAIT\n"
+	       "1 FIN_WAIT1>TIME_WAIT rcv_fin_ack 40\n"
+	       "0 syn dropped acceptq_full 1/0\n");
+	CHECK(!last.suppressed && !last.lost && !last.to_ts);
 }
 
 static void listener_closed(void)
@@ -1326,7 +1428,7 @@ static void owners(void)
 		      "99 CLOSE>LISTEN passive_open nginx/700\n"
 		      "5 syn queued 1/0\n"
 		      "5 LISTEN>SYN_RECV rcv_syn\n"
-		      "5 ack dropped other 1/129\n");
+		      "5 ack dropped other 1/129 asked 0\n");
 }
 
 /*
@@ -1887,6 +1989,25 @@ static void filtering(void)
 	CHECK(!tcpfsm_filter_match(&f, &ev));
 	ev.type = TCPFSM_EVENT_LOST;
 	CHECK(tcpfsm_filter_match(&f, &ev));
+
+	/* Left out on purpose: as the SYNs would pass, of whatever peer. */
+	ev.suppressed = true;
+	ev.old = S(LISTEN);
+	ev.rec.rport = 0;
+	CHECK(!tcpfsm_filter_match(&f, &ev));
+	f.netns = 7;
+	f.pid = 0;
+	f.nrport = 1;
+	f.states = 1U << S(LISTEN);
+	CHECK(tcpfsm_filter_match(&f, &ev));
+	f.lport[1] = 81;
+	CHECK(!tcpfsm_filter_match(&f, &ev));
+	f.nlport = 0;
+	f.family = 6;
+	CHECK(!tcpfsm_filter_match(&f, &ev));
+	f.family = 0;
+	f.causes = 1U << TCPFSM_CAUSE_RCV_SYN;
+	CHECK(!tcpfsm_filter_match(&f, &ev));
 }
 
 /* ---- JSON ------------------------------------------------------------------------------- */
@@ -1956,11 +2077,22 @@ static void json_keys(void)
 	ev.has_owner = false;
 	ev.new = 0;
 	ev.rec.verdict = TCPFSM_VERDICT_QUEUED;
-	expect_json(&ev, ALWAYS("syn") ",\"verdict\":\"queued\"" QUEUES SEQ "}\n");
+	ev.rec.young = 5;
+	expect_json(&ev, ALWAYS("syn") ",\"verdict\":\"queued\"" QUEUES
+		    ",\"synq_young\":5" SEQ "}\n");
 	ev.rec.verdict = TCPFSM_VERDICT_COOKIE;
 	ev.rec.reason = TCPFSM_REASON_SYNQ_FULL;
-	expect_json(&ev, ALWAYS("syn") ",\"verdict\":\"cookie\",\"reason\":\"synq_full\"" QUEUES SEQ
-		    "}\n");
+	ev.asked = 4097;
+	expect_json(&ev, ALWAYS("syn") ",\"verdict\":\"cookie\",\"reason\":\"synq_full\"" QUEUES
+		    ",\"synq_young\":5,\"backlog\":4096" SEQ "}\n");
+	ev.rec.verdict = TCPFSM_VERDICT_DROPPED;
+	ev.rec.reason = TCPFSM_REASON_LAST_QUARTER;
+	ev.rec.snd = 256;
+	expect_json(&ev, ALWAYS("syn") ",\"verdict\":\"dropped\",\"reason\":\"last_quarter\"" QUEUES
+		    ",\"synq_young\":5,\"backlog\":4096,\"max_syn_backlog\":256,"
+		    "\"rcv\":100000000}\n");
+	ev.rec.snd = UINT32_MAX;
+	ev.asked = 0;
 	ev.type = TCPFSM_EVENT_HANDSHAKE_ACK;
 	ev.rec.verdict = TCPFSM_VERDICT_RESET;
 	ev.rec.reason = TCPFSM_REASON_ACCEPTQ_FULL;
@@ -2007,7 +2139,14 @@ static void json_keys(void)
 	ev.lost = 123;
 	ev.from_ts = 1;
 	ev.to_ts = UINT64_MAX;
-	expect_json(&ev, "{\"ts\":1700000000123456789,\"event\":\"lost\",\"cpu\":3,\"count\":123,"
+	expect_json(&ev, "{\"ts\":1700000000123456789,\"event\":\"lost\",\"kind\":\"overrun\","
+		    "\"cpu\":3,\"count\":123,\"from_ts\":1,\"to_ts\":18446744073709551615}\n");
+	ev.suppressed = true;
+	ev.has_queues = true;
+	ev.rec.listener = 99;
+	ev.rec.acceptq = 7;
+	ev.rec.backlog = UINT32_MAX;
+	expect_json(&ev, ALWAYS("lost") ",\"kind\":\"suppressed\"" QUEUES ",\"count\":123,"
 		    "\"from_ts\":1,\"to_ts\":18446744073709551615}\n");
 }
 
@@ -2095,8 +2234,9 @@ static size_t longest_line(char line[TCPFSM_JSON_MAX])
 		ev.cause = TCPFSM_CAUSE_RCV_ACK_OF_SYN;
 		ev.has_queues = true;
 		ev.has_owner = true;
-		ev.rec.verdict = TCPFSM_VERDICT_COOKIE;
+		ev.rec.verdict = TCPFSM_VERDICT_DROPPED;
 		ev.rec.reason = TCPFSM_REASON_COOKIE_INVALID;
+		ev.rec.flags = 0;
 		ev.rec.snd = UINT32_MAX - 1;
 		len = tcpfsm_event_json(&ev, line);
 		if (len > max)
@@ -2257,6 +2397,8 @@ int main(void)
 	TEST("model: no invented past", open_midlife());
 	TEST("model: backlog-clamped, a listener's life", listener());
 	TEST("model: synq and acceptq overload", listener_overload());
+	TEST("model: backlog asked for", listener_asked());
+	TEST("model: refusals left out", listener_suppressed());
 	TEST("model: a listener closes", listener_closed());
 	TEST("model: accept() of what has gone or is not there yet", accept_late());
 	TEST("model: close-client", close_active());

@@ -173,6 +173,7 @@ uint64_t realtime_ns(void);
 struct text {
 	bool wide, raw, time_of_day, colour;
 	uint64_t start;			/* of the column TIME(s); 0: not yet */
+	uint64_t carried, carried_ts;	/* what had lines of its own last, and when */
 	int64_t second;			/* whose hms is kept */
 	char hms[9];
 };
@@ -184,7 +185,20 @@ char *text_time(struct text *t, char *p, uint64_t ts);
 /* Return: the length with newline; 0: another line tells it. */
 size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_MAX]);
 
-/* "SYN queue full" */
-const char *reason_text(unsigned int reason);
+/* Why a SYN or a third ACK was refused, or answered with a cookie. */
+struct refusal {
+	uint8_t verdict, reason;	/* as in struct tcpfsm_record */
+	bool has_queues;		/* synq, acceptq and backlog count */
+	uint32_t synq, acceptq, backlog;
+	uint32_t max_syn_backlog;	/* of a SYN dropped; 0: not known */
+	uint32_t asked;			/* backlog that listen(2) asked for plus 1; 0: not known */
+};
+
+#define REFUSAL_MAX	128
+/*
+ * "accept queue 129 > 128": the kernel's comparison, as it came out.  Brief: short
+ * enough for a column, where there is a choice.  Return: the end, without a NUL.
+ */
+char *put_refusal(char *p, const struct refusal *f, bool brief);
 
 #endif /* TCPFSM_CLI_H */

@@ -371,7 +371,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 
 	if (ev->type == TCPFSM_EVENT_TRANSITION)
 		count(v, ev);
-	else if (ev->type == TCPFSM_EVENT_LOST)
+	else if (ev->type == TCPFSM_EVENT_LOST && !ev->suppressed)
 		v->d.lost += ev->lost;
 	if (++v->events % EVENTS_PER_TICK == 0 && is_live(v))
 		tick(v);

@@ -92,6 +92,10 @@ static void put_cell(const struct tcpfsm_ladder_cell *c)
 		out_printf(",\"synq\":%" PRIu32 ",\"synq_max\":%" PRIu32 ",\"acceptq\":%" PRIu32
 			   ",\"acceptq_max\":%" PRIu32, c->synq, c->backlog, c->acceptq,
 			   c->backlog);
+	if (c->asked)
+		out_printf(",\"backlog\":%" PRIu32, c->asked - 1);
+	if (c->max_syn_backlog)
+		out_printf(",\"max_syn_backlog\":%" PRIu32, c->max_syn_backlog);
 	if (c->event == E(TIMEWAIT) || c->state == TCPFSM_STATE_TIME_WAIT ||
 	    c->old == TCPFSM_STATE_TIME_WAIT)
 		out_printf(",\"tw\":%" PRIu32 ",\"tw_max\":%" PRIu32, c->tw, c->tw_max);

@@ -89,15 +89,17 @@ void ladder_data(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX])
 
 /* ---- notes -------------------------------------------------------------------------- */
 
-static void queue_full(char *buf, const struct tcpfsm_ladder_cell *c)
+static void refused(char *buf, const char *what, const struct tcpfsm_ladder_cell *c)
 {
-	bool synq = c->reason == TCPFSM_REASON_SYNQ_FULL;
-	uint32_t n = synq ? c->synq : c->acceptq;
+	const struct refusal f = {
+		.verdict = c->verdict, .reason = c->reason, .has_queues = c->has_queues,
+		.synq = c->synq, .acceptq = c->acceptq, .backlog = c->backlog,
+		.max_syn_backlog = c->max_syn_backlog,
+	};
+	char why[REFUSAL_MAX];
 
-	append(buf, "%s", reason_text(c->reason));
-	if (c->has_queues && (synq || c->reason == TCPFSM_REASON_ACCEPTQ_FULL))
-		append(buf, " %" PRIu32 " %s %" PRIu32, n, n > c->backlog ? ">" :
-		       n == c->backlog ? ">=" : "of", c->backlog);
+	*put_refusal(why, &f, true) = '\0';
+	append(buf, "%s%s", what, why);
 }
 
 static void note_verdict(char *buf, const struct tcpfsm_ladder_cell *c)
@@ -110,19 +112,14 @@ static void note_verdict(char *buf, const struct tcpfsm_ladder_cell *c)
 			append(buf, "synq %" PRIu32 "/%" PRIu32, c->synq, c->backlog);
 		return;
 	case TCPFSM_VERDICT_COOKIE:
-		append(buf, "SYN cookie: ");
-		if (c->reason == TCPFSM_REASON_OTHER)
-			append(buf, "always sent");
-		else
-			queue_full(buf, c);
+		refused(buf, "SYN cookie: ", c);
 		return;
 	case TCPFSM_VERDICT_DROPPED:
-		append(buf, c->reason == TCPFSM_REASON_DEFER_ACCEPT ? "held: " : "dropped: ");
-		queue_full(buf, c);
+		refused(buf, c->reason == TCPFSM_REASON_DEFER_ACCEPT ? "held: " :
+			c->event == E(SYN) ? "dropped: " : "ignored: ", c);
 		return;
 	case TCPFSM_VERDICT_RESET:
-		append(buf, "refused: ");
-		queue_full(buf, c);
+		refused(buf, "refused: ", c);
 		return;
 	}
 }

@@ -2,8 +2,8 @@
 /*
  * An event as a line of text for people: time, local port, peer, and what
  * happened.  The last column is made of parts that are left out, the least
- * important first, when 80 columns are not enough; --wide leaves nothing out
- * and adds the owner and the local address.
+ * important first, when 80 columns are not enough; some go on lines of their own
+ * then.  --wide leaves nothing out and adds the owner and the local address.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,6 +70,7 @@ struct parts {
 		const char *s, *brief;	/* brief: "" or a shorter form */
 		size_t len;		/* of s */
 		unsigned int rank;	/* 0: always; the higher, the sooner left out */
+		bool carry;		/* onto a line of its own when left out */
 	} part[PARTS_MAX];
 	char store[512];
 };
@@ -85,8 +86,13 @@ static void part_add(struct parts *ps, unsigned int rank, const char *s, const c
 {
 	size_t len = strlen(s);
 
-	ps->part[ps->n++] = (struct part) { s, brief, len, rank };
+	ps->part[ps->n++] = (struct part) { s, brief, len, rank, false };
 	ps->len += len + 1;
+}
+
+static void part_carry(struct parts *ps)
+{
+	ps->part[ps->n - 1].carry = true;
 }
 
 /* A part made in the store: between begin and end. */
@@ -132,20 +138,8 @@ static void part_number(struct parts *ps, unsigned int rank, const char *label, 
 	part_end(ps, rank, full, put_u64(put(p, sep), max), start);
 }
 
-/* "SYN queue full: 128 >= 128": the kernel's comparison, as it came out. */
-static void part_full(struct parts *ps, const char *queue, uint32_t n, uint32_t max)
-{
-	const char *op = n > max ? " > " : n == max ? " >= " : " of ";
-	char *start = ps->end, *full, *p;
-
-	p = put_u64(put(put_u64(put(put(start, queue), " "), n), op), max);
-	*p++ = '\0';
-	full = p;
-	p = put_u64(put(put_u64(put(put(p, queue), " full: "), n), op), max);
-	part_end(ps, 1, full, p, start);
-}
-
-const char *reason_text(unsigned int reason)
+/* "SYN queue full" */
+static const char *reason_text(unsigned int reason)
 {
 	static const char * const words[] = {
 		[TCPFSM_REASON_SYNQ_FULL]	= "SYN queue full",
@@ -162,18 +156,88 @@ const char *reason_text(unsigned int reason)
 									    "reason unknown";
 }
 
-static void parts_reason(struct parts *ps, const struct tcpfsm_record *r)
+/*
+ * tcp_conn_request(): max - qlen < max >> 2, signed.  The queue is read a moment
+ * later and may have become shorter.
+ */
+static char *put_last_quarter(char *p, uint32_t max, uint32_t synq, bool brief)
 {
-	bool queues = r->flags & TCPFSM_F_PASSIVE;
+	bool over = synq > max;
+	uint32_t left = over ? synq - max : max - synq;
+	const char *op = over || left < max >> 2 ? " < " : " >= ";
 
-	if (queues && r->reason == TCPFSM_REASON_SYNQ_FULL)
-		part_full(ps, "SYN queue", r->synq, r->backlog);
-	else if (queues && r->reason == TCPFSM_REASON_ACCEPTQ_FULL)
-		part_full(ps, "accept queue", r->acceptq, r->backlog);
-	else if (r->verdict == TCPFSM_VERDICT_COOKIE && r->reason == TCPFSM_REASON_OTHER)
-		part_add(ps, 1, "always sent", "");
-	else
-		part_add(ps, 1, reason_text(r->reason), "");
+	if (brief) {
+		p = put_u64(put(put_u64(put(p, "last quarter "), max), "-"), synq);
+		*p++ = op[1];
+		return put_u64(p, max >> 2);
+	}
+	p = put_u64(put(put_u64(put(p, "tcp_max_syn_backlog "), max), " - "), synq);
+	p = put_u64(put(p, over ? " queued = -" : " queued = "), left);
+	return put(put_u64(put(p, op), max >> 2), ", its last quarter");
+}
+
+static char *put_comparison(char *p, const char *queue, uint32_t n, uint32_t max)
+{
+	/* Kernels differ in what they compare with; what is true of the numbers is told. */
+	const char *op = n > max ? " > " : n == max ? " >= " : " of ";
+
+	return put_u64(put(put_u64(put(p, queue), n), op), max);
+}
+
+char *put_refusal(char *p, const struct refusal *f, bool brief)
+{
+	if (f->has_queues && f->reason == TCPFSM_REASON_SYNQ_FULL)
+		return put_comparison(p, "SYN queue ", f->synq, f->backlog);
+	if (f->has_queues && f->reason == TCPFSM_REASON_ACCEPTQ_FULL)
+		return put_comparison(p, "accept queue ", f->acceptq, f->backlog);
+	if (f->has_queues && f->reason == TCPFSM_REASON_LAST_QUARTER && f->max_syn_backlog)
+		return put_last_quarter(p, f->max_syn_backlog, f->synq, brief);
+	if (f->verdict == TCPFSM_VERDICT_COOKIE && f->reason == TCPFSM_REASON_OTHER)
+		return put(p, brief ? "tcp_syncookies=2" : "tcp_syncookies=2 (always)");
+	return put(p, reason_text(f->reason));
+}
+
+/* The limit of both queues, where it comes from. */
+static void part_limit(struct parts *ps, const struct refusal *f)
+{
+	char *start = ps->end, *p;
+
+	if (!f->has_queues || !f->asked || (f->reason != TCPFSM_REASON_SYNQ_FULL &&
+					    f->reason != TCPFSM_REASON_ACCEPTQ_FULL))
+		return;
+	p = put_u64(put(start, "(listen("), f->asked - 1);
+	if (f->asked - 1 > f->backlog) {
+		p = put_u64(put(p, ") clamped by somaxconn="), f->backlog);
+		part_end(ps, 1, start, put(p, ")"), "");
+		part_carry(ps);
+	} else {
+		part_end(ps, 3, start, put(p, "))"), "");
+	}
+}
+
+static void parts_refusal(const struct text *t, struct parts *ps, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	bool syn = ev->type == TCPFSM_EVENT_SYN;
+	bool dropped = r->verdict == TCPFSM_VERDICT_DROPPED;
+	const struct refusal f = {
+		.verdict = r->verdict, .reason = r->reason, .has_queues = ev->has_queues,
+		.synq = r->synq, .acceptq = r->acceptq, .backlog = r->backlog,
+		.max_syn_backlog = syn && dropped ? r->snd : 0, .asked = ev->asked,
+	};
+	char *start = ps->end, *full = put_refusal(start, &f, true);
+
+	*full++ = '\0';
+	part_end(ps, 0, full, put_refusal(full, &f, false), start);
+	part_limit(ps, &f);
+	if (!syn && r->reason == TCPFSM_REASON_ACCEPTQ_FULL) {
+		part_add(ps, 4, dropped ? "; the client believes it is connected" :
+					  "(tcp_abort_on_overflow)", "");
+		part_carry(ps);
+	} else if (f.max_syn_backlog && r->reason == TCPFSM_REASON_LAST_QUARTER && !t->wide) {
+		part_add(ps, 4, "(tcp_max_syn_backlog)", "");
+		part_carry(ps);
+	}
 }
 
 static const char *parts_transition(struct parts *ps, const struct tcpfsm_event *ev)
@@ -198,7 +262,8 @@ static const char *parts_transition(struct parts *ps, const struct tcpfsm_event 
 	return ev->new == S(ESTABLISHED) ? green : ev->new == S(TIME_WAIT) ? yellow : "";
 }
 
-static const char *parts_verdict(struct parts *ps, const struct tcpfsm_event *ev)
+static const char *parts_verdict(const struct text *t, struct parts *ps,
+				 const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
 	bool syn = ev->type == TCPFSM_EVENT_SYN;
@@ -213,8 +278,8 @@ static const char *parts_verdict(struct parts *ps, const struct tcpfsm_event *ev
 		part_add(ps, 0, "ACK of SYN", "");
 		return "";
 	case TCPFSM_VERDICT_COOKIE:
-		part_add(ps, 0, "SYN cookie:", "");
-		parts_reason(ps, r);
+		part_add(ps, 0, "SYN cookie sent:", "");
+		parts_refusal(t, ps, ev);
 		return yellow;
 	case TCPFSM_VERDICT_RESET:
 		part_add(ps, 0, syn ? "SYN reset:" : "ACK reset:", "");
@@ -222,14 +287,32 @@ static const char *parts_verdict(struct parts *ps, const struct tcpfsm_event *ev
 	default:
 		if (r->reason == TCPFSM_REASON_DEFER_ACCEPT) {
 			part_add(ps, 0, "ACK held:", "");
-			parts_reason(ps, r);
+			parts_refusal(t, ps, ev);
 			return "";
 		}
-		part_add(ps, 0, syn ? "SYN dropped:" : "ACK dropped:", "");
+		part_add(ps, 0, syn ? "SYN dropped:" : "ACK ignored:", "");
 	}
-	parts_reason(ps, r);
-	if (!syn && r->verdict == TCPFSM_VERDICT_DROPPED && r->reason == TCPFSM_REASON_ACCEPTQ_FULL)
-		part_add(ps, 4, "(the peer believes it is connected)", "");
+	parts_refusal(t, ps, ev);
+	return red;
+}
+
+/* Refused SYNs and ACKs that the module counted and did not tell of. */
+static const char *parts_suppressed(struct parts *ps, const struct tcpfsm_event *ev)
+{
+	char *start = ps->end;
+
+	part_end(ps, 0, start, put(put_u64(put(start, "... "), ev->lost),
+				   ev->lost == 1 ? " SYN or ACK left out" :
+						   " SYNs and ACKs left out"), "");
+	start = ps->end;
+	if (ev->to_ts > ev->from_ts)
+		part_end(ps, 3, start, put_duration(put(start, "in "),
+						    (int64_t)(ev->to_ts - ev->from_ts)), "");
+	part_add(ps, 2, "(syn_limit)", "");
+	if (ev->has_queues) {
+		part_number(ps, 4, "synq ", ev->rec.synq, "/", ev->rec.backlog);
+		part_number(ps, 4, "acceptq ", ev->rec.acceptq, "/", ev->rec.backlog);
+	}
 	return red;
 }
 
@@ -286,11 +369,11 @@ static const char *parts_of(const struct text *t, struct parts *ps, const struct
 	case TCPFSM_EVENT_SYN:
 		if (r->verdict == TCPFSM_VERDICT_QUEUED && !t->raw)
 			return NULL;
-		return parts_verdict(ps, ev);
+		return parts_verdict(t, ps, ev);
 	case TCPFSM_EVENT_HANDSHAKE_ACK:
 		if (r->verdict == TCPFSM_VERDICT_ESTABLISHED)
 			return NULL;
-		return parts_verdict(ps, ev);
+		return parts_verdict(t, ps, ev);
 	case TCPFSM_EVENT_RETRANSMIT:
 		start = ps->end;
 		part_end(ps, 0, start, put_u64(put(put(put(start, "retransmit "),
@@ -326,6 +409,8 @@ static const char *parts_of(const struct text *t, struct parts *ps, const struct
 		part_add(ps, 0, tcpfsm_errno_name(r->arg), "");
 		colour = red;
 		break;
+	case TCPFSM_EVENT_LOST:
+		return parts_suppressed(ps, ev);
 	default:
 		return NULL;
 	}
@@ -388,12 +473,44 @@ static char *put_parts(char *p, const struct parts *ps, const char *colour)
 			p = put(p, "\033[0m");
 			colour = "";
 		}
-		if (i)
+		if (i && *ps->part[i].s != ';')
 			*p++ = ' ';
 		memcpy(p, ps->part[i].s, ps->part[i].len);
 		p += ps->part[i].len;
 	}
 	return *colour ? put(p, "\033[0m") : p;
+}
+
+/*
+ * What was left out and is worth a line, below the last column.  In a flood it
+ * is the same again and again: once a second then.
+ */
+static char *put_carried(struct text *t, char *p, size_t indent, const struct parts *ps,
+			 const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	uint64_t what = r->listener << 16 | (uint64_t)r->type << 8 | (uint64_t)r->reason << 4 |
+			r->verdict;
+	bool told = what == t->carried && ev->ts - t->carried_ts < NSEC_PER_SEC;
+	unsigned int i;
+
+	for (i = 0; i < ps->n; i++) {
+		const char *s = ps->part[i].s;
+		size_t room;
+
+		if (!ps->part[i].carry || ps->part[i].len || told)
+			continue;
+		s += *s == ';' ? 2 : 0;
+		room = WIDTH - strlen(s);
+		if (room > indent)
+			room = indent;
+		t->carried = what;
+		t->carried_ts = ev->ts;
+		*p++ = '\n';
+		memset(p, ' ', room);
+		p = put(p + room, s);
+	}
+	return p;
 }
 
 /* ---- lines ----------------------------------------------------------------------- */
@@ -453,7 +570,7 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 	char *p, *column;
 	size_t room;
 
-	if (ev->type == TCPFSM_EVENT_LOST)
+	if (ev->type == TCPFSM_EVENT_LOST && !ev->suppressed)
 		return text_lost(t, ev, buf);
 	parts_init(&ps);
 	colour = parts_of(t, &ps, ev);
@@ -493,7 +610,9 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 								     (size_t)(WIDTH - (p - buf));
 		parts_fit(&ps, room);
 	}
+	room = (size_t)(p - buf);
 	p = put_parts(p, &ps, t->colour ? colour : "");
+	p = put_carried(t, p, room, &ps, ev);
 	*p++ = '\n';
 	return (size_t)(p - buf);
 }

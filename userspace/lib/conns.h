@@ -20,6 +20,7 @@
  * @key: socket cookie
  * @since: when @state (or @snap) was entered (CLOCK_MONOTONIC); 0: not seen
  * @queued: when it joined the accept queue; 0: not seen or accepted already
+ * @asked: listener: backlog that listen(2) asked for plus 1; 0: not known
  * @hint_ts: when @hint was seen
  * @next: next in the hash chain, or on the free list
  * @older, @newer: neighbours in the list by age
@@ -39,7 +40,10 @@
 struct conn {
 	uint64_t key;
 	uint64_t since;
-	uint64_t queued;
+	union {
+		uint64_t queued;
+		uint64_t asked;
+	};
 	uint64_t hint_ts;
 	uint32_t next;
 	uint32_t older, newer;

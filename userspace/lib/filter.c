@@ -24,7 +24,7 @@ bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_even
 {
 	const struct tcpfsm_record *rec = &ev->rec;
 
-	if (ev->type == TCPFSM_EVENT_LOST)
+	if (ev->type == TCPFSM_EVENT_LOST && !ev->suppressed)
 		return true;
 	if (f->family && f->family != rec->family)
 		return false;
@@ -37,5 +37,5 @@ bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_even
 	if (f->causes && (ev->type != TCPFSM_EVENT_TRANSITION || !(f->causes & 1U << ev->cause)))
 		return false;
 	return port_in(f->lport, f->nlport, rec->lport) &&
-	       port_in(f->rport, f->nrport, rec->rport);
+	       (ev->suppressed || port_in(f->rport, f->nrport, rec->rport));
 }

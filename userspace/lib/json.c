@@ -275,10 +275,43 @@ static inline char *put_verdict(char *p, const struct tcpfsm_record *r)
 	return p;
 }
 
+/* A SYN or a third ACK, and what the kernel compared if it was refused. */
+static inline char *put_segment(char *p, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	bool syn = ev->type == TCPFSM_EVENT_SYN;
+
+	p = put_verdict(p, r);
+	if (ev->new)			/* raw: what the kernel made of it */
+		p = put_state(p, ev->new);
+	p = put_queues(p, ev);
+	if (syn && ev->has_queues && !(r->flags & TCPFSM_F_OWNER)) {
+		PUT(p, ",\"synq_young\":");
+		p = put_u32(p, r->young);
+	}
+	if (ev->asked) {
+		PUT(p, ",\"backlog\":");
+		p = put_u32(p, ev->asked - 1);
+	}
+	if (!syn || r->verdict != TCPFSM_VERDICT_DROPPED)
+		return put_seq(p, r);
+	if (r->snd) {
+		PUT(p, ",\"max_syn_backlog\":");
+		p = put_u32(p, r->snd);
+	}
+	PUT(p, ",\"rcv\":");
+	return put_u32(p, r->rcv);
+}
+
 static char *put_lost(char *p, const struct tcpfsm_event *ev)
 {
-	PUT(p, ",\"event\":\"lost\",\"cpu\":");
-	p = put_u32(p, ev->cpu);
+	if (ev->suppressed) {
+		PUT(p, ",\"kind\":\"suppressed\"");
+		p = put_queues(p, ev);
+	} else {
+		PUT(p, ",\"event\":\"lost\",\"kind\":\"overrun\",\"cpu\":");
+		p = put_u32(p, ev->cpu);
+	}
 	PUT(p, ",\"count\":");
 	p = put_u64(p, ev->lost);
 	PUT(p, ",\"from_ts\":");
@@ -314,11 +347,7 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 		return put_transition(p, ev);
 	case TCPFSM_EVENT_SYN:
 	case TCPFSM_EVENT_HANDSHAKE_ACK:
-		p = put_verdict(p, r);
-		if (ev->new)		/* raw: what the kernel made of it */
-			p = put_state(p, ev->new);
-		p = put_queues(p, ev);
-		return put_seq(p, r);
+		return put_segment(p, ev);
 	case TCPFSM_EVENT_RETRANSMIT:
 		PUT(p, ",\"what\":\"");
 		p = put_name(p, NAME_OF(names_segment, r->verdict));
@@ -362,7 +391,7 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 	return p;
 }
 
-/* What every event begins with; lost ones have no connection. */
+/* What every event begins with; records that were overrun have no connection. */
 static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struct head *head)
 {
 	const struct tcpfsm_record *r = &ev->rec;
@@ -406,7 +435,7 @@ size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX
 		p = put_event(p, ev);
 		p = put_owner(p, ev);
 	} else {
-		p = put_head(p, ev, NULL);
+		p = put_head(p, ev, ev->suppressed ? &heads[TCPFSM_EVENT_LOST] : NULL);
 		p = put_lost(p, ev);
 	}
 	*p++ = '}';

@@ -269,6 +269,9 @@ static void set_cell(struct tcpfsm_ladder_cell *c, const struct ladder_fact *f)
 	c->synq = f->synq;
 	c->acceptq = f->acceptq;
 	c->backlog = f->backlog;
+	c->asked = f->asked;
+	c->max_syn_backlog = f->type == EVENT(SYN) && f->verdict == TCPFSM_VERDICT_DROPPED ?
+			     f->snd : 0;
 	c->tw = f->tw;
 	c->tw_max = f->tw_max;
 	c->dur_ns = f->dur_ns;

@@ -12,7 +12,7 @@ struct ladder_fact {
 	uint64_t ts;
 	int64_t dur_ns;
 	uint32_t snd, rcv;
-	uint32_t synq, acceptq, backlog;
+	uint32_t synq, acceptq, backlog, asked;
 	uint32_t tw, tw_max;
 	uint8_t side;			/* index of struct ladder_story.end */
 	uint8_t type;			/* enum tcpfsm_event_type */

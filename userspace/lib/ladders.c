@@ -23,6 +23,8 @@
 #define SETTLE_NS	100000000ULL
 /* How far the ends' ideas of a sequence number may be apart. */
 #define SEQ_NEAR	(1U << 30)
+/* How often a listener in a flood tells what it left out, at least. */
+#define HUSHED_NS	1000000000ULL
 
 #define STATE(s)	TCPFSM_STATE_##s
 #define EVENT(t)	TCPFSM_EVENT_##t
@@ -60,6 +62,13 @@ struct list {
 	struct story *oldest, *newest;
 };
 
+/* A range of time in which a listener did not tell of every SYN and ACK it refused. */
+struct hushed {
+	uint64_t from, to;
+	uint32_t netns;
+	uint16_t port;
+};
+
 struct tcpfsm_ladders {
 	struct tcpfsm_filter filter;
 	bool filtered;
@@ -77,6 +86,8 @@ struct tcpfsm_ladders {
 
 	struct ladder_gap gaps[GAPS];
 	unsigned int ngaps;
+	struct hushed hushed[GAPS];
+	unsigned int nhushed;
 	uint8_t cpus[CPUS / 8];		/* those that were heard of */
 	uint64_t horizon;		/* what was before is not known of every CPU */
 	struct ladder_scratch scratch;
@@ -406,6 +417,7 @@ static int add_fact(const struct tcpfsm_ladders *l, struct story *s, unsigned in
 	*f = (struct ladder_fact) {
 		.ts = ev->ts, .dur_ns = ev->dur_ns, .snd = r->snd, .rcv = r->rcv,
 		.synq = r->synq, .acceptq = r->acceptq, .backlog = r->backlog,
+		.asked = ev->asked,
 		.tw = r->tw, .tw_max = r->tw_max, .side = (uint8_t)side, .type = ev->type,
 		.old = ev->old, .new = ev->new, .cause = ev->cause, .verdict = r->verdict,
 		.reason = r->reason, .arg = r->arg, .flags = r->flags,
@@ -460,6 +472,23 @@ static bool ended(const struct story *s)
 
 /* ---- out ---------------------------------------------------------------------------------- */
 
+/* Then a segment that nobody told of may have arrived. */
+static bool was_hushed(const struct tcpfsm_ladders *l, const struct story *s, uint64_t begin,
+		       uint64_t end)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < l->nhushed; i++) {
+		const struct hushed *h = &l->hushed[i];
+
+		for (j = 0; j < 2 && h->to + HUSHED_NS >= begin && h->from <= end; j++)
+			if (s->end[j].port == h->port &&
+			    (!s->end[j].netns || s->end[j].netns == h->netns))
+				return true;
+	}
+	return false;
+}
+
 static int tell(struct tcpfsm_ladders *l, struct story *s)
 {
 	struct ladder_gap gaps[GAPS];
@@ -479,7 +508,7 @@ static int tell(struct tcpfsm_ladders *l, struct story *s)
 	for (i = 0; i < l->ngaps; i++)
 		if (l->gaps[i].to >= begin && l->gaps[i].from <= end)
 			gaps[st.ngaps++] = l->gaps[i];
-	st.exact = begin >= l->horizon;
+	st.exact = begin >= l->horizon && !was_hushed(l, s, begin, end);
 	for (i = 0; i < 2; i++) {
 		const struct end *e = &s->end[i];
 		struct tcpfsm_ladder_end *to = &st.end[i];
@@ -528,6 +557,29 @@ static void note_gap(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
 	g->lost = ev->lost;
 }
 
+static void note_hushed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
+{
+	struct hushed *h;
+	unsigned int i;
+
+	/* A flood goes on for long, on several CPUs. */
+	for (i = 0; i < l->nhushed; i++) {
+		h = &l->hushed[i];
+		if (h->port == ev->rec.lport && h->netns == ev->rec.netns &&
+		    ev->from_ts <= h->to + HUSHED_NS) {
+			h->from = ev->from_ts < h->from ? ev->from_ts : h->from;
+			h->to = ev->to_ts > h->to ? ev->to_ts : h->to;
+			return;
+		}
+	}
+	if (l->nhushed == GAPS)
+		memmove(&l->hushed[0], &l->hushed[1], --l->nhushed * sizeof(*h));
+	l->hushed[l->nhushed++] = (struct hushed) {
+		.from = ev->from_ts, .to = ev->to_ts, .netns = ev->rec.netns,
+		.port = ev->rec.lport,
+	};
+}
+
 /*
  * A CPU whose first record is not its first ever was heard of too late: what
  * it saw before, nobody knows.
@@ -562,7 +614,10 @@ int tcpfsm_ladders_feed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
 	if (ev->ts > l->now)
 		l->now = ev->ts;
 	if (ev->type == EVENT(LOST)) {
-		note_gap(l, ev);
+		if (ev->suppressed)
+			note_hushed(l, ev);
+		else
+			note_gap(l, ev);
 		return 0;
 	}
 	note_cpu(l, ev);

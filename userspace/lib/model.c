@@ -520,6 +520,9 @@ static bool follows(const struct tcpfsm_item *a, const struct tcpfsm_item *b)
 {
 	if (!b->lost && b->rec.conn == a->rec.conn)
 		return true;
+	/* It may come at any time. */
+	if (!b->lost && b->rec.type == TYPE(SUPPRESSED))
+		return false;
 	return b->cpu == a->cpu && (b->lost || same_context(&a->rec, &b->rec));
 }
 
@@ -785,7 +788,7 @@ static void on_state(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		on_passive_established(m, it, c);
 	if (c && (old == STATE(SYN_SENT) || new == STATE(SYN_SENT)))
 		c->flags = (uint8_t)((c->flags & ~C_PASSIVE) | C_ACTIVE);
-	if (c && old == STATE(CLOSE))
+	if (c && old == STATE(CLOSE) && new != STATE(LISTEN))
 		c->queued = 0;
 	transition(m, it, c, old, new, cause_of(c, r));
 }
@@ -811,6 +814,24 @@ static void on_plain(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	transition_inline(m, it, c, it->rec.old, it->rec.new, cause_of(c, &it->rec));
 }
 
+/* The fate of a SYN or of a third ACK, with what its listener once asked for. */
+static void emit_verdict(struct tcpfsm_model *m)
+{
+	struct tcpfsm_event *ev = &m->ev;
+	const struct tcpfsm_record *r = &ev->rec;
+	const struct conn *l;
+
+	if (r->verdict == TCPFSM_VERDICT_QUEUED || r->verdict == TCPFSM_VERDICT_ESTABLISHED) {
+		emit(m);
+		return;
+	}
+	l = r->listener ? conns_find(&m->conns, r->listener) : NULL;
+	if (l)
+		ev->asked = (uint32_t)l->asked;
+	emit(m);
+	ev->asked = 0;
+}
+
 static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
 	const struct tcpfsm_record *r = &it->rec;
@@ -821,7 +842,7 @@ static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 		ev = event(m, it, c, EVENT(SYN));
 		ev->old = STATE(LISTEN);
 		ev->new = 0;
-		emit(m);
+		emit_verdict(m);
 	}
 	if (r->verdict == TCPFSM_VERDICT_COOKIE && r->listener) {
 		c = conns_find(&m->conns, r->listener);
@@ -854,7 +875,7 @@ static void on_ack(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	ev = event(m, it, known(m, &it->rec), EVENT(HANDSHAKE_ACK));
 	ev->old = it->rec.conn ? STATE(SYN_RECV) : STATE(LISTEN);
 	ev->new = 0;
-	emit(m);
+	emit_verdict(m);
 }
 
 static void on_request_gone(struct tcpfsm_model *m, const struct tcpfsm_item *it)
@@ -866,6 +887,7 @@ static void on_request_gone(struct tcpfsm_model *m, const struct tcpfsm_item *it
 		[TCPFSM_GONE_CLOSE]	 = CAUSE(CLOSE),
 		[TCPFSM_GONE_NETNS_EXIT] = CAUSE(NETNS_EXIT),
 		[TCPFSM_GONE_ABORT]	 = CAUSE(ABORT),
+		[TCPFSM_GONE_ICMP]	 = CAUSE(ICMP),
 	};
 	const struct tcpfsm_record *r = &it->rec;
 	struct conn *c = known_to_live(m, r);
@@ -963,10 +985,26 @@ static void on_listen(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	struct conn *c = known_or_new(m, &it->rec);
 
 	learn_owner(c, &it->rec);
+	if (c)
+		c->asked = it->rec.snd + 1;	/* ~0: not known */
 	if (m->quiet)
 		return;
 	event_own(m, it, c, EVENT(LISTEN));
 	emit(m);
+}
+
+/* No event, but a listener may be older than the records. */
+static void on_total(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+{
+	struct conn *c;
+
+	if (r->rcv != TCPFSM_TOTAL_NOW_ASKED || m->quiet)
+		return;
+	c = r->conn ? conns_find(&m->conns, r->conn) : NULL;
+	if (!c)
+		c = conns_add(&m->conns, r->conn);
+	if (c)
+		c->asked = (uint32_t)r->listener;
 }
 
 /* In process context: the full socket's own CLOSE comes later. */
@@ -1052,6 +1090,27 @@ static void on_lost(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	ev->lost = ev->from_ts = ev->to_ts = 0;
 }
 
+/* Nothing that was missed: the module counted on, and told no more of each. */
+static void on_suppressed(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	uint64_t ns = r->rcv * 1000ULL;
+	struct tcpfsm_event *ev;
+
+	if (m->quiet)
+		return;
+	ev = event(m, it, NULL, EVENT(LOST));
+	ev->old = STATE(LISTEN);
+	ev->new = 0;
+	ev->suppressed = true;
+	ev->lost = r->snd;
+	ev->to_ts = ev->ts;
+	ev->from_ts = ev->ts - ns;
+	emit(m);
+	ev->suppressed = false;
+	ev->lost = ev->from_ts = ev->to_ts = 0;
+}
+
 /* It is no event, but what the records after it are about. */
 static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
@@ -1122,6 +1181,12 @@ static void process(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 	case TYPE(SOCKET):
 		on_socket(m, it);
 		break;
+	case TYPE(SUPPRESSED):
+		on_suppressed(m, it);
+		break;
+	case TYPE(TOTAL):
+		on_total(m, r);
+		break;
 	}
 }
 
@@ -1189,7 +1254,7 @@ static void process_raw(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 			ev->new = r->verdict != TCPFSM_VERDICT_QUEUED ? 0 :
 				  r->flags & TCPFSM_F_CLONE ? STATE(SYN_RECV) :
 							      STATE(NEW_SYN_RECV);
-			emit(m);
+			emit_verdict(m);
 			return;
 		case TYPE(TIMEWAIT):
 			c = r->verdict == TCPFSM_TW_ENTER ? known_or_new(m, r) : known(m, r);
@@ -1221,6 +1286,11 @@ static void drain(struct tcpfsm_model *m, bool force)
 /* What came before waits, or this one has to. */
 static void enqueue(struct tcpfsm_model *m, const struct tcpfsm_item *item)
 {
+	/* A reader asked for it, and there may be more than the queue holds. */
+	if (!item->lost && item->rec.type == TYPE(TOTAL)) {
+		on_total(m, &item->rec);
+		return;
+	}
 	m->queue[(m->head + m->n) % QUEUE_LEN] = *item;
 	m->n++;
 	drain(m, false);

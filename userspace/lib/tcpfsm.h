@@ -231,6 +231,8 @@ struct tcpfsm_event {
 	uint64_t lost, from_ts, to_ts;	/* LOST; epoch */
 	bool suppressed;		/* LOST: refused SYNs and ACKs left out by the module's */
 					/* syn_limit; rec tells the listener */
+	uint32_t asked;			/* SYN, HANDSHAKE_ACK refused: backlog that listen(2) asked */
+					/* for plus 1; 0: not known */
 	const struct tcpfsm_life *life;	/* with lives: the connection's, this event included; else NULL */
 	struct tcpfsm_record rec;	/* addresses, cookies, counts, sequence numbers */
 };
@@ -243,7 +245,7 @@ struct tcpfsm_model_options {
 	bool raw;			/* one event per record, artefacts included */
 	size_t max_conns;		/* connections remembered; 0: default (1 << 20) */
 	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
-	bool lives;			/* keep lives; only their ends and LOST are told */
+	bool lives;			/* keep lives; only their ends and LOST (not suppressed) are told */
 };
 
 int tcpfsm_model_new(struct tcpfsm_model **m, const struct tcpfsm_model_options *opts);
@@ -293,8 +295,9 @@ struct tcpfsm_filter {
 	uint32_t causes;		/* 1 << enum tcpfsm_cause, any of; 0: any */
 };
 /*
- * Does the event pass?  LOST always does.  A transition has two states, any
- * other event the one it happened in; only transitions have a cause.
+ * Does the event pass?  LOST always does; a suppressed one as the SYNs would that
+ * it stands for, of whatever peer.  A transition has two states, any other event
+ * the one it happened in; only transitions have a cause.
  */
 bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev);
 
@@ -330,6 +333,8 @@ struct tcpfsm_ladder_cell {
 	bool has_queues;		/* synq, acceptq and backlog count */
 	bool fastopen;			/* SYN: accepted with its data (TCP Fast Open) */
 	uint32_t synq, acceptq, backlog;
+	uint32_t asked;			/* as in struct tcpfsm_event */
+	uint32_t max_syn_backlog;	/* SYN dropped: net.ipv4.tcp_max_syn_backlog; else 0 */
 	uint32_t tw, tw_max;
 	int64_t dur_ns;			/* as in struct tcpfsm_event */
 };
