@@ -91,6 +91,7 @@ static const struct {
 	{ TCPFSM_KERNEL_SYNRETRANS,	   LINUX_MIB_TCPSYNRETRANS, false },
 	{ TCPFSM_KERNEL_TIMEOUTS,	   LINUX_MIB_TCPTIMEOUTS, false },
 	{ TCPFSM_KERNEL_DEFERACCEPTDROP,   LINUX_MIB_TCPDEFERACCEPTDROP, false },
+	{ TCPFSM_KERNEL_RETRANSFAIL,	   LINUX_MIB_TCPRETRANSFAIL, false },
 };
 
 static u64 read_mib(const struct net *net, int cpu, unsigned int i)

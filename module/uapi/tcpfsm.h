@@ -214,7 +214,8 @@
 	X(PASSIVEOPENS,		 7, "TcpPassiveOpens") \
 	X(SYNRETRANS,		 8, "TcpExtTCPSynRetrans") \
 	X(TIMEOUTS,		 9, "TcpExtTCPTimeouts") \
-	X(DEFERACCEPTDROP,	10, "TcpExtTCPDeferAcceptDrop")
+	X(DEFERACCEPTDROP,	10, "TcpExtTCPDeferAcceptDrop") \
+	X(RETRANSFAIL,		11, "TcpExtTCPRetransFail")
 
 #define TCPFSM_ENUM_TYPE(s, n, name, text)	TCPFSM_TYPE_##s = n,
 enum tcpfsm_type { TCPFSM_TYPES(TCPFSM_ENUM_TYPE) };

@@ -182,7 +182,7 @@ static void suppressed(uint64_t from, uint64_t to, uint16_t port)
 	it->rec.ts = to;
 	it->rec.family = 4;
 	it->rec.flags = TCPFSM_F_PASSIVE;
-	it->rec.netns = items[0].rec.netns;
+	it->rec.netns = 4026531840U + SERVER;
 	it->rec.lport = port;
 	it->rec.snd = 5;
 	it->rec.rcv = (uint32_t)((to - from) / 1000);

@@ -475,6 +475,61 @@ uint64_t tcpfsm_histogram_quantile(const uint64_t bucket[TCPFSM_TOTAL_BUCKETS], 
 /* "syn_queued", "syn_dropped.acceptq_full", "handshake_us.12", "kernel.TcpExtListenDrops"; "?". */
 const char *tcpfsm_total_name(unsigned int index, char buf[64]);
 
+/* ---- check: the totals against the kernel's own counters -------------------------- */
+
+enum tcpfsm_check_status {
+	TCPFSM_CHECK_EQUAL,
+	TCPFSM_CHECK_EXPLAINED,		/* they differ, and why is known */
+	TCPFSM_CHECK_UNEXPLAINED,
+};
+
+#define TCPFSM_CHECK_WHY	96
+#define TCPFSM_CHECK_PARTS	32
+
+/* A counter of a network namespace, since counting began there. */
+struct tcpfsm_check {
+	const char *name;		/* as nstat prints it; "syn": SYNs that met a listener */
+	uint32_t netns;
+	uint64_t ts, since;		/* CLOCK_MONOTONIC: when it was read; when counting began */
+	bool of_kernel;			/* else both numbers are ours: each SYN has one fate */
+	uint64_t counter;		/* as nstat shows it */
+	uint64_t kernel, ours;		/* how far it has moved; what the totals say */
+	int64_t difference;		/* kernel - ours */
+	uint8_t status;			/* enum tcpfsm_check_status */
+	char why[TCPFSM_CHECK_WHY];	/* they differ; "" when equal */
+	unsigned int nparts;		/* the totals that make up ours, but zeros */
+	struct {
+		uint16_t index;		/* tcpfsm_total_name() */
+		uint64_t value;
+	} part[TCPFSM_CHECK_PARTS];
+};
+
+struct tcpfsm_checks;
+typedef int (*tcpfsm_check_fn)(const struct tcpfsm_check *check, void *arg);
+
+/* @info: of the device, for what is switched off and was missed; NULL: not known. */
+int tcpfsm_checks_new(struct tcpfsm_checks **c, const struct tcpfsm_info *info);
+/**
+ * tcpfsm_checks_feed() - a raw item: TOTAL; others do nothing
+ *
+ * A new ts begins a new reading.  The last one counts, and with it those that
+ * are less than a second apart: of them the one in which a counter agreed best.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int tcpfsm_checks_feed(struct tcpfsm_checks *c, const struct tcpfsm_item *item);
+/*
+ * The reading is complete.  False: counters that differ moved while they were read,
+ * or may have; another reading may find them equal.
+ */
+bool tcpfsm_checks_settled(struct tcpfsm_checks *c);
+/*
+ * Each counter of each network namespace of the last reading.  Return: what fn
+ * returned if not 0.
+ */
+int tcpfsm_checks_each(struct tcpfsm_checks *c, tcpfsm_check_fn fn, void *arg);
+void tcpfsm_checks_free(struct tcpfsm_checks *c);
+
 /* ---- names and text -------------------------------------------------------- */
 
 const char *tcpfsm_state_name(unsigned int state);	/* "ESTABLISHED"; "?" when out of range */
