@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * make_recording DIR [CONNECTIONS [open]]: a recording without a kernel, for
+ * make_recording DIR [CONNECTIONS [open | totals]]: a recording without a kernel, for
  * tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
+ * "totals": nothing but totals, of which so many SYNs have no fate.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -232,6 +233,41 @@ static void everything_else(void)
 	put(0);
 }
 
+static void total(uint64_t conn, uint32_t index, uint64_t value)
+{
+	uint64_t ts = now;
+
+	record(TCPFSM_TYPE_TOTAL, conn, 0);
+	now = ts;
+	rec.ts = ts;
+	rec.lport = conn ? 80 : 0;
+	rec.rport = 0;
+	memset(rec.laddr, 0, sizeof(rec.laddr));
+	memset(rec.raddr, 0, sizeof(rec.raddr));
+	rec.family = conn ? 4 : 0;
+	rec.snd = rec.tw = rec.tw_max = 0;
+	rec.rcv = index;
+	rec.listener = value;
+	put(1);
+}
+
+/* A flood that filled the accept queue, and a timer of a connection. */
+static void totals(unsigned long strays)
+{
+	now += 60000000000;
+	total(99, TCPFSM_TOTAL_SYN, 1000 + strays);
+	total(99, TCPFSM_TOTAL_SYN_QUEUED, 1);
+	total(99, TCPFSM_TOTAL_COMPLETED, 1);
+	total(99, TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_ACCEPTQ_FULL, 990);
+	total(99, TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_NO_ROUTE, 9);
+	total(0, TCPFSM_TOTAL_NOW_SINCE_TS, 1000000000);
+	total(0, TCPFSM_TOTAL_KERNEL_BASE + TCPFSM_KERNEL_LISTENDROPS, 5);
+	total(0, TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_LISTENDROPS, 1004);
+	total(0, TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_LISTENOVERFLOWS, 990);
+	total(0, TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_PASSIVEOPENS, 1);
+	total(0, TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_TIMEOUTS, 1);
+}
+
 static void lose(unsigned int cpu)
 {
 	unsigned int i;
@@ -251,7 +287,7 @@ int main(int argc, char **argv)
 	int err;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: make_recording DIR [CONNECTIONS [open]]\n");
+		fprintf(stderr, "usage: make_recording DIR [CONNECTIONS [open | totals]]\n");
 		return 2;
 	}
 	n = argc > 2 ? strtoul(argv[2], NULL, 10) : 10;
@@ -265,7 +301,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "make_recording: %s: %s\n", argv[1], strerror(-err));
 		return 1;
 	}
-	if (argc > 3) {
+	if (argc > 3 && !strcmp(argv[3], "totals")) {
+		totals(n);
+	} else if (argc > 3) {
 		for (i = 0; i < n; i++)
 			established(1000 + 2 * i);
 	} else {

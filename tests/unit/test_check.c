@@ -251,7 +251,7 @@ static void explained(void)
 	kernel(TCPFSM_KERNEL_SYNCOOKIESRECV, 5);
 	CHECK(!tcpfsm_checks_settled(checks));
 	CHECK_EQ(bad(), 0);
-	reading(MSEC);
+	reading(2 * SEC);
 	kernel(TCPFSM_KERNEL_SYNCOOKIESRECV, 6);
 	CHECK_EQ(bad(), 1);
 	end();

@@ -181,6 +181,31 @@ else
 	not_ok 'with the time of day too' "$(awk 'length($0) > 80' out | head -3)"
 fi
 
+# check
+if "$make_recording" even 0 totals && "$make_recording" odd 3 totals; then
+	run check -r even; expect 'check' 0 '' '^TcpExtListenDrops +999 +999 +0 *$'
+	expect 'check tells why counters differ' 0 '' '^TcpExtTCPTimeouts +1 +0 +1 explained$'
+	if [ "$(awk 'length($0) > 80' out | wc -l)" = 0 ]; then ok 'check fits 80 columns'; else not_ok 'check fits 80 columns'; fi
+	run check -r even -w; expect 'check tells the parts' 0 '' '^   = 990 syn_dropped.acceptq_full \+ 9 syn_dropped.no_route$'
+	run check -r odd; expect 'check finds a difference' 1 '^tcpfsm: 1 counter differs and nothing explains it' \
+		'^SYNs seen, SYNs judged +1003 +1000 +3 unexplained$'
+	run check -r odd --json; status=$((status == 1 ? 0 : 9)); : >err
+	if jq -es 'length == 12 and all(.netns == 4026531840 and .since_ts == 1000000000 and .ts > .since_ts)
+		and (map(select(.status == "equal")) | length == 10 and all(.difference == 0 and (has("reason") | not)))
+		and (map(select(.status == "unexplained")) | length == 1 and .[0].counter == "syn"
+		     and .[0].seen == 1003 and .[0].tcpfsm == 1000)
+		and any(.counter == "TcpExtListenDrops" and .nstat == 1004 and .kernel == 999
+			and .parts == { "syn_dropped.acceptq_full": 990, "syn_dropped.no_route": 9 })' out >/dev/null; then
+		ok 'check --json'
+	else
+		not_ok 'check --json' "$(head -3 out)"
+	fi
+	run check -r odd -N 1; expect 'check -N finds nothing' 1 '^tcpfsm: -N: no totals of this network namespace'
+	run check -r even -L 80; expect 'check takes no filter but -N' 0 '-L \(as every filter but -N\) has no effect'
+	run trace -r even; expect 'totals are no events' 0 '' '^   TIME'
+fi
+run check -r rec; expect 'check without totals' 1 '^tcpfsm: no totals'
+
 # conns
 run conns -r rec
 expect 'conns' 0 "$lost" '^curl +40001 192.168.100.200:80 .* we fin$'

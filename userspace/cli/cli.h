@@ -23,7 +23,7 @@ enum {
 };
 
 /* Which options were given: to tell of those that do nothing for a command. */
-#define OPT_FILTER	0x001
+#define OPT_WHICH	0x001
 #define OPT_TIME	0x002
 #define OPT_COUNT	0x004
 #define OPT_DURATION	0x008
@@ -34,6 +34,8 @@ enum {
 #define OPT_WIDE	0x100
 #define OPT_SVG		0x200
 #define OPT_CONN	0x400
+#define OPT_NETNS	0x800
+#define OPT_FILTER	(OPT_WHICH | OPT_NETNS)
 
 struct options {
 	const char *dir;		/* record: where to */
@@ -57,6 +59,7 @@ struct command {
 };
 
 extern const struct command cmd_trace, cmd_conns, cmd_ladder, cmd_diagram, cmd_record, cmd_info;
+extern const struct command cmd_check;
 
 /* ---- main.c ------------------------------------------------------------------ */
 
@@ -121,6 +124,8 @@ struct view {
 	 */
 	int (*item)(void *arg, const struct tcpfsm_item *item);
 	int totals_ms;
+	bool totals;			/* without item: the model alone hears of the first totals, */
+					/* and so what old listeners asked for */
 	/*
 	 * Live, and nothing to read for now.  Return: milliseconds after which
 	 * to be called again at the latest; -1: enough seen.

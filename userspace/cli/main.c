@@ -14,7 +14,7 @@
 #include "cli.h"
 
 static const struct command * const commands[] = {
-	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_record, &cmd_info,
+	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_check, &cmd_record, &cmd_info,
 };
 
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -50,14 +50,14 @@ enum {
 
 /* X(short or LONG_*, long, argument, OPT_*, text) */
 #define OPTIONS(X) \
-	X('L', "lport",	    "PORTS",  OPT_FILTER,     "only these local ports (comma-separated)") \
-	X('D', "rport",	    "PORTS",  OPT_FILTER,     "only these remote ports") \
-	X('4', "ipv4",	    NULL,     OPT_FILTER,     "only IPv4 (mapped addresses included)") \
-	X('6', "ipv6",	    NULL,     OPT_FILTER,     "only IPv6") \
-	X('p', "pid",	    "PID",    OPT_FILTER,     "only connections of this process") \
-	X('N', "netns",	    "NETNS",  OPT_FILTER,     "only this network namespace: inode, name or path") \
-	X('s', "state",	    "STATES", OPT_FILTER,     "only events in, into or out of these states") \
-	X('C', "cause",	    "CAUSES", OPT_FILTER,     "only transitions with these causes") \
+	X('L', "lport",	    "PORTS",  OPT_WHICH,      "only these local ports (comma-separated)") \
+	X('D', "rport",	    "PORTS",  OPT_WHICH,      "only these remote ports") \
+	X('4', "ipv4",	    NULL,     OPT_WHICH,      "only IPv4 (mapped addresses included)") \
+	X('6', "ipv6",	    NULL,     OPT_WHICH,      "only IPv6") \
+	X('p', "pid",	    "PID",    OPT_WHICH,      "only connections of this process") \
+	X('N', "netns",	    "NETNS",  OPT_NETNS,      "only this network namespace: inode, name or path") \
+	X('s', "state",	    "STATES", OPT_WHICH,      "only events in, into or out of these states") \
+	X('C', "cause",	    "CAUSES", OPT_WHICH,      "only transitions with these causes") \
 	X('T', "time",	    NULL,     OPT_TIME,	      "time of day instead of seconds since the start") \
 	X('c', "count",	    "N",      OPT_COUNT,      "stop after N events, ladders or records") \
 	X('d', "duration",  "SECONDS", OPT_DURATION,  "stop after so many seconds") \
@@ -407,7 +407,10 @@ static void tell_useless(const struct options *o, const struct command *cmd)
 		if (!(texts[i].flag & useless))
 			continue;
 		complain("%s: %s%s has no effect here", cmd->name, option_name(texts[i].val, name),
-			 texts[i].flag == OPT_FILTER ? " (as every filter)" : "");
+			 !(texts[i].flag & OPT_FILTER) ? "" : cmd->options & OPT_NETNS ?
+			 " (as every filter but -N)" : " (as every filter)");
+		if (texts[i].flag & OPT_FILTER)
+			useless &= ~(unsigned int)OPT_FILTER;
 		useless &= ~texts[i].flag;
 	}
 }

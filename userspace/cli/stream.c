@@ -75,14 +75,20 @@ static int rest(const struct view *view, void *arg, struct tcpfsm_model *m,
 	return view_ms < ms ? view_ms : ms;
 }
 
+/* What is there, rather than happens: sockets and totals. */
+static bool is_state(const struct tcpfsm_item *item)
+{
+	return !item->lost && (item->rec.type == TCPFSM_TYPE_SOCKET ||
+			       item->rec.type == TCPFSM_TYPE_TOTAL);
+}
+
 static int give_items(const struct view *view, void *arg, const struct tcpfsm_item *items,
 		      size_t n)
 {
 	int err = 0;
 
 	for (; !err && n; n--, items++)
-		if (!items->lost && (items->rec.type == TCPFSM_TYPE_SOCKET ||
-				     items->rec.type == TCPFSM_TYPE_TOTAL))
+		if (is_state(items))
 			err = view->item(arg, items);
 	return err;
 }
@@ -121,7 +127,7 @@ static int totals_due(const struct view *view, uint64_t last, int ms)
 static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		  struct tcpfsm_model *m, struct deadline *end)
 {
-	bool live_totals = view->item && !end->replay;
+	bool live_totals = (view->item || view->totals) && !end->replay;
 	uint64_t quiet_since = 0, totals_at = 0;
 	bool begun = false;
 	int rc = 0, ms;
@@ -134,13 +140,14 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 				    (view->totals_ms && !totals_due(view, totals_at, 1)))) {
 			totals_at = monotonic_ns();
 			rc = tcpfsm_source_totals(src);
-			if (rc)
+			/* To a view of events they are only an ornament. */
+			if (rc && view->item)
 				break;
 		}
 		rc = tcpfsm_source_batch(src, &items, &n);
 		if (rc < 0)
 			break;
-		if (!begun && !(rc && !items->lost && items->rec.type == TCPFSM_TYPE_SOCKET)) {
+		if (!begun && !(rc && is_state(items))) {
 			begun = true;
 			tell_snapshot(tcpfsm_source_snapshot(src, NULL));
 		}
@@ -149,7 +156,6 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 			rc = view->item ? give_items(view, arg, items, n) : 0;
 			if (rc)
 				break;
-			/* The sockets from before are of no time. */
 			in_time = begun ? deadline_count(end, items, n) : n;
 			if (tcpfsm_model_feed_batch(m, items, in_time, view->event, arg))
 				return 0;
@@ -173,7 +179,7 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		rc = 0;
 	}
 	tcpfsm_model_flush(m, view->event, arg);
-	if (!rc && live_totals)
+	if (!rc && live_totals && view->item)
 		rc = last_totals(view, arg, src);
 	return rc;
 }

@@ -113,6 +113,33 @@ void device_close(struct device *dev)
 	free(dev);
 }
 
+int device_totals(struct device *dev, struct tcpfsm_record **records, size_t *n)
+{
+	struct tcpfsm_totals totals = { .count = 0 };
+	struct tcpfsm_record *room = NULL;
+	size_t count;
+
+	*records = NULL;
+	*n = 0;
+	/* The first call tells how many there are; some may come meanwhile. */
+	while (ioctl(dev->fd, TCPFSM_IOC_TOTALS, &totals) < 0) {
+		int err = -errno;
+
+		free(room);
+		if (err != -ENOSPC)
+			return err;
+		count = totals.count + totals.count / 8 + 64;
+		room = malloc(count * sizeof(*room));
+		if (!room)
+			return -ENOMEM;
+		totals.records = (uintptr_t)room;
+		totals.count = count;
+	}
+	*records = room;
+	*n = totals.count;
+	return 0;
+}
+
 int device_wait(struct device *dev, int64_t timeout_ns)
 {
 	struct pollfd pfd = { .fd = dev->fd, .events = POLLIN };
@@ -136,27 +163,4 @@ int device_wait(struct device *dev, int64_t timeout_ns)
 	if (n && !(pfd.revents & POLLIN))
 		return -ENODEV;
 	return n;
-}
-
-int device_totals(const struct device *dev, struct tcpfsm_record **rec, size_t *n)
-{
-	struct tcpfsm_totals t = { .count = 1024 };
-
-	for (;;) {
-		/* Listeners may come between two readings. */
-		size_t room = (size_t)t.count + t.count / 4;
-
-		*rec = calloc(room, sizeof(**rec));
-		if (!*rec)
-			return -ENOMEM;
-		t.records = (uintptr_t)*rec;
-		t.count = room;
-		if (!ioctl(dev->fd, TCPFSM_IOC_TOTALS, &t)) {
-			*n = (size_t)t.count;
-			return 0;
-		}
-		free(*rec);
-		if (errno != ENOSPC || t.count <= room)
-			return -errno;
-	}
 }

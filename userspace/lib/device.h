@@ -31,12 +31,12 @@ void device_close(struct device *dev);
 int device_wait(struct device *dev, int64_t timeout_ns);
 
 /**
- * device_totals() - TCPFSM_IOC_TOTALS
- * @rec: set to what is there, to be freed
+ * device_totals() - the totals of all listeners and network namespaces
+ * @records: set to an array that the caller frees
  *
  * Return: 0; -ENOMEM; another negative errno.
  */
-int device_totals(const struct device *dev, struct tcpfsm_record **rec, size_t *n);
+int device_totals(struct device *dev, struct tcpfsm_record **records, size_t *n);
 
 /* Is the geometry one that a reader can work with?  0 or -EPROTO. */
 int device_check_info(const struct tcpfsm_info *info, size_t page);

@@ -7,7 +7,6 @@
  * of it: those that have not are not there any more.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,13 +38,10 @@ struct tcpfsm_listeners {
 
 enum merge { MERGE_SUM, MERGE_MAX, MERGE_MIN, MERGE_AT, MERGE_NOW };
 
-static const struct {
-	const char *name;
-	enum merge merge;
-} totals[TCPFSM_TOTAL_NUM] = {
-#define TOTAL(s, n, name, how, text)	[n] = { name, MERGE_##how },
-	TCPFSM_TOTALS(TOTAL)
-#undef TOTAL
+static const uint8_t merges[TCPFSM_TOTAL_NUM] = {
+#define MERGE(s, n, name, how, text)	[n] = MERGE_##how,
+	TCPFSM_TOTALS(MERGE)
+#undef MERGE
 };
 
 /* A group of sockets has as many places as all of them. */
@@ -67,7 +63,7 @@ void tcpfsm_totals_merge(uint64_t a[TCPFSM_TOTAL_NUM], const uint64_t b[TCPFSM_T
 	unsigned int i;
 
 	for (i = 0; i < TCPFSM_TOTAL_NUM; i++) {
-		switch (totals[i].merge) {
+		switch (merges[i]) {
 		case MERGE_SUM:
 			a[i] += b[i];
 			break;
@@ -75,7 +71,7 @@ void tcpfsm_totals_merge(uint64_t a[TCPFSM_TOTAL_NUM], const uint64_t b[TCPFSM_T
 			if (b[i] <= a[i])
 				break;
 			a[i] = b[i];
-			if (totals[i + 1].merge == MERGE_AT)
+			if (merges[i + 1] == MERGE_AT)
 				a[i + 1] = b[i + 1];
 			break;
 		case MERGE_MIN:
@@ -122,71 +118,6 @@ uint64_t tcpfsm_histogram_quantile(const uint64_t bucket[TCPFSM_TOTAL_BUCKETS], 
 		before += here;
 	}
 	return (1ULL << (TCPFSM_TOTAL_BUCKETS - 1)) - 1;
-}
-
-static const char *reason_label(unsigned int n)
-{
-	return n ? tcpfsm_reason_name(n) : "none";
-}
-
-static const char *gone_label(unsigned int n)
-{
-	static const char *const names[] = {
-#define GONE(s, nr, name, text)	[nr] = name,
-		TCPFSM_GONE(GONE)
-#undef GONE
-	};
-
-	return n < sizeof(names) / sizeof(names[0]) && names[n] ? names[n] : "?";
-}
-
-static const char *kernel_label(unsigned int n)
-{
-	static const char *const names[] = {
-#define KERNEL(s, nr, name)	[nr] = name,
-		TCPFSM_KERNEL(KERNEL)
-#undef KERNEL
-	};
-
-	return n < sizeof(names) / sizeof(names[0]) ? names[n] : "?";
-}
-
-const char *tcpfsm_total_name(unsigned int index, char buf[64])
-{
-	static const struct {
-		unsigned int first, n;
-		const char *name;
-		const char *(*label)(unsigned int n);	/* NULL: its number */
-	} ranges[] = {
-		{ TCPFSM_TOTAL_SYN_DROPPED, 16, "syn_dropped", reason_label },
-		{ TCPFSM_TOTAL_ACK_DROPPED, 16, "ack_dropped", reason_label },
-		{ TCPFSM_TOTAL_ACK_RESET, 16, "ack_reset", reason_label },
-		{ TCPFSM_TOTAL_GONE, 16, "gone", gone_label },
-		{ TCPFSM_TOTAL_SYNQ_LENGTH, TCPFSM_TOTAL_BUCKETS, "synq_length", NULL },
-		{ TCPFSM_TOTAL_ACCEPTQ_LENGTH, TCPFSM_TOTAL_BUCKETS, "acceptq_length", NULL },
-		{ TCPFSM_TOTAL_HANDSHAKE_US, TCPFSM_TOTAL_BUCKETS, "handshake_us", NULL },
-		{ TCPFSM_TOTAL_ACCEPT_US, TCPFSM_TOTAL_BUCKETS, "accept_us", NULL },
-		{ TCPFSM_TOTAL_KERNEL_BASE, 32, "kernel_base", kernel_label },
-		{ TCPFSM_TOTAL_KERNEL, 32, "kernel", kernel_label },
-	};
-	size_t i;
-
-	if (index < TCPFSM_TOTAL_NUM && totals[index].name)
-		return totals[index].name;
-	for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-		unsigned int n = index - ranges[i].first;
-
-		if (index < ranges[i].first || n >= ranges[i].n)
-			continue;
-		if (!ranges[i].label)
-			snprintf(buf, 64, "%s.%u", ranges[i].name, n);
-		else if (!strcmp(ranges[i].label(n), "?"))
-			break;
-		else
-			snprintf(buf, 64, "%s.%s", ranges[i].name, ranges[i].label(n));
-		return buf;
-	}
-	return "?";
 }
 
 /* ---- entries -------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 /* Numbers to names, from the tables of the two headers. */
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 
 #include "names.h"
 
@@ -145,4 +146,57 @@ const char *tcpfsm_feature_text(unsigned int feature)
 {
 	return feature < TCPFSM_FEATURE_SLOTS && features[feature].text ?
 	       features[feature].text : "";
+}
+
+#define NAME_TOTAL(sym, n, name, merge, text)	[n] = name,
+static const char * const totals[TCPFSM_TOTAL_NUM] = { TCPFSM_TOTALS(NAME_TOTAL) };
+#define NAME_GONE(sym, n, name, text)		[n] = name,
+static const char * const gone[16] = { TCPFSM_GONE(NAME_GONE) };
+#define NAME_KERNEL(sym, n, name)		[n] = name,
+static const char * const kernel[32] = { TCPFSM_KERNEL(NAME_KERNEL) };
+
+/* Totals that belong together: "prefix.NAME", or "prefix.NUMBER" without names. */
+static const struct {
+	uint16_t first, n;
+	const char *prefix;
+	const struct name *names;
+	const char * const *strings;
+} groups[] = {
+	{ TCPFSM_TOTAL_SYN_DROPPED, 16, "syn_dropped", names_reason, NULL },
+	{ TCPFSM_TOTAL_ACK_DROPPED, 16, "ack_dropped", names_reason, NULL },
+	{ TCPFSM_TOTAL_ACK_RESET, 16, "ack_reset", names_reason, NULL },
+	{ TCPFSM_TOTAL_GONE, 16, "gone", NULL, gone },
+	{ TCPFSM_TOTAL_SYNQ_LENGTH, 32, "synq_length", NULL, NULL },
+	{ TCPFSM_TOTAL_ACCEPTQ_LENGTH, 32, "acceptq_length", NULL, NULL },
+	{ TCPFSM_TOTAL_HANDSHAKE_US, 32, "handshake_us", NULL, NULL },
+	{ TCPFSM_TOTAL_ACCEPT_US, 32, "accept_us", NULL, NULL },
+	{ TCPFSM_TOTAL_KERNEL_BASE, 32, "kernel_base", NULL, kernel },
+	{ TCPFSM_TOTAL_KERNEL, 32, "kernel", NULL, kernel },
+};
+
+const char *tcpfsm_total_name(unsigned int index, char buf[64])
+{
+	unsigned int i;
+
+	if (index < TCPFSM_TOTAL_NUM && totals[index])
+		return totals[index];
+	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		unsigned int n = index - groups[i].first;
+		const char *name = NULL;
+
+		if (index < groups[i].first || n >= groups[i].n)
+			continue;
+		if (groups[i].names)
+			name = groups[i].names[n].len ? groups[i].names[n].s : NULL;
+		else if (groups[i].strings)
+			name = groups[i].strings[n];
+		if (!name && groups[i].n == 16)
+			return "?";
+		if (name)
+			snprintf(buf, 64, "%s.%s", groups[i].prefix, name);
+		else
+			snprintf(buf, 64, "%s.%u", groups[i].prefix, n);
+		return buf;
+	}
+	return "?";
 }

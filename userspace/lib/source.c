@@ -54,9 +54,10 @@ struct live {
 	struct tcpfsm_source src;
 	struct device *dev;		/* NULL: the rings are somebody else's */
 	struct snapshot *snapshot;	/* until it is over */
-	struct tcpfsm_item socket;	/* of it, or a total, with the caller */
-	struct tcpfsm_record *totals;	/* that were read and not given away yet */
-	size_t total, ntotals;
+	struct tcpfsm_item socket;	/* of it, or of totals, with the caller */
+	struct tcpfsm_record *totals;	/* still to be given away, from next_total on */
+	size_t ntotals, next_total;
+	uint64_t below;			/* src.below, while there are any */
 	struct merge merge;
 	struct queue *queues;
 	struct queue *out;		/* its first item is with the caller */
@@ -149,16 +150,34 @@ static bool snapshot_item(struct live *l, const struct tcpfsm_item **item)
 	return false;
 }
 
+static int live_totals(struct tcpfsm_source *src)
+{
+	struct live *l = (struct live *)src;
+	int err;
+
+	if (!l->dev)
+		return -ENODEV;
+	if (!l->totals)
+		l->below = src->below;
+	free(l->totals);
+	l->next_total = 0;
+	err = device_totals(l->dev, &l->totals, &l->ntotals);
+	/* They come before what lies ready. */
+	src->below = l->totals ? 0 : l->below;
+	return err;
+}
+
 static bool total_item(struct live *l, const struct tcpfsm_item **item)
 {
-	if (l->total == l->ntotals) {
-		free(l->totals);
-		l->totals = NULL;
-		return false;
+	if (l->next_total < l->ntotals) {
+		l->socket.rec = l->totals[l->next_total++];
+		*item = &l->socket;
+		return true;
 	}
-	l->socket.rec = l->totals[l->total++];
-	*item = &l->socket;
-	return true;
+	free(l->totals);
+	l->totals = NULL;
+	l->src.below = l->below;
+	return false;
 }
 
 static int live_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
@@ -166,9 +185,12 @@ static int live_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
 	struct live *l = (struct live *)src;
 	struct queue *q = l->out;
 
+	if (__builtin_expect(l->totals != NULL, 0)) {
+		if (total_item(l, item))
+			return 1;
+		return tcpfsm_source_next(src, item);
+	}
 	if (__builtin_expect(l->snapshot != NULL, 0) && snapshot_item(l, item))
-		return 1;
-	if (__builtin_expect(l->totals != NULL, 0) && total_item(l, item))
 		return 1;
 	if (q) {
 		l->out = NULL;
@@ -248,16 +270,6 @@ static void live_close(struct tcpfsm_source *src)
 	free(l);
 }
 
-static int live_totals(struct tcpfsm_source *src)
-{
-	struct live *l = (struct live *)src;
-
-	free(l->totals);
-	l->totals = NULL;
-	l->total = l->ntotals = 0;
-	return l->dev ? device_totals(l->dev, &l->totals, &l->ntotals) : 0;
-}
-
 int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
 		      unsigned int n, uint64_t slack_ns,
 		      int64_t epoch_offset)
@@ -271,8 +283,8 @@ int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
 		return -ENOMEM;
 	l->src.next = live_next;
 	l->src.wait = live_wait;
-	l->src.close = live_close;
 	l->src.totals = live_totals;
+	l->src.close = live_close;
 	l->src.epoch_offset = epoch_offset;
 	l->timens = clock_timens_offset();
 	l->slack = slack_ns;

@@ -19,7 +19,7 @@ struct tcpfsm_source {
 	uint64_t below;
 	int (*next)(struct tcpfsm_source *src, const struct tcpfsm_item **item);
 	int (*wait)(struct tcpfsm_source *src, int timeout_ms);
-	int (*totals)(struct tcpfsm_source *src);	/* NULL: they come by themselves */
+	int (*totals)(struct tcpfsm_source *src);	/* NULL: it has its own */
 	void (*close)(struct tcpfsm_source *src);
 	int64_t epoch_offset;
 	uint64_t delivered;

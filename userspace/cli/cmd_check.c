@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tcpfsm check: the totals of the module against the kernel's own counters. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli.h"
+#include "put.h"
+
+/* Counters that move while they are read are read again, so often and after so long. */
+#define READINGS	20
+#define PAUSE_NS	5000000L
+
+struct check_view {
+	const struct options *opts;
+	int64_t epoch_offset;
+	bool colour;
+	uint32_t netns;			/* whose rows come now; 0: none yet */
+	unsigned int rows, unexplained;
+};
+
+static const char * const status_names[] = {
+	[TCPFSM_CHECK_EQUAL] = "equal",
+	[TCPFSM_CHECK_EXPLAINED] = "explained",
+	[TCPFSM_CHECK_UNEXPLAINED] = "unexplained",
+};
+
+static void put_json(const struct check_view *v, const struct tcpfsm_check *c)
+{
+	char name[64];
+	unsigned int i;
+
+	out_printf("{\"ts\":%" PRIu64 ",\"netns\":%" PRIu32 ",\"since_ts\":%" PRIu64
+		   ",\"counter\":\"%s\"", c->ts + (uint64_t)v->epoch_offset, c->netns,
+		   c->since + (uint64_t)v->epoch_offset, c->name);
+	if (c->of_kernel)
+		out_printf(",\"nstat\":%" PRIu64 ",\"kernel\":%" PRIu64, c->counter, c->kernel);
+	else
+		out_printf(",\"seen\":%" PRIu64, c->kernel);
+	out_printf(",\"tcpfsm\":%" PRIu64 ",\"difference\":%" PRId64 ",\"status\":\"%s\"",
+		   c->ours, c->difference, status_names[c->status]);
+	if (c->difference)
+		out_printf(",\"reason\":\"%s\"", c->why);
+	out_printf(",\"parts\":{");
+	for (i = 0; i < c->nparts; i++)
+		out_printf("%s\"%s\":%" PRIu64, i ? "," : "",
+			   tcpfsm_total_name(c->part[i].index, name), c->part[i].value);
+	out_printf("}}\n");
+}
+
+static void put_heading(const struct check_view *v, const struct tcpfsm_check *c)
+{
+	time_t since = (time_t)((c->since + (uint64_t)v->epoch_offset) / NSEC_PER_SEC);
+	char took[32], time[32];
+	struct tm tm;
+
+	*put_duration(took, (int64_t)(c->ts - c->since)) = '\0';
+	localtime_r(&since, &tm);
+	strftime(time, sizeof(time), "%Y-%m-%d %H:%M:%S", &tm);
+	out_printf("%snetwork namespace %" PRIu32 ", counted for %s, since %s\n",
+		   v->rows ? "\n" : "", c->netns, took, time);
+	out_printf("%-26s %13s %13s %11s\n", "COUNTER", "KERNEL", "TCPFSM", "DIFFERENCE");
+}
+
+/* What ours is made of, as many on a line as fit. */
+static void put_parts(const struct tcpfsm_check *c)
+{
+	size_t column = 80, len;
+	char part[96], name[64];
+	unsigned int i;
+
+	for (i = 0; i < c->nparts; i++) {
+		len = (size_t)snprintf(part, sizeof(part), "%s%" PRIu64 " %s", i ? " + " : "= ",
+				       c->part[i].value,
+				       tcpfsm_total_name(c->part[i].index, name));
+		if (column + len > 80) {
+			out_printf("%s   ", i ? "\n" : "");
+			column = 3;
+		}
+		out_printf("%s", part);
+		column += len;
+	}
+	if (i)
+		out_printf("\n");
+}
+
+static void put_text(const struct check_view *v, const struct tcpfsm_check *c)
+{
+	static const char * const statuses[] = {
+		[TCPFSM_CHECK_EQUAL] = "",
+		[TCPFSM_CHECK_EXPLAINED] = " explained",
+		[TCPFSM_CHECK_UNEXPLAINED] = " unexplained",
+	};
+	const char *on = "", *off = "", *status = statuses[c->status];
+
+	if (v->netns != c->netns || !v->rows)
+		put_heading(v, c);
+	if (v->colour && c->status != TCPFSM_CHECK_EQUAL) {
+		on = c->status == TCPFSM_CHECK_EXPLAINED ? "\033[33m" : "\033[31m";
+		off = "\033[0m";
+	}
+	out_printf("%s%-26s %13" PRIu64 " %13" PRIu64 " %11" PRId64 "%s%s\n", on,
+		   c->of_kernel ? c->name : "SYNs seen, SYNs judged", c->kernel, c->ours,
+		   c->difference, status, off);
+	if (c->difference)
+		out_printf("    %s\n", c->why);
+	if (c->difference || v->opts->wide)
+		put_parts(c);
+}
+
+static int show(const struct tcpfsm_check *c, void *arg)
+{
+	struct check_view *v = arg;
+
+	if (v->opts->filter.netns && c->netns != v->opts->filter.netns)
+		return 0;
+	if (v->opts->json)
+		put_json(v, c);
+	else
+		put_text(v, c);
+	v->netns = c->netns;
+	v->rows++;
+	v->unexplained += c->status == TCPFSM_CHECK_UNEXPLAINED;
+	return out_error();
+}
+
+/* All of a recording, or what tcpfsm_source_totals() has asked for.  Return: 0 or an errno. */
+static int take(struct tcpfsm_checks *checks, struct tcpfsm_source *src, bool replay)
+{
+	const struct tcpfsm_item *item;
+	bool begun = false;
+	int rc;
+
+	while (!interrupted && (rc = tcpfsm_source_next(src, &item)) > 0) {
+		bool total = !item->lost && item->rec.type == TCPFSM_TYPE_TOTAL;
+
+		/* Events come without end. */
+		if (begun && !total && !replay)
+			return 0;
+		begun |= total;
+		rc = tcpfsm_checks_feed(checks, item);
+		if (rc)
+			return rc;
+	}
+	return interrupted ? -EINTR : rc;
+}
+
+static int read_all(struct tcpfsm_checks *checks, struct tcpfsm_source *src, bool replay)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	unsigned int i;
+	int rc;
+
+	if (replay)
+		return take(checks, src, true);
+	for (i = 0; i < READINGS; i++) {
+		rc = tcpfsm_source_totals(src);
+		if (!rc)
+			rc = take(checks, src, false);
+		if (rc)
+			return rc;
+		if (tcpfsm_checks_settled(checks))
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static int tell(struct check_view *v)
+{
+	if (out_error() == -EPIPE)
+		return EXIT_DONE;
+	if (!v->rows) {
+		complain(v->opts->filter.netns ?
+			 "-N: no totals of this network namespace; see the rows without -N" :
+			 "no totals: recorded by a version that had none; record again");
+		return EXIT_ERROR;
+	}
+	if (v->unexplained) {
+		complain("%u counter%s differ%s and nothing explains it; tcpfsm info tells what was missed",
+			 v->unexplained, v->unexplained == 1 ? "" : "s",
+			 v->unexplained == 1 ? "s" : "");
+		return EXIT_ERROR;
+	}
+	return EXIT_DONE;
+}
+
+static int run(const struct options *opts)
+{
+	struct check_view v = { .opts = opts };
+	struct options fresh = *opts;
+	struct tcpfsm_checks *checks;
+	struct tcpfsm_source *src;
+	struct tcpfsm_info info;
+	struct text text;
+	int status, rc;
+
+	fresh.follow_new = true;		/* no events */
+	status = open_source(&src, &fresh, &info);
+	if (status)
+		return status;
+	text_init(&text, opts);
+	v.colour = text.colour;
+	v.epoch_offset = tcpfsm_source_epoch_offset(src);
+	rc = tcpfsm_checks_new(&checks, opts->replay ? NULL : &info);
+	if (!rc)
+		rc = read_all(checks, src, opts->replay);
+	if (rc && rc != -EINTR)
+		status = opts->replay ? fail_replay(rc, opts, tcpfsm_source_error(src)) :
+					fail(rc, opts->device ? opts->device : TCPFSM_DEVICE);
+	if (!rc) {
+		tcpfsm_checks_each(checks, show, &v);
+		out_flush();
+		status = tell(&v);
+	}
+	tcpfsm_checks_free(checks);
+	tcpfsm_source_close(src);
+	rc = out_close();
+	return status ? status : rc;
+}
+
+const struct command cmd_check = {
+	.name = "check",
+	.args = "",
+	.text = "its own totals against the kernel's counters; differences",
+	.options = OPT_NETNS | OPT_READ | OPT_JSON | OPT_WIDE,
+	.run = run,
+};
