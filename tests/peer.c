@@ -8,11 +8,17 @@
  * command that failed; the rest of the line is not done then.  Sockets have
  * one-letter names.
  *
- *   listen A [port N] [backlog N] [6] [defer SECONDS] [fastopen N]
+ *   listen A [port N] [backlog N] [6] [defer SECONDS] [fastopen N] [reuseport]
  *   accept B A             waits for a connection of listener A, calls it B
+ *   serve A N [every MS] [for SECONDS]   accepts N connections of listener A, MS apart
+ *                          at least, and keeps them; fewer when none comes for so long
  *   connect A [port N] [from N] [6] [start] [fastopen N]
  *                          start: does not wait; fastopen: with N bytes in the SYN
  *   wait A                 for a connect that was started
+ *   crowd N [port N] [6] [every MS]   begins N connections more and does not wait
+ *   joined N               waits until N of the crowd are connected, for the rest not
+ *   refused N              waits until N of them have failed
+ *   leave                  closes all of the crowd, and all that serve has
  *   send A N               N bytes
  *   recv A N               waits for N bytes
  *   eof A                  reads until the other end has closed
@@ -142,6 +148,8 @@ static int do_listen(const struct args *a)
 		return -1;
 	*slot(a, 1) = fd;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (has(a, "reuseport"))
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&ss, len) ||
 	    set_option(fd, TCP_DEFER_ACCEPT, option(a, "defer", 0)) ||
 	    set_option(fd, TCP_FASTOPEN, option(a, "fastopen", 0)))
@@ -208,6 +216,129 @@ static int do_wait(const struct args *a)
 		return -1;
 	fcntl(fd, F_SETFL, 0);
 	return result(fd);
+}
+
+/* ---- many at a time: without names, in the order they were made ------------------------ */
+
+#define CROWD	4096
+
+static int crowd[CROWD], ncrowd;
+static bool is_joined[CROWD], is_refused[CROWD];
+static int njoined, nrefused;
+
+static void pause_ms(long ms)
+{
+	if (ms)
+		poll(NULL, 0, (int)ms);
+}
+
+static int enlist(int fd)
+{
+	if (fd < 0)
+		return -1;
+	if (ncrowd == CROWD) {
+		close(fd);
+		errno = EMFILE;
+		return -1;
+	}
+	is_joined[ncrowd] = false;
+	is_refused[ncrowd] = false;
+	crowd[ncrowd++] = fd;
+	return 0;
+}
+
+static int do_serve(const struct args *a)
+{
+	long n = number(a, 2), seconds = option(a, "for", 0);
+	int fd = *slot(a, 1), accepted;
+
+	while (n-- > 0) {
+		pause_ms(option(a, "every", 0));
+		if (seconds ? poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1,
+				   (int)seconds * 1000) == 0 : wait_for(fd, POLLIN))
+			return seconds ? 0 : -1;
+		accepted = accept(fd, NULL, NULL);
+		if (enlist(accepted))
+			return -1;
+		is_joined[ncrowd - 1] = true;
+		njoined++;
+	}
+	return 0;
+}
+
+static int do_crowd(const struct args *a)
+{
+	bool v6 = has(a, "6");
+	struct sockaddr_storage ss;
+	socklen_t len = address(&ss, v6, addresses[v6 ? 3 : 1], option(a, "port", PORT));
+	long n = number(a, 1);
+	int fd;
+
+	while (n-- > 0) {
+		fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		if (enlist(fd) ||
+		    (connect(fd, (struct sockaddr *)&ss, len) && errno != EINPROGRESS))
+			return -1;
+		pause_ms(option(a, "every", 0));
+	}
+	return 0;
+}
+
+/* Looks at those of whom nothing is known yet. */
+static int look(int timeout)
+{
+	static struct pollfd p[CROWD];
+	static int who[CROWD];
+	nfds_t n = 0, i;
+	int rc;
+
+	for (int w = 0; w < ncrowd; w++) {
+		if (is_joined[w] || is_refused[w])
+			continue;
+		who[n] = w;
+		p[n++] = (struct pollfd){ .fd = crowd[w], .events = POLLOUT };
+	}
+	rc = poll(p, n, timeout);
+	for (i = 0; rc > 0 && i < n; i++) {
+		if (!p[i].revents)
+			continue;
+		if (result(p[i].fd)) {
+			is_refused[who[i]] = true;
+			nrefused++;
+		} else {
+			is_joined[who[i]] = true;
+			njoined++;
+		}
+	}
+	if (!rc)
+		errno = ETIMEDOUT;
+	return rc > 0 ? 0 : -1;
+}
+
+static int do_joined(const struct args *a)
+{
+	while (njoined < number(a, 1))
+		if (look(WAIT_MS))
+			return -1;
+	return 0;
+}
+
+static int do_refused(const struct args *a)
+{
+	while (nrefused < number(a, 1))
+		if (look(WAIT_MS))
+			return -1;
+	return 0;
+}
+
+static int do_leave(const struct args *a)
+{
+	(void)a;
+	while (ncrowd)
+		close(crowd[--ncrowd]);
+	njoined = 0;
+	nrefused = 0;
+	return 0;
 }
 
 static int do_send(const struct args *a)
@@ -402,6 +533,8 @@ static const struct {
 	{ "listen", do_listen }, { "accept", do_accept }, { "connect", do_connect },
 	{ "wait", do_wait }, { "send", do_send }, { "recv", do_recv }, { "eof", do_eof },
 	{ "shutdown", do_shutdown }, { "linger", do_linger },
+	{ "serve", do_serve }, { "crowd", do_crowd }, { "joined", do_joined },
+	{ "refused", do_refused }, { "leave", do_leave },
 	{ "close", do_close }, { "set", do_set }, { "get", do_get },
 	{ "keep", do_keep }, { "replay", do_replay },
 };
