@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * churn [-6] [-w WARMUP] [-s MS] COUNT: connect, accept, one byte, close, one
- * after the other over loopback in one thread.  Prints nanoseconds per
+ * churn [-6] [-p PORT] [-w WARMUP] [-s MS] COUNT|-i: connect, accept, one byte,
+ * close, one after the other over loopback in one thread.  Prints nanoseconds per
  * connection, which are instructions in a guest under -icount shift=0.
+ *
+ * -p PORT: where it listens; any otherwise
+ * -i: until SIGINT comes; prints how many connections there were
  *
  * -s MS: sleeps so long after the warm-up and at the end, or longer, so that
  * others that look on (tracers) catch up, and prints the time that all tasks
@@ -11,6 +14,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +29,13 @@ static union {
 	struct sockaddr_in6 v6;
 } addr;
 static socklen_t addr_len;
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
 
 static void connection(int listener)
 {
@@ -83,27 +94,32 @@ static long long now(long settle)
 
 int main(int argc, char **argv)
 {
-	long warmup = 100, settle = 0, count, i;
-	bool v6 = false;
+	long warmup = 100, settle = 0, port = 0, count, i;
+	bool v6 = false, endless = false;
 	long long start;
 	int listener, c;
 
-	while ((c = getopt(argc, argv, "6s:w:")) != -1) {
+	while ((c = getopt(argc, argv, "6ip:s:w:")) != -1) {
 		if (c == '6')
 			v6 = true;
+		else if (c == 'i')
+			endless = true;
+		else if (c == 'p')
+			port = atol(optarg);
 		else if (c == 's')
 			settle = atol(optarg);
 		else if (c == 'w')
 			warmup = atol(optarg);
 		else
-			errx(2, "usage: churn [-6] [-w WARMUP] [-s MS] COUNT");
+			errx(2, "usage: churn [-6] [-p PORT] [-w WARMUP] [-s MS] COUNT|-i");
 	}
 	count = optind < argc ? atol(argv[optind]) : 0;
-	if (count < 1)
-		errx(2, "usage: churn [-6] [-w WARMUP] [-s MS] COUNT");
+	if (count < 1 && !endless)
+		errx(2, "usage: churn [-6] [-p PORT] [-w WARMUP] [-s MS] COUNT|-i");
 
 	addr_len = v6 ? sizeof(addr.v6) : sizeof(addr.v4);
 	addr.any.sa_family = v6 ? AF_INET6 : AF_INET;
+	addr.v4.sin_port = htons((uint16_t)port);
 	if (v6)
 		addr.v6.sin6_addr = in6addr_loopback;
 	else
@@ -114,6 +130,16 @@ int main(int argc, char **argv)
 	    getsockname(listener, &addr.any, &addr_len))
 		err(1, "listen");
 
+	if (endless) {
+		sigaction(SIGINT, &(struct sigaction){ .sa_handler = interrupt,
+						       .sa_flags = SA_RESTART }, NULL);
+		while (!interrupted) {
+			connection(listener);
+			count++;
+		}
+		printf("%ld\n", count);
+		return 0;
+	}
 	for (i = 0; i < warmup; i++)
 		connection(listener);
 	start = now(settle);
