@@ -101,9 +101,9 @@ static noinline void sends_cookie(struct tcpfsm_ctx *ctx, const struct request_s
 
 	counts->v[TCPFSM_TOTAL_SYN_COOKIE]++;
 	counts->v[TCPFSM_TOTAL_COOKIE_WANTED]++;
-	tcpfsm_queues_read(&q, ctx->listener);
-	if (!tcpfsm_refusal_told(ctx->entry, counts, &q, ktime_get_mono_fast_ns()))
+	if (!tcpfsm_refusal_told(counts, ctx->listener))
 		return;
+	tcpfsm_queues_read(&q, ctx->listener);
 	rec = tcpfsm_record_segment(TCPFSM_TYPE_SYN, sock_net(ctx->listener), syn_skb, &q,
 				    &flags);
 	rec->snd = tcp_rsk(req)->snt_isn;
@@ -454,9 +454,9 @@ static noinline void judge_end(const struct sk_buff *skb)
 	verdict = ctx->reset || ctx->gone ? TCPFSM_VERDICT_RESET : TCPFSM_VERDICT_DROPPED;
 	if (!count_refused(ctx, now, tcp_hdr(skb), verdict, reason))
 		return;
-	tcpfsm_queues_read(&q, ctx->listener);
-	if (!tcpfsm_refusal_told(ctx->entry, ctx->counts, &q, ktime_get_mono_fast_ns()))
+	if (!tcpfsm_refusal_told(ctx->counts, ctx->listener))
 		return;
+	tcpfsm_queues_read(&q, ctx->listener);
 	rec = tcpfsm_record_segment(ctx->kind == TCPFSM_JUDGED_SYN ?
 				    TCPFSM_TYPE_SYN : TCPFSM_TYPE_ACK,
 				    sock_net(ctx->listener), skb, &q, &flags);

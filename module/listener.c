@@ -414,12 +414,25 @@ static void merge_totals(u64 *to, const u64 *from)
 	}
 }
 
+static void merge_counts(u64 *to, const struct tcpfsm_counts *from)
+{
+	unsigned long last = READ_ONCE(from->refused_last);
+	u64 ts;
+
+	merge_totals(to, from->v);
+	if (!last)
+		return;
+	ts = ktime_get_mono_fast_ns() - (u64)(jiffies - last) * TICK_NSEC;
+	to[TCPFSM_TOTAL_REFUSED_LAST_TS] =
+		max3(to[TCPFSM_TOTAL_REFUSED_LAST_TS], to[TCPFSM_TOTAL_REFUSED_FIRST_TS], ts);
+}
+
 static void sum_cpus(u64 *to, unsigned int at)
 {
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		merge_totals(to, per_cpu(tcpfsm_listener_cpu, cpu).counts[at].v);
+		merge_counts(to, &per_cpu(tcpfsm_listener_cpu, cpu).counts[at]);
 }
 
 /*
@@ -579,30 +592,27 @@ static void tell_timer(struct timer_list *timer)
 
 /**
  * tcpfsm_refusal_suppressed() - the slow half of tcpfsm_refusal_told()
- * @entry: of the listener, or NULL
  * @counts: of the listener
- * @q: its queues
- * @now: ktime_get_mono_fast_ns()
+ * @listener: that refused
  *
  * Context: softirqs off.  Return: false: a new second has begun.
  */
-bool tcpfsm_refusal_suppressed(const struct tcpfsm_listener *entry,
-			       struct tcpfsm_counts *counts,
-			       const struct tcpfsm_queues *q, u64 now)
+bool tcpfsm_refusal_suppressed(struct tcpfsm_counts *counts, const struct sock *listener)
 {
 	struct tcpfsm_listener_cpu *cpu = this_cpu_ptr(&tcpfsm_listener_cpu);
 
-	if (now >= counts->window_end) {
-		counts->window_end = now + NSEC_PER_SEC;
+	if (!counts->window_end || time_after_eq(jiffies, counts->window_end)) {
+		/* Never 0, which is before the first. */
+		counts->window_end = (jiffies + HZ) | 1;
 		counts->left = tcpfsm_syn_limit ? tcpfsm_syn_limit - 1 : U32_MAX;
 		return false;
 	}
 	if (!counts->pending++) {
-		counts->pending_since = now;
+		counts->pending_since = ktime_get_mono_fast_ns();
 		if (!timer_pending(&cpu->tell))
 			mod_timer(&cpu->tell, jiffies + HZ);
 	}
-	counts->pending_q = *q;
+	tcpfsm_queues_read(&counts->pending_q, listener);
 	counts->v[TCPFSM_TOTAL_SUPPRESSED]++;
 	return true;
 }
@@ -778,7 +788,7 @@ static void put_netns(struct sink *s, const struct net *net, u64 *totals)
 		return;
 	memcpy(totals, nc->folded, sizeof(nc->folded));
 	for_each_possible_cpu(cpu)
-		merge_totals(totals, per_cpu_ptr(nc->cpu, cpu)->rest.v);
+		merge_counts(totals, &per_cpu_ptr(nc->cpu, cpu)->rest);
 	put_all(s, &id, 0, totals);
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_SINCE_TS, max(nc->since, armed_since));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_SOMAXCONN, READ_ONCE(net->core.sysctl_somaxconn));

@@ -11,6 +11,7 @@
 
 #include <linux/bitops.h>
 #include <linux/hash.h>
+#include <linux/jiffies.h>
 #include <linux/minmax.h>
 #include <linux/percpu.h>
 #include <net/inet_connection_sock.h>
@@ -57,7 +58,8 @@ struct tcpfsm_listener {
 /**
  * struct tcpfsm_counts - one CPU's counters for one place
  * @v: by enum tcpfsm_total
- * @window_end: until then, @left more records of refusals may be written
+ * @refused_last: jiffies when a SYN or ACK was refused last
+ * @window_end: jiffies; until then, @left more records of refusals may be written
  * @left: see @window_end
  * @pending: left out and not yet told
  * @pending_since: the first of these
@@ -67,7 +69,8 @@ struct tcpfsm_listener {
  */
 struct tcpfsm_counts {
 	u64 v[TCPFSM_TOTAL_COUNTED];
-	u64 window_end;
+	unsigned long refused_last;
+	unsigned long window_end;
 	u32 left;
 	u32 pending;
 	u64 pending_since;
@@ -105,9 +108,7 @@ struct tcpfsm_counts *tcpfsm_listener_rest(const struct net *net);
 void tcpfsm_listener_net_inc(const struct net *net, enum tcpfsm_total index);
 void tcpfsm_listener_asked(const struct sock *sk, u32 asked);
 void tcpfsm_listener_closes(const struct sock *sk);
-bool tcpfsm_refusal_suppressed(const struct tcpfsm_listener *entry,
-			       struct tcpfsm_counts *counts,
-			       const struct tcpfsm_queues *q, u64 now);
+bool tcpfsm_refusal_suppressed(struct tcpfsm_counts *counts, const struct sock *listener);
 long tcpfsm_listener_totals(struct tcpfsm_totals __user *arg);
 
 /* tcpfsm_listener_claim(): no place; beyond it: not counting now. */
@@ -253,26 +254,24 @@ tcpfsm_acceptq_shrank(struct tcpfsm_listener *entry, struct tcpfsm_counts *count
 
 /**
  * tcpfsm_refusal_told() - may a record of a refused SYN or ACK be written?
- * @entry: of the listener, or NULL
  * @counts: of the listener
- * @q: its queues
- * @now: ktime_get_mono_fast_ns()
+ * @listener: that refused it
  *
  * At most syn_limit a second, listener and CPU; the others are told by a
- * SUPPRESSED record within a second.  Context: softirqs off.
+ * SUPPRESSED record within a second.  Jiffies: under a flood, reading the clock
+ * would be a tenth of our cost.  Context: softirqs off.
  */
-static __always_inline bool
-tcpfsm_refusal_told(const struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
-		    const struct tcpfsm_queues *q, u64 now)
+static __always_inline bool tcpfsm_refusal_told(struct tcpfsm_counts *counts,
+						const struct sock *listener)
 {
 	if (unlikely(!counts->v[TCPFSM_TOTAL_REFUSED_FIRST_TS]))
-		counts->v[TCPFSM_TOTAL_REFUSED_FIRST_TS] = now;
-	counts->v[TCPFSM_TOTAL_REFUSED_LAST_TS] = now;
-	if (likely(now < counts->window_end && counts->left)) {
+		counts->v[TCPFSM_TOTAL_REFUSED_FIRST_TS] = ktime_get_mono_fast_ns();
+	counts->refused_last = jiffies;
+	if (likely(counts->left && time_before(jiffies, counts->window_end))) {
 		counts->left--;
 		return true;
 	}
-	return !tcpfsm_refusal_suppressed(entry, counts, q, now);
+	return !tcpfsm_refusal_suppressed(counts, listener);
 }
 
 #endif /* TCPFSM_LISTENER_H */

@@ -154,7 +154,8 @@
 	X(SYNQ_PEAK_TS,	  20, "synq_peak_ts",	AT,  "and when") \
 	X(ACCEPTQ_PEAK,	  21, "acceptq_peak",	MAX, "longest accept queue") \
 	X(ACCEPTQ_PEAK_TS, 22, "acceptq_peak_ts", AT, "and when") \
-	X(REFUSED_LAST_TS, 23, "refused_last_ts", MAX, "when a SYN or ACK was refused last, or a cookie sent") \
+	X(REFUSED_LAST_TS, 23, "refused_last_ts", MAX, \
+	  "when a SYN or ACK was refused last, or a cookie sent (to a tick of the kernel)") \
 	X(REFUSED_FIRST_TS, 24, "refused_first_ts", MIN, "and first") \
 	X(LISTENERS_LOST, 25, "listeners_lost",	SUM, \
 	  "events of listeners that found no place in the table: parameter listeners (network namespace)") \
