@@ -1952,6 +1952,7 @@ static void hostile_records(void)
 		}
 		last.has_owner = x & 1;
 		last.has_queues = x & 2;
+		last.suppressed = x & 4;
 		CHECK(tcpfsm_event_json(&last, line) < TCPFSM_JSON_MAX - 64);
 	}
 }
@@ -2234,6 +2235,7 @@ static size_t longest_line(char line[TCPFSM_JSON_MAX])
 		ev.cause = TCPFSM_CAUSE_RCV_ACK_OF_SYN;
 		ev.has_queues = true;
 		ev.has_owner = true;
+		ev.suppressed = type == TCPFSM_EVENT_LOST;
 		ev.rec.verdict = TCPFSM_VERDICT_DROPPED;
 		ev.rec.reason = TCPFSM_REASON_COOKIE_INVALID;
 		ev.rec.flags = 0;
