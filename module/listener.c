@@ -37,7 +37,8 @@
 DEFINE_PER_CPU(struct tcpfsm_listener_cpu, tcpfsm_listener_cpu);
 u64 *tcpfsm_listener_keys;
 struct tcpfsm_listener *tcpfsm_listeners;
-unsigned int tcpfsm_listener_bits;
+/* Of the hash of a cookie, what remains is its bucket. */
+unsigned int tcpfsm_listener_shift;
 unsigned int tcpfsm_syn_limit;
 /* Requests that fit in the SYN queue beyond the backlog: 0 or 1. */
 unsigned int tcpfsm_synq_spare;
@@ -944,7 +945,7 @@ int tcpfsm_listener_init(unsigned int listeners, unsigned int syn_limit)
 	tcpfsm_synq_spare = err;
 	err = -ENOMEM;
 	tcpfsm_syn_limit = syn_limit;
-	tcpfsm_listener_bits = ilog2(listeners / TCPFSM_LISTENER_WAYS);
+	tcpfsm_listener_shift = 64 - ilog2(listeners / TCPFSM_LISTENER_WAYS);
 	tcpfsm_listener_keys = vzalloc(listeners * sizeof(*tcpfsm_listener_keys));
 	tcpfsm_listeners = vzalloc(listeners * sizeof(*tcpfsm_listeners));
 	if (!tcpfsm_listener_keys || !tcpfsm_listeners)

@@ -94,7 +94,7 @@ struct tcpfsm_listener_cpu {
 DECLARE_PER_CPU(struct tcpfsm_listener_cpu, tcpfsm_listener_cpu);
 extern u64 *tcpfsm_listener_keys;
 extern struct tcpfsm_listener *tcpfsm_listeners;
-extern unsigned int tcpfsm_listener_bits;
+extern unsigned int tcpfsm_listener_shift;
 extern unsigned int tcpfsm_syn_limit;
 extern unsigned int tcpfsm_synq_spare;
 
@@ -116,12 +116,13 @@ long tcpfsm_listener_totals(struct tcpfsm_totals __user *arg);
 
 static __always_inline unsigned int tcpfsm_listener_places(void)
 {
-	return TCPFSM_LISTENER_WAYS << tcpfsm_listener_bits;
+	return TCPFSM_LISTENER_WAYS << (64 - tcpfsm_listener_shift);
 }
 
+/* As hash_64() has it. */
 static __always_inline unsigned int tcpfsm_listener_bucket(u64 cookie)
 {
-	return hash_64(cookie, tcpfsm_listener_bits) * TCPFSM_LISTENER_WAYS;
+	return ((cookie * GOLDEN_RATIO_64) >> tcpfsm_listener_shift) * TCPFSM_LISTENER_WAYS;
 }
 
 /**

@@ -64,12 +64,11 @@ void tcpfsm_ring_arm(u64 watermark);
 static __always_inline struct tcpfsm_record *
 tcpfsm_ring_begin(unsigned long *flags)
 {
-	struct tcpfsm_cpu_ring *ring;
 	struct tcpfsm_record *rec;
 
 	local_irq_save(*flags);
-	ring = this_cpu_ptr(&tcpfsm_cpu_ring);
-	rec = &ring->slots[ring->pos & ring->mask];
+	rec = __this_cpu_read(tcpfsm_cpu_ring.slots) +
+	      (__this_cpu_read(tcpfsm_cpu_ring.pos) & __this_cpu_read(tcpfsm_cpu_ring.mask));
 	WRITE_ONCE(rec->seq, TCPFSM_SEQ_BUSY);
 	/* W2, pairs with R4: BUSY is visible before any new byte of the slot. */
 	smp_wmb();
@@ -86,17 +85,16 @@ tcpfsm_ring_begin(unsigned long *flags)
 static __always_inline void tcpfsm_ring_end(struct tcpfsm_record *rec,
 					    unsigned long flags)
 {
-	struct tcpfsm_cpu_ring *ring = this_cpu_ptr(&tcpfsm_cpu_ring);
-	u64 pos = ring->pos + 1;
+	u64 pos = __this_cpu_read(tcpfsm_cpu_ring.pos) + 1;
 
 	/* W4, pairs with R2. */
 	smp_store_release(&rec->seq, pos);
 	/* W5, pairs with R1. */
-	smp_store_release(&ring->header->head, pos);
-	WRITE_ONCE(ring->pos, pos);
-	if (unlikely(pos >= READ_ONCE(ring->wake_at))) {
-		WRITE_ONCE(ring->wake_at, U64_MAX);
-		irq_work_queue(&ring->work);
+	smp_store_release(&__this_cpu_read(tcpfsm_cpu_ring.header)->head, pos);
+	__this_cpu_write(tcpfsm_cpu_ring.pos, pos);
+	if (unlikely(pos >= __this_cpu_read(tcpfsm_cpu_ring.wake_at))) {
+		__this_cpu_write(tcpfsm_cpu_ring.wake_at, U64_MAX);
+		irq_work_queue(this_cpu_ptr(&tcpfsm_cpu_ring.work));
 	}
 	local_irq_restore(flags);
 }
