@@ -124,6 +124,7 @@ def serve_one(port, family):
 
 def listen_only(port, family):
     server = listener(port, family, backlog=8)
+    print('ready', os.getpid(), flush=True)
     sys.stdin.read()
     server.close()
 
