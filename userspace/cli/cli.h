@@ -23,7 +23,7 @@ enum {
 };
 
 /* Which options were given: to tell of those that do nothing for a command. */
-#define OPT_WHICH	0x001
+#define OPT_SOCKET	0x001		/* filters of sockets */
 #define OPT_TIME	0x002
 #define OPT_COUNT	0x004
 #define OPT_DURATION	0x008
@@ -35,7 +35,10 @@ enum {
 #define OPT_SVG		0x200
 #define OPT_CONN	0x400
 #define OPT_NETNS	0x800
-#define OPT_FILTER	(OPT_WHICH | OPT_NETNS)
+#define OPT_EVENT	0x1000		/* filters of events */
+#define OPT_FILTER	(OPT_SOCKET | OPT_EVENT | OPT_NETNS)
+#define OPT_INTERVAL	0x2000
+#define OPT_HISTOGRAM	0x4000
 
 struct options {
 	const char *dir;		/* record: where to */
@@ -43,7 +46,8 @@ struct options {
 	const char *device;
 	const char *svg;		/* --svg, or NULL */
 	struct tcpfsm_filter filter;
-	bool json, raw, follow_new, time_of_day, wide;
+	bool json, raw, follow_new, time_of_day, wide, histogram;
+	uint64_t interval;		/* nanoseconds between readings; 0: one only */
 	uint64_t conn;			/* socket cookie, 0: any */
 	uint64_t count;			/* 0: no limit */
 	uint64_t duration;		/* nanoseconds; UINT64_MAX: no limit */
@@ -59,7 +63,7 @@ struct command {
 };
 
 extern const struct command cmd_trace, cmd_conns, cmd_ladder, cmd_diagram, cmd_record, cmd_info;
-extern const struct command cmd_check;
+extern const struct command cmd_check, cmd_listen;
 
 /* ---- main.c ------------------------------------------------------------------ */
 
@@ -144,6 +148,9 @@ int stream(const struct options *opts, struct tcpfsm_model_options *mopts,
  */
 int open_source(struct tcpfsm_source **src, const struct options *opts,
 		struct tcpfsm_info *info);
+/* The same with a snapshot. */
+int open_source_snapshot(struct tcpfsm_source **src, const struct options *opts,
+			 struct tcpfsm_info *info);
 /* One line to stderr if sockets are missing from the snapshot. */
 void tell_snapshot(int err);
 

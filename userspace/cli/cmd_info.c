@@ -54,8 +54,8 @@ static int read_contents(struct contents *c, struct tcpfsm_source *src, bool rep
 		if (!replay && item->rec.ts > now)
 			break;
 		c->types[item->rec.type % TYPES]++;
-		/* Written by readers: the module has no count of it. */
-		if (item->rec.type == TCPFSM_TYPE_SOCKET)
+		/* Not of the ring: the module has no count of it. */
+		if (item->rec.type == TCPFSM_TYPE_SOCKET || item->rec.type == TCPFSM_TYPE_TOTAL)
 			continue;
 		c->held++;
 		if (!c->first_ts)

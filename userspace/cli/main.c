@@ -14,7 +14,8 @@
 #include "cli.h"
 
 static const struct command * const commands[] = {
-	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_check, &cmd_record, &cmd_info,
+	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_listen, &cmd_check, &cmd_record,
+	&cmd_info,
 };
 
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -46,24 +47,27 @@ enum {
 	LONG_DEVICE,
 	LONG_SVG,
 	LONG_CONN,
+	LONG_HISTOGRAM,
 };
 
-/* X(short or LONG_*, long, argument, OPT_*, text) */
+/* X(short or LONG_*, long, argument, OPT_*, text); of two that share a letter, see in_force() */
 #define OPTIONS(X) \
-	X('L', "lport",	    "PORTS",  OPT_WHICH,      "only these local ports (comma-separated)") \
-	X('D', "rport",	    "PORTS",  OPT_WHICH,      "only these remote ports") \
-	X('4', "ipv4",	    NULL,     OPT_WHICH,      "only IPv4 (mapped addresses included)") \
-	X('6', "ipv6",	    NULL,     OPT_WHICH,      "only IPv6") \
-	X('p', "pid",	    "PID",    OPT_WHICH,      "only connections of this process") \
+	X('L', "lport",	    "PORTS",  OPT_SOCKET,     "only these local ports (comma-separated)") \
+	X('D', "rport",	    "PORTS",  OPT_EVENT,      "only these remote ports") \
+	X('4', "ipv4",	    NULL,     OPT_SOCKET,     "only IPv4 (mapped addresses included)") \
+	X('6', "ipv6",	    NULL,     OPT_SOCKET,     "only IPv6") \
+	X('p', "pid",	    "PID",    OPT_SOCKET,     "only connections of this process") \
 	X('N', "netns",	    "NETNS",  OPT_NETNS,      "only this network namespace: inode, name or path") \
-	X('s', "state",	    "STATES", OPT_WHICH,      "only events in, into or out of these states") \
-	X('C', "cause",	    "CAUSES", OPT_WHICH,      "only transitions with these causes") \
+	X('s', "state",	    "STATES", OPT_EVENT,      "only events in, into or out of these states") \
+	X('C', "cause",	    "CAUSES", OPT_EVENT,      "only transitions with these causes") \
 	X('T', "time",	    NULL,     OPT_TIME,	      "time of day instead of seconds since the start") \
-	X('c', "count",	    "N",      OPT_COUNT,      "stop after N events, ladders or records") \
+	X('c', "count",	    "N",      OPT_COUNT,      "stop after N events, ladders, readings, records") \
 	X('d', "duration",  "SECONDS", OPT_DURATION,  "stop after so many seconds") \
 	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording instead of the device") \
 	X('W', "follow-new", NULL,    OPT_FOLLOW_NEW, "leave out what the flight recorder holds") \
 	X('w', "wide",	    NULL,     OPT_WIDE,	      "owner and local address too, however wide") \
+	X('w', "interval",  "SECONDS", OPT_INTERVAL,  "listen: show it again every so many seconds") \
+	X(LONG_HISTOGRAM, "histogram", NULL, OPT_HISTOGRAM, "queue lengths and times as histograms") \
 	X(LONG_CONN, "conn", "COOKIE", OPT_CONN,      "only this socket's: decimal, or sk:HEX as ss -e") \
 	X(LONG_SVG, "svg",  "FILE",   OPT_SVG,	      "write a picture, too") \
 	X(LONG_JSON, "json", NULL,    OPT_JSON,	      "one JSON object per line") \
@@ -84,16 +88,91 @@ static const struct option_text texts[] = { OPTIONS(OPTION_TEXT) };
 
 #define NOPTIONS	(sizeof(texts) / sizeof(texts[0]))
 
-static const char short_options[] = ":L:D:46p:N:s:C:Tc:d:r:WwhV";
+/* The command that the options are for; NULL: not known. */
+static const struct command *command;
+
+/* Of two options that share a letter: the command's own, else the first. */
+static bool in_force(const struct option_text *o)
+{
+	bool own = command && o->flag & command->options;
+	size_t i;
+
+	for (i = 0; i < NOPTIONS; i++) {
+		const struct option_text *other = &texts[i];
+
+		if (other == o || other->val != o->val)
+			continue;
+		if (other < o ? !own : command && other->flag & command->options)
+			return false;
+	}
+	return true;
+}
 
 static const struct option_text *option_text(int val)
 {
 	size_t i;
 
 	for (i = 0; i < NOPTIONS; i++)
-		if (texts[i].val == val)
+		if (texts[i].val == val && in_force(&texts[i]))
 			return &texts[i];
 	return NULL;
+}
+
+/* For getopt_long(); @order: '-': do not sort the arguments. */
+struct option_tables {
+	char shorts[2 * NOPTIONS + 3];
+	struct option longs[NOPTIONS + 1];
+};
+
+static void make_tables(struct option_tables *t, const char *order)
+{
+	struct option *l = t->longs;
+	char *s = t->shorts;
+	size_t i;
+
+	s += sprintf(s, "%s:", order);
+	for (i = 0; i < NOPTIONS; i++) {
+		const struct option_text *o = &texts[i];
+
+		if (!in_force(o))
+			continue;
+		*l++ = (struct option) {
+			.name = o->name,
+			.has_arg = o->arg ? required_argument : no_argument,
+			.val = o->val,
+		};
+		if (o->val < 256)
+			s += sprintf(s, "%c%s", o->val, o->arg ? ":" : "");
+	}
+	*s = '\0';
+	*l = (struct option) { .name = NULL };
+}
+
+static const struct command *command_by_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < NCOMMANDS; i++)
+		if (!strcmp(name, commands[i]->name))
+			return commands[i];
+	return NULL;
+}
+
+/* The first argument that is a command: what the options are depends on it. */
+static const struct command *look_for_command(int argc, char **argv)
+{
+	const struct command *found = NULL;
+	struct option_tables t;
+	int opt;
+
+	make_tables(&t, "-");
+	while (!found && (opt = getopt_long(argc, argv, t.shorts, t.longs, NULL)) != -1)
+		if (opt == 1)
+			found = command_by_name(optarg);
+	while (!found && optind < argc)
+		found = command_by_name(argv[optind++]);
+	optind = 0;
+	return found;
 }
 
 /* "-L" or "--json", as it is written in messages. */
@@ -261,6 +340,13 @@ static const char *parse_duration(const char *s, uint64_t *ns)
 	return NULL;
 }
 
+static const char *parse_interval(const char *s, uint64_t *ns)
+{
+	const char *why = parse_duration(s, ns);
+
+	return why ? why : *ns < NSEC_PER_SEC / 10 ? "less than 0.1 seconds" : NULL;
+}
+
 /* Inode, path of a namespace file, or name of "ip netns".  0 or the exit status. */
 static int parse_netns(const char *s, uint32_t *netns)
 {
@@ -350,7 +436,13 @@ static int take_option(struct options *o, int val, const char *arg)
 		o->follow_new = true;
 		break;
 	case 'w':
-		o->wide = true;
+		if (!arg)
+			o->wide = true;
+		else
+			why = parse_interval(arg, &o->interval);
+		break;
+	case LONG_HISTOGRAM:
+		o->histogram = true;
 		break;
 	case LONG_CONN:
 		why = parse_cookie(arg, &o->conn);
@@ -402,13 +494,18 @@ static void tell_useless(const struct options *o, const struct command *cmd)
 	unsigned int useless = o->given & ~cmd->options;
 
 	if (o->replay)
-		useless |= o->given & OPT_FOLLOW_NEW;
+		useless |= o->given & (OPT_FOLLOW_NEW | OPT_INTERVAL);
 	for (i = 0; i < NOPTIONS; i++) {
+		const char *others = "";
+
 		if (!(texts[i].flag & useless))
 			continue;
+		if (texts[i].flag & OPT_FILTER)
+			others = cmd->options & OPT_SOCKET ? " (or -s, -C)" :
+				 cmd->options & OPT_NETNS ? " (as every filter but -N)" :
+							    " (as every filter)";
 		complain("%s: %s%s has no effect here", cmd->name, option_name(texts[i].val, name),
-			 !(texts[i].flag & OPT_FILTER) ? "" : cmd->options & OPT_NETNS ?
-			 " (as every filter but -N)" : " (as every filter)");
+			 others);
 		if (texts[i].flag & OPT_FILTER)
 			useless &= ~(unsigned int)OPT_FILTER;
 		useless &= ~texts[i].flag;
@@ -421,21 +518,15 @@ int main(int argc, char **argv)
 		.filter = { .size = sizeof(o.filter) }, .duration = UINT64_MAX,
 	};
 	const struct command *cmd = NULL;
-	struct option longs[NOPTIONS + 1] = { { .name = NULL } };
+	struct option_tables tables;
 	bool want_help = false;
 	int opt, status, rest;
-	size_t i;
-
-	for (i = 0; i < NOPTIONS; i++)
-		longs[i] = (struct option) {
-			.name = texts[i].name,
-			.has_arg = texts[i].arg ? required_argument : no_argument,
-			.val = texts[i].val,
-		};
 
 	catch_signals();
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, short_options, longs, NULL)) != -1) {
+	command = look_for_command(argc, argv);
+	make_tables(&tables, "");
+	while ((opt = getopt_long(argc, argv, tables.shorts, tables.longs, NULL)) != -1) {
 		if (opt == '?' || opt == ':')
 			return bad_option(opt, argv);
 		if (opt == 'V')
@@ -447,9 +538,7 @@ int main(int argc, char **argv)
 	}
 
 	if (optind < argc)
-		for (i = 0; i < NCOMMANDS; i++)
-			if (!strcmp(argv[optind], commands[i]->name))
-				cmd = commands[i];
+		cmd = command_by_name(argv[optind]);
 	if (want_help && (cmd || optind == argc))
 		return help(cmd);
 	if (!cmd) {

@@ -36,6 +36,12 @@ int open_source(struct tcpfsm_source **src, const struct options *opts,
 	return open_with(src, opts, info, false);
 }
 
+int open_source_snapshot(struct tcpfsm_source **src, const struct options *opts,
+			 struct tcpfsm_info *info)
+{
+	return open_with(src, opts, info, true);
+}
+
 void tell_snapshot(int err)
 {
 	switch (err) {

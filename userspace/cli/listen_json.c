@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tcpfsm listen --json: every total by its name. */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "listen.h"
+
+#define T(t)		TCPFSM_TOTAL_##t
+
+/* Times are told since the epoch. */
+static bool is_time(unsigned int i)
+{
+	switch (i) {
+	case T(SYNQ_PEAK_TS):
+	case T(ACCEPTQ_PEAK_TS):
+	case T(REFUSED_LAST_TS):
+	case T(REFUSED_FIRST_TS):
+	case T(NOW_SINCE_TS):
+	case T(NOW_GONE_TS):
+		return true;
+	}
+	return false;
+}
+
+/* What only a listener has, and what only a network namespace has. */
+static bool belongs(unsigned int i, bool netns)
+{
+	if (i == T(NOW_SINCE_TS))
+		return true;
+	if (i == T(SYN_RETRANSMIT) || i == T(LISTENERS_LOST) || i >= T(NOW_SOMAXCONN))
+		return netns;
+	return i < T(NOW_SYNQ) || !netns;
+}
+
+static void put_value(const struct listen_reading *r, unsigned int i, uint64_t value)
+{
+	if (i == T(NOW_ASKED) && !value)
+		out_printf("null");
+	else if (i == T(NOW_ASKED))
+		out_printf("%" PRIu64, value - 1);
+	else if (is_time(i) && value)
+		out_printf("%" PRIu64, value + (uint64_t)r->epoch_offset);
+	else
+		out_printf("%" PRIu64, value);
+}
+
+/* Those of a group, "syn_dropped.", in an object, or in an array when they are numbers. */
+static void put_totals(const struct listen_reading *r, const uint64_t *total, bool netns)
+{
+	char group[64] = "", close = '}';
+	unsigned int i;
+	bool first = false;
+
+	for (i = 0; i < TCPFSM_TOTAL_NUM; i++) {
+		char buf[64];
+		const char *name = tcpfsm_total_name(i, buf), *dot = strchr(name, '.');
+		size_t len = dot ? (size_t)(dot - name) : 0;
+
+		if (*name == '?' || !belongs(i, netns) ||
+		    (dot && !strcmp(dot, ".none") && !total[i]))
+			continue;
+		if (*group && (!dot || strncmp(name, group, len) || group[len])) {
+			out_printf("%c", close);
+			*group = '\0';
+		}
+		if (dot && !*group) {
+			memcpy(group, name, len);
+			group[len] = '\0';
+			close = dot[1] == '0' ? ']' : '}';
+			out_printf(",\"%s\":%c", group, close == ']' ? '[' : '{');
+			first = true;
+		}
+		if (!dot)
+			out_printf(",\"%s\":", name);
+		else if (close == ']')
+			out_printf("%s", first ? "" : ",");
+		else
+			out_printf("%s\"%s\":", first ? "" : ",", dot + 1);
+		first = false;
+		put_value(r, i, total[i]);
+	}
+	if (*group)
+		out_printf("%c", close);
+}
+
+static void put_quantiles(const char *name, const uint64_t *bucket)
+{
+	static const struct {
+		const char *name;
+		double q;
+	} quantiles[] = { { "p50", 0.5 }, { "p90", 0.9 }, { "p99", 0.99 } };
+	bool any = tcpfsm_totals_sum(bucket, 0, TCPFSM_TOTAL_BUCKETS);
+	size_t i;
+
+	for (i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++) {
+		out_printf(",\"%s_%s_us\":", name, quantiles[i].name);
+		if (any)
+			out_printf("%" PRIu64, tcpfsm_histogram_quantile(bucket, quantiles[i].q));
+		else
+			out_printf("null");
+	}
+}
+
+static void put_rates(const struct listen_row *row)
+{
+	const uint64_t *t = row->recent;
+	double s = row->seconds;
+
+	if (!(s > 0))
+		return;
+	out_printf(",\"interval_ms\":%.3f,\"per_second\":{\"syn\":%.3f,\"syn_queued\":%.3f,"
+		   "\"syn_cookie\":%.3f,\"refused\":%.3f,\"completed\":%.3f,\"accepted\":%.3f}",
+		   1000 * s, (double)t[T(SYN)] / s, (double)t[T(SYN_QUEUED)] / s,
+		   (double)t[T(SYN_COOKIE)] / s, (double)listen_refused(t) / s,
+		   (double)(t[T(COMPLETED)] + t[T(COMPLETED_COOKIE)]) / s,
+		   (double)t[T(ACCEPTED)] / s);
+}
+
+static void put_limits(unsigned int limits)
+{
+	static const char * const names[] = {
+#define NAME(sym, text, json) [LISTEN_##sym] = json,
+		LISTEN_LIMITS(NAME)
+	};
+	bool first = true;
+	unsigned int i;
+
+	out_printf(",\"limits\":[");
+	for (i = 0; i < LISTEN_NLIMITS; i++) {
+		if (!(limits >> i & 1))
+			continue;
+		out_printf("%s\"%s\"", first ? "" : ",", names[i]);
+		first = false;
+	}
+	out_printf("]");
+}
+
+static void put_listener(const struct listen_reading *r, const struct listen_row *row)
+{
+	const struct tcpfsm_listener *l = row->l;
+	char addr[INET6_ADDRSTRLEN] = "", comm[TCPFSM_COMM_JSON_MAX];
+
+	inet_ntop(l->family == 6 ? AF_INET6 : AF_INET, l->laddr, addr, sizeof(addr));
+	out_printf("{\"ts\":%" PRIu64 ",\"event\":\"%s\"", l->ts + (uint64_t)r->epoch_offset,
+		   row->members ? "listener_group" : "listener");
+	if (row->members)
+		out_printf(",\"members\":%zu", row->members);
+	else
+		out_printf(",\"conn\":%" PRIu64, l->conn);
+	out_printf(",\"netns\":%u,\"family\":%u,\"laddr\":\"%s\",\"lport\":%u", l->netns, l->family,
+		   addr, l->lport);
+	if (!row->members && l->has_owner)
+		out_printf(",\"pid\":%u,\"comm\":\"%.*s\"", l->pid,
+			   (int)tcpfsm_comm_json(l->comm, comm), comm);
+	else if (!row->members)
+		out_printf(",\"pid\":null,\"comm\":null");
+	put_limits(row->limits);
+	out_printf(",\"refused\":%" PRIu64, listen_refused(row->total));
+	put_totals(r, row->total, false);
+	put_quantiles("handshake", row->total + TCPFSM_TOTAL_HANDSHAKE_US);
+	put_quantiles("accept", row->total + TCPFSM_TOTAL_ACCEPT_US);
+	put_rates(row);
+	out_printf("}\n");
+}
+
+/* The network namespaces of listeners that are shown; without a filter all. */
+static bool shown(const struct listen_reading *r, const struct listen_row *netns)
+{
+	const struct tcpfsm_filter *f = &r->opts->filter;
+
+	return netns->rank != SIZE_MAX || !(f->nlport || f->family || f->pid);
+}
+
+void listen_json(const struct listen_reading *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->nrows; i++)
+		put_listener(r, &r->row[i]);
+	for (i = 0; i < r->nnetns; i++) {
+		const struct tcpfsm_listener *l = r->netns[i].l;
+
+		if (!shown(r, &r->netns[i]) || l->conn)
+			continue;
+		out_printf("{\"ts\":%" PRIu64 ",\"event\":\"netns\",\"netns\":%u",
+			   l->ts + (uint64_t)r->epoch_offset, l->netns);
+		put_totals(r, r->netns[i].total, true);
+		out_printf("}\n");
+	}
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tcpfsm listen for people: two lines a listener, or its histograms. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "listen.h"
+#include "put.h"
+
+#define T(t)		TCPFSM_TOTAL_##t
+
+#define ADDRESS_LEN	21		/* "255.255.255.255:65535" */
+#define OWNER_LEN	21
+#define QUEUE_LEN	17		/* "SYNQ now/peak/max" */
+#define LIMITS_LEN	20
+#define STARS		40
+
+/* A terminal is drawn over from its top, and has so many lines. */
+struct screen {
+	const char *eol;
+	size_t left;
+};
+
+static struct screen screen_begin(bool redraw)
+{
+	struct screen s = { .eol = "\n", .left = SIZE_MAX };
+	struct winsize w;
+	static bool drawn;
+
+	if (redraw) {
+		s.eol = "\033[K\n";
+		s.left = !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_row > 8 ? w.ws_row - 2U : SIZE_MAX;
+		/* Too long a line must not make two. */
+		out_printf("\033[?7l\033[H%s", drawn ? "" : "\033[2J");
+		drawn = true;
+	}
+	return s;
+}
+
+static void screen_end(const struct listen_reading *r, bool redraw, size_t hidden)
+{
+	if (hidden)
+		out_printf("... and %zu more listener%s%s", hidden, hidden == 1 ? "" : "s",
+			   redraw ? "\033[K\n" : "\n");
+	if (redraw)
+		out_printf("\033[J\033[?7h");
+	else if (r->opts->interval)
+		out_printf("\n");
+}
+
+/* ---- pieces --------------------------------------------------------------------------- */
+
+static const char *when(uint64_t ts, int64_t epoch_offset, const char *fmt, char buf[32])
+{
+	time_t t = (time_t)((ts + (uint64_t)epoch_offset) / NSEC_PER_SEC);
+	struct tm tm;
+
+	strftime(buf, 32, fmt, localtime_r(&t, &tm));
+	return buf;
+}
+
+/* At most 6 columns. */
+static const char *count_text(uint64_t n, char buf[32])
+{
+	static const char units[] = "kMGTPE";
+	unsigned int unit = 0;
+	double v = (double)n;
+
+	if (n < 1000000) {
+		snprintf(buf, 32, "%" PRIu64, n);
+		return buf;
+	}
+	for (v /= 1000; v >= 999.5; v /= 1000)
+		unit++;
+	snprintf(buf, 32, v < 99.95 ? "%.1f%c" : "%.0f%c", v, units[unit]);
+	return buf;
+}
+
+/* A counter as it is, or by second. */
+static const char *figure(const struct listen_row *row, uint64_t n, char buf[32])
+{
+	double rate = row->seconds > 0 ? (double)n / row->seconds : 0;
+
+	if (!(row->seconds > 0))
+		return count_text(n, buf);
+	if (rate < 10 && n)
+		snprintf(buf, 32, "%.1f", rate);
+	else
+		count_text((uint64_t)(rate + 0.5), buf);
+	return buf;
+}
+
+/* Two digits are as much as buckets of powers of two tell: "1.2ms". */
+static char *put_us(char *p, uint64_t us)
+{
+	static const char * const units[] = { "us", "ms", "s" };
+	double v = (double)us;
+	unsigned int unit = 0;
+
+	for (; unit < 2 && v >= 999.5; v /= 1000)
+		unit++;
+	return p + sprintf(p, unit && v < 9.95 ? "%.1f%s" : "%.0f%s", v, units[unit]);
+}
+
+static const char *quantiles(const uint64_t *bucket, char buf[64])
+{
+	char *p = buf;
+
+	if (!tcpfsm_totals_sum(bucket, 0, TCPFSM_TOTAL_BUCKETS))
+		return "-";
+	p = put_us(p, tcpfsm_histogram_quantile(bucket, 0.5));
+	*p++ = '/';
+	p = put_us(p, tcpfsm_histogram_quantile(bucket, 0.99));
+	*p = '\0';
+	return buf;
+}
+
+/* "0.0.0.0:80" */
+static const char *address(const struct tcpfsm_listener *l, char buf[80])
+{
+	struct tcpfsm_record r = { .family = l->family };
+
+	*put_address(buf, &r, l->laddr, l->lport) = '\0';
+	return buf;
+}
+
+/* The pid is what one needs; a name may be cut to its column. */
+static const char *owner(const struct listen_row *row, char buf[64])
+{
+	const struct tcpfsm_listener *l = row->l;
+	char pid[16], comm[20];
+	size_t len, room;
+
+	if (row->members) {
+		snprintf(buf, 64, "%zu by SO_REUSEPORT", row->members);
+		return buf;
+	}
+	if (!l->has_owner)
+		return "-";
+	snprintf(pid, sizeof(pid), "/%u", l->pid);
+	*put_comm(comm, l->comm) = '\0';
+	len = strlen(comm);
+	room = OWNER_LEN - strlen(pid);
+	snprintf(buf, 64, "%.*s%s", (int)(len < room ? len : room), comm, pid);
+	return buf;
+}
+
+/* One more than backlog fits into each accept queue. */
+static uint64_t acceptq_places(const struct listen_row *row)
+{
+	return row->total[T(NOW_BACKLOG)] + (row->members ? row->members : 1);
+}
+
+static const char *queue(uint64_t now, uint64_t peak, uint64_t max, bool gone, char buf[64])
+{
+	char a[32], b[32], c[32];
+
+	if (gone)
+		snprintf(buf, 64, "-/%s/-", count_text(peak, b));
+	else
+		snprintf(buf, 64, "%s/%s/%s", count_text(now, a), count_text(peak, b),
+			 count_text(max, c));
+	return buf;
+}
+
+/* What does not fit is in JSON; the first are the worst. */
+static void limits_text(const struct listen_row *row, char buf[LIMITS_LEN + 1])
+{
+	static const char * const names[] = {
+#define NAME(sym, text, json) [LISTEN_##sym] = text,
+		LISTEN_LIMITS(NAME)
+	};
+	size_t len = 0;
+	unsigned int i;
+
+	*buf = '\0';
+	for (i = 0; i < LISTEN_NLIMITS; i++) {
+		char name[32], n[32];
+
+		if (!(row->limits >> i & 1))
+			continue;
+		snprintf(name, sizeof(name), "%s%s", len ? " " : "", names[i]);
+		/* How much was asked for. */
+		if (i == LISTEN_CLAMP && !row->members)
+			snprintf(name, sizeof(name), "%sCLAMP:%s", len ? " " : "",
+				 count_text(row->total[T(NOW_ASKED)] - 1, n));
+		if (len + strlen(name) > LIMITS_LEN - 2) {
+			strcpy(buf + len, "+");
+			return;
+		}
+		strcpy(buf + len, name);
+		len += strlen(name);
+	}
+}
+
+static const char *ago(uint64_t now, uint64_t then, char buf[32])
+{
+	uint64_t s = now > then ? (now - then) / NSEC_PER_SEC : 0;
+
+	snprintf(buf, 32, "%" PRIu64 "s", s);
+	return buf;
+}
+
+/* ---- the table -------------------------------------------------------------------------- */
+
+static void listener_lines(const struct listen_reading *r, const struct listen_row *row,
+			   const struct text *text, const char *eol)
+{
+	const uint64_t *t = row->total, *n = row->recent;
+	bool gone = t[T(NOW_GONE_TS)];
+	char name[80], who[64], synq[64], acceptq[64], state[64], limits[LIMITS_LEN + 1];
+	char a[4][32], q[2][64], since[32];
+
+	if (row->member)
+		snprintf(name, sizeof(name), "  sk:%" PRIx64, row->l->conn);
+	else
+		address(row->l, name);
+	out_printf("%-*s %-*s %*s %*s%s", ADDRESS_LEN, name, OWNER_LEN, owner(row, who), QUEUE_LEN,
+		   queue(t[T(NOW_SYNQ)], t[T(SYNQ_PEAK)], t[T(NOW_SYNQ_PLACES)], gone, synq), QUEUE_LEN,
+		   queue(t[T(NOW_ACCEPTQ)], t[T(ACCEPTQ_PEAK)], acceptq_places(row), gone, acceptq), eol);
+
+	limits_text(row, limits);
+	if (gone)
+		snprintf(state, sizeof(state), "closed %s ago", ago(r->ts, t[T(NOW_GONE_TS)], since));
+	else
+		strcpy(state, limits);
+	out_printf("  %s%-*s%s %*s %*s %*s %*s %13s %12s%s",
+		   text->colour && !gone && *limits ? row->refused ? "\033[31m" : "\033[33m" : "",
+		   LIMITS_LEN - 2, state, text->colour && !gone && *limits ? "\033[0m" : "",
+		   7, figure(row, n[T(SYN)], a[0]), 7, figure(row, n[T(SYN_COOKIE)], a[1]),
+		   7, figure(row, row->members ? listen_refused(n) : row->refused, a[2]),
+		   7, figure(row, n[T(COMPLETED)] + n[T(COMPLETED_COOKIE)], a[3]),
+		   quantiles(n + TCPFSM_TOTAL_HANDSHAKE_US, q[0]),
+		   quantiles(n + TCPFSM_TOTAL_ACCEPT_US, q[1]), eol);
+}
+
+static void netns_lines(const struct listen_reading *r, const struct listen_row *netns,
+			const char *eol)
+{
+	const uint64_t *t = netns->total, *now = t + TCPFSM_TOTAL_KERNEL;
+	const uint64_t *base = t + TCPFSM_TOTAL_KERNEL_BASE;
+	char a[2][32], from[32];
+
+	out_printf("%snetns %u: somaxconn %" PRIu64 ", tcp_max_syn_backlog %" PRIu64
+		   ", tcp_syncookies %" PRIu64 "%s", eol, netns->l->netns, t[T(NOW_SOMAXCONN)],
+		   t[T(NOW_MAX_SYN_BACKLOG)], t[T(NOW_SYNCOOKIES)], eol);
+	out_printf("  ListenDrops %s, ListenOverflows %s since %s%s",
+		   count_text(now[TCPFSM_KERNEL_LISTENDROPS] - base[TCPFSM_KERNEL_LISTENDROPS], a[0]),
+		   count_text(now[TCPFSM_KERNEL_LISTENOVERFLOWS] -
+			      base[TCPFSM_KERNEL_LISTENOVERFLOWS], a[1]),
+		   when(t[T(NOW_SINCE_TS)], r->epoch_offset, "%F %T", from), eol);
+}
+
+/* In an interval, a listener that is given up would look like traffic. */
+static bool show_rest(const struct listen_row *netns)
+{
+	return listen_has_rest(netns) &&
+	       (!(netns->seconds > 0) || netns->recent[T(LISTENERS_LOST)]);
+}
+
+static void rest_lines(const struct listen_row *row, const char *eol)
+{
+	const uint64_t *n = row->recent;
+	char a[4][32], q[2][64];
+
+	out_printf("(closed, or not in the module's table)%s", eol);
+	out_printf("%*s %7s %7s %7s %7s %13s %12s%s", LIMITS_LEN, "", figure(row, n[T(SYN)], a[0]),
+		   figure(row, n[T(SYN_COOKIE)], a[1]), figure(row, listen_refused(n), a[2]),
+		   figure(row, n[T(COMPLETED)] + n[T(COMPLETED_COOKIE)], a[3]),
+		   quantiles(n + TCPFSM_TOTAL_HANDSHAKE_US, q[0]),
+		   quantiles(n + TCPFSM_TOTAL_ACCEPT_US, q[1]), eol);
+}
+
+static void header(const struct listen_reading *r, const char *eol)
+{
+	bool rates = r->seconds > 0;
+	char at[32], from[32];
+
+	out_printf("%s  %zu listener%s, %zu refusing; ", when(r->ts, r->epoch_offset, "%T", at),
+		   r->listeners, r->listeners == 1 ? "" : "s", r->refusing);
+	if (rates)
+		out_printf("SYNs a second and times of the last %.1f s%s", r->seconds, eol);
+	else
+		out_printf("counts since %s%s",
+			   when(r->since_ts, r->epoch_offset, "%F %T", from), eol);
+	out_printf("%-*s %-*s %*s %*s%s", ADDRESS_LEN, "LISTENER", OWNER_LEN, "OWNER", QUEUE_LEN,
+		   "SYNQ now/peak/max", QUEUE_LEN, "ACCQ now/peak/max", eol);
+	out_printf("  %-*s %7s %7s %7s %7s %13s %12s%s", LIMITS_LEN - 2, "LIMITS THAT BITE",
+		   rates ? "SYN/s" : "SYN", rates ? "COOK/s" : "COOKIE", rates ? "REF/s" : "REFUSED",
+		   rates ? "DONE/s" : "DONE", "SETUP p50/p99", "WAIT p50/p99", eol);
+}
+
+void listen_text(const struct listen_reading *r, const struct text *text, bool redraw)
+{
+	struct screen s = screen_begin(redraw);
+	size_t i, j, hidden = 0;
+
+	header(r, s.eol);
+	s.left -= 3;
+	for (i = 0; i < r->nnetns; i++) {
+		const struct listen_row *netns = &r->netns[i];
+		bool begun = false;
+
+		for (j = 0; j < r->nrows; j++) {
+			const struct listen_row *row = &r->row[j];
+
+			if (row->l->netns != netns->l->netns)
+				continue;
+			if (s.left < 2 + (begun ? 0 : 3)) {
+				hidden += !row->members;
+				continue;
+			}
+			if (!begun)
+				netns_lines(r, netns, s.eol);
+			listener_lines(r, row, text, s.eol);
+			s.left -= 2 + (begun ? 0 : 3);
+			begun = true;
+		}
+		if (!show_rest(netns) || s.left < 5)
+			continue;
+		if (!begun)
+			netns_lines(r, netns, s.eol);
+		rest_lines(netns, s.eol);
+		s.left -= 2 + (begun ? 0 : 3);
+	}
+	screen_end(r, redraw, hidden);
+}
+
+/* ---- histograms --------------------------------------------------------------------------- */
+
+/* As bcc's tools draw them: from the first bucket to the last that is not empty. */
+static void histogram(const char *what, const char *unit, const uint64_t *bucket, const char *eol)
+{
+	static const char stars[STARS + 1] = "****************************************";
+	uint64_t most = 0;
+	int i, first = TCPFSM_TOTAL_BUCKETS, last = -1;
+
+	for (i = 0; i < TCPFSM_TOTAL_BUCKETS; i++) {
+		if (bucket[i] && first > i)
+			first = i;
+		if (bucket[i])
+			last = i;
+		if (bucket[i] > most)
+			most = bucket[i];
+	}
+	out_printf("%s%s%s", eol, what, eol);
+	if (last < 0) {
+		out_printf("  none%s", eol);
+		return;
+	}
+	out_printf("%*s%-6s              : count    distribution%s", 5, "", unit, eol);
+	for (i = first; i <= last; i++) {
+		uint64_t low = i ? 1ULL << (i - 1) : 0, high = i ? (1ULL << i) - 1 : 0;
+		int n = (int)((double)bucket[i] / (double)most * STARS);
+		char count[32];
+
+		out_printf("%10" PRIu64 " -> %-10" PRIu64 " : %-8s |%-*.*s|%s", low, high,
+			   count_text(bucket[i], count), STARS, n, stars, eol);
+	}
+}
+
+void listen_histograms(const struct listen_reading *r, bool redraw)
+{
+	struct screen s = screen_begin(redraw);
+	size_t i;
+
+	for (i = 0; i < r->nrows; i++) {
+		const struct listen_row *row = &r->row[i];
+		const uint64_t *n = row->recent;
+		char name[80], who[64], t[32];
+
+		if (row->member)
+			continue;
+		out_printf("%s%s  %s", i ? s.eol : "", address(row->l, name), owner(row, who));
+		if (row->seconds > 0)
+			out_printf("  %s, the last %.1f s%s", when(r->ts, r->epoch_offset, "%T", t),
+				   row->seconds, s.eol);
+		else
+			out_printf("  since %s%s",
+				   when(row->total[T(NOW_SINCE_TS)], r->epoch_offset, "%F %T", t), s.eol);
+		out_printf("  places: SYN queue %" PRIu64 ", accept queue %" PRIu64 "%s",
+			   row->total[T(NOW_SYNQ_PLACES)], acceptq_places(row), s.eol);
+		histogram("SYN queue, as each SYN found it", "length", n + TCPFSM_TOTAL_SYNQ_LENGTH, s.eol);
+		histogram("Accept queue, as each SYN found it", "length", n + TCPFSM_TOTAL_ACCEPTQ_LENGTH,
+			  s.eol);
+		histogram("Handshake, from the SYN-ACK to ESTABLISHED", "usecs",
+			  n + TCPFSM_TOTAL_HANDSHAKE_US, s.eol);
+		histogram("Wait in the accept queue", "usecs", n + TCPFSM_TOTAL_ACCEPT_US, s.eol);
+	}
+	if (!r->nrows)
+		out_printf("no listener%s", s.eol);
+	screen_end(r, redraw, 0);
+}
