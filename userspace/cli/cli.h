@@ -63,7 +63,7 @@ struct command {
 };
 
 extern const struct command cmd_trace, cmd_conns, cmd_ladder, cmd_diagram, cmd_record, cmd_info;
-extern const struct command cmd_check, cmd_listen;
+extern const struct command cmd_listen, cmd_explain, cmd_check;
 
 /* ---- main.c ------------------------------------------------------------------ */
 

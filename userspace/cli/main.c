@@ -14,8 +14,8 @@
 #include "cli.h"
 
 static const struct command * const commands[] = {
-	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_listen, &cmd_check, &cmd_record,
-	&cmd_info,
+	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_listen, &cmd_explain, &cmd_check,
+	&cmd_record, &cmd_info,
 };
 
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))

@@ -529,6 +529,74 @@ bool tcpfsm_checks_settled(struct tcpfsm_checks *c);
  */
 int tcpfsm_checks_each(struct tcpfsm_checks *c, tcpfsm_check_fn fn, void *arg);
 void tcpfsm_checks_free(struct tcpfsm_checks *c);
+/* ---- explain: what is wrong, in words ------------------------------------------- */
+
+/*
+ * The worst first.  critical: clients are refused now; warning: they were, or it takes
+ * long; ok: nothing of these; info: good to know.
+ */
+#define TCPFSM_SEVERITIES(X) \
+	X(CRITICAL, 0, "critical") X(WARNING, 1, "warning") X(OK, 2, "ok") X(INFO, 3, "info")
+#define TCPFSM_ENUM_SEVERITY(s, n, name) TCPFSM_SEVERITY_##s = n,
+enum tcpfsm_severity { TCPFSM_SEVERITIES(TCPFSM_ENUM_SEVERITY) };
+
+/* All text is printable ASCII, and without line ends. */
+struct tcpfsm_finding {
+	const char *verdict;		/* stable name, as the manual page lists them */
+	uint8_t severity;		/* enum tcpfsm_severity */
+	uint64_t ts;			/* of the totals; nanoseconds since the Unix epoch */
+	uint64_t conn;			/* the listener's cookie; 0: of a network namespace, or of all */
+	uint32_t netns;			/* 0: of all */
+	uint8_t family;			/* 4 or 6; 0: no listener */
+	uint16_t lport;
+	uint8_t laddr[16];
+	bool has_owner;
+	uint32_t pid;
+	char comm[17];
+	const char *text;		/* what is the matter, a sentence or two */
+	const char *const *evidence;	/* the numbers that prove it */
+	size_t nevidence;
+	const char *remedy;		/* "": none is needed */
+	const char *cost;		/* of the remedy; "": none */
+};
+
+struct tcpfsm_explain_options {
+	size_t size;
+	const struct tcpfsm_filter *filter;	/* listeners: lport, family, pid and netns; NULL: all */
+	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
+	uint32_t own_netns;		/* inode of ours, for commands to give; 0: not known */
+	uint32_t request_bytes;		/* memory of a request socket; 0: not known */
+	uint32_t socket_bytes;		/* and of a connection */
+};
+
+struct tcpfsm_explain;
+/* The finding is valid during the call.  A non-zero return stops. */
+typedef int (*tcpfsm_finding_fn)(const struct tcpfsm_finding *f, void *arg);
+
+int tcpfsm_explain_new(struct tcpfsm_explain **x, const struct tcpfsm_explain_options *opts);
+/**
+ * tcpfsm_explain_event() - an event of the model (not raw), for the sample of clients
+ *
+ * Optional: the findings rest on the totals.  Return: 0 or -ENOMEM.
+ */
+int tcpfsm_explain_event(struct tcpfsm_explain *x, const struct tcpfsm_event *ev);
+/**
+ * tcpfsm_explain_findings() - judge the listeners as their last two readings tell
+ * @fn: called for each finding, the worst and true cause first; at least once
+ *
+ * What listeners saw since their first reading is "now"; the totals tell of before.
+ *
+ * Return: what @fn returned if not 0, or -ENOMEM.
+ */
+int tcpfsm_explain_findings(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls,
+			    tcpfsm_finding_fn fn, void *arg);
+void tcpfsm_explain_free(struct tcpfsm_explain *x);
+
+const char *tcpfsm_severity_name(unsigned int severity);
+/* Longest JSON line of a finding, newline included. */
+#define TCPFSM_FINDING_JSON_MAX	24576
+/* Formats f as one JSON object and a newline; returns the length (no NUL). */
+size_t tcpfsm_finding_json(const struct tcpfsm_finding *f, char buf[TCPFSM_FINDING_JSON_MAX]);
 
 /* ---- names and text -------------------------------------------------------- */
 

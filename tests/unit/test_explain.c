@@ -1,0 +1,1208 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What explain says of totals that are made up: each verdict, and near misses. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef HAVE_JSON_C
+#include <json-c/json.h>
+#endif
+
+#include "../check.h"
+#include "explain.h"
+#include "tcpfsm.h"
+
+#define SEC		1000000000ULL
+#define MS		1000000ULL
+#define LOADED		(1000 * SEC)
+#define END		(2000 * SEC)
+#define OFFSET		(1700000000 * (int64_t)SEC)
+#define NETNS		4026531840U
+#define MAX_LISTENERS	4
+#define MAX_FOUND	32
+
+/* The netns first, then the listeners. */
+static struct world {
+	struct tcpfsm_listeners *ls;
+	struct tcpfsm_explain *x;
+	struct tcpfsm_filter filter;
+	uint64_t v[1 + MAX_LISTENERS][TCPFSM_TOTAL_NUM];
+	char comm[1 + MAX_LISTENERS][17];
+	uint64_t ts;
+	unsigned int n;
+} w;
+
+static struct found {
+	char verdict[32], all[8192], text[512], remedy[2048];
+	uint8_t severity;
+	uint64_t conn;
+} found[MAX_FOUND];
+static unsigned int nfound;
+
+static void set(unsigned int i, unsigned int index, uint64_t value)
+{
+	w.v[i][index] = value;
+}
+
+#define SET(s, value)	set(1, TCPFSM_TOTAL_##s, value)
+#define SYSCTL(s, value) set(0, TCPFSM_TOTAL_NOW_##s, value)
+#define DROP(r, value)	set(1, TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_##r, value)
+#define DROP_ACK(r, value) set(1, TCPFSM_TOTAL_ACK_DROPPED + TCPFSM_REASON_##r, value)
+#define RESET_ACK(r, value) set(1, TCPFSM_TOTAL_ACK_RESET + TCPFSM_REASON_##r, value)
+#define DIED(r, value)	set(1, TCPFSM_TOTAL_GONE + TCPFSM_GONE_##r, value)
+
+/* n samples of a histogram of microseconds. */
+static void hist(unsigned int index, uint64_t us, uint64_t n)
+{
+	unsigned int b = 0;
+
+	while (us >> b)
+		b++;
+	w.v[1][index + b] += n;
+}
+
+#define WAITED(us, n)	hist(TCPFSM_TOTAL_ACCEPT_US, us, n)
+#define SHOOK(us, n)	hist(TCPFSM_TOTAL_HANDSHAKE_US, us, n)
+
+/* A listener on port 80 with listen(asked), and the default sysctls. */
+static void limits(unsigned int i, uint64_t asked, uint64_t somaxconn)
+{
+	uint64_t backlog = asked < somaxconn ? asked : somaxconn;
+
+	set(0, TCPFSM_TOTAL_NOW_SOMAXCONN, somaxconn);
+	set(i, TCPFSM_TOTAL_NOW_ASKED, asked + 1);
+	set(i, TCPFSM_TOTAL_NOW_BACKLOG, backlog);
+	set(i, TCPFSM_TOTAL_NOW_SYNQ_PLACES, backlog + 1);
+	set(i, TCPFSM_TOTAL_NOW_SINCE_TS, LOADED);
+}
+
+static void world(uint64_t asked, uint64_t somaxconn)
+{
+	struct tcpfsm_explain_options opts = {
+		.size = sizeof(opts), .epoch_offset = OFFSET, .filter = &w.filter,
+		.own_netns = NETNS, .request_bytes = 320, .socket_bytes = 2368,
+	};
+
+	memset(&w, 0, sizeof(w));
+	w.filter.size = sizeof(w.filter);
+	w.n = 2;
+	w.ts = END;
+	strcpy(w.comm[1], "nginx");
+	SYSCTL(SYNCOOKIES, 1);
+	SYSCTL(MAX_SYN_BACKLOG, 4096);
+	SYSCTL(SYNACK_RETRIES, 5);
+	set(0, TCPFSM_TOTAL_NOW_SINCE_TS, LOADED);
+	limits(1, asked, somaxconn);
+	CHECK_EQ(tcpfsm_listeners_new(&w.ls), 0);
+	CHECK_EQ(tcpfsm_explain_new(&w.x, &opts), 0);
+}
+
+/* As the module would tell it at this moment. */
+static void reading(void)
+{
+	unsigned int i, index;
+
+	for (i = 1; i <= w.n; i++) {
+		unsigned int at = i % w.n;	/* the network namespace last */
+		struct tcpfsm_item it = { .lost = 0 };
+		struct tcpfsm_record *r = &it.rec;
+
+		r->type = TCPFSM_TYPE_TOTAL;
+		r->ts = w.ts;
+		r->netns = NETNS;
+		r->conn = at ? 100 + at : 0;
+		if (at) {
+			r->family = 4;
+			r->lport = 80;
+			if (w.comm[at][0]) {
+				r->flags = TCPFSM_F_OWNER;
+				r->pid = 1000 + at;
+				memcpy(r->comm, w.comm[at], 16);
+			}
+		}
+		for (index = 0; index < TCPFSM_TOTAL_NUM; index++) {
+			if (!w.v[at][index] && index != TCPFSM_TOTAL_NOW_SINCE_TS)
+				continue;
+			r->rcv = index;
+			r->listener = w.v[at][index];
+			CHECK_EQ(tcpfsm_listeners_feed(w.ls, &it), 0);
+		}
+	}
+}
+
+/* What is set so far was before tcpfsm attached, seconds ago. */
+static void attach(uint64_t seconds)
+{
+	w.ts = END - seconds * SEC;
+	reading();
+	w.ts = END;
+}
+
+static void append(char *to, size_t size, const char *s)
+{
+	size_t len = strlen(to);
+
+	snprintf(to + len, size - len, "%s\n", s);
+}
+
+static int on_finding(const struct tcpfsm_finding *f, void *arg)
+{
+	struct found *to = &found[nfound];
+	size_t i;
+
+	(void)arg;
+	if (nfound == MAX_FOUND)
+		return 0;
+	memset(to, 0, sizeof(*to));
+	nfound++;
+	snprintf(to->verdict, sizeof(to->verdict), "%s", f->verdict);
+	snprintf(to->text, sizeof(to->text), "%s", f->text);
+	snprintf(to->remedy, sizeof(to->remedy), "%s", f->remedy);
+	to->severity = f->severity;
+	to->conn = f->conn;
+	append(to->all, sizeof(to->all), f->text);
+	for (i = 0; i < f->nevidence; i++)
+		append(to->all, sizeof(to->all), f->evidence[i]);
+	append(to->all, sizeof(to->all), f->remedy);
+	append(to->all, sizeof(to->all), f->cost);
+	if (getenv("SHOW"))
+		printf("# [%s %s]\n%s", f->verdict, tcpfsm_severity_name(f->severity), to->all);
+	return 0;
+}
+
+static void explain(void)
+{
+	reading();
+	nfound = 0;
+	CHECK_EQ(tcpfsm_explain_findings(w.x, w.ls, on_finding, NULL), 0);
+	CHECK(nfound);
+}
+
+static void end(void)
+{
+	tcpfsm_explain_free(w.x);
+	tcpfsm_listeners_free(w.ls);
+}
+
+/* The finding of that verdict, or NULL. */
+static const struct found *verdict(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < nfound; i++)
+		if (!strcmp(found[i].verdict, name))
+			return &found[i];
+	return NULL;
+}
+
+static bool first(const char *name)
+{
+	if (nfound && !strcmp(found[0].verdict, name))
+		return true;
+	printf("# first is %s, not %s\n", nfound ? found[0].verdict : "nothing", name);
+	return false;
+}
+
+static bool says(const char *name, const char *what)
+{
+	const struct found *f = verdict(name);
+
+	if (f && strstr(f->all, what))
+		return true;
+	printf("# %s does not say \"%s\":\n%s", name, what, f ? f->all : "");
+	return false;
+}
+
+/* No advice may name what does not help, or harms. */
+static void check_advice(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nfound; i++) {
+		CHECK(!strstr(found[i].remedy, "tcp_abort_on_overflow=1.") &&
+		      !strstr(found[i].remedy, "-w net.ipv4.tcp_abort_on_overflow=1"));
+		CHECK(!strstr(found[i].remedy, "-w net.ipv4.tcp_syncookies=0"));
+		if (strcmp(found[i].verdict, "last_quarter"))
+			CHECK(!strstr(found[i].remedy, "-w net.ipv4.tcp_max_syn_backlog"));
+	}
+}
+
+/* ---- the accept queue ----------------------------------------------------------------- */
+
+/* Nobody accepts: the queue fills and stays full. */
+static void stuck(void)
+{
+	SET(SYN, 9);
+	SET(SYN_QUEUED, 3);
+	SET(COMPLETED, 3);
+	DROP(ACCEPTQ_FULL, 6);
+	SET(ACCEPTQ_PEAK, 3);
+	SET(ACCEPTQ_PEAK_TS, END - 6 * SEC);
+	SET(ACCEPTQ_FULL_NS, 6 * SEC);
+	SET(NOW_ACCEPTQ, 3);
+	SET(REFUSED_FIRST_TS, END - 5 * SEC);
+	SET(REFUSED_LAST_TS, END - 1 * SEC);
+}
+
+static void test_stuck(void)
+{
+	world(2, 4096);
+	stuck();
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK(says("acceptq_app_slow", "nginx does not accept connections"));
+	CHECK(says("acceptq_app_slow", "accept queue 3 > 2"));
+	CHECK(says("acceptq_app_slow", "/proc/1001/stack"));
+	/* The queue is full: it goes on. */
+	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_CRITICAL);
+	CHECK(!verdict("acceptq_limit_small"));
+	check_advice();
+	end();
+}
+
+/* 5 accepts a second, 20 arrive: the queue of 9 stands. */
+static void slow(uint64_t from)
+{
+	SET(SYN, 200);
+	SET(SYN_QUEUED, 60);
+	SET(COMPLETED, 60);
+	SET(ACCEPTED, 60);
+	WAITED(1500000, 50);
+	WAITED(800000, 5);
+	WAITED(300000, 5);
+	DROP(ACCEPTQ_FULL, 140);
+	SET(ACCEPTQ_PEAK, 9);
+	SET(ACCEPTQ_PEAK_TS, from);
+	SET(ACCEPTQ_FULL_NS, 5 * SEC);
+	SET(REFUSED_FIRST_TS, from);
+	SET(REFUSED_LAST_TS, from + 12 * SEC);
+}
+
+static void test_slow_ever(void)
+{
+	world(8, 4096);
+	slow(END - 300 * SEC);
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK(says("acceptq_app_slow", "nginx accepted connections too slowly"));
+	CHECK(says("acceptq_app_slow", "The limit is not the problem"));
+	CHECK(says("acceptq_app_slow", "(5.0 min ago) until "));
+	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_WARNING);
+	CHECK(!verdict("acceptq_limit_small"));
+	check_advice();
+	end();
+}
+
+static void test_slow_now(void)
+{
+	unsigned int i;
+
+	world(511, 4096);
+	/* Years of good service. */
+	SET(SYN, 100000000);
+	SET(SYN_QUEUED, 100000000);
+	SET(COMPLETED, 100000000);
+	SET(ACCEPTED, 100000000);
+	WAITED(40, 100000000);
+	attach(3);
+	/* 512 of 512 taken, 5 s of waiting, 100 accepts a second. */
+	SET(SYN, 100001200);
+	SET(COMPLETED, 100000300);
+	SET(ACCEPTED, 100000300);
+	WAITED(5000000, 300);
+	DROP(ACCEPTQ_FULL, 900);
+	SET(ACCEPTQ_PEAK, 512);
+	SET(ACCEPTQ_PEAK_TS, END - 2 * SEC);
+	SET(ACCEPTQ_FULL_NS, 1 * SEC);
+	SET(NOW_ACCEPTQ, 511);
+	SET(REFUSED_FIRST_TS, END - 3 * SEC);
+	SET(REFUSED_LAST_TS, END);
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_CRITICAL);
+	CHECK(says("acceptq_app_slow", "100/s arrive, 100/s are accepted, 300/s are refused"));
+	CHECK(says("acceptq_app_slow", "900 (300/s) in the 3.0 s observed"));
+	for (i = 1; i < nfound; i++)
+		CHECK(strncmp(found[i].verdict, "acceptq_", 8));
+	end();
+}
+
+/* Bursts of 20 into a queue of 9, accepted within 50 ms. */
+static void bursts(uint64_t places)
+{
+	SET(SYN, 155);
+	SET(SYN_QUEUED, 100);
+	SET(COMPLETED, 100);
+	SET(ACCEPTED, 100);
+	WAITED(45000, 45);
+	WAITED(50, 55);
+	DROP(ACCEPTQ_FULL, 55);
+	SET(ACCEPTQ_PEAK, places);
+	SET(ACCEPTQ_PEAK_TS, END - 60 * SEC);
+	SET(ACCEPTQ_FULL_NS, 165 * MS);
+	SET(REFUSED_FIRST_TS, END - 60 * SEC);
+	SET(REFUSED_LAST_TS, END - 50 * SEC);
+}
+
+static void test_small(void)
+{
+	world(8, 4096);
+	bursts(9);
+	explain();
+	CHECK(first("acceptq_limit_small"));
+	CHECK(says("acceptq_limit_small", "accept queue 9 > 8"));
+	CHECK(says("acceptq_limit_small", "listen(8)"));
+	CHECK(says("acceptq_limit_small", "backlog=16 in its listen directive"));
+	CHECK(says("acceptq_limit_small", "2368 bytes"));
+	CHECK(!strstr(found[0].remedy, "somaxconn"));
+	CHECK(!verdict("acceptq_app_slow") && !verdict("acceptq_somaxconn"));
+	check_advice();
+	end();
+}
+
+/* listen(4096) with somaxconn of 128: a burst of 200, for 0.4 s nobody accepts. */
+static void clamped(void)
+{
+	SET(SYN, 271);
+	SET(SYN_QUEUED, 200);
+	SET(COMPLETED, 200);
+	SET(ACCEPTED, 200);
+	WAITED(400000, 71);
+	WAITED(200000, 58);
+	WAITED(20, 71);
+	DROP(ACCEPTQ_FULL, 71);
+	SET(ACCEPTQ_PEAK, 129);
+	SET(ACCEPTQ_PEAK_TS, END - 30 * SEC);
+	SET(ACCEPTQ_FULL_NS, 140 * MS);
+	SET(REFUSED_FIRST_TS, END - 30 * SEC);
+	SET(REFUSED_LAST_TS, END - 30 * SEC + 140 * MS);
+}
+
+static void test_clamped(void)
+{
+	world(4096, 128);
+	clamped();
+	explain();
+	CHECK(first("acceptq_somaxconn"));
+	CHECK(says("acceptq_somaxconn", "net.core.somaxconn=128 kept the accept queue"));
+	CHECK(says("acceptq_somaxconn", "sysctl -w net.core.somaxconn=4096"));
+	CHECK(says("acceptq_somaxconn", "call listen() again"));
+	CHECK(!verdict("acceptq_app_slow") && !verdict("acceptq_limit_small"));
+	end();
+
+	/* Raised since, but listen() was not called again. */
+	world(4096, 128);
+	clamped();
+	SYSCTL(SOMAXCONN, 4096);
+	explain();
+	CHECK(first("acceptq_somaxconn"));
+	CHECK(says("acceptq_somaxconn", "counts from the next listen()"));
+	CHECK(!strstr(found[0].remedy, "sysctl -w"));
+	end();
+
+	/* Who called listen() before the module was there. */
+	world(128, 128);
+	clamped();
+	SET(NOW_ASKED, 0);
+	explain();
+	CHECK(first("acceptq_somaxconn"));
+	CHECK(says("acceptq_somaxconn", "probably"));
+	end();
+
+	/* The same limit, but asked for. */
+	world(128, 4096);
+	clamped();
+	explain();
+	CHECK(first("acceptq_limit_small"));
+	CHECK(!verdict("acceptq_somaxconn"));
+	end();
+}
+
+/* Clamped, and slow all the same: a longer queue does not cure it. */
+static void test_clamped_and_slow(void)
+{
+	world(4096, 8);
+	slow(END - 20 * SEC);
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK(!verdict("acceptq_somaxconn"));
+	end();
+}
+
+static void test_phantom(void)
+{
+	world(2, 4096);
+	stuck();
+	DROP_ACK(ACCEPTQ_FULL, 4);
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK(says("phantom_connections", "4 ACKs dropped"));
+	CHECK(!verdict("reset_on_overflow"));
+	check_advice();
+	end();
+	world(2, 4096);
+	stuck();
+	explain();
+	CHECK(!verdict("phantom_connections"));
+	end();
+}
+
+static void test_reset(void)
+{
+	world(2, 4096);
+	SYSCTL(ABORT_ON_OVERFLOW, 1);
+	stuck();
+	RESET_ACK(ACCEPTQ_FULL, 1);
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK(says("reset_on_overflow", "tcp_abort_on_overflow=0"));
+	CHECK(!verdict("phantom_connections"));
+	check_advice();
+	end();
+}
+
+static void test_reuseport(void)
+{
+	unsigned int i;
+
+	world(16, 4096);
+	w.n = 3;
+	limits(2, 16, 4096);
+	strcpy(w.comm[2], "nginx");
+	SET(NOW_REUSEPORT, 2);
+	SET(SYN, 40);
+	SET(SYN_QUEUED, 17);
+	SET(COMPLETED, 17);
+	DROP(ACCEPTQ_FULL, 23);
+	SET(ACCEPTQ_PEAK, 17);
+	SET(ACCEPTQ_FULL_NS, 6 * SEC);
+	SET(NOW_ACCEPTQ, 17);
+	SET(REFUSED_FIRST_TS, END - 5 * SEC);
+	SET(REFUSED_LAST_TS, END - 1 * SEC);
+	set(2, TCPFSM_TOTAL_NOW_REUSEPORT, 2);
+	set(2, TCPFSM_TOTAL_SYN, 50);
+	set(2, TCPFSM_TOTAL_ACCEPTQ_PEAK, 2);
+	explain();
+	CHECK(first("reuseport_member"));
+	CHECK_EQ(found[0].conn, 101);
+	CHECK(says("reuseport_member", "One of 2 listeners"));
+	CHECK(says("reuseport_member", "pid 1002"));
+	for (i = 0; i < nfound; i++)
+		CHECK_EQ(found[i].conn, 101);
+	end();
+
+	/* All of them full: no member's fault. */
+	world(16, 4096);
+	w.n = 3;
+	limits(2, 16, 4096);
+	for (i = 1; i <= 2; i++) {
+		set(i, TCPFSM_TOTAL_NOW_REUSEPORT, 2);
+		set(i, TCPFSM_TOTAL_SYN, 40);
+		set(i, TCPFSM_TOTAL_ACCEPTQ_PEAK, 17);
+		set(i, TCPFSM_TOTAL_NOW_ACCEPTQ, 17);
+		set(i, TCPFSM_TOTAL_ACCEPTQ_FULL_NS, 6 * SEC);
+		set(i, TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_ACCEPTQ_FULL, 23);
+	}
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK(!verdict("reuseport_member"));
+	end();
+}
+
+/* ---- the SYN queue -------------------------------------------------------------------- */
+
+static void flood(uint64_t queued, uint64_t dropped)
+{
+	SET(SYN, queued + dropped);
+	SET(SYN_QUEUED, queued);
+	SET(SYNQ_PEAK, queued);
+	SET(SYNQ_PEAK_TS, END - 3 * SEC);
+	SET(NOW_SYNQ, queued);
+	SET(NOW_SYNQ_YOUNG, queued);
+	SET(SYNQ_FULL_NS, 2 * SEC);
+	SET(REFUSED_FIRST_TS, END - 3 * SEC);
+	SET(REFUSED_LAST_TS, END - 1 * SEC);
+	DROP(SYNQ_FULL, dropped);
+}
+
+static void test_flood_drop(void)
+{
+	world(64, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	flood(65, 735);
+	explain();
+	CHECK(first("syn_flood"));
+	CHECK(says("syn_flood", "SYN queue 65 > 64"));
+	CHECK(says("syn_flood", "tcp_syncookies=1"));
+	CHECK(says("synq_full", "735 SYNs were dropped"));
+	CHECK(says("synq_full", "filled by the flood"));
+	check_advice();
+	end();
+
+	/* An older kernel holds one less. */
+	world(64, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	flood(64, 736);
+	SET(NOW_SYNQ_PLACES, 64);
+	explain();
+	CHECK(says("syn_flood", "SYN queue 64 >= 64"));
+	end();
+}
+
+static void test_flood_cookie(void)
+{
+	world(64, 4096);
+	flood(65, 0);
+	SET(SYN, 820);
+	SET(SYN_COOKIE, 755);
+	SET(COOKIE_VALID, 20);
+	SET(COMPLETED_COOKIE, 20);
+	SET(ACCEPTED, 20);
+	WAITED(50, 20);
+	RESET_ACK(COOKIE_INVALID, 50);
+	explain();
+	CHECK(first("syn_flood"));
+	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_WARNING);
+	CHECK(says("syn_flood", "SYN cookies let clients in"));
+	CHECK(says("syn_cookies", "leave them on"));
+	CHECK(says("cookies_forged", "50 invalid"));
+	CHECK_EQ(verdict("cookies_forged")->severity, TCPFSM_SEVERITY_INFO);
+	check_advice();
+	end();
+}
+
+/* A flood that began after a million good connections. */
+static void test_flood_now(void)
+{
+	world(64, 4096);
+	SET(SYN, 1000000);
+	SET(SYN_QUEUED, 1000000);
+	SET(COMPLETED, 1000000);
+	attach(3);
+	flood(65, 0);
+	SET(SYN, 1030000);
+	SET(SYN_QUEUED, 1000065);
+	SET(SYN_COOKIE, 29935);
+	SET(COOKIE_VALID, 300);
+	SET(COMPLETED_COOKIE, 300);
+	explain();
+	CHECK(first("syn_flood"));
+	CHECK(says("syn_flood", "is under a SYN flood"));
+	CHECK(says("syn_flood", "10000/s SYNs"));
+	end();
+
+	/* It is over: told as such. */
+	world(64, 4096);
+	SET(SYN, 1030000);
+	SET(SYN_QUEUED, 1000065);
+	SET(COMPLETED, 1000000);
+	SET(SYN_COOKIE, 29935);
+	SET(COMPLETED_COOKIE, 300);
+	SET(COOKIE_VALID, 300);
+	DIED(TIMEOUT, 65);
+	SET(SYNQ_PEAK, 65);
+	SET(REFUSED_FIRST_TS, END - 600 * SEC);
+	SET(REFUSED_LAST_TS, END - 590 * SEC);
+	attach(3);
+	explain();
+	CHECK(first("syn_flood"));
+	CHECK(says("syn_flood", "was under a SYN flood"));
+	CHECK(says("syn_flood", "none while observed"));
+	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_WARNING);
+	end();
+}
+
+/* Many at once, and they complete. */
+static void test_no_flood(void)
+{
+	world(64, 4096);
+	flood(65, 0);
+	SET(NOW_SYNQ, 0);
+	SET(NOW_SYNQ_YOUNG, 0);
+	SET(SYN, 1000);
+	SET(SYN_COOKIE, 935);
+	SET(COMPLETED, 65);
+	SET(COOKIE_VALID, 935);
+	SET(COMPLETED_COOKIE, 935);
+	SET(ACCEPTED, 1000);
+	explain();
+	CHECK(first("syn_cookies"));
+	CHECK(says("syn_cookies", "window scale, SACK"));
+	CHECK(says("syn_cookies", "listen() with 128 or more"));
+	CHECK(!verdict("syn_flood"));
+	check_advice();
+	end();
+
+	/* Dropped without cookies, and they completed later. */
+	world(64, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	flood(300, 235);
+	SET(SYNQ_PEAK, 65);
+	SET(NOW_SYNQ, 0);
+	SET(NOW_SYNQ_YOUNG, 0);
+	SET(COMPLETED, 300);
+	SET(ACCEPTED, 300);
+	SHOOK(900, 300);
+	explain();
+	CHECK(first("synq_full"));
+	CHECK(says("synq_full", "tcp_syncookies=1"));
+	CHECK(says("synq_full", "tcp_max_syn_backlog is not what was compared"));
+	CHECK(!verdict("syn_flood") && !verdict("slow_clients") && !verdict("synack_lost"));
+	check_advice();
+	end();
+
+	/* Their SYN-ACKs do not arrive: they send the SYN again. */
+	world(64, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	flood(65, 735);
+	SET(SYNACK_RETRANSMIT, 120);
+	SET(SYNACK_TIMEOUT, 60);
+	explain();
+	CHECK(first("synack_lost"));
+	CHECK(!verdict("syn_flood"));
+	end();
+}
+
+static void test_always(void)
+{
+	world(128, 4096);
+	SYSCTL(SYNCOOKIES, 2);
+	SET(SYN, 50);
+	SET(SYN_COOKIE, 50);
+	SET(COOKIE_VALID, 50);
+	SET(COMPLETED_COOKIE, 50);
+	SET(ACCEPTED, 50);
+	explain();
+	CHECK(first("syn_cookies_always"));
+	CHECK(says("syn_cookies_always", "tcp_syncookies=1"));
+	CHECK(!verdict("syn_cookies"));
+	end();
+}
+
+static void test_last_quarter(void)
+{
+	world(512, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	SYSCTL(MAX_SYN_BACKLOG, 128);
+	flood(97, 0);
+	SET(SYN, 300);
+	DROP(LAST_QUARTER, 203);
+	explain();
+	CHECK(first("last_quarter"));
+	CHECK(says("last_quarter", "128 - 97 = 31, is less than a quarter of it, 32"));
+	CHECK(says("last_quarter", "tcp_max_syn_backlog=1024"));
+	CHECK(says("last_quarter", "tcp_syncookies=1"));
+	CHECK(!verdict("synq_full"));
+	check_advice();
+	end();
+}
+
+static void test_defer(void)
+{
+	world(16, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	SET(NOW_DEFER_ACCEPT, 2);
+	flood(17, 13);
+	DROP_ACK(DEFER_ACCEPT, 17);
+	explain();
+	CHECK(first("defer_accept"));
+	CHECK(!verdict("syn_flood") && !verdict("slow_clients") && !verdict("synack_lost"));
+	check_advice();
+	end();
+
+	/* Clients that speak at once: the bare ACK is dropped, the data completes. */
+	world(511, 4096);
+	SET(NOW_DEFER_ACCEPT, 2);
+	SET(SYN, 1000);
+	SET(SYN_QUEUED, 1000);
+	SET(COMPLETED, 1000);
+	SET(ACCEPTED, 1000);
+	DROP_ACK(DEFER_ACCEPT, 1000);
+	SET(SYNQ_PEAK, 20);
+	SHOOK(400, 1000);
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK_EQ(nfound, 1);
+	end();
+}
+
+static void test_synack_lost(void)
+{
+	world(16, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	flood(40, 25);
+	SET(NOW_SYNQ, 0);
+	SET(NOW_SYNQ_YOUNG, 0);
+	SET(SYNQ_PEAK, 17);
+	SET(COMPLETED, 40);
+	SET(COMPLETED_LATE, 17);
+	SET(ACCEPTED, 40);
+	SET(SYNACK_RETRANSMIT, 40);
+	SET(SYNACK_TIMEOUT, 30);
+	SHOOK(3000000, 17);
+	SHOOK(900, 23);
+	explain();
+	CHECK(first("synack_lost"));
+	CHECK(says("synack_lost", "17 of 40"));
+	CHECK(verdict("synq_full"));
+	check_advice();
+	end();
+
+	/* Sent again because the accept queue was full: nothing was lost on the way. */
+	world(2, 4096);
+	stuck();
+	SET(COMPLETED_LATE, 3);
+	DROP_ACK(ACCEPTQ_FULL, 6);
+	SET(SYNACK_RETRANSMIT, 6);
+	SET(SYNACK_TIMEOUT, 6);
+	explain();
+	CHECK(!verdict("synack_lost"));
+	end();
+
+	/* One in a thousand is what networks do. */
+	world(511, 4096);
+	SET(SYN, 10000);
+	SET(SYN_QUEUED, 10000);
+	SET(COMPLETED, 10000);
+	SET(COMPLETED_LATE, 10);
+	SET(SYNACK_RETRANSMIT, 10);
+	SET(SYNACK_TIMEOUT, 10);
+	SET(ACCEPTED, 10000);
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK(!verdict("synack_lost"));
+	end();
+}
+
+static void test_slow_clients(void)
+{
+	world(16, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	flood(60, 53);
+	SET(NOW_SYNQ, 0);
+	SET(NOW_SYNQ_YOUNG, 0);
+	SET(SYNQ_PEAK, 17);
+	SET(COMPLETED, 60);
+	SET(ACCEPTED, 60);
+	SHOOK(702000, 60);
+	explain();
+	CHECK(first("slow_clients"));
+	CHECK(says("slow_clients", "did not suffice"));
+	CHECK(verdict("synq_full"));
+	check_advice();
+	end();
+
+	/* Far away, and there is room: good to know, no more. */
+	world(511, 4096);
+	SET(SYN, 60);
+	SET(SYN_QUEUED, 60);
+	SET(COMPLETED, 60);
+	SET(ACCEPTED, 60);
+	SHOOK(702000, 60);
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK(verdict("slow_clients"));
+	end();
+
+	/* 100 ms is the other side of the sea. */
+	world(511, 4096);
+	SET(SYN, 60);
+	SET(SYN_QUEUED, 60);
+	SET(COMPLETED, 60);
+	SHOOK(100000, 60);
+	explain();
+	CHECK(!verdict("slow_clients"));
+	end();
+}
+
+/* ---- good to know, and nothing wrong -------------------------------------------------- */
+
+static void test_micro_burst(void)
+{
+	world(512, 4096);
+	SET(SYN, 300);
+	SET(SYN_QUEUED, 300);
+	SET(COMPLETED, 300);
+	SET(ACCEPTED, 300);
+	SET(SYNQ_PEAK, 280);
+	SET(SYNQ_PEAK_TS, END - 10 * SEC);
+	SET(ACCEPTQ_PEAK, 300);
+	SET(ACCEPTQ_PEAK_TS, END - 10 * SEC);
+	SHOOK(9000, 300);
+	WAITED(9000, 300);
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK(says("nothing_wrong", "accept queue at most 300 of 513"));
+	CHECK(says("micro_burst", "58 % full"));
+	check_advice();
+	end();
+
+	/* Long now: no burst. */
+	world(512, 4096);
+	SET(SYN, 300);
+	SET(ACCEPTQ_PEAK, 300);
+	SET(NOW_ACCEPTQ, 290);
+	explain();
+	CHECK(!verdict("micro_burst"));
+	end();
+}
+
+static void test_forged(void)
+{
+	world(64, 4096);
+	SET(SYN, 5000);
+	SET(SYN_QUEUED, 4000);
+	SET(COMPLETED, 4000);
+	SET(SYN_COOKIE, 1000);
+	SET(COOKIE_VALID, 1000);
+	SET(COMPLETED_COOKIE, 1000);
+	RESET_ACK(COOKIE_INVALID, 9);
+	explain();
+	CHECK(!verdict("cookies_forged"));
+	RESET_ACK(COOKIE_INVALID, 60);
+	w.ts += SEC;
+	explain();
+	CHECK(!verdict("cookies_forged"));
+	RESET_ACK(COOKIE_INVALID, 600);
+	w.ts += SEC;
+	explain();
+	CHECK(verdict("cookies_forged"));
+	end();
+}
+
+static void test_requests_reset(void)
+{
+	world(511, 4096);
+	SET(SYN, 1000);
+	SET(SYN_QUEUED, 1000);
+	SET(COMPLETED, 500);
+	DIED(RCV_RST, 500);
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK(says("requests_reset", "500 of 1000"));
+	CHECK(!verdict("syn_flood"));
+	end();
+	world(511, 4096);
+	SET(SYN, 1000);
+	SET(SYN_QUEUED, 1000);
+	SET(COMPLETED, 990);
+	DIED(RCV_RST, 10);
+	explain();
+	CHECK(!verdict("requests_reset"));
+	end();
+}
+
+static void test_otherwise(void)
+{
+	world(511, 4096);
+	SET(SYN, 10);
+	DROP(NO_ROUTE, 4);
+	DROP(SECURITY, 1);
+	explain();
+	CHECK(first("refused_otherwise"));
+	CHECK(says("refused_otherwise", "no route back"));
+	end();
+}
+
+static void test_netns(void)
+{
+	world(511, 4096);
+	set(0, TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_ACCEPTQ_FULL, 7);
+	set(0, TCPFSM_TOTAL_LISTENERS_LOST, 5);
+	explain();
+	CHECK(says("listeners_gone", "7 SYNs or ACKs"));
+	CHECK(says("listeners_unwatched", "listeners=N"));
+	end();
+	/* Who asks for a port does not ask for that. */
+	world(511, 4096);
+	w.filter.lport[0] = 80;
+	w.filter.nlport = 1;
+	tcpfsm_explain_free(w.x);
+	CHECK_EQ(tcpfsm_explain_new(&w.x, &(struct tcpfsm_explain_options) {
+		.size = sizeof(struct tcpfsm_explain_options), .filter = &w.filter }), 0);
+	set(0, TCPFSM_TOTAL_LISTENERS_LOST, 5);
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK_EQ(found[0].conn, 101);
+	end();
+}
+
+static void test_nothing(void)
+{
+	world(511, 4096);
+	SET(SYN, 1000);
+	SET(SYN_QUEUED, 1000);
+	SET(COMPLETED, 1000);
+	SET(ACCEPTED, 1000);
+	SET(SYNQ_PEAK, 3);
+	SET(ACCEPTQ_PEAK, 5);
+	SHOOK(300, 1000);
+	WAITED(100, 1000);
+	set(0, TCPFSM_TOTAL_KERNEL_BASE + TCPFSM_KERNEL_LISTENDROPS, 17);
+	set(0, TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_LISTENDROPS, 17);
+	attach(3);
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK_EQ(nfound, 1);
+	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_OK);
+	CHECK(says("nothing_wrong", "accept queue at most 5 of 512"));
+	CHECK(says("nothing_wrong", "ListenDrops has not moved in that time; what it shows is from before"));
+	set(0, TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_LISTENDROPS, 20);
+	w.ts += SEC;
+	explain();
+	CHECK(says("nothing_wrong", "moved by 3"));
+	end();
+	/* Nobody listens. */
+	world(511, 4096);
+	w.n = 1;
+	explain();
+	CHECK(first("no_listener"));
+	end();
+}
+
+/* Closed since: the limit is told by what was refused. */
+static void test_gone(void)
+{
+	world(2, 4096);
+	stuck();
+	SET(NOW_BACKLOG, 0);
+	SET(NOW_SYNQ_PLACES, 0);
+	SET(NOW_ACCEPTQ, 0);
+	SET(NOW_GONE_TS, END - SEC);
+	SET(ABANDONED, 3);
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK(says("acceptq_app_slow", "accept queue 3 > 2"));
+	CHECK(says("acceptq_app_slow", "did not accept"));
+	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_WARNING);
+	end();
+}
+
+/* It came after tcpfsm: all of its totals were observed. */
+static void test_new(void)
+{
+	world(2, 4096);
+	w.n = 1;
+	attach(5);
+	w.n = 2;
+	stuck();
+	SET(NOW_SINCE_TS, END - 4 * SEC);
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK(says("acceptq_app_slow", "6 (1.2/s) in the 5.0 s observed"));
+	end();
+}
+
+/* The listener that refuses comes before another one's trifles. */
+static void test_order(void)
+{
+	world(512, 4096);
+	w.n = 3;
+	limits(2, 8, 4096);
+	SET(SYN, 60);
+	SET(COMPLETED, 60);
+	SET(COMPLETED_LATE, 30);
+	set(2, TCPFSM_TOTAL_SYN, 900);
+	set(2, TCPFSM_TOTAL_COMPLETED, 9);
+	set(2, TCPFSM_TOTAL_NOW_ACCEPTQ, 9);
+	set(2, TCPFSM_TOTAL_ACCEPTQ_PEAK, 9);
+	set(2, TCPFSM_TOTAL_ACCEPTQ_FULL_NS, 9 * SEC);
+	set(2, TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_ACCEPTQ_FULL, 891);
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK_EQ(found[0].conn, 102);
+	CHECK(says("acceptq_app_slow", "process not known"));
+	CHECK(verdict("synack_lost"));
+	end();
+}
+
+/* ---- clients -------------------------------------------------------------------------- */
+
+static void syn(uint32_t from, uint8_t verdict, uint8_t reason, uint64_t ts)
+{
+	struct tcpfsm_event ev = { .type = TCPFSM_EVENT_SYN, .ts = ts + (uint64_t)OFFSET };
+
+	ev.rec.family = 4;
+	ev.rec.listener = 101;
+	ev.rec.flags = TCPFSM_F_PASSIVE;
+	ev.rec.verdict = verdict;
+	ev.rec.reason = reason;
+	ev.rec.raddr[0] = (uint8_t)(from >> 24);
+	ev.rec.raddr[1] = (uint8_t)(from >> 16);
+	ev.rec.raddr[2] = (uint8_t)(from >> 8);
+	ev.rec.raddr[3] = (uint8_t)from;
+	CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+	if (verdict != TCPFSM_VERDICT_QUEUED)
+		return;
+	ev.type = TCPFSM_EVENT_TRANSITION;
+	ev.new = TCPFSM_STATE_ESTABLISHED;
+	CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+}
+
+static void test_clients(void)
+{
+	unsigned int i;
+
+	world(64, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	flood(65, 735);
+	SET(SUPPRESSED, 100000);
+	/* 198.51.100.0/24 sends most, 100 others one each. */
+	for (i = 0; i < 600; i++)
+		syn(0xc6336400 + i % 200, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_SYNQ_FULL,
+		    END - 3 * SEC + i * MS);
+	for (i = 0; i < 100; i++)
+		syn(0x0a000000 + 256 * i, TCPFSM_VERDICT_QUEUED, 0, END - 2 * SEC + i * MS);
+	explain();
+	CHECK(first("syn_flood"));
+	CHECK(says("syn_flood", "a sample of 700 SYNs, 300 addresses in 101 networks"));
+	CHECK(says("syn_flood", "by network 198.51.100.0/24 (86 %)"));
+	CHECK(says("syn_flood", "100 (33 %) completed"));
+	CHECK(says("syn_flood", "limited by the module's syn_limit"));
+	CHECK(says("syn_flood", "saddr 198.51.100.0/24 tcp dport 80 drop"));
+	CHECK(says("synq_full", "a sample of 600 refused, 200 addresses in 1 network;"));
+	end();
+
+	/* As many as there are. */
+	world(64, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	flood(65, 200000);
+	for (i = 0; i < 70000; i++)
+		syn(0x0b000000 + i * 977, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_SYNQ_FULL,
+		    END - 3 * SEC);
+	explain();
+	CHECK(says("syn_flood", "more than 65536 addresses"));
+	CHECK(says("syn_flood", "The addresses are many or forged"));
+	end();
+}
+
+/* The time of a reason of its own, when there are several. */
+static void test_since(void)
+{
+	world(8, 4096);
+	slow(END - 300 * SEC);
+	SET(SYN_COOKIE, 5);
+	SET(REFUSED_LAST_TS, END);
+	syn(0x0a000001, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_ACCEPTQ_FULL, END - 299 * SEC);
+	syn(0x0a000001, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_ACCEPTQ_FULL, END - 288 * SEC);
+	explain();
+	CHECK(says("acceptq_app_slow", "(4.8 min ago)"));
+	end();
+}
+
+/* ---- hostile names, JSON -------------------------------------------------------------- */
+
+static int on_json(const struct tcpfsm_finding *f, void *arg)
+{
+	static char buf[TCPFSM_FINDING_JSON_MAX];
+	size_t len = tcpfsm_finding_json(f, buf);
+
+	(void)arg;
+	CHECK(len && buf[len - 1] == '\n');
+	buf[len - 1] = '\0';
+#ifdef HAVE_JSON_C
+	static const char * const keys[] = {
+		"ts", "event", "conn", "netns", "family", "laddr", "lport", "pid", "comm",
+		"verdict", "severity", "text", "evidence", "remedy", "cost",
+	};
+	json_object *o = json_tokener_parse(buf), *v;
+	size_t i;
+
+	CHECK(o);
+	for (i = 0; o && i < sizeof(keys) / sizeof(keys[0]); i++)
+		CHECK(json_object_object_get_ex(o, keys[i], &v));
+	if (o) {
+		json_object_object_get_ex(o, "event", &v);
+		CHECK(!strcmp(json_object_get_string(v), "finding"));
+		json_object_object_get_ex(o, "evidence", &v);
+		CHECK_EQ(json_object_array_length(v), f->nevidence);
+		json_object_object_get_ex(o, "ts", &v);
+		CHECK_EQ(json_object_get_int64(v), (int64_t)END + OFFSET);
+		json_object_object_get_ex(o, "laddr", &v);
+		CHECK(!strcmp(json_object_get_string(v), "0.0.0.0"));
+	}
+	json_object_put(o);
+#endif
+	return 0;
+}
+
+static void test_hostile(void)
+{
+	const char *p;
+
+	world(2, 4096);
+	memcpy(w.comm[1], "\033[2J\"\\\xff\n%n%s", 13);
+	stuck();
+	DROP_ACK(ACCEPTQ_FULL, 4);
+	explain();
+	for (p = found[0].all; *p; p++)
+		CHECK((*p >= ' ' && *p < 0x7f) || *p == '\n');
+	CHECK(says("acceptq_app_slow", "?[2J\"\\??%n%s"));
+	CHECK_EQ(tcpfsm_explain_findings(w.x, w.ls, on_json, NULL), 0);
+	end();
+}
+
+/* Whatever the numbers: printable text, no overflow (the sanitizers see it), valid JSON. */
+static void test_any(void)
+{
+	unsigned int round, i, index, n;
+	const char *p;
+
+	srandom(1);
+	for (round = 0; round < 400; round++) {
+		world((uint64_t)random() % 5000, (uint64_t)random() % 5000);
+		w.n = 3;
+		for (n = 0; n < 3; n++) {
+			if (n == 1)
+				attach(3);
+			for (i = 0; i < w.n; i++)
+				for (index = 0; index < TCPFSM_TOTAL_NUM; index++)
+					if (!(random() % 3))
+						w.v[i][index] = ((uint64_t)random() << 33 ^
+								 (uint64_t)random()) >> random() % 64;
+		}
+		explain();
+		for (i = 0; i < nfound; i++)
+			for (p = found[i].all; *p; p++)
+				CHECK((*p >= ' ' && *p < 0x7f) || *p == '\n');
+		end();
+	}
+}
+
+int main(void)
+{
+	setenv("TZ", "UTC", 1);
+	TEST("explain: the application does not accept", test_stuck());
+	TEST("explain: it accepted too slowly", test_slow_ever());
+	TEST("explain: it accepts too slowly now, after years of good service", test_slow_now());
+	TEST("explain: the backlog is too small for bursts", test_small());
+	TEST("explain: clamped by somaxconn, then, perhaps, and not", test_clamped());
+	TEST("explain: clamped, but slow all the same", test_clamped_and_slow());
+	TEST("explain: phantom connections", test_phantom());
+	TEST("explain: tcp_abort_on_overflow", test_reset());
+	TEST("explain: one of an SO_REUSEPORT group", test_reuseport());
+	TEST("explain: SYN flood, dropped", test_flood_drop());
+	TEST("explain: SYN flood, cookies", test_flood_cookie());
+	TEST("explain: SYN flood after a million connections, and after its end", test_flood_now());
+	TEST("explain: no SYN flood, though the queue was full", test_no_flood());
+	TEST("explain: tcp_syncookies=2", test_always());
+	TEST("explain: the last quarter of tcp_max_syn_backlog", test_last_quarter());
+	TEST("explain: TCP_DEFER_ACCEPT, and clients that speak at once", test_defer());
+	TEST("explain: SYN-ACKs lost, and sent again for other reasons", test_synack_lost());
+	TEST("explain: clients far away", test_slow_clients());
+	TEST("explain: bursts that ss does not show", test_micro_burst());
+	TEST("explain: forged cookies", test_forged());
+	TEST("explain: requests reset by the peer", test_requests_reset());
+	TEST("explain: refused for other reasons", test_otherwise());
+	TEST("explain: what a network namespace tells", test_netns());
+	TEST("explain: nothing wrong", test_nothing());
+	TEST("explain: a listener that is gone", test_gone());
+	TEST("explain: a listener that came meanwhile", test_new());
+	TEST("explain: the worst comes first", test_order());
+	TEST("explain: which clients", test_clients());
+	TEST("explain: since when, with several reasons", test_since());
+	TEST("explain: a hostile name; JSON", test_hostile());
+	TEST("explain: any numbers", test_any());
+	return check_done();
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tcpfsm explain: what is wrong with the listeners, in words, with proof and remedy. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* How long to observe, unless -d says otherwise. */
+#define OBSERVE_S	3
+#define WIDTH		80
+
+struct explain {
+	const struct options *opts;
+	const struct tcpfsm_model_options *mopts;	/* with the clock of the source */
+	struct tcpfsm_explain *x;
+	struct tcpfsm_listeners *ls;
+	bool colour;
+	bool totals;			/* there were some */
+	unsigned int n;			/* findings shown */
+	int err;
+};
+
+/* ---- what the advice needs to know ------------------------------------------------ */
+
+static uint32_t read_number(const char *path)
+{
+	char buf[32] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 ? (uint32_t)strtoul(buf, NULL, 10) : 0;
+}
+
+/* Bytes of an object of the kernel's, with what its allocator adds; 0: it does not tell. */
+static uint32_t slab_bytes(const char *cache)
+{
+	char path[128], line[256], name[64];
+	uint32_t bytes;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/slab_size", cache);
+	bytes = read_number(path);
+	if (bytes)
+		return bytes;
+	file = fopen("/proc/slabinfo", "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		unsigned int size;
+
+		if (sscanf(line, "%63s %*u %*u %u", name, &size) == 2 && !strcmp(name, cache))
+			bytes = size;
+	}
+	if (file)
+		fclose(file);
+	return bytes;
+}
+
+/* Of this machine now: a recording may be of another one. */
+static void look_around(struct tcpfsm_explain_options *o)
+{
+	struct stat st;
+
+	if (!stat("/proc/self/ns/net", &st))
+		o->own_netns = (uint32_t)st.st_ino;
+	o->request_bytes = slab_bytes("request_sock_TCP");
+	o->socket_bytes = slab_bytes("TCP");
+}
+
+/* ---- text ------------------------------------------------------------------------ */
+
+/* Words of text between the margins; the first line begins with lead. */
+static void wrap(const char *lead, const char *text)
+{
+	size_t margin = strlen(lead), column = margin;
+	const char *p = text;
+
+	out_printf("%s", lead);
+	while (*p) {
+		size_t len = strcspn(p, " ");
+
+		if (column > margin && column + 1 + len > WIDTH) {
+			out_printf("\n%*s", (int)margin, "");
+			column = margin;
+		} else if (column > margin) {
+			out_printf(" ");
+			column++;
+		}
+		out_printf("%.*s", (int)len, p);
+		column += len;
+		p += len;
+		p += strspn(p, " ");
+	}
+	out_printf("\n");
+}
+
+static const char *colour_of(unsigned int severity)
+{
+	static const char * const colours[] = {
+		[TCPFSM_SEVERITY_CRITICAL] = "\033[31m", [TCPFSM_SEVERITY_WARNING] = "\033[33m",
+		[TCPFSM_SEVERITY_OK] = "\033[32m", [TCPFSM_SEVERITY_INFO] = "",
+	};
+
+	return colours[severity];
+}
+
+static void show_text(struct explain *e, const struct tcpfsm_finding *f)
+{
+	const char *colour = e->colour ? colour_of(f->severity) : "";
+	size_t i;
+
+	if (e->n)
+		out_printf("\n");
+	out_printf("%s%s%s %s\n", colour, tcpfsm_severity_name(f->severity),
+		   *colour ? "\033[0m" : "", f->verdict);
+	wrap("  ", f->text);
+	for (i = 0; i < f->nevidence; i++)
+		wrap("    - ", f->evidence[i]);
+	if (*f->remedy)
+		wrap("  What to do: ", f->remedy);
+	if (*f->cost)
+		wrap("  What it costs: ", f->cost);
+}
+
+static int on_finding(const struct tcpfsm_finding *f, void *arg)
+{
+	struct explain *e = arg;
+
+	if (e->opts->json)
+		out_add(tcpfsm_finding_json(f, out_room(TCPFSM_FINDING_JSON_MAX)));
+	else
+		show_text(e, f);
+	e->n++;
+	return out_error() ? 1 : 0;
+}
+
+/* ---- view ------------------------------------------------------------------------ */
+
+static int on_event(const struct tcpfsm_event *ev, void *arg)
+{
+	struct explain *e = arg;
+
+	e->err = tcpfsm_explain_event(e->x, ev);
+	return e->err;
+}
+
+static int on_item(void *arg, const struct tcpfsm_item *item)
+{
+	struct explain *e = arg;
+
+	e->totals |= item->rec.type == TCPFSM_TYPE_TOTAL;
+	return tcpfsm_listeners_feed(e->ls, item);
+}
+
+static int begin(void *arg, struct tcpfsm_model *m)
+{
+	struct explain *e = arg;
+	struct tcpfsm_explain_options o = {
+		.size = sizeof(o), .filter = &e->opts->filter,
+		.epoch_offset = e->mopts->epoch_offset,
+	};
+	int err;
+
+	(void)m;
+	if (!e->opts->replay)
+		look_around(&o);
+	err = tcpfsm_explain_new(&e->x, &o);
+	return err ? fail(err, "explain") : 0;
+}
+
+static int end(void *arg)
+{
+	struct explain *e = arg;
+	int err;
+
+	if (e->err)
+		return fail(e->err, "explain");
+	/* Live, the reason is told after this. */
+	if (!e->totals && !e->opts->replay)
+		return 0;
+	if (!e->totals) {
+		complain("%s: no totals of listeners in it; record it again, with a module and a "
+			 "tcpfsm that have them", e->opts->replay);
+		return EXIT_ERROR;
+	}
+	err = tcpfsm_explain_findings(e->x, e->ls, on_finding, e);
+	return err < 0 ? fail(err, "explain") : 0;
+}
+
+static int run(const struct options *given)
+{
+	static const struct view view = {
+		.begin = begin, .event = on_event, .item = on_item, .end = end,
+	};
+	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
+	struct options opts = *given;
+	struct explain e = { .opts = &opts };
+	struct text text;
+	int status, err;
+
+	if (!(opts.given & OPT_DURATION) && !opts.replay)
+		opts.duration = OBSERVE_S * NSEC_PER_SEC;
+	text_init(&text, &opts);
+	e.colour = text.colour;
+	err = tcpfsm_listeners_new(&e.ls);
+	if (err)
+		return fail(err, "listeners");
+	e.mopts = &mopts;
+	status = stream(&opts, &mopts, &view, &e);
+	tcpfsm_explain_free(e.x);
+	tcpfsm_listeners_free(e.ls);
+	return status;
+}
+
+const struct command cmd_explain = {
+	.name = "explain",
+	.args = "",
+	.text = "why clients are refused, with proof, and what helps against it",
+	.options = OPT_FILTER | OPT_DURATION | OPT_READ | OPT_JSON | OPT_FOLLOW_NEW,
+	.run = run,
+};

@@ -1,0 +1,600 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is wrong, in words: facts of each listener from its totals, rules that
+ * judge them (explain_syn.c), and the order in which findings are told.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "explain.h"
+
+/* Rules by part; a part more is a line more. */
+static const struct {
+	const struct rule *rules;
+	const unsigned int *n;
+} parts[] = {
+	{ explain_syn_rules, &explain_syn_nrules },
+};
+
+struct tcpfsm_explain {
+	struct tcpfsm_explain_options opts;
+	struct tcpfsm_filter filter;
+	struct sources_table sources;
+};
+
+int tcpfsm_explain_new(struct tcpfsm_explain **x, const struct tcpfsm_explain_options *opts)
+{
+	*x = calloc(1, sizeof(**x));
+	if (!*x)
+		return -ENOMEM;
+	(*x)->opts = *opts;
+	if (opts->filter)
+		(*x)->filter = *opts->filter;
+	(*x)->opts.filter = &(*x)->filter;
+	return 0;
+}
+
+void tcpfsm_explain_free(struct tcpfsm_explain *x)
+{
+	if (!x)
+		return;
+	sources_free(&x->sources);
+	free(x);
+}
+
+int tcpfsm_explain_event(struct tcpfsm_explain *x, const struct tcpfsm_event *ev)
+{
+	return sources_event(&x->sources, ev);
+}
+
+/* ---- words ----------------------------------------------------------------------- */
+
+/* What came from a process is not to be trusted with a terminal. */
+static void add(char *buf, size_t size, const char *fmt, va_list ap)
+{
+	size_t len = strlen(buf);
+	char *p;
+
+	vsnprintf(buf + len, size - len, fmt, ap);
+	for (p = buf + len; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+}
+
+#define SAY(name, buf)							\
+	void name(struct draft *d, const char *fmt, ...)		\
+	{								\
+		va_list ap;						\
+									\
+		va_start(ap, fmt);					\
+		add(d->buf, sizeof(d->buf), fmt, ap);			\
+		va_end(ap);						\
+	}
+
+SAY(headline, text)
+SAY(remedy, remedy)
+SAY(cost, cost)
+
+void evidence(struct draft *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (d->f.nevidence == LINES_MAX)
+		return;
+	va_start(ap, fmt);
+	add(d->line[d->f.nevidence], LINE_LEN, fmt, ap);
+	va_end(ap);
+	d->f.nevidence++;
+}
+
+static __attribute__((format(printf, 1, 2))) struct words words(const char *fmt, ...)
+{
+	struct words w;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(w.s, sizeof(w.s), fmt, ap);
+	va_end(ap);
+	return w;
+}
+
+struct words name_of(const struct tcpfsm_listener *l)
+{
+	char addr[INET6_ADDRSTRLEN];
+	bool v6 = l->family == 6;
+
+	if (!l->family)
+		return words("network namespace %u", l->netns);
+	inet_ntop(v6 ? AF_INET6 : AF_INET, l->laddr, addr, sizeof(addr));
+	if (l->has_owner)
+		return words("%s%s%s:%u (%s, pid %u)", v6 ? "[" : "", addr, v6 ? "]" : "",
+			     l->lport, l->comm, l->pid);
+	return words("%s%s%s:%u (process not known)", v6 ? "[" : "", addr, v6 ? "]" : "",
+		     l->lport);
+}
+
+struct words app_of(const struct tcpfsm_listener *l)
+{
+	return words("%s", l->has_owner ? l->comm : "the application");
+}
+
+struct words duration(double s)
+{
+	static const struct {
+		double less, unit;
+		const char *name;
+	} units[] = {
+		{ 1e-3, 1e-6, "us" }, { 1, 1e-3, "ms" }, { 120, 1, "s" },
+		{ 7200, 60, "min" }, { 172800, 3600, "h" }, { 1e30, 86400, "days" },
+	};
+	unsigned int i = 0;
+	double v;
+
+	if (!(s > 0))
+		return words("0 s");
+	while (s >= units[i].less && i < 5)
+		i++;
+	v = s / units[i].unit;
+	return words(v < 9.95 ? "%.1f %s" : "%.0f %s", v, units[i].name);
+}
+
+struct words rate(double v)
+{
+	return words(v < 9.95 && v > 0 ? "%.1f/s" : "%.0f/s", v);
+}
+
+struct words moment(const struct facts *f, uint64_t ts)
+{
+	uint64_t epoch = ts + (uint64_t)f->opts->epoch_offset;
+	double ago = f->l->ts > ts ? (double)(f->l->ts - ts) / NS : 0;
+	time_t second = (time_t)(epoch / (uint64_t)NS);
+	char when[32];
+	struct tm tm;
+
+	localtime_r(&second, &tm);
+	/* The day, too, when it may be another one. */
+	strftime(when, sizeof(when), ago < 43200 ? "%H:%M:%S" : "%Y-%m-%d %H:%M", &tm);
+	if (ago < 1)
+		return words("%s", when);
+	return words("%s (%s ago)", when, duration(ago).s);
+}
+
+double percent(double part, double whole)
+{
+	return whole > 0 ? 100 * part / whole : 0;
+}
+
+/* ---- facts ----------------------------------------------------------------------- */
+
+static void fill_refused(struct refused *r, const struct facts *f, const unsigned int *index,
+			 unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		r->ever += f->total[index[i]];
+		r->now += f->now[index[i]];
+	}
+	r->active = r->now;
+}
+
+static void fill_limits(struct facts *f)
+{
+	const uint64_t *t = f->total, *ns = f->ns->total;
+
+	f->somaxconn = ns[TOTAL(NOW_SOMAXCONN)];
+	f->max_syn_backlog = ns[TOTAL(NOW_MAX_SYN_BACKLOG)];
+	f->syncookies = ns[TOTAL(NOW_SYNCOOKIES)];
+	f->asked_known = t[TOTAL(NOW_ASKED)];
+	f->asked = f->asked_known ? t[TOTAL(NOW_ASKED)] - 1 : 0;
+	f->backlog = t[TOTAL(NOW_BACKLOG)];
+	f->synq_places = t[TOTAL(NOW_SYNQ_PLACES)];
+	f->limit_known = !f->gone;
+	if (f->gone) {
+		/* It is not there to be asked; who was refused found the queue full. */
+		f->backlog = f->asked;
+		if (f->acceptq.ever && t[TOTAL(ACCEPTQ_PEAK)])
+			f->backlog = t[TOTAL(ACCEPTQ_PEAK)] - 1;
+		f->limit_known = f->acceptq.ever;
+		f->synq_places = f->synq.ever && t[TOTAL(SYNQ_PEAK)] ? t[TOTAL(SYNQ_PEAK)] :
+								      f->backlog + 1;
+	}
+	f->acceptq_places = f->backlog + 1;
+}
+
+static void fill_facts(struct facts *f, const struct tcpfsm_explain *x,
+		       struct tcpfsm_listeners *ls, const struct tcpfsm_listener *l)
+{
+	static const unsigned int acceptq[] = {
+		DROPPED(ACCEPTQ_FULL), ACK_DROPPED(ACCEPTQ_FULL), ACK_RESET(ACCEPTQ_FULL),
+	}, synq[] = {
+		DROPPED(SYNQ_FULL), DROPPED(LAST_QUARTER), TOTAL(SYN_COOKIE),
+	};
+	const uint64_t *t = l->total;
+	unsigned int i;
+
+	memset(f, 0, sizeof(*f));
+	f->opts = &x->opts;
+	f->all = ls;
+	f->l = l;
+	f->ns = l->conn ? tcpfsm_listeners_netns(ls, l->netns) : l;
+	if (!f->ns)			/* its network namespace has gone: no sysctl is known */
+		f->ns = l;
+	f->sources = l->conn ? sources_of(&x->sources, l->conn) : NULL;
+	f->total = t;
+	f->gone = t[TOTAL(NOW_GONE_TS)];
+	if (l->first_ts == l->ts && f->ns->first_ts < l->ts &&
+	    t[TOTAL(NOW_SINCE_TS)] > f->ns->first_ts) {
+		/* It came while the others were observed. */
+		f->span = (double)(l->ts - f->ns->first_ts) / NS;
+		memcpy(f->now, t, sizeof(f->now));
+	} else if (l->first && l->first_ts < l->ts) {
+		f->span = (double)(l->ts - l->first_ts) / NS;
+		for (i = 0; i < TCPFSM_TOTAL_COUNTED; i++)
+			f->now[i] = t[i] > l->first[i] ? t[i] - l->first[i] : 0;
+	}
+	if (l->ts > t[TOTAL(NOW_SINCE_TS)])
+		f->age = (double)(l->ts - t[TOTAL(NOW_SINCE_TS)]) / NS;
+
+	fill_refused(&f->acceptq, f, acceptq, 3);
+	fill_refused(&f->synq, f, synq, 3);
+	fill_limits(f);
+	/* A SYN that came at this moment would be refused. */
+	if (f->acceptq.ever && !f->gone && t[TOTAL(NOW_ACCEPTQ)] >= f->acceptq_places)
+		f->acceptq.active = true;
+	if (f->synq.ever && !f->gone && t[TOTAL(NOW_SYNQ)] >= f->synq_places)
+		f->synq.active = true;
+	f->weight = f->acceptq.now + f->synq.now;
+	if (!f->weight)
+		f->weight = f->acceptq.ever + f->synq.ever;
+}
+
+static bool wanted(const struct tcpfsm_explain *x, const struct tcpfsm_listener *l)
+{
+	const struct tcpfsm_filter *f = &x->filter;
+	unsigned int i;
+
+	if (f->netns && f->netns != l->netns)
+		return false;
+	if (!l->conn)
+		return !f->nlport && !f->family && !f->pid;
+	if (f->family && f->family != l->family)
+		return false;
+	if (f->pid && (!l->has_owner || f->pid != l->pid))
+		return false;
+	for (i = 0; i < f->nlport; i++)
+		if (f->lport[i] == l->lport)
+			return true;
+	return !f->nlport;
+}
+
+/* ---- findings -------------------------------------------------------------------- */
+
+struct findings {
+	const struct tcpfsm_explain *x;
+	struct tcpfsm_listeners *ls;
+	struct draft **of;
+	size_t n, room;
+	unsigned int wrong;		/* of these, what is wrong */
+	size_t listeners;
+	int err;
+};
+
+static struct draft *begin(struct findings *fs, const struct tcpfsm_listener *l)
+{
+	struct draft *d;
+
+	if (fs->n == fs->room) {
+		size_t room = fs->room ? 2 * fs->room : 16;
+		struct draft **of = realloc(fs->of, room * sizeof(*of));
+
+		if (!of)
+			return NULL;
+		fs->of = of;
+		fs->room = room;
+	}
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return NULL;
+	d->f.ts = l->ts + (uint64_t)fs->x->opts.epoch_offset;
+	d->f.conn = l->conn;
+	d->f.netns = l->netns;
+	d->f.family = l->family;
+	d->f.lport = l->lport;
+	memcpy(d->f.laddr, l->laddr, sizeof(d->f.laddr));
+	d->f.has_owner = l->has_owner;
+	d->f.pid = l->pid;
+	memcpy(d->f.comm, l->comm, sizeof(d->f.comm));
+	return d;
+}
+
+static void take(struct findings *fs, struct draft *d)
+{
+	size_t i;
+
+	d->f.text = d->text;
+	d->f.remedy = d->remedy;
+	d->f.cost = d->cost;
+	for (i = 0; i < d->f.nevidence; i++)
+		d->lines[i] = d->line[i];
+	d->f.evidence = d->lines;
+	fs->of[fs->n++] = d;
+	fs->wrong += d->f.severity <= TCPFSM_SEVERITY_WARNING;
+}
+
+static int judge(const struct tcpfsm_listener *l, void *arg)
+{
+	struct findings *fs = arg;
+	struct facts f;
+	unsigned int i, p;
+	enum side first;
+
+	if (!wanted(fs->x, l))
+		return 0;
+	fs->listeners += !!l->conn;
+	fill_facts(&f, fs->x, fs->ls, l);
+	first = f.synq.now > f.acceptq.now ||
+		(f.synq.now == f.acceptq.now && f.synq.ever > f.acceptq.ever) ?
+		SIDE_SYNQ : SIDE_ACCEPTQ;
+	/* ACKs refused by the accept queue keep their places in the SYN queue. */
+	if (f.now[ACK_DROPPED(ACCEPTQ_FULL)] > f.now[TOTAL(SYN_COOKIE)])
+		first = SIDE_ACCEPTQ;
+	for (p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
+		for (i = 0; i < *parts[p].n; i++) {
+			const struct rule *rule = &parts[p].rules[i];
+			struct draft *d;
+
+			if (rule->netns == !!l->conn)
+				continue;
+			d = begin(fs, l);
+			if (!d)
+				return fs->err = -ENOMEM;
+			d->f.verdict = rule->verdict;
+			d->weight = f.weight;
+			d->rank = i + (rule->side && rule->side != first ? 1000 : 0);
+			if (rule->judge(&f, d))
+				take(fs, d);
+			else
+				free(d);
+		}
+	}
+	return 0;
+}
+
+static int by_weight(const void *x, const void *y)
+{
+	const struct draft *a = *(struct draft * const *)x, *b = *(struct draft * const *)y;
+
+	if (a->f.severity != b->f.severity)
+		return a->f.severity < b->f.severity ? -1 : 1;
+	if (a->active != b->active)
+		return a->active ? -1 : 1;
+	if (a->weight != b->weight)
+		return a->weight > b->weight ? -1 : 1;
+	if (a->f.conn != b->f.conn)
+		return a->f.conn < b->f.conn ? -1 : 1;
+	return a->rank < b->rank ? -1 : 1;
+}
+
+/* ---- nothing wrong --------------------------------------------------------------- */
+
+#define BUSIEST		8
+
+struct busy {
+	struct findings *fs;
+	struct facts top[BUSIEST];
+	double used[BUSIEST];
+	size_t n;
+	uint64_t handshakes, listendrops, listendrops_before, rcvd;
+	double age;
+	bool all;			/* no filter by listener: the kernel's counters apply */
+};
+
+static double used_of(const struct facts *f)
+{
+	double a = percent((double)f->total[TOTAL(ACCEPTQ_PEAK)], (double)f->acceptq_places);
+	double s = percent((double)f->total[TOTAL(SYNQ_PEAK)], (double)f->synq_places);
+
+	return a > s ? a : s;
+}
+
+static int rank_busy(const struct tcpfsm_listener *l, void *arg)
+{
+	struct busy *b = arg;
+	struct facts f;
+	double used;
+	size_t i;
+
+	if (!wanted(b->fs->x, l))
+		return 0;
+	fill_facts(&f, b->fs->x, b->fs->ls, l);
+	if (f.age > b->age)
+		b->age = f.age;
+	if (!l->conn) {
+		uint64_t base = f.total[TCPFSM_TOTAL_KERNEL_BASE + TCPFSM_KERNEL_LISTENDROPS];
+		uint64_t now = f.total[TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_LISTENDROPS];
+
+		b->listendrops += now - base;
+		b->listendrops_before += base;
+		b->all = true;
+		return 0;
+	}
+	b->handshakes += f.total[TOTAL(COMPLETED)] + f.total[TOTAL(COMPLETED_COOKIE)];
+	if (f.gone)
+		return 0;
+	/* Idle ones come last. */
+	used = used_of(&f) + (f.total[TOTAL(SYN)] ? 1e-3 : 0);
+	for (i = b->n < BUSIEST ? b->n++ : BUSIEST; i && b->used[i - 1] < used; i--) {
+		if (i == BUSIEST)
+			continue;
+		b->top[i] = b->top[i - 1];
+		b->used[i] = b->used[i - 1];
+	}
+	if (i < BUSIEST) {
+		b->top[i] = f;
+		b->used[i] = used;
+	}
+	return 0;
+}
+
+static void evidence_busy(struct draft *d, const struct facts *f)
+{
+	const uint64_t *t = f->total;
+	uint64_t shakes = t[TOTAL(COMPLETED)] + t[TOTAL(COMPLETED_COOKIE)];
+	double wait = (double)tcpfsm_histogram_quantile(t + TCPFSM_TOTAL_ACCEPT_US, 0.99) / 1e6;
+
+	if (!t[TOTAL(SYN)]) {
+		evidence(d, "%s: no SYN yet", name_of(f->l).s);
+		return;
+	}
+	evidence(d, "%s: %llu handshakes, nothing refused; SYN queue at most %llu of %llu, "
+		 "accept queue at most %llu of %llu%s%s", name_of(f->l).s,
+		 (unsigned long long)shakes,
+		 (unsigned long long)t[TOTAL(SYNQ_PEAK)], (unsigned long long)f->synq_places,
+		 (unsigned long long)t[TOTAL(ACCEPTQ_PEAK)],
+		 (unsigned long long)f->acceptq_places,
+		 wait > 0 ? "; 99 % wait for accept() up to about " : "",
+		 wait > 0 ? duration(wait).s : "");
+}
+
+/* Nothing is wrong, and the numbers that prove it; or there is nothing to judge. */
+static int nothing_wrong(struct findings *fs)
+{
+	static const struct tcpfsm_listener nobody = { .conn = 0 };
+	struct busy *b = calloc(1, sizeof(*b));
+	struct draft *d = NULL;
+	size_t i;
+
+	if (!b)
+		return -ENOMEM;
+	b->fs = fs;
+	if (tcpfsm_listeners_each(fs->ls, rank_busy, b) < 0) {
+		free(b);
+		return -ENOMEM;
+	}
+	d = begin(fs, fs->listeners == 1 && b->n ? b->top[0].l : &nobody);
+	if (!d) {
+		free(b);
+		return -ENOMEM;
+	}
+	if (b->n)
+		d->f.ts = b->top[0].l->ts + (uint64_t)fs->x->opts.epoch_offset;
+	d->f.netns = fs->x->filter.netns ? fs->x->filter.netns : d->f.netns;
+	if (!fs->listeners) {
+		d->f.verdict = "no_listener";
+		d->f.severity = TCPFSM_SEVERITY_OK;
+		headline(d, "No listener %s: there is nothing to explain.",
+			 fs->x->filter.nlport || fs->x->filter.pid || fs->x->filter.family ||
+			 fs->x->filter.netns ? "matches" : "is known");
+	} else {
+		d->f.verdict = "nothing_wrong";
+		d->f.severity = TCPFSM_SEVERITY_OK;
+		headline(d, "Nothing is wrong: %zu listener%s, %llu handshakes in %s, and no client "
+			 "was refused.", fs->listeners,
+			 fs->listeners == 1 ? "" : "s", (unsigned long long)b->handshakes,
+			 duration(b->age).s);
+		for (i = 0; i < b->n; i++)
+			evidence_busy(d, &b->top[i]);
+		if (fs->listeners > b->n)
+			evidence(d, "and %zu listeners more, farther from their limits or closed",
+				 fs->listeners - b->n);
+		if (b->all && !b->listendrops)
+			evidence(d, "the kernel's ListenDrops has not moved in that time%s",
+				 b->listendrops_before ? "; what it shows is from before" : "");
+		else if (b->all)
+			evidence(d, "the kernel's ListenDrops has moved by %llu in that time, and no "
+				 "listener here tells why: see tcpfsm check",
+				 (unsigned long long)b->listendrops);
+	}
+	take(fs, d);
+	free(b);
+	return 0;
+}
+
+int tcpfsm_explain_findings(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls,
+			    tcpfsm_finding_fn fn, void *arg)
+{
+	struct findings fs = { .x = x, .ls = ls };
+	size_t i;
+	int rc;
+
+	rc = tcpfsm_listeners_each(ls, judge, &fs);
+	if (!rc && !fs.wrong)
+		rc = nothing_wrong(&fs);
+	if (!rc && fs.n)
+		qsort(fs.of, fs.n, sizeof(*fs.of), by_weight);
+	for (i = 0; i < fs.n; i++) {
+		if (!rc)
+			rc = fn(&fs.of[i]->f, arg);
+		free(fs.of[i]);
+	}
+	free(fs.of);
+	return rc;
+}
+
+/* ---- JSON ------------------------------------------------------------------------ */
+
+const char *tcpfsm_severity_name(unsigned int severity)
+{
+	static const char * const names[] = {
+#define NAME(s, n, name) [n] = name,
+		TCPFSM_SEVERITIES(NAME)
+#undef NAME
+	};
+
+	return severity < sizeof(names) / sizeof(names[0]) ? names[severity] : "?";
+}
+
+static char *put_text(char *p, const char *s)
+{
+	*p++ = '"';
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			*p++ = '\\';
+		*p++ = *s;
+	}
+	*p++ = '"';
+	return p;
+}
+
+/* All texts twice as long, should each letter need a backslash, and the rest. */
+_Static_assert(TCPFSM_FINDING_JSON_MAX >= 2 * (LINE_LEN * (LINES_MAX + 6) + 64) + 512, "it fits");
+
+size_t tcpfsm_finding_json(const struct tcpfsm_finding *f, char buf[TCPFSM_FINDING_JSON_MAX])
+{
+	char addr[INET6_ADDRSTRLEN] = "", *p = buf;
+	size_t i;
+
+	if (f->family)
+		inet_ntop(f->family == 6 ? AF_INET6 : AF_INET, f->laddr, addr, sizeof(addr));
+	p += sprintf(p, "{\"ts\":%llu,\"event\":\"finding\",\"conn\":%llu,\"netns\":%u,"
+		     "\"family\":%u,\"laddr\":\"%s\",\"lport\":%u",
+		     (unsigned long long)f->ts, (unsigned long long)f->conn, f->netns,
+		     f->family, addr, f->lport);
+	if (f->has_owner) {
+		p += sprintf(p, ",\"pid\":%u,\"comm\":\"", f->pid);
+		p += tcpfsm_comm_json(f->comm, p);
+		*p++ = '"';
+	}
+	p += sprintf(p, ",\"verdict\":\"%s\",\"severity\":\"%s\",\"text\":", f->verdict,
+		     tcpfsm_severity_name(f->severity));
+	p = put_text(p, f->text);
+	p += sprintf(p, ",\"evidence\":[");
+	for (i = 0; i < f->nevidence; i++) {
+		if (i)
+			*p++ = ',';
+		p = put_text(p, f->evidence[i]);
+	}
+	p += sprintf(p, "],\"remedy\":");
+	p = put_text(p, f->remedy);
+	p += sprintf(p, ",\"cost\":");
+	p = put_text(p, f->cost);
+	*p++ = '}';
+	*p++ = '\n';
+	return (size_t)(p - buf);
+}

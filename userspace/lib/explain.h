@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the rules of explain know, and how they say what they found. */
+#ifndef TCPFSM_LIB_EXPLAIN_H
+#define TCPFSM_LIB_EXPLAIN_H
+
+#include "sources.h"
+#include "tcpfsm.h"
+
+#define NS		1e9		/* nanoseconds a second */
+#define LINE_LEN	512
+#define LINES_MAX	16
+
+#define TOTAL(s)	TCPFSM_TOTAL_##s
+#define DROPPED(r)	(TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_##r)
+#define ACK_DROPPED(r)	(TCPFSM_TOTAL_ACK_DROPPED + TCPFSM_REASON_##r)
+#define ACK_RESET(r)	(TCPFSM_TOTAL_ACK_RESET + TCPFSM_REASON_##r)
+#define GONE(w)		(TCPFSM_TOTAL_GONE + TCPFSM_GONE_##w)
+
+/* A kind of refusal: since the totals began, and while they were observed. */
+struct refused {
+	uint64_t ever, now;
+	bool active;			/* it goes on, or a SYN would meet it at this moment */
+};
+
+/* Of one listener, or of a network namespace: what the rules judge. */
+struct facts {
+	const struct tcpfsm_explain_options *opts;
+	struct tcpfsm_listeners *all;
+	const struct tcpfsm_listener *l;
+	const struct tcpfsm_listener *ns;	/* its network namespace; may be l */
+	const struct sources *sources;		/* sample of its SYNs; NULL: none */
+	const uint64_t *total;			/* at the end */
+	uint64_t now[TCPFSM_TOTAL_COUNTED];	/* sums: total less what they began with */
+	double span;				/* observed, in seconds; 0: one reading only */
+	double age;				/* counted, in seconds */
+	bool gone;
+
+	uint64_t backlog;			/* the limit; see limit_known */
+	uint64_t acceptq_places, synq_places;	/* what fits */
+	bool limit_known;			/* of who is gone it is told by what was refused */
+	uint64_t asked;				/* of listen(2); see asked_known */
+	bool asked_known;
+	uint64_t somaxconn, max_syn_backlog, syncookies;
+
+	struct refused acceptq;			/* the accept queue was full: SYNs and ACKs */
+	struct refused synq;			/* the SYN queue was: dropped or answered with a cookie */
+	uint64_t weight;			/* how much was refused: the worst come first */
+};
+
+/* A finding in the making. */
+struct draft {
+	struct tcpfsm_finding f;
+	const char *lines[LINES_MAX];
+	uint64_t weight;
+	unsigned int rank;			/* causes before what they bring about */
+	bool active;
+	char text[LINE_LEN], line[LINES_MAX][LINE_LEN];
+	char remedy[3 * LINE_LEN], cost[2 * LINE_LEN];
+};
+
+/* Which queue a rule is about: the one that refuses more is told of first. */
+enum side { SIDE_NONE, SIDE_SYNQ, SIDE_ACCEPTQ };
+
+struct rule {
+	const char *verdict;		/* stable: users and programs rely on it */
+	enum side side;
+	bool netns;			/* judges a network namespace, not a listener */
+	/* Does it hold?  Then d is filled in. */
+	bool (*judge)(const struct facts *f, struct draft *d);
+};
+
+/* Causes come before what they bring about. */
+extern const struct rule explain_syn_rules[];
+extern const unsigned int explain_syn_nrules;
+
+/* ---- words: explain.c ------------------------------------------------------------ */
+
+#define PRINTF(f, a)	__attribute__((format(printf, f, a)))
+
+void headline(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
+void evidence(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
+/* These two add to what was said before. */
+void remedy(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
+void cost(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
+
+struct words { char s[128]; };
+
+/* "0.0.0.0:80 (nginx, pid 1234)" */
+struct words name_of(const struct tcpfsm_listener *l);
+/* "nginx", or "the application" */
+struct words app_of(const struct tcpfsm_listener *l);
+/* "350 ms" */
+struct words duration(double seconds);
+/* "18.7/s" */
+struct words rate(double per_second);
+/* "14:02:11 (3 min ago)", a time of the records */
+struct words moment(const struct facts *f, uint64_t ts);
+/* Share of a whole, in percent. */
+double percent(double part, double whole);
+
+#endif /* TCPFSM_LIB_EXPLAIN_H */

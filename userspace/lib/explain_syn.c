@@ -1,0 +1,1296 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Why SYNs and third ACKs are refused, and what else is unusual about handshakes.
+ *
+ * Each rule says in its comment when it holds.  "Ever" is since the totals began,
+ * "now" what came while they were observed; a rule judges now, if there is
+ * enough of it, else ever.  What holds only for ever is told in the past tense.
+ *
+ * The limits are those of the running kernel: both queues are measured by the
+ * listener's backlog, min(listen(N), net.core.somaxconn).  tcp_max_syn_backlog
+ * is compared with nothing unless tcp_syncookies is 0.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "explain.h"
+
+typedef unsigned long long ull;
+
+/* ---- thresholds ------------------------------------------------------------------ */
+
+/*
+ * Little's law: places taken on average = arrivals a second x seconds each stays.
+ * Above this share of all places the queue stands: it does not absorb bursts, it is
+ * the backlog of who does not keep up.  A single burst that fills the queue and is
+ * drained at once comes to about a quarter, see stands().
+ */
+#define STANDING	0.4
+/* Full for that share of the time: it stands as well. */
+#define FULL_SHARE	0.5
+/* Full for so long without a single accept(), in seconds: nobody accepts. */
+#define STUCK_S		0.1
+#define STUCK_OBSERVED_S 0.5
+/* Peak of a queue, share of its places, that is worth telling. */
+#define BURST_PEAK	0.5
+/* A flood: that many SYNs that came to nothing, and of those answered most. */
+#define FLOOD_MIN	100
+#define FLOOD_SHARE	0.5
+/* Clients that send their SYN again are no flood. */
+#define REPEATED_SHARE	0.2
+/* SYN-ACKs lost: handshakes that took another SYN-ACK. */
+#define LATE_MIN	3
+#define LATE_SHARE	0.05
+/* Clients far away: half of the handshakes take longer than that, in seconds. */
+#define SLOW_S		0.2
+#define SLOW_MIN	10
+/* ACKs with bad cookies, and resets after a SYN-ACK: fewer happen anywhere. */
+#define FORGED_MIN	10
+#define RESET_MIN	10
+#define RESET_SHARE	0.1
+/* Of SO_REUSEPORT: the others had so few places taken when one was full. */
+#define IDLE_MEMBER	0.5
+
+/* ---- what rules have in common ------------------------------------------------------- */
+
+static uint64_t sum(const uint64_t *v, unsigned int index, unsigned int n)
+{
+	return tcpfsm_totals_sum(v, index, n);
+}
+
+static double quantile_s(const uint64_t *v, unsigned int index, double q)
+{
+	return (double)tcpfsm_histogram_quantile(v + index, q) / 1e6;
+}
+
+static void judge_as(struct draft *d, const struct refused *r)
+{
+	d->active = r->active;
+	d->f.severity = r->active ? TCPFSM_SEVERITY_CRITICAL : TCPFSM_SEVERITY_WARNING;
+}
+
+/* ", 12 of them while observed" */
+static struct words observed(const struct facts *f, uint64_t now)
+{
+	struct words w = { "" };
+
+	if (f->span > 0)
+		snprintf(w.s, sizeof(w.s), ", %llu of them in the %.24s observed", (ull)now,
+			 duration(f->span).s);
+	return w;
+}
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* When a kind of refusal was first and last seen: its own records tell best. */
+static void refused_between(const struct facts *f, enum side side, uint64_t *first, uint64_t *last)
+{
+	const struct refused *r = side == SIDE_ACCEPTQ ? &f->acceptq : &f->synq;
+	const uint64_t *t = f->total;
+	uint64_t offset = (uint64_t)f->opts->epoch_offset;
+	uint64_t all = sum(t, TCPFSM_TOTAL_SYN_DROPPED, 16) + sum(t, TCPFSM_TOTAL_ACK_DROPPED, 16) +
+		       sum(t, TCPFSM_TOTAL_ACK_RESET, 16) + t[TOTAL(SYN_COOKIE)];
+
+	*first = t[TOTAL(REFUSED_FIRST_TS)];
+	*last = t[TOTAL(REFUSED_LAST_TS)];
+	/* The totals have one time for all reasons. */
+	if (all == r->ever || !f->sources || !f->sources->last[side])
+		return;
+	*first = f->sources->first[side] - offset;
+	*last = f->sources->last[side] - offset;
+}
+
+/* "since 14:02:11 (3 min ago)" or "between ... and ..." */
+static void evidence_when(const struct facts *f, struct draft *d, enum side side,
+			  const char *what)
+{
+	const struct refused *r = side == SIDE_ACCEPTQ ? &f->acceptq : &f->synq;
+	uint64_t first, last;
+
+	refused_between(f, side, &first, &last);
+	if (!first)
+		return;
+	if (f->span > 0 && r->now)
+		evidence(d, "since when: %s first %s; %llu (%s) in the %s observed", what,
+			 moment(f, first).s, (ull)r->now, rate((double)r->now / f->span).s,
+			 duration(f->span).s);
+	else if (last > first)
+		evidence(d, "since when: %s from %s until %s%s", what, moment(f, first).s,
+			 moment(f, last).s, f->span > 0 ? ", none while observed" : "");
+	else
+		evidence(d, "since when: %s at %s%s", what, moment(f, first).s,
+			 f->span > 0 ? ", none while observed" : "");
+}
+
+static const char *address(const struct source_share *s, char buf[64])
+{
+	bool v6 = s->family == 6;
+
+	inet_ntop(v6 ? AF_INET6 : AF_INET, s->addr, buf, 64);
+	if (s->bits == 24 || s->bits == 64)
+		sprintf(buf + strlen(buf), "/%u", s->bits);
+	return buf;
+}
+
+/* Which clients; of a sample. */
+static void evidence_clients(const struct facts *f, struct draft *d, bool refused)
+{
+	const struct sources *s = f->sources;
+	struct source_share top[3], nets[2];
+	size_t n, nnets, addresses, networks, i, at = 0;
+	char line[LINE_LEN], buf[64];
+	uint64_t total, done = 0;
+
+	total = s ? refused ? s->refused : s->syns : 0;
+	if (!total)
+		return;
+	n = sources_top(s, refused, false, top, 3, &addresses);
+	nnets = sources_top(s, refused, true, nets, 2, &networks);
+	if (!n)
+		return;
+	for (i = 0; i < s->room; i++)
+		done += s->addrs[i].family && s->addrs[i].completed &&
+			(refused ? s->addrs[i].refused : s->addrs[i].syns);
+	line[0] = '\0';
+	for (i = 0; i < n; i++)
+		at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s (%.0f %%)",
+				       i ? ", " : "", address(&top[i], buf),
+				       percent((double)top[i].n, (double)total));
+	/* Networks tell something when they hold several of these. */
+	for (i = 0; i < nnets && networks < addresses; i++)
+		at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s (%.0f %%)",
+				       i ? ", " : "; by network ", address(&nets[i], buf),
+				       percent((double)nets[i].n, (double)total));
+	evidence(d, "clients: of a sample of %llu %s%s, %s%zu address%s in %zu network%s; most: %s",
+		 (ull)total, refused ? "refused" : "SYN", refused ? "" : plural(total),
+		 s->beyond ? "more than " : "", addresses, addresses == 1 ? "" : "es", networks,
+		 plural(networks), line);
+	evidence(d, "of these addresses, %llu (%.0f %%) completed a handshake in the sample%s",
+		 (ull)done, percent((double)done, (double)addresses),
+		 s->suppressed || f->total[TOTAL(SUPPRESSED)] ?
+		 "; it is limited by the module's syn_limit" : "");
+}
+
+/* For sysctl(8): the network namespace may be another one than ours. */
+static struct words in_netns(const struct facts *f)
+{
+	struct words w = { "" };
+
+	if (f->opts->own_netns && f->opts->own_netns != f->l->netns && f->l->has_owner)
+		snprintf(w.s, sizeof(w.s), "nsenter -t %u -n ", f->l->pid);
+	return w;
+}
+
+static uint64_t power_of_two(uint64_t v)
+{
+	uint64_t n = 16;
+
+	while (n < v && n < 65536)
+		n *= 2;
+	return n < 65536 ? n : 65535;
+}
+
+/* How the limit came about. */
+static void evidence_limit(const struct facts *f, struct draft *d)
+{
+	if (!f->limit_known)
+		evidence(d, "the limit: not known any more, the listener is closed");
+	else if (f->asked_known && f->asked > f->backlog)
+		evidence(d, "the limit: %llu; the application called listen(%llu), and "
+			 "net.core.somaxconn, %llu now, clamped it", (ull)f->backlog,
+			 (ull)f->asked, (ull)f->somaxconn);
+	else if (f->asked_known)
+		evidence(d, "the limit: %llu, as the application called listen(%llu); "
+			 "net.core.somaxconn=%llu allows %s", (ull)f->backlog, (ull)f->asked,
+			 (ull)f->somaxconn, f->somaxconn > f->asked ? "more" : "no more");
+	else
+		evidence(d, "the limit: %llu; net.core.somaxconn is %llu, and what listen() asked "
+			 "for is not known: tcpfsm was not loaded then", (ull)f->backlog,
+			 (ull)f->somaxconn);
+}
+
+/* Where well-known servers keep the number they give to listen(). */
+static const char *backlog_setting(const struct facts *f)
+{
+	static const struct {
+		const char *comm, *setting;
+	} known[] = {
+		{ "nginx", "backlog=%llu in its listen directive" },
+		{ "apache2", "ListenBacklog %llu" }, { "httpd", "ListenBacklog %llu" },
+		{ "redis-server", "tcp-backlog %llu" }, { "haproxy", "backlog %llu" },
+		{ "mariadbd", "back_log=%llu" }, { "mysqld", "back_log=%llu" },
+		{ "memcached", "-b %llu" }, { "php-fpm", "listen.backlog = %llu" },
+		{ "gunicorn", "--backlog %llu" }, { "uwsgi", "--listen %llu" },
+		{ "lighttpd", "server.listen-backlog = %llu" },
+	};
+	unsigned int i;
+
+	for (i = 0; f->l->has_owner && i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strncmp(f->l->comm, known[i].comm, strlen(known[i].comm)))
+			return known[i].setting;
+	return NULL;
+}
+
+/* How to raise the limit of both queues to at least n. */
+static void remedy_backlog(const struct facts *f, struct draft *d, uint64_t n)
+{
+	const char *setting = backlog_setting(f);
+	bool clamped = f->asked_known ? f->asked > f->backlog : f->backlog >= f->somaxconn;
+	char buf[128];
+
+	if (clamped && f->asked_known)
+		n = f->asked < 65535 ? f->asked : 65535;
+	if (n > f->somaxconn)
+		remedy(d, "Run: %ssysctl -w net.core.somaxconn=%llu. ", in_netns(f).s, (ull)n);
+	if (f->asked_known && f->asked >= n) {
+		remedy(d, "Then restart %s, or have it call listen() again: the limit is taken "
+		       "when listen() is called, a changed somaxconn alone does nothing.",
+		       app_of(f->l).s);
+	} else {
+		remedy(d, "%s %s call listen() with %llu or more",
+		       n > f->somaxconn ? "Then have" : "Have", app_of(f->l).s, (ull)n);
+		if (setting) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+			snprintf(buf, sizeof(buf), setting, (ull)n);
+#pragma GCC diagnostic pop
+			remedy(d, " (%s)", buf);
+		}
+		remedy(d, ", and restart it: the limit is taken when listen() is called.");
+	}
+}
+
+static void cost_backlog(const struct facts *f, struct draft *d)
+{
+	cost(d, "Connections wait in the queue, where their clients would have tried again a second "
+	     "or more later: it gets no faster if the application is behind.");
+	if (f->opts->socket_bytes)
+		cost(d, " Memory of the kernel: about %u bytes for each connection that waits%s",
+		     f->opts->socket_bytes, f->opts->request_bytes ? "" : ".");
+	if (f->opts->socket_bytes && f->opts->request_bytes)
+		cost(d, ", %u for each request in the SYN queue, which has the same limit.",
+		     f->opts->request_bytes);
+}
+
+/* ---- the accept queue ----------------------------------------------------------------- */
+
+enum pace { BURSTS, BEHIND, STUCK };
+
+/* How the application kept up when the accept queue was full. */
+struct acceptance {
+	enum pace pace;
+	bool now;		/* judged by what was observed, not by all of the totals */
+	const uint64_t *v;
+	double seconds;		/* how long that was */
+	double taken;		/* places, on average (Little's law) */
+	double p50, p99;	/* wait for accept(), in seconds; 0: no sample */
+	double full;		/* seconds */
+};
+
+/*
+ * Seconds that connections waited in total, of those that waited about as long
+ * as the longest: in all of the totals they stand among the many that did not wait.
+ */
+static double long_waits(const uint64_t *hist, bool all)
+{
+	double s = 0;
+	unsigned int i, top = 0;
+
+	for (i = 0; i < TCPFSM_TOTAL_BUCKETS; i++)
+		if (hist[i])
+			top = i;
+	for (i = all || top < 2 ? 1 : top - 1; i <= top; i++)
+		s += (double)hist[i] * 0.75 * (double)(1ULL << i) / 1e6;
+	return s;
+}
+
+/*
+ * Does the queue stand, or did bursts fill it?  Of an episode that is over, the
+ * time to empty a full queue belongs to it: twice, so that a single burst, which
+ * comes to half of the places while it drains, counts a quarter.
+ */
+static void judge_acceptance(const struct facts *f, struct acceptance *a)
+{
+	uint64_t first, last;
+
+	a->now = f->acceptq.now || (f->acceptq.active && f->span >= STUCK_OBSERVED_S &&
+				    !f->now[TOTAL(ACCEPTED)]);
+	a->v = a->now ? f->now : f->total;
+	a->full = (double)a->v[TOTAL(ACCEPTQ_FULL_NS)] / NS;
+	a->p50 = quantile_s(a->v, TCPFSM_TOTAL_ACCEPT_US, 0.5);
+	a->p99 = quantile_s(a->v, TCPFSM_TOTAL_ACCEPT_US, 0.99);
+	if (a->now) {
+		a->seconds = f->span;
+	} else {
+		refused_between(f, SIDE_ACCEPTQ, &first, &last);
+		a->seconds = (double)(last - first) / NS + 2 * a->p99;
+	}
+	a->taken = a->seconds > 0 ?
+		long_waits(a->v + TCPFSM_TOTAL_ACCEPT_US, a->now) / a->seconds : 0;
+	if (a->taken > (double)f->acceptq_places)
+		a->taken = (double)f->acceptq_places;
+
+	if (!a->v[TOTAL(ACCEPTED)] &&
+	    (a->now ? f->span >= STUCK_OBSERVED_S && f->acceptq.active : a->full >= STUCK_S))
+		a->pace = STUCK;
+	else if (a->taken >= STANDING * (double)f->acceptq_places ||
+		 (a->seconds > 0 && a->full >= FULL_SHARE * a->seconds))
+		a->pace = BEHIND;
+	else
+		a->pace = BURSTS;
+}
+
+static void evidence_acceptq(const struct facts *f, struct draft *d, const struct acceptance *a)
+{
+	const uint64_t *t = f->total;
+	uint64_t syns = t[DROPPED(ACCEPTQ_FULL)], acks = t[ACK_DROPPED(ACCEPTQ_FULL)];
+	uint64_t resets = t[ACK_RESET(ACCEPTQ_FULL)];
+
+	evidence(d, "the comparison: accept queue %llu > %llu. The kernel (sk_acceptq_is_full) "
+		 "refuses when the queue is longer than the limit, so it holds %llu",
+		 (ull)f->acceptq_places, (ull)f->backlog, (ull)f->acceptq_places);
+	evidence_limit(f, d);
+	evidence(d, "refused: %llu SYN%s, %llu third ACK%s dropped, %llu answered with an RST",
+		 (ull)syns, plural(syns), (ull)acks, plural(acks), (ull)resets);
+	evidence_when(f, d, SIDE_ACCEPTQ, "refused");
+	if (!f->gone)
+		evidence(d, "the queue: %llu now, longest %llu at %s, full for %s in all",
+			 (ull)t[TOTAL(NOW_ACCEPTQ)], (ull)t[TOTAL(ACCEPTQ_PEAK)],
+			 moment(f, t[TOTAL(ACCEPTQ_PEAK_TS)]).s,
+			 duration((double)t[TOTAL(ACCEPTQ_FULL_NS)] / NS).s);
+	else
+		evidence(d, "the queue: longest %llu at %s, full for %s in all; %llu connections "
+			 "were left in it when the listener was closed",
+			 (ull)t[TOTAL(ACCEPTQ_PEAK)], moment(f, t[TOTAL(ACCEPTQ_PEAK_TS)]).s,
+			 duration((double)t[TOTAL(ACCEPTQ_FULL_NS)] / NS).s,
+			 (ull)t[TOTAL(ABANDONED)]);
+	if (a->p99 > 0)
+		evidence(d, "the wait for accept(): half up to about %s, 99 %% up to about %s%s",
+			 duration(a->p50).s, duration(a->p99).s,
+			 a->now ? " (observed)" : " (since the totals began)");
+}
+
+/* Connections that arrive, and those that are accepted. */
+static void evidence_rates(const struct facts *f, struct draft *d, const struct acceptance *a)
+{
+	double done = (double)(a->v[TOTAL(COMPLETED)] + a->v[TOTAL(COMPLETED_COOKIE)]);
+	double accepted = (double)a->v[TOTAL(ACCEPTED)];
+	uint64_t refused = a->now ? f->acceptq.now : f->acceptq.ever;
+
+	if (a->pace == STUCK) {
+		evidence(d, "of %.0f connections that arrived %s%s, none was accepted; %llu wait", done,
+			 a->now ? "in the " : "since the totals began",
+			 a->now ? duration(a->seconds).s : "",
+			 (ull)f->total[f->gone ? TOTAL(ABANDONED) : TOTAL(NOW_ACCEPTQ)]);
+		return;
+	}
+	if (!a->now || a->seconds <= 0) {
+		evidence(d, "%.0f connections arrived and %.0f were accepted; on average %.0f of %llu "
+			 "places were taken while clients were refused (Little's law)",
+			 done, accepted, a->taken, (ull)f->acceptq_places);
+		return;
+	}
+	evidence(d, "%s arrive, %s are accepted, %s are refused (each client tries several times)",
+		 rate(done / a->seconds).s, rate(accepted / a->seconds).s,
+		 rate((double)refused / a->seconds).s);
+	if (accepted > 0)
+		evidence(d, "Little's law: on average %.0f of %llu places were taken; the queue "
+			 "was full %.0f %% of the time", a->taken, (ull)f->acceptq_places,
+			 percent(a->full, a->seconds));
+}
+
+static void remedy_slow(const struct facts *f, struct draft *d, const struct acceptance *a)
+{
+	if (f->gone) {
+		remedy(d, "The listener is closed. Should it happen again: ");
+	} else if (f->l->has_owner) {
+		if (a->pace == STUCK)
+			remedy(d, "See what it does instead: cat /proc/%u/stack; strace -f -p %u. ",
+			       f->l->pid, f->l->pid);
+		else
+			remedy(d, "See how often it accepts: strace -f -r -p %u -e trace=accept,"
+			       "accept4. ", f->l->pid);
+	}
+	remedy(d, "Accept in a loop until EAGAIN, and do the work elsewhere; or let more threads or "
+	       "processes accept (a listener each with SO_REUSEPORT). A larger backlog, somaxconn "
+	       "or tcp_max_syn_backlog does not cure it: the queue fills again, a little later.");
+	cost(d, "Work on the application.");
+	if (a->pace == BEHIND && a->p99 > 0)
+		cost(d, " With the limit twice as large clients would be refused as often, and wait "
+		     "about %s instead of %s for those that get in.",
+		     duration(2 * a->p99).s, duration(a->p99).s);
+}
+
+/*
+ * The accept queue was full, and either nobody accepts, or the queue stands: more
+ * arrive than are accepted, which no limit cures.
+ */
+static bool acceptq_app_slow(const struct facts *f, struct draft *d)
+{
+	struct acceptance a;
+
+	if (!f->acceptq.ever)
+		return false;
+	judge_acceptance(f, &a);
+	if (a.pace == BURSTS)
+		return false;
+	judge_as(d, &f->acceptq);
+	if (a.pace == STUCK && f->gone)
+		headline(d, "%s did not accept connections: the accept queue of %s was full, and "
+			 "clients were refused until it was closed.",
+			 app_of(f->l).s, name_of(f->l).s);
+	else if (a.pace == STUCK)
+		headline(d, "%s does not accept connections: the accept queue of %s %s full%s. The "
+			 "limit is not the problem.", app_of(f->l).s, name_of(f->l).s,
+			 f->acceptq.active ? "is" : "was",
+			 f->acceptq.active ? ", and clients are refused" :
+					     ", and clients were refused");
+	else
+		headline(d, "%s %s connections too slowly: the accept queue of %s %s%s. The limit is "
+			 "not the problem.", app_of(f->l).s,
+			 f->acceptq.active ? "accepts" : "accepted", name_of(f->l).s,
+			 f->acceptq.active ? "stays full" : "stayed full",
+			 f->acceptq.active ? ", and clients are refused" :
+					     ", and clients were refused");
+	evidence_acceptq(f, d, &a);
+	evidence_rates(f, d, &a);
+	evidence_clients(f, d, true);
+	remedy_slow(f, d, &a);
+	return true;
+}
+
+/* Is the limit the clamped one?  Not known what was asked for: when it is somaxconn itself. */
+static bool is_clamped(const struct facts *f)
+{
+	if (!f->limit_known)
+		return false;
+	return f->asked_known ? f->asked > f->backlog : f->backlog == f->somaxconn;
+}
+
+/* Room for the longest burst: what was there and what was refused, if that was one burst. */
+static uint64_t wanted_backlog(const struct facts *f, const struct refused *r, uint64_t places)
+{
+	uint64_t first, last, n = 2 * f->backlog;
+
+	refused_between(f, r == &f->acceptq ? SIDE_ACCEPTQ : SIDE_SYNQ, &first, &last);
+	/* Clients try again after a second: before that each counts once. */
+	if (last - first < (uint64_t)NS && places + r->ever > n)
+		n = places + r->ever;
+	return power_of_two(n);
+}
+
+static bool acceptq_burst(const struct facts *f, struct draft *d, bool clamped)
+{
+	struct acceptance a;
+
+	if (!f->acceptq.ever || is_clamped(f) != clamped)
+		return false;
+	judge_acceptance(f, &a);
+	if (a.pace != BURSTS)
+		return false;
+	judge_as(d, &f->acceptq);
+	if (clamped && f->asked_known && f->somaxconn > f->backlog)
+		headline(d, "The accept queue of %s %s too short: somaxconn was %llu when %s called "
+			 "listen(%llu). It is %llu now, but that counts from the next listen() on.",
+			 name_of(f->l).s, f->acceptq.active ? "is" : "was", (ull)f->backlog,
+			 app_of(f->l).s, (ull)f->asked, (ull)f->somaxconn);
+	else if (clamped && f->asked_known)
+		headline(d, "net.core.somaxconn=%llu %s the accept queue of %s too short: %s asked "
+			 "for %llu.", (ull)f->somaxconn, f->acceptq.active ? "keeps" : "kept",
+			 name_of(f->l).s, app_of(f->l).s, (ull)f->asked);
+	else if (clamped)
+		headline(d, "The accept queue of %s %s too short, and its limit is exactly "
+			 "net.core.somaxconn=%llu, which probably clamped it.", name_of(f->l).s,
+			 f->acceptq.active ? "is" : "was", (ull)f->somaxconn);
+	else
+		headline(d, "The accept queue of %s %s too short for the bursts that arrive: the "
+			 "application asked for %llu. It accepts fast enough.",
+			 name_of(f->l).s, f->acceptq.active ? "is" : "was", (ull)f->backlog);
+	evidence_acceptq(f, d, &a);
+	evidence(d, "on average %.1f of %llu places were taken (Little's law): the application keeps "
+		 "up, but for bursts", a.taken, (ull)f->acceptq_places);
+	evidence_clients(f, d, true);
+	if (f->gone)
+		remedy(d, "The listener is closed. For the next one: ");
+	remedy_backlog(f, d, wanted_backlog(f, &f->acceptq, f->acceptq_places));
+	cost_backlog(f, d);
+	return true;
+}
+
+/* Bursts filled the accept queue, and somaxconn made it shorter than the application wants. */
+static bool acceptq_somaxconn(const struct facts *f, struct draft *d)
+{
+	return acceptq_burst(f, d, true);
+}
+
+/* Bursts filled the accept queue, and it is as long as the application wants it. */
+static bool acceptq_limit_small(const struct facts *f, struct draft *d)
+{
+	return acceptq_burst(f, d, false);
+}
+
+/* ---- SO_REUSEPORT --------------------------------------------------------------------- */
+
+struct group {
+	const struct tcpfsm_listener *me;
+	unsigned int members, idle;
+	uint64_t longest;		/* accept queue of the others */
+	struct words names;
+};
+
+static int add_member(const struct tcpfsm_listener *l, void *arg)
+{
+	struct group *g = arg;
+	uint64_t places = l->total[TOTAL(NOW_BACKLOG)] + 1, used = l->total[TOTAL(ACCEPTQ_PEAK)];
+	uint64_t refused = l->total[DROPPED(ACCEPTQ_FULL)] + l->total[ACK_DROPPED(ACCEPTQ_FULL)] +
+			   l->total[ACK_RESET(ACCEPTQ_FULL)];
+	size_t len = strlen(g->names.s);
+
+	if (!l->conn || l->netns != g->me->netns || l->lport != g->me->lport ||
+	    l->family != g->me->family || memcmp(l->laddr, g->me->laddr, sizeof(l->laddr)) ||
+	    !l->total[TOTAL(NOW_REUSEPORT)])
+		return 0;
+	g->members++;
+	if (l->conn == g->me->conn)
+		return 0;
+	/* What it holds now, when it never was full; else it is no better off. */
+	if (!refused && ((double)l->total[TOTAL(NOW_ACCEPTQ)] < IDLE_MEMBER * (double)places)) {
+		g->idle++;
+		if (len < sizeof(g->names.s) - 24 && l->has_owner)
+			snprintf(g->names.s + len, sizeof(g->names.s) - len, "%spid %u",
+				 len ? ", " : "", l->pid);
+	}
+	if (used > g->longest)
+		g->longest = used;
+	return 0;
+}
+
+/* A full accept queue in an SO_REUSEPORT group of which others have room. */
+static bool reuseport_member(const struct facts *f, struct draft *d)
+{
+	struct group g = { .me = f->l };
+	struct acceptance a;
+
+	if (!f->acceptq.ever || !f->total[TOTAL(NOW_REUSEPORT)])
+		return false;
+	tcpfsm_listeners_each(f->all, add_member, &g);
+	if (!g.idle)
+		return false;
+	judge_acceptance(f, &a);
+	judge_as(d, &f->acceptq);
+	headline(d, "One of %u listeners of the SO_REUSEPORT group at %s %s full while %u other%s "
+		 "room: the kernel deals out connections by their addresses, not by who has time.",
+		 g.members, name_of(f->l).s, f->acceptq.active ? "is" : "was", g.idle,
+		 g.idle == 1 ? " has" : "s have");
+	evidence(d, "the others: accept queue at most %llu%s%s%s", (ull)g.longest,
+		 *g.names.s ? " (" : "", g.names.s, *g.names.s ? ")" : "");
+	evidence_acceptq(f, d, &a);
+	evidence_rates(f, d, &a);
+	evidence_clients(f, d, true);
+	if (f->l->has_owner)
+		remedy(d, "See what this member does%s: strace -f -r -p %u -e trace=accept,accept4. ",
+		       a.pace == STUCK ? " instead of accept()" : "", f->l->pid);
+	remedy(d, "Each socket of the group needs someone who accepts from it: close the listeners "
+	       "that nobody serves; or share one listener between the workers (EPOLLEXCLUSIVE); or "
+	       "steer with SO_ATTACH_REUSEPORT_EBPF.");
+	cost(d, "Work on the application. When a member is closed, the connections in its queue are "
+	     "reset, unless net.ipv4.tcp_migrate_req=1 hands them to another member.");
+	return true;
+}
+
+/* ---- what a full accept queue does to clients -------------------------------------- */
+
+/* Third ACKs dropped because the accept queue was full: their clients are in ESTABLISHED. */
+static bool phantom_connections(const struct facts *f, struct draft *d)
+{
+	uint64_t acks = f->total[ACK_DROPPED(ACCEPTQ_FULL)], now = f->now[ACK_DROPPED(ACCEPTQ_FULL)];
+	struct refused r = { .ever = acks, .now = now, .active = now };
+
+	if (!acks)
+		return false;
+	judge_as(d, &r);
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "Clients of %s %s they are connected and are not: their third ACK met a full "
+		 "accept queue and was dropped (tcp_abort_on_overflow=0).", name_of(f->l).s,
+		 now ? "believe" : "believed");
+	evidence(d, "%llu ACK%s dropped%s; the same client may count several times", (ull)acks,
+		 plural(acks), observed(f, now).s);
+	evidence(d, "the SYN-ACK was sent again %llu times; %llu handshakes were completed after "
+		 "that, and %llu requests expired", (ull)f->total[TOTAL(SYNACK_RETRANSMIT)],
+		 (ull)f->total[TOTAL(COMPLETED_LATE)], (ull)f->total[GONE(TIMEOUT)]);
+	evidence(d, "meanwhile connect() has succeeded: who waits for the server to speak first "
+		 "waits in vain, who sends first sends again; ss shows ESTAB at the client only");
+	remedy(d, "None of its own: what fills the accept queue is told above. It is no reason to "
+	       "set tcp_abort_on_overflow=1: that turns a delay into a failure for clients that "
+	       "would get in a moment later.");
+	return true;
+}
+
+/* The same with tcp_abort_on_overflow=1: an RST. */
+static bool reset_on_overflow(const struct facts *f, struct draft *d)
+{
+	uint64_t acks = f->total[ACK_RESET(ACCEPTQ_FULL)], now = f->now[ACK_RESET(ACCEPTQ_FULL)];
+	struct refused r = { .ever = acks, .now = now, .active = now };
+	bool set = f->ns->total[TOTAL(NOW_ABORT_ON_OVERFLOW)];
+
+	if (!acks)
+		return false;
+	judge_as(d, &r);
+	headline(d, "Clients of %s %s reset right after they connected: the accept queue was full "
+		 "and tcp_abort_on_overflow %s.", name_of(f->l).s, now ? "are" : "were",
+		 set ? "is 1" : "was 1");
+	evidence(d, "%llu third ACK%s answered with an RST%s: \"connection reset by peer\" at the "
+		 "client", (ull)acks, plural(acks), observed(f, now).s);
+	if (set)
+		remedy(d, "Run: %ssysctl -w net.ipv4.tcp_abort_on_overflow=0. Clients then get in "
+		       "as soon as there is room; what fills the queue is told above.",
+		       in_netns(f).s);
+	if (set)
+		cost(d, "Until there is room they believe they are connected.");
+	return true;
+}
+
+/* ---- the SYN queue -------------------------------------------------------------------- */
+
+static const char *full_sign(const struct facts *f)
+{
+	return f->synq_places > f->backlog ? ">" : ">=";
+}
+
+static void evidence_synq(const struct facts *f, struct draft *d)
+{
+	const uint64_t *t = f->total;
+
+	if (t[DROPPED(SYNQ_FULL)] || t[TOTAL(SYN_COOKIE)]) {
+		evidence(d, "the comparison: SYN queue %llu %s %llu. This kernel "
+			 "(inet_csk_reqsk_queue_is_full) compares with the backlog of the listener, "
+			 "and with no sysctl of its own", (ull)f->synq_places, full_sign(f),
+			 (ull)f->backlog);
+		evidence_limit(f, d);
+	}
+	evidence(d, "SYNs: %llu met the listener, %llu were queued, %llu got a cookie, %llu were "
+		 "dropped because of the SYN queue",
+		 (ull)t[TOTAL(SYN)], (ull)t[TOTAL(SYN_QUEUED)], (ull)t[TOTAL(SYN_COOKIE)],
+		 (ull)(t[DROPPED(SYNQ_FULL)] + t[DROPPED(LAST_QUARTER)]));
+	evidence_when(f, d, SIDE_SYNQ, t[TOTAL(SYN_COOKIE)] ? "cookies or drops" : "dropped");
+	if (!f->gone)
+		evidence(d, "the queue: %llu now, %llu of them without a time-out yet, longest %llu "
+			 "at %s, full for %s in all", (ull)t[TOTAL(NOW_SYNQ)],
+			 (ull)t[TOTAL(NOW_SYNQ_YOUNG)], (ull)t[TOTAL(SYNQ_PEAK)],
+			 moment(f, t[TOTAL(SYNQ_PEAK_TS)]).s,
+			 duration((double)t[TOTAL(SYNQ_FULL_NS)] / NS).s);
+}
+
+static void cost_cookies(struct draft *d)
+{
+	cost(d, "Of the client's options a cookie keeps the MSS, rounded down to one of four values, "
+	     "and the rest (window scale, SACK, ECN) only when the client sends timestamps. A "
+	     "SYN-ACK that is lost is not sent again, and cookies cost a hash for each SYN.");
+}
+
+static void remedy_cookies_on(const struct facts *f, struct draft *d)
+{
+	remedy(d, "Run: %ssysctl -w net.ipv4.tcp_syncookies=1. SYNs that find the queue full are then "
+	       "answered with a cookie instead of being dropped, which keeps no memory. ",
+	       in_netns(f).s);
+	cost_cookies(d);
+}
+
+/* Requests answered and what came of them. */
+struct answers {
+	double answered, good, bad, repeated, held;
+};
+
+static void judge_answers(const uint64_t *v, const struct facts *f, bool now, struct answers *a)
+{
+	uint64_t timer = v[TOTAL(SYNACK_TIMEOUT)], again = v[TOTAL(SYNACK_RETRANSMIT)];
+	double waiting = now ? 0 : (double)f->total[TOTAL(NOW_SYNQ_YOUNG)];
+
+	a->answered = (double)(v[TOTAL(SYN_QUEUED)] + v[TOTAL(SYN_COOKIE)]);
+	a->good = (double)(v[TOTAL(COMPLETED)] + v[TOTAL(COMPLETED_COOKIE)]);
+	/* Sent again without a time-out: the client had sent its SYN again. */
+	a->repeated = again > timer ? (double)(again - timer) : 0;
+	/* They did answer; it was the accept queue, or TCP_DEFER_ACCEPT. */
+	a->held = (double)(v[ACK_DROPPED(ACCEPTQ_FULL)] + v[ACK_DROPPED(DEFER_ACCEPT)] +
+			   v[ACK_RESET(ACCEPTQ_FULL)]);
+	a->bad = a->answered - a->good - a->held - (double)v[GONE(RCV_RST)];
+	if (f->gone || waiting > a->bad)
+		waiting = 0;
+	/* Young ones may yet complete; unless the queue is full of them. */
+	if (f->synq.ever == 0)
+		a->bad -= waiting;
+	if (a->bad < 0)
+		a->bad = 0;
+}
+
+static double unanswered(const uint64_t *v)
+{
+	uint64_t lost = v[TOTAL(SYN_COOKIE)] > v[TOTAL(COMPLETED_COOKIE)] ?
+			v[TOTAL(SYN_COOKIE)] - v[TOTAL(COMPLETED_COOKIE)] : 0;
+
+	return (double)(lost + v[DROPPED(SYNQ_FULL)] + v[DROPPED(LAST_QUARTER)] + v[GONE(TIMEOUT)] +
+			v[GONE(ICMP)]);
+}
+
+static bool is_flood_in(const uint64_t *v, const struct facts *f, bool now)
+{
+	struct answers a;
+	double none = unanswered(v);
+
+	judge_answers(v, f, now, &a);
+	/* Old ones in the queue came to nothing, too. */
+	if (f->total[TOTAL(NOW_SYNQ)] > f->total[TOTAL(NOW_SYNQ_YOUNG)])
+		none += (double)(f->total[TOTAL(NOW_SYNQ)] - f->total[TOTAL(NOW_SYNQ_YOUNG)]);
+	if (none < FLOOD_MIN || a.repeated >= REPEATED_SHARE * (a.answered + 1))
+		return false;
+	/* Cookies tell apart even in totals that begin long before the flood. */
+	if (!now && v[TOTAL(SYN_COOKIE)] >= FLOOD_MIN &&
+	    (double)v[TOTAL(COMPLETED_COOKIE)] < (1 - FLOOD_SHARE) * (double)v[TOTAL(SYN_COOKIE)])
+		return true;
+	/* And so do requests that expired, if they could have filled the queue. */
+	if (!now && f->synq.ever >= FLOOD_MIN && 2 * v[GONE(TIMEOUT)] >= f->synq_places &&
+	    a.held < (double)v[GONE(TIMEOUT)])
+		return true;
+	return a.bad > FLOOD_SHARE * a.answered;
+}
+
+/*
+ * A flood: FLOOD_MIN SYNs or more came to nothing (dropped by the SYN queue, a cookie
+ * that never came back, a request that expired), and most of those answered did.
+ * Not when clients send their SYN again, or an ACK: these are alive.
+ */
+static bool is_flood(const struct facts *f, bool *now)
+{
+	*now = is_flood_in(f->now, f, true);
+	return *now || is_flood_in(f->total, f, false);
+}
+
+static bool syn_flood(const struct facts *f, struct draft *d)
+{
+	const struct sources *s = f->sources;
+	struct source_share top;
+	const uint64_t *t = f->total;
+	bool now, cookies = t[TOTAL(SYN_COOKIE)];
+	struct refused r = f->synq;
+	const uint64_t *v;
+	char buf[64];
+
+	if (!is_flood(f, &now))
+		return false;
+	r.active = now || r.active;
+	judge_as(d, &r);
+	v = now ? f->now : t;
+	/* Cookies cope with it. */
+	if (!v[DROPPED(SYNQ_FULL)] && !v[DROPPED(LAST_QUARTER)])
+		d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "%s %s a SYN flood: %.0f SYNs %s to nothing, %s of those answered completed "
+		 "the handshake%s.", name_of(f->l).s, r.active ? "is under" : "was under",
+		 unanswered(v), now ? "come" : "came",
+		 v[TOTAL(COMPLETED)] + v[TOTAL(COMPLETED_COOKIE)] ? "few" : "none",
+		 d->f.severity == TCPFSM_SEVERITY_CRITICAL ? ", and clients are shut out" :
+		 cookies ? "; SYN cookies let clients in" : "");
+	evidence(d, "%llu requests queued and %llu cookies sent; %llu and %llu handshakes completed, "
+		 "%llu requests expired", (ull)v[TOTAL(SYN_QUEUED)], (ull)v[TOTAL(SYN_COOKIE)],
+		 (ull)v[TOTAL(COMPLETED)], (ull)v[TOTAL(COMPLETED_COOKIE)], (ull)v[GONE(TIMEOUT)]);
+	evidence_synq(f, d);
+	if (now && f->span > 0)
+		evidence(d, "the flood: %s SYNs", rate((double)f->now[TOTAL(SYN)] / f->span).s);
+	evidence_clients(f, d, false);
+	if (!f->syncookies) {
+		remedy_cookies_on(f, d);
+	} else if (v[DROPPED(SYNQ_FULL)]) {
+		remedy(d, "tcp_syncookies is %llu by now: the next time clients get in. ",
+		       (ull)f->syncookies);
+	}
+	if (s && s->syns >= FLOOD_MIN && sources_top(s, false, true, &top, 1, NULL) &&
+	    top.n * 2 > s->syns) {
+		remedy(d, "Most of it comes from %s: nft add rule inet filter input ip%s saddr %s tcp "
+		       "dport %u drop (in a chain that you have).", address(&top, buf),
+		       top.family == 6 ? "6" : "", buf, f->l->lport);
+		cost(d, "%sThe rule shuts out everyone in that network.", *d->cost ? " " : "");
+	} else {
+		remedy(d, "The addresses are many or forged: a rule by address does not help; filter "
+		       "upstream, or put nft synproxy in front.");
+		if (!*d->cost)
+			cost(d, "synproxy: each connection is translated from then on.");
+	}
+	remedy(d, " A larger backlog only feeds it.");
+	return true;
+}
+
+/*
+ * tcp_syncookies=0 and SYNs dropped because the last quarter of
+ * tcp_max_syn_backlog is kept for known peers: the only rule that compares with it.
+ */
+static bool last_quarter(const struct facts *f, struct draft *d)
+{
+	uint64_t dropped = f->total[DROPPED(LAST_QUARTER)], now = f->now[DROPPED(LAST_QUARTER)];
+	uint64_t max = f->max_syn_backlog, quarter = max >> 2;
+	struct refused r = { .ever = dropped, .now = now, .active = now };
+
+	if (!dropped)
+		return false;
+	judge_as(d, &r);
+	/* More of them by the length of the queue: then that is the first thing to tell. */
+	if (f->total[DROPPED(SYNQ_FULL)] > dropped)
+		d->rank += 100;
+	headline(d, "%s %s SYNs of clients it does not know: without SYN cookies the last quarter of "
+		 "tcp_max_syn_backlog is kept for those who were here before.", name_of(f->l).s,
+		 now ? "drops" : "dropped");
+	if (max)
+		evidence(d, "the comparison: tcp_max_syn_backlog less the queue, %llu - %llu = %llu, "
+			 "is less than a quarter of it, %llu; asked only with tcp_syncookies=0",
+			 (ull)max, (ull)(max - quarter + 1), (ull)(quarter - 1), (ull)quarter);
+	evidence(d, "%llu SYNs dropped by it%s", (ull)dropped, observed(f, now).s);
+	evidence_synq(f, d);
+	evidence_clients(f, d, true);
+	if (f->syncookies) {
+		remedy(d, "tcp_syncookies is %llu by now: this rule does not apply any more.",
+		       (ull)f->syncookies);
+		return true;
+	}
+	remedy_cookies_on(f, d);
+	remedy(d, "Or without cookies: %ssysctl -w net.ipv4.tcp_max_syn_backlog=%llu, so that the "
+	       "backlog of %llu is reached first.", in_netns(f).s,
+	       (ull)power_of_two(4 * (f->backlog + 2) / 3 + 1), (ull)f->backlog);
+	return true;
+}
+
+/*
+ * TCP_DEFER_ACCEPT and requests that wait for data: with a time-out, or they hold
+ * most of a SYN queue that was half full at least.  Without either, clients speak at once.
+ */
+static bool defer_accept(const struct facts *f, struct draft *d)
+{
+	const uint64_t *t = f->total;
+	uint64_t held = t[ACK_DROPPED(DEFER_ACCEPT)], timeouts = t[TOTAL(SYNACK_TIMEOUT)];
+	struct refused r = f->synq;
+	bool crowded = (double)t[TOTAL(SYNQ_PEAK)] >= BURST_PEAK * (double)f->synq_places &&
+		       2 * held >= t[TOTAL(SYN_QUEUED)] && 2 * t[TOTAL(COMPLETED)] < held;
+
+	if (!held || (!crowded && timeouts * 100 < held))
+		return false;
+	if (!crowded && !timeouts)
+		return false;
+	judge_as(d, &r);
+	if (!f->synq.ever || !crowded)
+		d->f.severity = TCPFSM_SEVERITY_INFO;
+	headline(d, "Clients of %s connect and say nothing: TCP_DEFER_ACCEPT keeps them in the SYN "
+		 "queue until data comes%s.", name_of(f->l).s,
+		 !f->synq.ever || !crowded ? "" : r.active ? ", and it is full" : ", and it was full");
+	evidence(d, "%llu bare ACKs held back, %llu handshakes completed, %llu time-outs, %llu "
+		 "requests expired", (ull)held, (ull)t[TOTAL(COMPLETED)], (ull)timeouts,
+		 (ull)t[GONE(TIMEOUT)]);
+	if (t[TOTAL(NOW_DEFER_ACCEPT)])
+		evidence(d, "it waits for the data as long as %llu SYN-ACKs would be sent again",
+			 (ull)t[TOTAL(NOW_DEFER_ACCEPT)]);
+	evidence_synq(f, d);
+	evidence_clients(f, d, false);
+	remedy(d, "Have %s set TCP_DEFER_ACCEPT to less, or not at all", app_of(f->l).s);
+	remedy(d, "%s. ", backlog_setting(f) && !strncmp(f->l->comm, "nginx", 5) ?
+	       " (no \"deferred\" in its listen directive)" : "");
+	cost(d, "The application is woken for clients that have not said anything yet.");
+	if (f->synq.ever && !f->syncookies)
+		remedy(d, "Run: %ssysctl -w net.ipv4.tcp_syncookies=1, which lets others in meanwhile.",
+		       in_netns(f).s);
+	return true;
+}
+
+/*
+ * SYN-ACKs do not arrive: handshakes completed after another SYN-ACK (LATE_MIN and
+ * LATE_SHARE of all, less those held back by a full accept queue or TCP_DEFER_ACCEPT),
+ * or clients that send their SYN again though it was answered.
+ */
+static bool synack_lost(const struct facts *f, struct draft *d)
+{
+	bool now = f->now[TOTAL(COMPLETED_LATE)] >= LATE_MIN;
+	const uint64_t *v = now ? f->now : f->total;
+	uint64_t done = v[TOTAL(COMPLETED)], late = v[TOTAL(COMPLETED_LATE)];
+	uint64_t other = v[ACK_DROPPED(ACCEPTQ_FULL)] + v[ACK_DROPPED(DEFER_ACCEPT)];
+	struct refused r = f->synq;
+	struct answers a;
+	bool alive;
+
+	late = late > other ? late - other : 0;
+	judge_answers(v, f, now, &a);
+	alive = a.repeated >= LATE_MIN && a.repeated >= REPEATED_SHARE * a.answered && !other;
+	if ((late < LATE_MIN || (double)late < LATE_SHARE * (double)done) && !alive)
+		return false;
+	r.active = r.active || now;
+	judge_as(d, &r);
+	if (!f->synq.ever)
+		d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "SYN-ACKs of %s %s: clients complete the handshake, but %s after it is sent "
+		 "again%s.", name_of(f->l).s, now ? "get lost" : "got lost", late ? "only" : "not even",
+		 f->synq.ever ? ", and meanwhile they fill the SYN queue" : "");
+	evidence(d, "%llu of %llu handshakes (%.0f %%) took more than one SYN-ACK; half of all take "
+		 "up to about %s, 99 %% up to about %s", (ull)late, (ull)done,
+		 percent((double)late, (double)done),
+		 duration(quantile_s(v, TCPFSM_TOTAL_HANDSHAKE_US, 0.5)).s,
+		 duration(quantile_s(v, TCPFSM_TOTAL_HANDSHAKE_US, 0.99)).s);
+	evidence(d, "%llu SYN-ACKs were sent again, %llu after a time-out and the others because the "
+		 "client sent its SYN again; %llu requests expired",
+		 (ull)v[TOTAL(SYNACK_RETRANSMIT)], (ull)v[TOTAL(SYNACK_TIMEOUT)],
+		 (ull)v[GONE(TIMEOUT)]);
+	if (f->synq.ever)
+		evidence_synq(f, d);
+	evidence_clients(f, d, false);
+	remedy(d, "Not a matter of limits: look for the loss on the way to these clients (ip -s link, "
+	       "tc -s qdisc, nft rules, another way back). Compare both ends: tcpdump 'tcp[13] & 18 "
+	       "== 18 and port %u'. ", f->l->lport);
+	cost(d, "None: to look costs nothing.");
+	if (f->synq.ever && !f->syncookies)
+		remedy(d, "Until then tcp_syncookies=1 keeps the SYN queue from shutting others out.");
+	return true;
+}
+
+/*
+ * Handshakes take long (half of them SLOW_S or more) without another SYN-ACK: the clients
+ * are far away, or slow.  It matters when the SYN queue is too short for it.
+ */
+static bool slow_clients(const struct facts *f, struct draft *d)
+{
+	bool now = sum(f->now, TCPFSM_TOTAL_HANDSHAKE_US, TCPFSM_TOTAL_BUCKETS) >= SLOW_MIN;
+	const uint64_t *v = now ? f->now : f->total;
+	uint64_t n = sum(v, TCPFSM_TOTAL_HANDSHAKE_US, TCPFSM_TOTAL_BUCKETS);
+	double p50 = quantile_s(v, TCPFSM_TOTAL_HANDSHAKE_US, 0.5);
+	double seconds = now ? f->span : 0, need;
+	uint64_t first, last;
+
+	if (n < SLOW_MIN || p50 < SLOW_S || v[TOTAL(COMPLETED_LATE)] * 2 > n ||
+	    v[ACK_DROPPED(DEFER_ACCEPT)] * 2 > n || v[ACK_DROPPED(ACCEPTQ_FULL)] * 2 > n ||
+	    (f->synq.ever && is_flood(f, &now)))
+		return false;
+	judge_as(d, &f->synq);
+	if (!f->synq.ever)
+		d->f.severity = TCPFSM_SEVERITY_INFO;
+	headline(d, "Clients of %s take long for the handshake: each holds a place in the SYN queue "
+		 "for about %s%s.", name_of(f->l).s, duration(p50).s,
+		 !f->synq.ever ? "" : f->synq.active ? ", and these do not suffice" :
+						       ", and these did not suffice");
+	evidence(d, "handshakes: half take up to about %s, 99 %% %s; %llu of %llu needed another "
+		 "SYN-ACK: the way is long, not lossy", duration(p50).s,
+		 duration(quantile_s(v, TCPFSM_TOTAL_HANDSHAKE_US, 0.99)).s,
+		 (ull)v[TOTAL(COMPLETED_LATE)], (ull)n);
+	if (!f->synq.ever)
+		return true;
+	evidence_synq(f, d);
+	refused_between(f, SIDE_SYNQ, &first, &last);
+	if (!(seconds > 0))
+		seconds = (double)(last - first) / NS + p50;
+	need = (double)(now ? f->now[TOTAL(SYN)] : n) / seconds * p50;
+	if (need > (double)f->synq_places)
+		evidence(d, "Little's law: %s x %s want %.0f places, and there are %llu",
+			 rate((double)(now ? f->now[TOTAL(SYN)] : n) / seconds).s, duration(p50).s,
+			 need, (ull)f->synq_places);
+	evidence_clients(f, d, true);
+	need = need < 65535 ? need : 65535;
+	remedy_backlog(f, d, power_of_two(need > 2 * (double)f->backlog ? (uint64_t)need :
+					  2 * f->backlog));
+	if (!f->syncookies) {
+		remedy(d, " Or: %ssysctl -w net.ipv4.tcp_syncookies=1, so that SYNs beyond the queue "
+		       "get a cookie.", in_netns(f).s);
+		if (2 * f->backlog + 1 > f->max_syn_backlog - (f->max_syn_backlog >> 2))
+			remedy(d, " Without cookies tcp_max_syn_backlog must be a third larger than the "
+			       "backlog, too.");
+	}
+	cost_backlog(f, d);
+	return true;
+}
+
+/* SYNs dropped because the SYN queue was full: without cookies. */
+static bool synq_full(const struct facts *f, struct draft *d)
+{
+	uint64_t dropped = f->total[DROPPED(SYNQ_FULL)], now = f->now[DROPPED(SYNQ_FULL)];
+	struct refused r = { .ever = dropped, .now = now, .active = now };
+	bool flood_now, flood;
+
+	if (!dropped)
+		return false;
+	flood = is_flood(f, &flood_now);
+	judge_as(d, &r);
+	headline(d, "The SYN queue of %s %s full, and without SYN cookies %llu SYN%s %s dropped.",
+		 name_of(f->l).s, now ? "is" : "was", (ull)dropped, plural(dropped),
+		 dropped == 1 ? "was" : "were");
+	evidence_synq(f, d);
+	evidence_clients(f, d, true);
+	if (f->syncookies)
+		remedy(d, "tcp_syncookies is %llu by now: the next time they get a cookie instead. ",
+		       (ull)f->syncookies);
+	else
+		remedy_cookies_on(f, d);
+	if (flood) {
+		remedy(d, "A larger backlog would only be filled by the flood, too.");
+	} else {
+		remedy(d, "Or a longer queue: ");
+		remedy_backlog(f, d, wanted_backlog(f, &f->synq, f->synq_places));
+		if (!f->syncookies &&
+		    2 * f->backlog + 1 > f->max_syn_backlog - (f->max_syn_backlog >> 2))
+			remedy(d, " Without cookies tcp_max_syn_backlog must be a third larger than "
+			       "the backlog, too.");
+		else
+			remedy(d, " tcp_max_syn_backlog is not what was compared: it does not help.");
+	}
+	return true;
+}
+
+/* SYNs answered with cookies because the SYN queue was full. */
+static bool syn_cookies(const struct facts *f, struct draft *d)
+{
+	const uint64_t *t = f->total;
+	uint64_t sent = t[TOTAL(SYN_COOKIE)], now = f->now[TOTAL(SYN_COOKIE)];
+	bool flood_now;
+
+	if (!sent || f->syncookies == 2)
+		return false;
+	d->active = now;
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "The SYN queue of %s %s full: clients %s in with SYN cookies, which lose TCP "
+		 "options.", name_of(f->l).s, now ? "is" : "was", now ? "get" : "got");
+	evidence(d, "%llu cookies sent%s; %llu came back, which made %llu connections", (ull)sent,
+		 observed(f, now).s, (ull)t[TOTAL(COOKIE_VALID)], (ull)t[TOTAL(COMPLETED_COOKIE)]);
+	evidence(d, "such a connection has window scale, SACK and ECN only when the client sends "
+		 "timestamps, an MSS rounded down to one of four, and no SYN-ACK sent again");
+	evidence_synq(f, d);
+	evidence_clients(f, d, true);
+	if (is_flood(f, &flood_now)) {
+		remedy(d, "Cookies do what they are for in a flood: leave them on.");
+		return true;
+	}
+	remedy(d, "Clients complete these handshakes, so a longer queue helps them. ");
+	remedy_backlog(f, d, wanted_backlog(f, &f->synq, f->synq_places));
+	remedy(d, " Leave tcp_syncookies on; tcp_max_syn_backlog is not what was compared.");
+	cost_backlog(f, d);
+	return true;
+}
+
+/* tcp_syncookies=2: every SYN gets a cookie, full queue or not. */
+static bool syn_cookies_always(const struct facts *f, struct draft *d)
+{
+	uint64_t sent = f->total[TOTAL(SYN_COOKIE)];
+	struct refused r = { .active = f->now[TOTAL(SYN_COOKIE)] };
+
+	if (!sent || f->syncookies != 2)
+		return false;
+	judge_as(d, &r);
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "tcp_syncookies=2: every client of %s gets a SYN cookie, though the SYN queue has "
+		 "room, and loses TCP options.", name_of(f->l).s);
+	evidence(d, "%llu cookies sent, %llu came back; SYN queue at most %llu of %llu", (ull)sent,
+		 (ull)f->total[TOTAL(COOKIE_VALID)], (ull)f->total[TOTAL(SYNQ_PEAK)],
+		 (ull)f->synq_places);
+	evidence(d, "such a connection has window scale, SACK and ECN only when the client sends "
+		 "timestamps, an MSS rounded down to one of four, no SYN-ACK sent again, and no TCP "
+		 "Fast Open");
+	remedy(d, "Run: %ssysctl -w net.ipv4.tcp_syncookies=1, which sends them only when the queue "
+	       "is full.", in_netns(f).s);
+	cost(d, "None: 2 is meant for tests.");
+	return true;
+}
+
+/* ---- other refusals ---------------------------------------------------------------- */
+
+/* Refused for a reason that is no queue: they are in ListenDrops, too. */
+static bool refused_otherwise(const struct facts *f, struct draft *d)
+{
+	static const struct {
+		uint8_t reason;
+		const char *text, *remedy;
+	} why[] = {
+		{ TCPFSM_REASON_NO_ROUTE, "there is no route back to the client",
+		  "Give the machine a route (ip route get CLIENT tells which is missing), or drop "
+		  "such addresses before: rp_filter." },
+		{ TCPFSM_REASON_NO_MEMORY, "the kernel found no memory",
+		  "See dmesg and the limit of the control group (memory.max); net.ipv4.tcp_mem." },
+		{ TCPFSM_REASON_SECURITY, "a security module refused",
+		  "See its log: ausearch -m avc, or dmesg." },
+		{ TCPFSM_REASON_OTHER, "the kernel does not tell why",
+		  "See tcpfsm trace for each of them; a TCP-MD5 or TCP-AO key is a candidate." },
+	};
+	uint64_t n[4], now = 0, all = 0, most = 0;
+	struct refused r;
+	unsigned int i, top = 0;
+
+	for (i = 0; i < 4; i++) {
+		n[i] = f->total[TCPFSM_TOTAL_SYN_DROPPED + why[i].reason] +
+		       f->total[TCPFSM_TOTAL_ACK_DROPPED + why[i].reason];
+		now += f->now[TCPFSM_TOTAL_SYN_DROPPED + why[i].reason] +
+		       f->now[TCPFSM_TOTAL_ACK_DROPPED + why[i].reason];
+		all += n[i];
+		if (n[i] > most) {
+			most = n[i];
+			top = i;
+		}
+	}
+	if (!all)
+		return false;
+	r = (struct refused) { .ever = all, .now = now, .active = now };
+	judge_as(d, &r);
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "%s %s SYNs or ACKs, and no queue is to blame: %s.", name_of(f->l).s,
+		 now ? "refuses" : "refused", why[top].text);
+	for (i = 0; i < 4; i++)
+		if (n[i])
+			evidence(d, "%llu refused: %s", (ull)n[i], why[i].text);
+	if (f->span > 0)
+		evidence(d, "%llu in all%s", (ull)all, observed(f, now).s);
+	evidence_clients(f, d, true);
+	remedy(d, "%s", why[top].remedy);
+	return true;
+}
+
+/* Counted for the network namespace: listeners that are not in the table any more, or never were. */
+static bool listeners_gone(const struct facts *f, struct draft *d)
+{
+	uint64_t dropped = sum(f->total, TCPFSM_TOTAL_SYN_DROPPED, 16) +
+			   sum(f->total, TCPFSM_TOTAL_ACK_DROPPED, 16) -
+			   f->total[ACK_DROPPED(DEFER_ACCEPT)] - f->total[ACK_DROPPED(COOKIE_INVALID)];
+
+	if (!dropped)
+		return false;
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "In %s %llu SYNs or ACKs were dropped by listeners that are gone.",
+		 name_of(f->l).s, (ull)dropped);
+	evidence(d, "accept queue full: %llu; SYN queue full: %llu; last quarter: %llu; last at %s",
+		 (ull)f->acceptq.ever, (ull)f->total[DROPPED(SYNQ_FULL)],
+		 (ull)f->total[DROPPED(LAST_QUARTER)], moment(f, f->total[TOTAL(REFUSED_LAST_TS)]).s);
+	remedy(d, "Nothing is left to look at: listeners are remembered for a minute after they "
+	       "were closed. tcpfsm record keeps what happens from now on.");
+	return true;
+}
+
+static bool listeners_unwatched(const struct facts *f, struct draft *d)
+{
+	uint64_t lost = f->total[TOTAL(LISTENERS_LOST)];
+
+	if (!lost)
+		return false;
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "There are more listeners in %s than tcpfsm watches: what they do is not told "
+		 "apart.", name_of(f->l).s);
+	evidence(d, "%llu events of listeners without a place in the table", (ull)lost);
+	remedy(d, "Load the module again with room for them: insmod tcpfsm.ko listeners=N.");
+	cost(d, "Memory of the kernel for each listener and CPU; the totals begin anew.");
+	return true;
+}
+
+/* ---- good to know -------------------------------------------------------------------- */
+
+/* ACKs with a cookie that is none: forged, or late. */
+static bool cookies_forged(const struct facts *f, struct draft *d)
+{
+	uint64_t bad = f->total[ACK_DROPPED(COOKIE_INVALID)] + f->total[ACK_RESET(COOKIE_INVALID)];
+	uint64_t good = f->total[TOTAL(COOKIE_VALID)];
+	uint64_t now = f->now[ACK_DROPPED(COOKIE_INVALID)] + f->now[ACK_RESET(COOKIE_INVALID)];
+
+	if (bad < FORGED_MIN || (double)bad < RESET_SHARE * (double)good)
+		return false;
+	d->active = now;
+	d->f.severity = TCPFSM_SEVERITY_INFO;
+	headline(d, "%s %s ACKs that carry no valid SYN cookie: forged, or later than two minutes. "
+		 "They do no harm.", name_of(f->l).s, now ? "gets" : "got");
+	evidence(d, "%llu invalid%s, and %llu valid ones", (ull)bad, observed(f, now).s, (ull)good);
+	return true;
+}
+
+/* Clients answer the SYN-ACK with an RST: scans, old SYNs, or addresses that others forged. */
+static bool requests_reset(const struct facts *f, struct draft *d)
+{
+	uint64_t n = f->total[GONE(RCV_RST)], now = f->now[GONE(RCV_RST)];
+
+	if (n < RESET_MIN || (double)n < RESET_SHARE * (double)f->total[TOTAL(SYN_QUEUED)])
+		return false;
+	d->active = now;
+	d->f.severity = TCPFSM_SEVERITY_INFO;
+	headline(d, "Peers answer the SYN-ACK of %s with an RST: a scan of ports, SYNs that are old, or "
+		 "a health check. Each gives its place in the SYN queue back at once.",
+		 name_of(f->l).s);
+	evidence(d, "%llu of %llu requests (%.0f %%)%s", (ull)n, (ull)f->total[TOTAL(SYN_QUEUED)],
+		 percent((double)n, (double)f->total[TOTAL(SYN_QUEUED)]), observed(f, now).s);
+	evidence_clients(f, d, false);
+	return true;
+}
+
+static bool peaked(uint64_t peak, uint64_t places, uint64_t full_ns, double seconds)
+{
+	return peak >= 16 && (double)peak >= BURST_PEAK * (double)places &&
+	       (double)full_ns / NS < 0.01 * (seconds + 1);
+}
+
+/*
+ * A queue was at least half full once, and full for less than a hundredth of the time:
+ * who looks once a second sees nothing.
+ */
+static bool micro_burst(const struct facts *f, struct draft *d)
+{
+	const uint64_t *t = f->total;
+	bool synq = peaked(t[TOTAL(SYNQ_PEAK)], f->synq_places, t[TOTAL(SYNQ_FULL_NS)], f->age);
+	bool acceptq = peaked(t[TOTAL(ACCEPTQ_PEAK)], f->acceptq_places,
+			      t[TOTAL(ACCEPTQ_FULL_NS)], f->age);
+
+	if (f->gone || (!synq && !acceptq))
+		return false;
+	/* Queues that are long now are no burst. */
+	if (2 * t[TOTAL(NOW_ACCEPTQ)] > t[TOTAL(ACCEPTQ_PEAK)] ||
+	    2 * t[TOTAL(NOW_SYNQ)] > t[TOTAL(SYNQ_PEAK)])
+		return false;
+	d->f.severity = TCPFSM_SEVERITY_INFO;
+	headline(d, "Bursts come to %s: a queue was up to %.0f %% full for a moment, which ss once a "
+		 "second does not show.", name_of(f->l).s,
+		 synq && percent((double)t[TOTAL(SYNQ_PEAK)], (double)f->synq_places) >
+			 percent((double)t[TOTAL(ACCEPTQ_PEAK)], (double)f->acceptq_places) ?
+		 percent((double)t[TOTAL(SYNQ_PEAK)], (double)f->synq_places) :
+		 percent((double)t[TOTAL(ACCEPTQ_PEAK)], (double)f->acceptq_places));
+	evidence(d, "accept queue: longest %llu of %llu at %s, full for %s in all, %llu now",
+		 (ull)t[TOTAL(ACCEPTQ_PEAK)], (ull)f->acceptq_places,
+		 moment(f, t[TOTAL(ACCEPTQ_PEAK_TS)]).s,
+		 duration((double)t[TOTAL(ACCEPTQ_FULL_NS)] / NS).s, (ull)t[TOTAL(NOW_ACCEPTQ)]);
+	evidence(d, "SYN queue: longest %llu of %llu at %s, full for %s in all, %llu now",
+		 (ull)t[TOTAL(SYNQ_PEAK)], (ull)f->synq_places,
+		 moment(f, t[TOTAL(SYNQ_PEAK_TS)]).s,
+		 duration((double)t[TOTAL(SYNQ_FULL_NS)] / NS).s, (ull)t[TOTAL(NOW_SYNQ)]);
+	if (f->sources && f->sources->busiest > 1)
+		evidence(d, "the busiest 10 ms of those recorded brought %u SYNs, at %s",
+			 f->sources->busiest,
+			 moment(f, f->sources->busiest_ts - (uint64_t)f->opts->epoch_offset).s);
+	evidence(d, "the wait for accept(): 99 %% up to about %s",
+		 duration(quantile_s(t, TCPFSM_TOTAL_ACCEPT_US, 0.99)).s);
+	if (!f->acceptq.ever && !f->synq.ever) {
+		remedy(d, "None is needed yet: the queues took it. Should they be twice as large: ");
+		remedy_backlog(f, d, power_of_two(2 * (t[TOTAL(ACCEPTQ_PEAK)] >
+						       t[TOTAL(SYNQ_PEAK)] ?
+						       t[TOTAL(ACCEPTQ_PEAK)] :
+						       t[TOTAL(SYNQ_PEAK)])));
+		cost_backlog(f, d);
+	}
+	return true;
+}
+
+const struct rule explain_syn_rules[] = {
+	{ "reuseport_member",	 SIDE_ACCEPTQ, false, reuseport_member },
+	{ "acceptq_app_slow",	 SIDE_ACCEPTQ, false, acceptq_app_slow },
+	{ "acceptq_somaxconn",	 SIDE_ACCEPTQ, false, acceptq_somaxconn },
+	{ "acceptq_limit_small", SIDE_ACCEPTQ, false, acceptq_limit_small },
+	{ "phantom_connections", SIDE_ACCEPTQ, false, phantom_connections },
+	{ "reset_on_overflow",	 SIDE_ACCEPTQ, false, reset_on_overflow },
+	{ "last_quarter",	 SIDE_SYNQ,    false, last_quarter },
+	{ "syn_flood",		 SIDE_SYNQ,    false, syn_flood },
+	{ "defer_accept",	 SIDE_SYNQ,    false, defer_accept },
+	{ "synack_lost",	 SIDE_SYNQ,    false, synack_lost },
+	{ "slow_clients",	 SIDE_SYNQ,    false, slow_clients },
+	{ "synq_full",		 SIDE_SYNQ,    false, synq_full },
+	{ "syn_cookies",	 SIDE_SYNQ,    false, syn_cookies },
+	{ "syn_cookies_always",	 SIDE_SYNQ,    false, syn_cookies_always },
+	{ "refused_otherwise",	 SIDE_NONE,    false, refused_otherwise },
+	{ "cookies_forged",	 SIDE_NONE,    false, cookies_forged },
+	{ "requests_reset",	 SIDE_NONE,    false, requests_reset },
+	{ "micro_burst",	 SIDE_NONE,    false, micro_burst },
+	{ "listeners_gone",	 SIDE_NONE,    true,  listeners_gone },
+	{ "listeners_unwatched", SIDE_NONE,    true,  listeners_unwatched },
+};
+
+const unsigned int explain_syn_nrules = sizeof(explain_syn_rules) / sizeof(explain_syn_rules[0]);
