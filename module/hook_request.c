@@ -53,7 +53,7 @@ judge_begin(enum tcpfsm_judged kind, struct sock *listener,
 {
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 
-	if (unlikely(ctx->skb))
+	if (unlikely(ctx->skb && ctx->skb != skb))
 		ctx->unjudged++;
 	ctx->skb = skb;
 	ctx->transport = skb_transport_header(skb);
@@ -195,12 +195,17 @@ void tcpfsm_on_check_req(TCPFSM_FUNCTION_ARGS)
  * tcpfsm_on_cookie_check() - cookie_v4_check(sk, skb), cookie_v6_check(sk, skb)
  * @TCPFSM_FUNCTION_ARGS: see hooks.h
  *
- * A segment without SYN that met a listener and no request socket.
+ * A segment without SYN that met a listener and no request socket; or one whose
+ * ACK tcp_check_req() found wrong and gave back to the listener.
  * Context: softirqs off, RCU read side.
  */
 void tcpfsm_on_cookie_check(TCPFSM_FUNCTION_ARGS)
 {
-	judge_begin(TCPFSM_JUDGED_COOKIE, TCPFSM_ARG(0), TCPFSM_ARG(1));
+	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	const struct sk_buff *skb = TCPFSM_ARG(1);
+	u64 conn = ctx->skb == skb ? ctx->conn : 0;
+
+	judge_begin(TCPFSM_JUDGED_COOKIE, TCPFSM_ARG(0), skb)->conn = conn;
 }
 
 static __always_inline u64 joins_accept_queue(struct tcpfsm_ctx *ctx,
@@ -418,7 +423,7 @@ static bool count_refused(const struct tcpfsm_ctx *ctx, const unsigned long *now
 	case TCPFSM_JUDGED_COOKIE:
 		if (moved(ctx, now, TCPFSM_MIB_COOKIERECV))
 			v[TCPFSM_TOTAL_COOKIE_VALID]++;
-		else if (reason == TCPFSM_REASON_OTHER)
+		else if (reason == TCPFSM_REASON_OTHER && !ctx->conn)
 			/* No cookies were out: the RST that follows tells it. */
 			return false;
 		break;
@@ -463,7 +468,7 @@ static noinline void judge_end(const struct sk_buff *skb)
 	rec->conn = ctx->conn;
 	rec->verdict = verdict;
 	rec->reason = reason;
-	rec->old = ctx->kind == TCPFSM_JUDGED_ACK ? TCP_SYN_RECV : TCP_LISTEN;
+	rec->old = ctx->conn ? TCP_SYN_RECV : TCP_LISTEN;
 	if (ctx->kind == TCPFSM_JUDGED_SYN) {
 		rec->snd = READ_ONCE(net->ipv4.sysctl_max_syn_backlog);
 		rec->young = young(ctx->listener);
