@@ -74,22 +74,24 @@ static void look_around(struct tcpfsm_explain_options *o)
 /* ---- text ------------------------------------------------------------------------ */
 
 /* Words of text between the margins; the first line begins with lead. */
-static void wrap(const char *lead, const char *text)
+static void wrap(const char *lead, size_t margin, const char *text)
 {
-	size_t margin = strlen(lead), column = margin;
+	size_t column = strlen(lead);
+	bool begun = true;
 	const char *p = text;
 
 	out_printf("%s", lead);
 	while (*p) {
 		size_t len = strcspn(p, " ");
 
-		if (column > margin && column + 1 + len > WIDTH) {
+		if (!begun && column + 1 + len > WIDTH) {
 			out_printf("\n%*s", (int)margin, "");
 			column = margin;
-		} else if (column > margin) {
+		} else if (!begun) {
 			out_printf(" ");
 			column++;
 		}
+		begun = false;
 		out_printf("%.*s", (int)len, p);
 		column += len;
 		p += len;
@@ -117,13 +119,13 @@ static void show_text(struct explain *e, const struct tcpfsm_finding *f)
 		out_printf("\n");
 	out_printf("%s%s%s %s\n", colour, tcpfsm_severity_name(f->severity),
 		   *colour ? "\033[0m" : "", f->verdict);
-	wrap("  ", f->text);
+	wrap("  ", 2, f->text);
 	for (i = 0; i < f->nevidence; i++)
-		wrap("    - ", f->evidence[i]);
+		wrap("    - ", 6, f->evidence[i]);
 	if (*f->remedy)
-		wrap("  What to do: ", f->remedy);
+		wrap("  What to do: ", 4, f->remedy);
 	if (*f->cost)
-		wrap("  What it costs: ", f->cost);
+		wrap("  What it costs: ", 4, f->cost);
 }
 
 static int on_finding(const struct tcpfsm_finding *f, void *arg)

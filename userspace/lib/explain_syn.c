@@ -118,11 +118,12 @@ static void evidence_when(const struct facts *f, struct draft *d, enum side side
 		evidence(d, "since when: %s first %s; %llu (%s) in the %s observed", what,
 			 moment(f, first).s, (ull)r->now, rate((double)r->now / f->span).s,
 			 duration(f->span).s);
-	else if (last > first)
+	else if (last - first >= (uint64_t)NS)
 		evidence(d, "since when: %s from %s until %s%s", what, moment(f, first).s,
 			 moment(f, last).s, f->span > 0 ? ", none while observed" : "");
 	else
-		evidence(d, "since when: %s at %s%s", what, moment(f, first).s,
+		evidence(d, "since when: %s within %s at %s%s", what,
+			 duration((double)(last - first) / NS).s, moment(f, first).s,
 			 f->span > 0 ? ", none while observed" : "");
 }
 
@@ -425,6 +426,56 @@ static void remedy_slow(const struct facts *f, struct draft *d, const struct acc
 		     duration(2 * a->p99).s, duration(a->p99).s);
 }
 
+/* ---- SO_REUSEPORT groups -------------------------------------------------------------- */
+
+struct group {
+	const struct tcpfsm_listener *me;
+	bool full;			/* I am, now */
+	unsigned int members, idle;
+	uint64_t longest;		/* accept queue of the others */
+	struct words names;
+};
+
+static int add_member(const struct tcpfsm_listener *l, void *arg)
+{
+	struct group *g = arg;
+	uint64_t places = l->total[TOTAL(NOW_BACKLOG)] + 1, used = l->total[TOTAL(ACCEPTQ_PEAK)];
+	uint64_t refused = l->total[DROPPED(ACCEPTQ_FULL)] + l->total[ACK_DROPPED(ACCEPTQ_FULL)] +
+			   l->total[ACK_RESET(ACCEPTQ_FULL)];
+	size_t len = strlen(g->names.s);
+
+	if (!l->conn || l->netns != g->me->netns || l->lport != g->me->lport ||
+	    l->family != g->me->family || memcmp(l->laddr, g->me->laddr, sizeof(l->laddr)) ||
+	    !l->total[TOTAL(NOW_REUSEPORT)])
+		return 0;
+	g->members++;
+	if (l->conn == g->me->conn)
+		return 0;
+	/* It has room now; of the past nothing tells whether it had when I had none. */
+	if ((g->full || !refused) &&
+	    (double)l->total[TOTAL(NOW_ACCEPTQ)] < IDLE_MEMBER * (double)places) {
+		g->idle++;
+		if (len < sizeof(g->names.s) - 24 && l->has_owner)
+			snprintf(g->names.s + len, sizeof(g->names.s) - len, "%spid %u",
+				 len ? ", " : "", l->pid);
+	}
+	if (used > g->longest)
+		g->longest = used;
+	return 0;
+}
+
+/* Is this one full while others of its group are not? */
+static bool is_lone_member(const struct facts *f, struct group *g)
+{
+	*g = (struct group) { .me = f->l };
+	if (!f->acceptq.ever || !f->total[TOTAL(NOW_REUSEPORT)])
+		return false;
+	g->full = !f->gone && f->total[TOTAL(NOW_ACCEPTQ)] >= f->acceptq_places;
+	return tcpfsm_listeners_each(f->all, add_member, g) >= 0 && g->idle;
+}
+
+/* ---- who is to blame for a full accept queue ------------------------------------------ */
+
 /*
  * The accept queue was full, and either nobody accepts, or the queue stands: more
  * arrive than are accepted, which no limit cures.
@@ -432,8 +483,10 @@ static void remedy_slow(const struct facts *f, struct draft *d, const struct acc
 static bool acceptq_app_slow(const struct facts *f, struct draft *d)
 {
 	struct acceptance a;
+	struct group g;
 
-	if (!f->acceptq.ever)
+	/* Of an SO_REUSEPORT group that is told by reuseport_member. */
+	if (!f->acceptq.ever || is_lone_member(f, &g))
 		return false;
 	judge_acceptance(f, &a);
 	if (a.pace == BURSTS)
@@ -533,52 +586,13 @@ static bool acceptq_limit_small(const struct facts *f, struct draft *d)
 	return acceptq_burst(f, d, false);
 }
 
-/* ---- SO_REUSEPORT --------------------------------------------------------------------- */
-
-struct group {
-	const struct tcpfsm_listener *me;
-	unsigned int members, idle;
-	uint64_t longest;		/* accept queue of the others */
-	struct words names;
-};
-
-static int add_member(const struct tcpfsm_listener *l, void *arg)
-{
-	struct group *g = arg;
-	uint64_t places = l->total[TOTAL(NOW_BACKLOG)] + 1, used = l->total[TOTAL(ACCEPTQ_PEAK)];
-	uint64_t refused = l->total[DROPPED(ACCEPTQ_FULL)] + l->total[ACK_DROPPED(ACCEPTQ_FULL)] +
-			   l->total[ACK_RESET(ACCEPTQ_FULL)];
-	size_t len = strlen(g->names.s);
-
-	if (!l->conn || l->netns != g->me->netns || l->lport != g->me->lport ||
-	    l->family != g->me->family || memcmp(l->laddr, g->me->laddr, sizeof(l->laddr)) ||
-	    !l->total[TOTAL(NOW_REUSEPORT)])
-		return 0;
-	g->members++;
-	if (l->conn == g->me->conn)
-		return 0;
-	/* What it holds now, when it never was full; else it is no better off. */
-	if (!refused && ((double)l->total[TOTAL(NOW_ACCEPTQ)] < IDLE_MEMBER * (double)places)) {
-		g->idle++;
-		if (len < sizeof(g->names.s) - 24 && l->has_owner)
-			snprintf(g->names.s + len, sizeof(g->names.s) - len, "%spid %u",
-				 len ? ", " : "", l->pid);
-	}
-	if (used > g->longest)
-		g->longest = used;
-	return 0;
-}
-
 /* A full accept queue in an SO_REUSEPORT group of which others have room. */
 static bool reuseport_member(const struct facts *f, struct draft *d)
 {
-	struct group g = { .me = f->l };
 	struct acceptance a;
+	struct group g;
 
-	if (!f->acceptq.ever || !f->total[TOTAL(NOW_REUSEPORT)])
-		return false;
-	tcpfsm_listeners_each(f->all, add_member, &g);
-	if (!g.idle)
+	if (!is_lone_member(f, &g))
 		return false;
 	judge_acceptance(f, &a);
 	judge_as(d, &f->acceptq);
@@ -586,7 +600,7 @@ static bool reuseport_member(const struct facts *f, struct draft *d)
 		 "room: the kernel deals out connections by their addresses, not by who has time.",
 		 g.members, name_of(f->l).s, f->acceptq.active ? "is" : "was", g.idle,
 		 g.idle == 1 ? " has" : "s have");
-	evidence(d, "the others: accept queue at most %llu%s%s%s", (ull)g.longest,
+	evidence(d, "the others: accept queue at most %llu so far%s%s%s", (ull)g.longest,
 		 *g.names.s ? " (" : "", g.names.s, *g.names.s ? ")" : "");
 	evidence_acceptq(f, d, &a);
 	evidence_rates(f, d, &a);
@@ -869,8 +883,11 @@ static bool defer_accept(const struct facts *f, struct draft *d)
 	const uint64_t *t = f->total;
 	uint64_t held = t[ACK_DROPPED(DEFER_ACCEPT)], timeouts = t[TOTAL(SYNACK_TIMEOUT)];
 	struct refused r = f->synq;
-	bool crowded = (double)t[TOTAL(SYNQ_PEAK)] >= BURST_PEAK * (double)f->synq_places &&
-		       2 * held >= t[TOTAL(SYN_QUEUED)] && 2 * t[TOTAL(COMPLETED)] < held;
+	/* Data came late, or never. */
+	bool silent = 2 * t[TOTAL(COMPLETED)] < held ||
+		      quantile_s(t, TCPFSM_TOTAL_HANDSHAKE_US, 0.5) >= SLOW_S;
+	bool crowded = silent && 2 * held >= t[TOTAL(SYN_QUEUED)] &&
+		       (double)t[TOTAL(SYNQ_PEAK)] >= BURST_PEAK * (double)f->synq_places;
 
 	if (!held || (!crowded && timeouts * 100 < held))
 		return false;
