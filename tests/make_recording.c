@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * make_recording DIR [CONNECTIONS [open | totals]]: a recording without a kernel, for
+ * make_recording DIR [CONNECTIONS [open | totals | listeners]]: a recording without a kernel, for
  * tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
  * "totals": nothing but totals, of which so many SYNs have no fate.
+ * "listeners": nothing but two readings of the totals of listeners.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -268,6 +269,106 @@ static void totals(unsigned long strays)
 	total(0, TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_TIMEOUTS, 1);
 }
 
+/* Of a listener told by records that are all alike. */
+static void of(uint64_t conn, uint32_t netns, const char *addr, uint16_t port, const char *comm)
+{
+	uint64_t ts = now;
+
+	record(TCPFSM_TYPE_TOTAL, conn, 0);
+	now = ts;
+	rec.ts = ts;
+	rec.netns = netns;
+	rec.lport = port;
+	rec.rport = 0;
+	rec.snd = rec.tw = rec.tw_max = 0;
+	memset(rec.laddr, 0, sizeof(rec.laddr));
+	memset(rec.raddr, 0, sizeof(rec.raddr));
+	rec.family = strchr(addr, ':') ? 6 : conn ? 4 : 0;
+	if (conn)
+		inet_pton(rec.family == 6 ? AF_INET6 : AF_INET, addr, rec.laddr);
+	if (comm) {
+		rec.flags = F(OWNER);
+		rec.pid = 700 + (uint32_t)conn;
+		strcpy((char *)rec.comm, comm);
+	}
+}
+
+static void is(uint32_t index, uint64_t value)
+{
+	rec.rcv = index;
+	rec.listener = value;
+	put(1);
+}
+
+static void member(uint64_t conn, const char *comm, uint64_t syns)
+{
+	of(conn, 4026531840U, "0.0.0.0", 443, comm);
+	is(TCPFSM_TOTAL_SYN, syns);
+	is(TCPFSM_TOTAL_SYN_QUEUED, syns);
+	is(TCPFSM_TOTAL_COMPLETED, syns);
+	is(TCPFSM_TOTAL_ACCEPTED, syns - 2);
+	is(TCPFSM_TOTAL_ACCEPTQ_PEAK, conn);
+	is(TCPFSM_TOTAL_HANDSHAKE_US + 7, syns);
+	is(TCPFSM_TOTAL_ACCEPT_US + 11, syns - 2);
+	is(TCPFSM_TOTAL_NOW_ACCEPTQ, 2);
+	is(TCPFSM_TOTAL_NOW_BACKLOG, 511);
+	is(TCPFSM_TOTAL_NOW_SYNQ_PLACES, 512);
+	is(TCPFSM_TOTAL_NOW_SINCE_TS, 2000000000);
+	is(TCPFSM_TOTAL_NOW_REUSEPORT, 2);
+}
+
+/* Ports 80: overrun; 443: two of a group; 22: idle; 8080: closed; and another netns. */
+static void reading(uint64_t n)
+{
+	of(99, 4026531840U, "0.0.0.0", 80, "nginx");
+	is(TCPFSM_TOTAL_SYN, 1000 * n);
+	is(TCPFSM_TOTAL_SYN_QUEUED, 100 * n);
+	is(TCPFSM_TOTAL_SYN_COOKIE, 200 * n);
+	is(TCPFSM_TOTAL_COMPLETED, 90 * n);
+	is(TCPFSM_TOTAL_COMPLETED_COOKIE, 9 * n);
+	is(TCPFSM_TOTAL_ACCEPTQ_PEAK, 129);
+	is(TCPFSM_TOTAL_ACCEPTQ_PEAK_TS, 3000000000);
+	is(TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_ACCEPTQ_FULL, 700 * n);
+	is(TCPFSM_TOTAL_ACK_DROPPED + TCPFSM_REASON_ACCEPTQ_FULL, 5 * n);
+	is(TCPFSM_TOTAL_ACK_DROPPED + TCPFSM_REASON_COOKIE_INVALID, 3);
+	is(TCPFSM_TOTAL_SYNQ_LENGTH + 1, 1000 * n);
+	is(TCPFSM_TOTAL_ACCEPTQ_LENGTH + 0, 250 * n);
+	is(TCPFSM_TOTAL_ACCEPTQ_LENGTH + 8, 750 * n);
+	is(TCPFSM_TOTAL_NOW_SYNQ, 1);
+	is(TCPFSM_TOTAL_NOW_ACCEPTQ, 129);
+	is(TCPFSM_TOTAL_NOW_BACKLOG, 128);
+	is(TCPFSM_TOTAL_NOW_SYNQ_PLACES, 129);
+	is(TCPFSM_TOTAL_NOW_ASKED, 4097);
+	is(TCPFSM_TOTAL_NOW_SINCE_TS, 2000000000);
+
+	member(21, "\033[2J\"\\\nx", 40 * n);
+	member(23, "a-name-15-long!", 60 * n);
+
+	of(31, 4026531840U, "2001:db8::1", 22, NULL);
+	is(TCPFSM_TOTAL_NOW_BACKLOG, 128);
+	is(TCPFSM_TOTAL_NOW_SINCE_TS, 2000000000);
+
+	of(41, 4026531840U, "127.0.0.1", 8080, "old");
+	is(TCPFSM_TOTAL_SYN, 3);
+	is(TCPFSM_TOTAL_NOW_SINCE_TS, 2000000000);
+	is(TCPFSM_TOTAL_NOW_GONE_TS, now - 12500000000);
+
+	of(51, 4026532999U, "255.255.255.255", 65535, "veth");
+	is(TCPFSM_TOTAL_NOW_BACKLOG, 5);
+	is(TCPFSM_TOTAL_NOW_SINCE_TS, 2000000000);
+
+	of(0, 4026531840U, "", 0, NULL);
+	is(TCPFSM_TOTAL_SYN, 17);
+	is(TCPFSM_TOTAL_LISTENERS_LOST, 17);
+	is(TCPFSM_TOTAL_NOW_SINCE_TS, 1500000000);
+	is(TCPFSM_TOTAL_NOW_SOMAXCONN, 128);
+	is(TCPFSM_TOTAL_NOW_SYNCOOKIES, 1);
+	is(TCPFSM_TOTAL_KERNEL_BASE + TCPFSM_KERNEL_LISTENDROPS, 5);
+	is(TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_LISTENDROPS, 705 * n + 5);
+	of(0, 4026532999U, "", 0, NULL);
+	is(TCPFSM_TOTAL_NOW_SINCE_TS, 1500000000);
+}
+
 static void lose(unsigned int cpu)
 {
 	unsigned int i;
@@ -287,7 +388,7 @@ int main(int argc, char **argv)
 	int err;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: make_recording DIR [CONNECTIONS [open | totals]]\n");
+		fprintf(stderr, "usage: make_recording DIR [CONNECTIONS [open | totals | listeners]]\n");
 		return 2;
 	}
 	n = argc > 2 ? strtoul(argv[2], NULL, 10) : 10;
@@ -303,6 +404,11 @@ int main(int argc, char **argv)
 	}
 	if (argc > 3 && !strcmp(argv[3], "totals")) {
 		totals(n);
+	} else if (argc > 3 && !strcmp(argv[3], "listeners")) {
+		now += 60000000000;
+		reading(1);
+		now += 10000000000;
+		reading(n);
 	} else if (argc > 3) {
 		for (i = 0; i < n; i++)
 			established(1000 + 2 * i);

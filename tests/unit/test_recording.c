@@ -336,6 +336,144 @@ static void test_sockets(void)
 	CHECK_EQ(records, 0);
 }
 
+/* ---- the totals ------------------------------------------------------------------ */
+
+/* Four in two packets: two readings, at the time of records and between them. */
+static struct tcpfsm_record make_total(uint64_t seq)
+{
+	struct tcpfsm_record rec = make(78, seq, seq <= 2 ? 20 : 45);
+
+	rec.type = TCPFSM_TYPE_TOTAL;
+	return rec;
+}
+
+static void write_total(struct ctf_writer *w, uint64_t seq)
+{
+	struct tcpfsm_record rec = make_total(seq);
+
+	write_record(w, ctf_writer_totals(w), &rec, 0);
+}
+
+static void write_with_totals(void)
+{
+	struct ctf_writer *w = writer(2);
+	struct tcpfsm_record rec;
+	uint64_t i;
+
+	for (i = 1; i <= 6; i++) {
+		rec = make(0, i, i * 10);
+		write_record(w, 0, &rec, 0);
+		rec = make(1, i, i * 10);
+		write_record(w, 1, &rec, 0);
+		if (i <= 4)
+			write_total(w, i);
+		if (i == 2)
+			CHECK_EQ(ctf_writer_flush(w, UINT64_MAX), 0);
+	}
+	CHECK_EQ(ctf_writer_close(w), 0);
+}
+
+/* Reads all in the order of time, records first.  Return: the end. */
+static int read_totals(uint64_t *totals, uint64_t *records, char error[256])
+{
+	const struct tcpfsm_item *item;
+	struct tcpfsm_source *src;
+	uint64_t delivered, last = 0;
+	const char *why;
+	int rc;
+
+	*totals = *records = 0;
+	error[0] = '\0';
+	rc = tcpfsm_source_open_recording(&src, dir, &why);
+	CHECK_EQ(rc, 0);
+	if (rc)
+		return rc;
+	/* It has them: nothing is read, nothing fails. */
+	CHECK_EQ(tcpfsm_source_totals(src), 0);
+	while ((rc = tcpfsm_source_next(src, &item)) == 1) {
+		struct tcpfsm_record rec = make_total(*totals + 1);
+
+		CHECK(item->rec.ts >= last);
+		last = item->rec.ts;
+		if (item->lost || item->rec.type != TCPFSM_TYPE_TOTAL) {
+			*records += !item->lost;
+			continue;
+		}
+		++*totals;
+		CHECK_EQ(item->cpu, 0);
+		CHECK(!memcmp(&rec, &item->rec, sizeof(rec)));
+		/* Of the same time they come last. */
+		CHECK_EQ(*records, *totals <= 2 ? 4 : 8);
+	}
+	/* They do not count. */
+	tcpfsm_source_counts(src, &delivered, NULL);
+	CHECK_EQ(delivered, *records);
+	snprintf(error, 256, "%s", tcpfsm_source_error(src));
+	tcpfsm_source_close(src);
+	return rc;
+}
+
+static void test_totals(void)
+{
+	char file[2 * SMALL_PACKET], other[2 * SMALL_PACKET], error[256];
+	uint64_t totals, records;
+	size_t len, i;
+
+	write_with_totals();
+	CHECK_EQ(read_totals(&totals, &records, error), 0);
+	CHECK_EQ(totals, 4);
+	CHECK_EQ(records, 12);
+
+	/* Cut off at every length. */
+	CHECK_EQ(slurp("totals", file, sizeof(file)), sizeof(file));
+	for (len = 0; len <= sizeof(file); len++) {
+		spew("totals", file, len);
+		CHECK_EQ(read_totals(&totals, &records, error),
+			 len % SMALL_PACKET ? -EBADMSG : 0);
+		CHECK_EQ(totals, len / SMALL_PACKET * 2);
+		CHECK_EQ(records, 12);
+		if (len == SMALL_PACKET + 100)
+			CHECK(!strcmp(error, "totals: truncated packet at byte 4096"));
+	}
+
+	/* Of other records, of another CPU, out of sequence, with a count of lost ones. */
+	CHECK_EQ(slurp("cpu_0", other, sizeof(other)), sizeof(other));
+	spew("totals", other, sizeof(other));
+	CHECK_EQ(read_totals(&totals, &records, error), -EBADMSG);
+	CHECK(!totals && records == 12);
+	CHECK(!strcmp(error, "totals: record that is no total at byte 128"));
+	CHECK_EQ(slurp("cpu_1", other, sizeof(other)), sizeof(other));
+	spew("totals", other, sizeof(other));
+	CHECK_EQ(read_totals(&totals, &records, error), -EBADMSG);
+	CHECK(!totals && records == 12 && strstr(error, "another CPU"));
+	memcpy(other, file, sizeof(file));
+	other[2 * CTF_UNIT + offsetof(struct ctf_event, seq)] = 1;
+	spew("totals", other, sizeof(other));
+	CHECK_EQ(read_totals(&totals, &records, error), -EBADMSG);
+	CHECK(totals == 1 && records == 12);
+	CHECK(!strcmp(error, "totals: record out of sequence at byte 256"));
+	memcpy(other, file, sizeof(file));
+	other[offsetof(struct ctf_packet, events_discarded)] = 1;
+	spew("totals", other, sizeof(other));
+	CHECK_EQ(read_totals(&totals, &records, error), -EBADMSG);
+	CHECK(!totals && records == 12 && strstr(error, "lost records"));
+
+	/* Any bit of a packet's header. */
+	for (i = 0; i < 8 * CTF_UNIT; i++) {
+		memcpy(other, file, sizeof(file));
+		other[SMALL_PACKET + i / 8] ^= (char)(1 << i % 8);
+		spew("totals", other, sizeof(other));
+		CHECK(read_totals(&totals, &records, error) != 0 || totals == 4);
+		CHECK(totals >= 2 && totals <= 4 && records == 12);
+	}
+
+	/* No file for it. */
+	unlink(path("totals"));
+	CHECK_EQ(mkdir(path("totals"), 0755), 0);
+	CHECK_EQ(read_all().open, -EBADMSG);
+	rmdir(path("totals"));
+}
+
 /* ---- tests --------------------------------------------------------------------- */
 
 static void test_round_trip(unsigned int cpus, unsigned int records)
@@ -807,7 +945,7 @@ static void test_killed(void)
 static void test_babeltrace(void)
 {
 	static char line[4096];
-	unsigned int events = 0, sockets = 0, named = 0, complaints = 0, discarded = 0;
+	unsigned int events = 0, sockets = 0, totals = 0, named = 0, complaints = 0, discarded = 0;
 	struct ctf_writer *w;
 	struct tcpfsm_record rec;
 	char cmd[128];
@@ -817,6 +955,8 @@ static void test_babeltrace(void)
 	w = writer(3);
 	for (i = 1; i <= 3; i++)
 		write_socket(w, i);
+	for (i = 1; i <= 4; i++)
+		write_total(w, i);
 	rec = make(2, 9, 500);
 	write_record(w, 2, &rec, 8);
 	for (i = 1; i <= 5000; i++) {
@@ -839,6 +979,10 @@ static void test_babeltrace(void)
 			sockets++;
 			continue;
 		}
+		if (strstr(line, " tcpfsm:total: ")) {
+			totals++;
+			continue;
+		}
 		events++;
 		named += strstr(line, " tcpfsm:") && strstr(line, "cpu_id = ") &&
 			 strstr(line, "comm = ") && strstr(line, "seq = ");
@@ -849,6 +993,7 @@ static void test_babeltrace(void)
 	}
 	CHECK(f && !pclose(f));
 	CHECK_EQ(sockets, 3);
+	CHECK_EQ(totals, 4);
 	CHECK_EQ(events, 5002);
 	CHECK_EQ(named, 5002);
 
@@ -893,6 +1038,7 @@ int main(int argc, char **argv)
 	TEST("recording: metadata cut off at every length", test_truncated_metadata());
 	TEST("recording: hostile packets", test_hostile_packets());
 	TEST("recording: the sockets of a snapshot", test_sockets());
+	TEST("recording: the totals", test_totals());
 	TEST("recording: random bit flips", test_bit_flips(flips));
 	TEST("recording: things that are not recordings", test_foreign());
 	TEST("recording: only into a new or empty directory", test_directory());
