@@ -106,7 +106,7 @@ run trace -N "$(printf 'x%.0s' {1..5000})"; expect 'a network namespace of 5000 
 # ---- no module --------------------------------------------------------------------
 
 device=$tmp/no-such-device
-for command in trace diagram info "record $tmp/new"; do
+for command in trace diagram listen info "record $tmp/new"; do
 	# shellcheck disable=SC2086 # a command and its argument
 	run $command --device "$device"
 	expect "${command%% *} without the module" 3 \
@@ -204,6 +204,62 @@ if "$make_recording" even 0 totals && "$make_recording" odd 3 totals; then
 	run check -r even -L 80; expect 'check takes no filter but -N' 0 '-L \(as every filter but -N\) has no effect'
 	run trace -r even; expect 'totals are no events' 0 '' '^   TIME'
 fi
+# listen
+for bad in '' x 0 0.09 -1 1s; do
+	usage "bad interval '$bad'" '-w ' listen -w "$bad"
+done
+usage 'an interval is for listen' '--interval: unknown option' trace --interval 1
+usage 'listen is always as wide as it needs' '--wide: unknown option' listen --wide
+run -w 2 --device "$device" listen; expect 'an interval before the command' 3 'module not loaded'
+run listen -h; expect 'help of listen' 0 '' '^  -w, --interval SECONDS '
+if "$make_recording" listeners 5 listeners; then
+	lost_listeners='^tcpfsm: some listeners found no place in the module.s table.*larger listeners=$'
+	run listen -r listeners; expect 'listen' 0 "$lost_listeners" '^0.0.0.0:80 +nginx/799 +1/0/129 +129/129/129$'
+	expect 'the fate of SYNs, and why' 0 "$lost_listeners" '^  ACCQ COOKIE CLAMP +5000 +1000 +3525 +495 +- +-$'
+	expect 'a group of SO_REUSEPORT' 0 "$lost_listeners" '^0.0.0.0:443 +2 by SO_REUSEPORT +0/0/1024 +4/23/1024$'
+	expect 'its members' 0 "$lost_listeners" '^  sk:17 +a-name-15-long!/723 +0/0/512 +2/23/512$'
+	expect 'a hostile name of a process' 0 "$lost_listeners" '^  sk:15 +\?\[2J"\\\?x/721 '
+	expect 'a listener without a SYN' 0 "$lost_listeners" '^\[2001:db8::1\]:22 +- +0/0/0 +0/0/129$'
+	expect 'a closed listener' 0 "$lost_listeners" '^  closed 12s ago +3 +0 +0 +0 +- +-$'
+	expect 'what is of no listener that is shown' 0 "$lost_listeners" '^\(closed, or not in the module.s table\)$'
+	expect 'another network namespace' 0 "$lost_listeners" '^netns 4026532999: '
+	if [ "$(awk 'length($0) > 80' out | wc -l)" = 0 ]; then ok 'listen fits 80 columns'; else not_ok 'listen fits 80 columns'; fi
+	if [ "$(grep -Eo '^[^ ]+:(80|443|8080|22|65535) ' out | tr -d '\n')" = \
+		'0.0.0.0:80 0.0.0.0:443 127.0.0.1:8080 [2001:db8::1]:22 255.255.255.255:65535 ' ]; then
+		ok 'the worst listener is the first'
+	else
+		not_ok 'the worst listener is the first' "$(grep -E '^[^ ]+:[0-9]+ ' out)"
+	fi
+	run listen -r listeners --json
+	if jq -es 'map(select(.event == "listener")) as $l | map(select(.event == "netns")) as $n
+		| ($l | length == 6 and all(.ts == 71000000000 and .refused >= 0 and (.synq_length | length == 32)
+			and (.syn_dropped | length == 9) and .asked != 0 and has("pid") and (has("somaxconn") | not)))
+		and ($l[0] | .limits == ["acceptq_full", "syn_cookies", "clamped"] and .conn == 99 and .asked == 4096
+			and .backlog == 128 and .syn_dropped.acceptq_full == 3500 and .pid == 799 and .comm == "nginx"
+			and .acceptq_peak_ts == 3000000000 and .handshake_p50_us == null)
+		and any(.event == "listener_group" and .members == 2 and .syn == 500 and .lport == 443)
+		and ($l | any(.comm == "\u001b[2J\"\\\nx") and any(.pid == null and .family == 6)
+			and any(.gone_ts == 58500000000) and any(.handshake_p50_us == 95 and .accept_p99_us > 1024))
+		and ($n | length == 2 and .[0].listeners_lost == 17 and .[0].somaxconn == 128
+			and .[0].kernel.TcpExtListenDrops == 3530 and .[0].kernel_base.TcpExtListenDrops == 5
+			and (.[0] | has("synq") | not))' out >/dev/null; then
+		ok 'listen --json'
+	else
+		not_ok 'listen --json' "$(head -1 out)"
+	fi
+	run listen -r listeners --histogram -L 80; expect 'histograms' 0 "$lost_listeners" '^       128 -> 255        : 3750     \|\*{40}\|$'
+	expect 'a histogram of nothing' 0 "$lost_listeners" '^  none$'
+	run listen -r listeners -p 723; [ "$(grep -c '^0.0.0.0:443 .*/723 ' out)" = 1 ] && ! grep -q ':80 ' out; status=$?
+	expect 'listen -p' 0 "$lost_listeners"
+	run listen -r listeners -6; [ "$(grep -c '^\[' out)" = 1 ] && ! grep -q ':80 ' out; status=$?
+	expect 'listen -6' 0 "$lost_listeners"
+	run listen -r listeners -N 4026532999; expect 'listen -N' 0 '' '^255.255.255.255:65535 +veth/751 '
+	run listen -r listeners -N 1; expect 'listen -N finds nothing' 0 '' ' 0 listeners'
+	run listen -r listeners -N 4026532999 -w 1; expect 'no interval in a recording' 0 '-w has no effect here'
+	run listen -r listeners -N 4026532999 -D 80; expect 'no peers of a listener' 0 '-D \(or -s, -C\) has no effect here'
+fi
+run listen -r rec; expect 'listen without totals' 1 '^tcpfsm: rec: no totals in this recording'
+
 run check -r rec; expect 'check without totals' 1 '^tcpfsm: no totals'
 
 # conns

@@ -7,7 +7,7 @@
 
 /* What refuses clients, or is about to.  X(symbol, in text, in JSON) */
 #define LISTEN_LIMITS(X) \
-	X(SYNQ,	    "SYNQ",	"synq_full")	X(ACCEPTQ,  "ACCEPTQ",	"acceptq_full") \
+	X(SYNQ,	    "SYNQ",	"synq_full")	X(ACCEPTQ,  "ACCQ",	"acceptq_full") \
 	X(QUARTER,  "QUARTER",	"last_quarter")	X(COOKIE,   "COOKIE",	"syn_cookies") \
 	X(ABORT,    "ABORT",	"abort_on_overflow") X(MEMORY,	"MEMORY", "no_memory") \
 	X(ROUTE,    "ROUTE",	"no_route")	X(SECURITY, "SECURITY",	"security") \

@@ -178,15 +178,19 @@ static void limits_text(const struct listen_row *row, char buf[LIMITS_LEN + 1])
 
 	*buf = '\0';
 	for (i = 0; i < LISTEN_NLIMITS; i++) {
-		char name[32], n[32];
+		char name[16], more[64], n[32];
 
 		if (!(row->limits >> i & 1))
 			continue;
 		snprintf(name, sizeof(name), "%s%s", len ? " " : "", names[i]);
 		/* How much was asked for. */
 		if (i == LISTEN_CLAMP && !row->members)
-			snprintf(name, sizeof(name), "%sCLAMP:%s", len ? " " : "",
+			snprintf(more, sizeof(more), "%s:%s", name,
 				 count_text(row->total[T(NOW_ASKED)] - 1, n));
+		else
+			strcpy(more, name);
+		if (len + strlen(more) <= LIMITS_LEN - 2)
+			strcpy(name, more);
 		if (len + strlen(name) > LIMITS_LEN - 2) {
 			strcpy(buf + len, "+");
 			return;
