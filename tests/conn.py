@@ -129,6 +129,28 @@ def listen_only(port, family):
     server.close()
 
 
+def many(port, family):
+    """Forty listeners, three connections to each; they stay until standard input ends."""
+    listeners = [listener(port + i, family) for i in range(40)]
+    kept = []
+    for server in listeners * 3:
+        kept.append(socket.create_connection(server.getsockname()[:2]))
+        kept.append(server.accept())
+    print('ready', os.getpid(), flush=True)
+    sys.stdin.read()
+
+
+def backlog(port, family):
+    """listen(4096) and four connections, two of which are accepted when told to."""
+    server = listener(port, family, backlog=4096)
+    clients = [socket.create_connection(server.getsockname()[:2]) for _ in range(4)]
+    time.sleep(STEP)
+    print('ready', os.getpid(), flush=True)
+    sys.stdin.readline()
+    clients += [server.accept(), server.accept()]
+    sys.stdin.read()
+
+
 def main():
     args = [arg for arg in sys.argv[1:] if arg != '-6']
     family = socket.AF_INET6 if '-6' in sys.argv else socket.AF_INET

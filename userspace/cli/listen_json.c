@@ -45,6 +45,13 @@ static void put_value(const struct listen_reading *r, unsigned int i, uint64_t v
 		out_printf("%" PRIu64, value);
 }
 
+/* "?", "kernel.17": nothing has that number. */
+static bool unused(unsigned int i, const char *name, const char *dot, uint64_t value)
+{
+	return *name == '?' || (dot && !strcmp(dot, ".none") && !value) ||
+	       (dot && i >= TCPFSM_TOTAL_KERNEL_BASE && dot[1] >= '0' && dot[1] <= '9');
+}
+
 /* Those of a group, "syn_dropped.", in an object, or in an array when they are numbers. */
 static void put_totals(const struct listen_reading *r, const uint64_t *total, bool netns)
 {
@@ -57,8 +64,7 @@ static void put_totals(const struct listen_reading *r, const uint64_t *total, bo
 		const char *name = tcpfsm_total_name(i, buf), *dot = strchr(name, '.');
 		size_t len = dot ? (size_t)(dot - name) : 0;
 
-		if (*name == '?' || !belongs(i, netns) ||
-		    (dot && !strcmp(dot, ".none") && !total[i]))
+		if (!belongs(i, netns) || unused(i, name, dot, total[i]))
 			continue;
 		if (*group && (!dot || strncmp(name, group, len) || group[len])) {
 			out_printf("%c", close);
