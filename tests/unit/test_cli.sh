@@ -106,7 +106,7 @@ run trace -N "$(printf 'x%.0s' {1..5000})"; expect 'a network namespace of 5000 
 # ---- no module --------------------------------------------------------------------
 
 device=$tmp/no-such-device
-for command in trace diagram listen info "record $tmp/new"; do
+for command in trace diagram listen explain info "record $tmp/new"; do
 	# shellcheck disable=SC2086 # a command and its argument
 	run $command --device "$device"
 	expect "${command%% *} without the module" 3 \
@@ -261,6 +261,26 @@ fi
 run listen -r rec; expect 'listen without totals' 1 '^tcpfsm: rec: no totals in this recording'
 
 run check -r rec; expect 'check without totals' 1 '^tcpfsm: no totals'
+
+# explain
+run explain -r even; expect 'explain' 0 '' '^warning acceptq_'
+expect 'explain shows the comparison' 0 '' 'the comparison: accept queue'
+if [ "$(awk 'length($0) > 80' out | wc -l)" = 0 ]; then ok 'explain fits 80 columns'; else not_ok 'explain fits 80 columns'; fi
+if ! LC_ALL=C grep -q '[^ -~]' out; then ok 'explain is plain text in a file'; else not_ok 'explain is plain text in a file'; fi
+run explain -r even --json
+expect 'explain --json' 0
+if jq -es 'length > 1 and all(.event == "finding" and .ts > 0 and .netns == 4026531840 and .family == 4
+		and .lport == 80 and (.verdict | length > 0) and (.evidence | type == "array" and length > 0)
+		and has("conn") and has("laddr") and has("remedy") and has("cost"))
+		and (.[0].severity == "warning") and any(.verdict == "refused_otherwise")' out >/dev/null; then
+	ok 'a finding has all its keys'
+else
+	not_ok 'a finding has all its keys' "$(head -3 out)"
+fi
+run explain -r even -L 81; expect 'explain of nobody' 0 '' '^ok no_listener'
+"$make_recording" bare 2 open
+run explain -r bare; expect 'explain without totals' 1 '^tcpfsm: bare: no totals of listeners'
+run explain -r even -T -c 1; expect 'explain: options without effect' 0 '-c has no effect' '^warning'
 
 # conns
 run conns -r rec

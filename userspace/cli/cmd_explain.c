@@ -21,6 +21,9 @@ struct explain {
 	bool colour;
 	bool totals;			/* there were some */
 	unsigned int n;			/* findings shown */
+	uint64_t conn;			/* whose the last one was, and what was said of it */
+	size_t nsaid, room;
+	char **said;
 	int err;
 };
 
@@ -110,22 +113,59 @@ static const char *colour_of(unsigned int severity)
 	return colours[severity];
 }
 
+static void forget_said(struct explain *e)
+{
+	while (e->nsaid)
+		free(e->said[--e->nsaid]);
+}
+
+/* What one finding has said of a listener, the next need not say again. */
+static bool is_new(struct explain *e, const char *text)
+{
+	char **said;
+	size_t i;
+
+	for (i = 0; i < e->nsaid; i++)
+		if (!strcmp(e->said[i], text))
+			return false;
+	if (e->nsaid == e->room) {
+		said = realloc(e->said, (e->room + 64) * sizeof(*said));
+		if (!said)		/* said twice, then */
+			return true;
+		e->said = said;
+		e->room += 64;
+	}
+	e->said[e->nsaid] = strdup(text);
+	e->nsaid += !!e->said[e->nsaid];
+	return true;
+}
+
 static void show_text(struct explain *e, const struct tcpfsm_finding *f)
 {
 	const char *colour = e->colour ? colour_of(f->severity) : "";
+	bool repeats = false;
 	size_t i;
 
 	if (e->n)
 		out_printf("\n");
+	if (f->conn != e->conn)
+		forget_said(e);
+	e->conn = f->conn;
 	out_printf("%s%s%s %s\n", colour, tcpfsm_severity_name(f->severity),
 		   *colour ? "\033[0m" : "", f->verdict);
 	wrap("  ", 2, f->text);
-	for (i = 0; i < f->nevidence; i++)
-		wrap("    - ", 6, f->evidence[i]);
+	for (i = 0; i < f->nevidence; i++) {
+		if (is_new(e, f->evidence[i]))
+			wrap("    - ", 6, f->evidence[i]);
+		else
+			repeats = true;
+	}
+	if (repeats)
+		wrap("    - ", 6, "and as told above");
 	if (*f->remedy)
 		wrap("  What to do: ", 4, f->remedy);
 	if (*f->cost)
-		wrap("  What it costs: ", 4, f->cost);
+		wrap("  What it costs: ", 4, is_new(e, f->cost) ? f->cost : "as told above.");
 }
 
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
@@ -215,6 +255,8 @@ static int run(const struct options *given)
 	status = stream(&opts, &mopts, &view, &e);
 	tcpfsm_explain_free(e.x);
 	tcpfsm_listeners_free(e.ls);
+	forget_said(&e);
+	free(e.said);
 	return status;
 }
 

@@ -156,6 +156,8 @@ struct words moment(const struct facts *f, uint64_t ts)
 	char when[32];
 	struct tm tm;
 
+	if (!ts)
+		return words("a time that is not known");
 	localtime_r(&second, &tm);
 	/* The day, too, when it may be another one. */
 	strftime(when, sizeof(when), ago < 43200 ? "%H:%M:%S" : "%Y-%m-%d %H:%M", &tm);

@@ -157,16 +157,20 @@ static void evidence_clients(const struct facts *f, struct draft *d, bool refuse
 		done += s->addrs[i].family && s->addrs[i].completed &&
 			(refused ? s->addrs[i].refused : s->addrs[i].syns);
 	line[0] = '\0';
-	for (i = 0; i < n; i++)
-		at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s (%.0f %%)",
-				       i ? ", " : "", address(&top[i], buf),
-				       percent((double)top[i].n, (double)total));
+	if (top[0].n * 100 < total)
+		at = (size_t)snprintf(line, sizeof(line), "none sent more than %llu of them",
+				      (ull)top[0].n);
+	else
+		for (i = 0; i < n; i++)
+			at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s (%.0f %%)",
+					       i ? ", " : "most: ", address(&top[i], buf),
+					       percent((double)top[i].n, (double)total));
 	/* Networks tell something when they hold several of these. */
-	for (i = 0; i < nnets && networks < addresses; i++)
+	for (i = 0; i < nnets && networks < addresses && nets[0].n * 100 >= total; i++)
 		at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s (%.0f %%)",
 				       i ? ", " : "; by network ", address(&nets[i], buf),
 				       percent((double)nets[i].n, (double)total));
-	evidence(d, "clients: of a sample of %llu %s%s, %s%zu address%s in %zu network%s; most: %s",
+	evidence(d, "clients: of a sample of %llu %s%s, %s%zu address%s in %zu network%s; %s",
 		 (ull)total, refused ? "refused" : "SYN", refused ? "" : plural(total),
 		 s->beyond ? "more than " : "", addresses, addresses == 1 ? "" : "es", networks,
 		 plural(networks), line);
@@ -521,7 +525,7 @@ static bool is_clamped(const struct facts *f)
 {
 	if (!f->limit_known)
 		return false;
-	return f->asked_known ? f->asked > f->backlog : f->backlog == f->somaxconn;
+	return f->asked_known ? f->asked > f->backlog : f->somaxconn && f->backlog == f->somaxconn;
 }
 
 /* Room for the longest burst: what was there and what was refused, if that was one burst. */
@@ -761,6 +765,11 @@ static bool is_flood_in(const uint64_t *v, const struct facts *f, bool now)
 		none += (double)(f->total[TOTAL(NOW_SYNQ)] - f->total[TOTAL(NOW_SYNQ_YOUNG)]);
 	if (none < FLOOD_MIN || a.repeated >= REPEATED_SHARE * (a.answered + 1))
 		return false;
+	/* None answered, as the queue is full of those that came to nothing. */
+	if (now && !(a.answered > 0))
+		return f->synq.active && 2 * (f->total[TOTAL(NOW_SYNQ)] -
+					      f->total[TOTAL(NOW_SYNQ_YOUNG)]) >= f->synq_places &&
+		       f->total[TOTAL(NOW_SYNQ)] >= f->total[TOTAL(NOW_SYNQ_YOUNG)];
 	/* Cookies tell apart even in totals that begin long before the flood. */
 	if (!now && v[TOTAL(SYN_COOKIE)] >= FLOOD_MIN &&
 	    (double)v[TOTAL(COMPLETED_COOKIE)] < (1 - FLOOD_SHARE) * (double)v[TOTAL(SYN_COOKIE)])
@@ -807,9 +816,12 @@ static bool syn_flood(const struct facts *f, struct draft *d)
 		 v[TOTAL(COMPLETED)] + v[TOTAL(COMPLETED_COOKIE)] ? "few" : "none",
 		 d->f.severity == TCPFSM_SEVERITY_CRITICAL ? ", and clients are shut out" :
 		 cookies ? "; SYN cookies let clients in" : "");
-	evidence(d, "%llu requests queued and %llu cookies sent; %llu and %llu handshakes completed, "
-		 "%llu requests expired", (ull)v[TOTAL(SYN_QUEUED)], (ull)v[TOTAL(SYN_COOKIE)],
-		 (ull)v[TOTAL(COMPLETED)], (ull)v[TOTAL(COMPLETED_COOKIE)], (ull)v[GONE(TIMEOUT)]);
+	evidence(d, "%llu requests queued and %llu cookies sent; %llu handshakes completed (%llu of "
+		 "them by cookies), %llu requests expired%s%s", (ull)v[TOTAL(SYN_QUEUED)],
+		 (ull)v[TOTAL(SYN_COOKIE)],
+		 (ull)(v[TOTAL(COMPLETED)] + v[TOTAL(COMPLETED_COOKIE)]),
+		 (ull)v[TOTAL(COMPLETED_COOKIE)], (ull)v[GONE(TIMEOUT)],
+		 now ? ", in the " : "", now ? duration(f->span).s : "");
 	evidence_synq(f, d);
 	if (now && f->span > 0)
 		evidence(d, "the flood: %s SYNs", rate((double)f->now[TOTAL(SYN)] / f->span).s);
