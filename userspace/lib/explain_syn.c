@@ -421,8 +421,8 @@ static void remedy_slow(const struct facts *f, struct draft *d, const struct acc
 			       "accept4. ", f->l->pid);
 	}
 	remedy(d, "Accept in a loop until EAGAIN, and do the work elsewhere; or let more threads or "
-	       "processes accept (a listener each with SO_REUSEPORT). A larger backlog, somaxconn "
-	       "or tcp_max_syn_backlog does not cure it: the queue fills again, a little later.");
+	       "processes accept (a listener each with SO_REUSEPORT). A larger backlog or "
+	       "somaxconn does not cure it: the queue fills again, a little later.");
 	cost(d, "Work on the application.");
 	if (a->pace == BEHIND && a->p99 > 0)
 		cost(d, " With the limit twice as large clients would be refused as often, and wait "
@@ -1061,8 +1061,6 @@ static bool synq_full(const struct facts *f, struct draft *d)
 		    2 * f->backlog + 1 > f->max_syn_backlog - (f->max_syn_backlog >> 2))
 			remedy(d, " Without cookies tcp_max_syn_backlog must be a third larger than "
 			       "the backlog, too.");
-		else
-			remedy(d, " tcp_max_syn_backlog is not what was compared: it does not help.");
 	}
 	return true;
 }
@@ -1092,7 +1090,7 @@ static bool syn_cookies(const struct facts *f, struct draft *d)
 	}
 	remedy(d, "Clients complete these handshakes, so a longer queue helps them. ");
 	remedy_backlog(f, d, wanted_backlog(f, &f->synq, f->synq_places));
-	remedy(d, " Leave tcp_syncookies on; tcp_max_syn_backlog is not what was compared.");
+	remedy(d, " Leave tcp_syncookies on.");
 	cost_backlog(f, d);
 	return true;
 }
@@ -1172,7 +1170,7 @@ static bool refused_otherwise(const struct facts *f, struct draft *d)
 	return true;
 }
 
-/* Counted for the network namespace: listeners that are not in the table any more, or never were. */
+/* Counted for the network namespace: listeners that left the table, or never were in it. */
 static bool listeners_gone(const struct facts *f, struct draft *d)
 {
 	uint64_t dropped = sum(f->total, TCPFSM_TOTAL_SYN_DROPPED, 16) +
