@@ -976,6 +976,21 @@ static void test_netns(void)
 	end();
 }
 
+/* A command for a sysctl of another network namespace says so. */
+static void test_elsewhere(void)
+{
+	world(4096, 128);
+	clamped();
+	tcpfsm_explain_free(w.x);
+	CHECK_EQ(tcpfsm_explain_new(&w.x, &(struct tcpfsm_explain_options) {
+		.size = sizeof(struct tcpfsm_explain_options), .filter = &w.filter,
+		.own_netns = NETNS + 1 }), 0);
+	explain();
+	CHECK(says("acceptq_somaxconn", "in network namespace 4026531840, which is not ours"));
+	CHECK(says("acceptq_somaxconn", "Run: nsenter -t 1001 -n sysctl -w net.core.somaxconn=4096"));
+	end();
+}
+
 static void test_nothing(void)
 {
 	world(511, 4096);
@@ -1245,6 +1260,7 @@ int main(void)
 	TEST("explain: requests reset by the peer", test_requests_reset());
 	TEST("explain: refused for other reasons", test_otherwise());
 	TEST("explain: what a network namespace tells", test_netns());
+	TEST("explain: in another network namespace", test_elsewhere());
 	TEST("explain: nothing wrong", test_nothing());
 	TEST("explain: a listener that is gone", test_gone());
 	TEST("explain: a listener that came meanwhile", test_new());

@@ -359,10 +359,14 @@ static int judge(const struct tcpfsm_listener *l, void *arg)
 			d->f.verdict = rule->verdict;
 			d->weight = f.weight;
 			d->rank = i + (rule->side && rule->side != first ? 1000 : 0);
-			if (rule->judge(&f, d))
-				take(fs, d);
-			else
+			if (!rule->judge(&f, d)) {
 				free(d);
+				continue;
+			}
+			if (l->conn && f.opts->own_netns && f.opts->own_netns != l->netns)
+				evidence(d, "where: in network namespace %u, which is not ours",
+					 l->netns);
+			take(fs, d);
 		}
 	}
 	return 0;
