@@ -101,6 +101,7 @@ static noinline void sends_cookie(struct tcpfsm_ctx *ctx, const struct request_s
 
 	counts->v[TCPFSM_TOTAL_SYN_COOKIE]++;
 	counts->v[TCPFSM_TOTAL_COOKIE_WANTED]++;
+	tcpfsm_refused_now(counts);
 	if (!tcpfsm_refusal_told(counts, ctx->listener))
 		return;
 	tcpfsm_queues_read(&q, ctx->listener);
@@ -459,6 +460,9 @@ static noinline void judge_end(const struct sk_buff *skb)
 	verdict = ctx->reset || ctx->gone ? TCPFSM_VERDICT_RESET : TCPFSM_VERDICT_DROPPED;
 	if (!count_refused(ctx, now, tcp_hdr(skb), verdict, reason))
 		return;
+	/* With TCP_DEFER_ACCEPT, an ACK without data is as it should be. */
+	if (reason != TCPFSM_REASON_DEFER_ACCEPT)
+		tcpfsm_refused_now(ctx->counts);
 	if (!tcpfsm_refusal_told(ctx->counts, ctx->listener))
 		return;
 	tcpfsm_queues_read(&q, ctx->listener);

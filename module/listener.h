@@ -253,21 +253,25 @@ tcpfsm_acceptq_shrank(struct tcpfsm_listener *entry, struct tcpfsm_counts *count
 				 &counts->v[TCPFSM_TOTAL_ACCEPTQ_FULL_NS], now);
 }
 
+/* When something was refused.  Jiffies: under a flood the clock is a tenth of our cost. */
+static __always_inline void tcpfsm_refused_now(struct tcpfsm_counts *counts)
+{
+	if (unlikely(!counts->v[TCPFSM_TOTAL_REFUSED_FIRST_TS]))
+		counts->v[TCPFSM_TOTAL_REFUSED_FIRST_TS] = ktime_get_mono_fast_ns();
+	counts->refused_last = jiffies;
+}
+
 /**
  * tcpfsm_refusal_told() - may a record of a refused SYN or ACK be written?
  * @counts: of the listener
  * @listener: that refused it
  *
  * At most syn_limit a second, listener and CPU; the others are told by a
- * SUPPRESSED record within a second.  Jiffies: under a flood, reading the clock
- * would be a tenth of our cost.  Context: softirqs off.
+ * SUPPRESSED record within a second.  Context: softirqs off.
  */
 static __always_inline bool tcpfsm_refusal_told(struct tcpfsm_counts *counts,
 						const struct sock *listener)
 {
-	if (unlikely(!counts->v[TCPFSM_TOTAL_REFUSED_FIRST_TS]))
-		counts->v[TCPFSM_TOTAL_REFUSED_FIRST_TS] = ktime_get_mono_fast_ns();
-	counts->refused_last = jiffies;
 	if (likely(counts->left && time_before(jiffies, counts->window_end))) {
 		counts->left--;
 		return true;

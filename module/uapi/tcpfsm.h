@@ -168,7 +168,7 @@
 	X(NOW_ASKED,	 229, "asked",		NOW, "backlog that listen(2) asked for plus 1; 0: not known") \
 	X(NOW_SINCE_TS,	 230, "since_ts",	NOW, "when it was first seen; network namespace: since when") \
 	X(NOW_GONE_TS,	 231, "gone_ts",	NOW, "when it was closed") \
-	X(NOW_REUSEPORT, 232, "reuseport",	NOW, "SO_REUSEPORT: number of the group") \
+	X(NOW_REUSEPORT, 232, "reuseport",	NOW, "SO_REUSEPORT: sockets in its group") \
 	X(NOW_DEFER_ACCEPT, 233, "defer_accept", NOW, "TCP_DEFER_ACCEPT: SYN-ACKs it waits for data") \
 	X(NOW_SOMAXCONN, 234, "somaxconn",	NOW, "net.core.somaxconn") \
 	X(NOW_MAX_SYN_BACKLOG, 235, "max_syn_backlog", NOW, "net.ipv4.tcp_max_syn_backlog") \
