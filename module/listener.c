@@ -747,6 +747,7 @@ static void put_live(struct sink *s, const struct live *l, u64 *totals)
 			totals[TCPFSM_TOTAL_ACCEPTQ_FULL_NS] += s->ts - acceptq_full;
 		/* It was between listen() and the table of listeners. */
 		WRITE_ONCE(entry->gone, 0);
+		entry->alive = s->ts;
 		since = entry->since;
 		id.pid = entry->pid;
 		memcpy(id.comm, entry->comm, sizeof(id.comm));
@@ -818,7 +819,7 @@ static void put_netns(struct sink *s, const struct net *net, u64 *totals)
 
 static int collect(struct sink *s)
 {
-	unsigned int i, j, n, room = 0;
+	unsigned int i, n, room = 0;
 	struct live *live = NULL;
 	struct net *net;
 	u64 *totals;
@@ -841,14 +842,9 @@ static int collect(struct sink *s)
 	for (i = 0; i < n; i++)
 		put_live(s, &live[i], totals);
 	for (i = 0; i < tcpfsm_listener_places(); i++) {
-		u64 key = READ_ONCE(tcpfsm_listener_keys[i]);
-
-		if (!key)
-			continue;
-		for (j = 0; j < n && live[j].cookie != key; j++)
-			;
-		if (j == n)
+		if (READ_ONCE(tcpfsm_listener_keys[i]) && tcpfsm_listeners[i].alive != s->ts)
 			put_gone(s, i, totals);
+		cond_resched();
 	}
 	down_read(&net_rwsem);
 	for_each_net(net)

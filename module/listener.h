@@ -34,6 +34,7 @@
  * @asked: backlog it asked for plus 1, or 0
  * @since: when it was first seen
  * @gone: when it was closed, or 0
+ * @alive: when totals were read last and it was there, under the lock of readers
  * @synq_full_since: the SYN queue is full since then; 0: it is not
  * @acceptq_full_since: likewise
  *
@@ -51,6 +52,7 @@ struct tcpfsm_listener {
 	u64 asked;
 	u64 since;
 	u64 gone;
+	u64 alive;
 	u64 synq_full_since;
 	u64 acceptq_full_since;
 } ____cacheline_aligned_in_smp;

@@ -12,7 +12,7 @@
 #define SLOTS_MIN	64
 #define SLOTS_MAX	(1 << 20)
 #define LISTENERS_MIN	(2 * TCPFSM_LISTENER_WAYS)
-#define LISTENERS_MAX	(1 << 16)
+#define LISTENERS_MAX	(1 << 12)
 
 static unsigned int slots = 8192;
 module_param(slots, uint, 0444);
@@ -28,7 +28,7 @@ MODULE_PARM_DESC(flight_recorder, "record while no reader is attached (default Y
 
 static unsigned int listeners = 256;
 module_param(listeners, uint, 0444);
-MODULE_PARM_DESC(listeners, "listeners with totals of their own, a power of two from 16 to 65536; 2 KiB each per CPU (default 256)");
+MODULE_PARM_DESC(listeners, "listeners with totals of their own, a power of two from 16 to 4096; 2 KiB each per CPU (default 256)");
 
 static unsigned int syn_limit = 1000;
 module_param(syn_limit, uint, 0444);
