@@ -87,6 +87,7 @@ void tcpfsm_on_send_reset(TCPFSM_FUNCTION_ARGS)
 	struct tcpfsm_record *rec;
 	unsigned long flags;
 	u8 state = TCP_CLOSE;
+	struct net *net;
 	u64 conn = 0;
 
 	if (!answers_segment(sk, skb))
@@ -109,10 +110,10 @@ void tcpfsm_on_send_reset(TCPFSM_FUNCTION_ARGS)
 			if (conn)
 				state = TCP_SYN_RECV;
 		}
-		rec = tcpfsm_record_segment(TCPFSM_TYPE_RESET,
-					    sk ? sock_net(sk) :
-						 dev_net(skb_dst(skb)->dev),
-					    skb, NULL, &flags);
+		net = sk ? sock_net(sk) : dev_net(skb_dst(skb)->dev);
+		if (!conn && !tcpfsm_reset_told(net))
+			return;
+		rec = tcpfsm_record_segment(TCPFSM_TYPE_RESET, net, skb, NULL, &flags);
 		rec->conn = conn;
 		break;
 	default:

@@ -52,12 +52,14 @@ static u64 armed_since;
 /**
  * struct net_cpu - one CPU's part of a network namespace
  * @rest: counts of listeners without a place
+ * @resets: limit on records of RSTs without a connection
  * @base: the kernel's counters when counting began, less what they moved
  *	  while it was off
  * @paused: the same when it was stopped
  */
 struct net_cpu {
 	struct tcpfsm_counts rest;
+	struct tcpfsm_limit resets;
 	u64 base[KERNEL_NUM];
 	u64 paused[KERNEL_NUM];
 };
@@ -535,17 +537,19 @@ static struct pernet_operations net_ops = {
 
 /* ---- records left out -------------------------------------------------------------- */
 
-static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns,
-			    struct tcpfsm_counts *counts, u64 now)
+static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 type,
+			    struct tcpfsm_limit *limit, u64 now)
 {
 	struct tcpfsm_record *rec;
 	unsigned long flags;
 
+	if (!limit->pending)
+		return;
 	rec = tcpfsm_record_begin(TCPFSM_TYPE_SUPPRESSED, &flags);
 	rec->ts = now;
-	rec->old = TCP_LISTEN;
 	rec->conn = 0;
 	rec->netns = netns;
+	rec->verdict = type;
 	rec->tw = 0;
 	rec->tw_max = 0;
 	rec->rport = 0;
@@ -558,10 +562,15 @@ static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns,
 		rec->lport = 0;
 		memset(rec->laddr, 0, sizeof(rec->laddr));
 	}
-	tcpfsm_record_queues(rec, &counts->pending_q);
-	rec->snd = counts->pending;
-	rec->rcv = div_u64(now - counts->pending_since, NSEC_PER_USEC);
-	counts->pending = 0;
+	if (type == TCPFSM_TYPE_SYN) {
+		rec->old = TCP_LISTEN;
+		tcpfsm_record_queues(rec, &limit->q);
+	} else {
+		tcpfsm_fill_no_queues(rec);
+	}
+	rec->snd = limit->pending;
+	rec->rcv = div_u64(now - limit->pending_since, NSEC_PER_USEC);
+	limit->pending = 0;
 	tcpfsm_record_done(rec, flags);
 }
 
@@ -574,48 +583,74 @@ static void tell_timer(struct timer_list *timer)
 	struct net *net;
 
 	for (at = 0; at < n; at++)
-		if (cpu->counts[at].pending)
-			tell_suppressed(&tcpfsm_listeners[at], tcpfsm_listeners[at].netns,
-					&cpu->counts[at], now);
+		tell_suppressed(&tcpfsm_listeners[at], tcpfsm_listeners[at].netns,
+				TCPFSM_TYPE_SYN, &cpu->counts[at].limit, now);
 	rcu_read_lock();
 	for_each_net_rcu(net) {
 		struct net_counts *nc = net_counts(net);
-		struct tcpfsm_counts *rest;
+		struct net_cpu *nk;
 
 		if (!nc || !nc->cpu)
 			continue;
-		rest = &per_cpu_ptr(nc->cpu, cpu->cpu)->rest;
-		if (rest->pending)
-			tell_suppressed(NULL, net->ns.inum, rest, now);
+		nk = per_cpu_ptr(nc->cpu, cpu->cpu);
+		tell_suppressed(NULL, net->ns.inum, TCPFSM_TYPE_SYN, &nk->rest.limit, now);
+		tell_suppressed(NULL, net->ns.inum, TCPFSM_TYPE_RESET, &nk->resets, now);
 	}
 	rcu_read_unlock();
 }
 
 /**
- * tcpfsm_refusal_suppressed() - the slow half of tcpfsm_refusal_told()
- * @counts: of the listener
- * @listener: that refused
+ * tcpfsm_limit_reached() - the slow half of tcpfsm_limit_passes()
+ * @limit: that has nothing left, or whose second is over
+ * @listener: that refused, or NULL
  *
  * Context: softirqs off.  Return: false: a new second has begun.
  */
-bool tcpfsm_refusal_suppressed(struct tcpfsm_counts *counts, const struct sock *listener)
+bool tcpfsm_limit_reached(struct tcpfsm_limit *limit, const struct sock *listener)
 {
 	struct tcpfsm_listener_cpu *cpu = this_cpu_ptr(&tcpfsm_listener_cpu);
 
-	if (!counts->window_end || time_after_eq(jiffies, counts->window_end)) {
+	if (!limit->window_end || time_after_eq(jiffies, limit->window_end)) {
 		/* Never 0, which is before the first. */
-		counts->window_end = (jiffies + HZ) | 1;
-		counts->left = tcpfsm_syn_limit ? tcpfsm_syn_limit - 1 : U32_MAX;
+		limit->window_end = (jiffies + HZ) | 1;
+		limit->left = tcpfsm_syn_limit ? tcpfsm_syn_limit - 1 : U32_MAX;
 		return false;
 	}
-	if (!counts->pending++) {
-		counts->pending_since = ktime_get_mono_fast_ns();
+	if (!limit->pending++) {
+		limit->pending_since = ktime_get_mono_fast_ns();
 		if (!timer_pending(&cpu->tell))
 			mod_timer(&cpu->tell, jiffies + HZ);
 	}
-	tcpfsm_queues_read(&counts->pending_q, listener);
-	counts->v[TCPFSM_TOTAL_SUPPRESSED]++;
+	if (listener)
+		tcpfsm_queues_read(&limit->q, listener);
 	return true;
+}
+
+/**
+ * tcpfsm_reset_told() - may a record of an RST without a connection be written?
+ * @net: network namespace
+ *
+ * SYNs to a closed port cause one each.  Context: any but NMI.
+ */
+bool tcpfsm_reset_told(const struct net *net)
+{
+	struct net_counts *nc = net_counts(net);
+	struct net_cpu __percpu *cpu;
+	struct net_cpu *here;
+	unsigned long flags;
+	bool told = true;
+
+	/* In the backlog of a socket softirqs are on. */
+	local_irq_save(flags);
+	cpu = nc ? READ_ONCE(nc->cpu) : NULL;
+	if (cpu) {
+		here = this_cpu_ptr(cpu);
+		told = tcpfsm_limit_passes(&here->resets, NULL);
+		if (!told)
+			here->rest.v[TCPFSM_TOTAL_RESET_SUPPRESSED]++;
+	}
+	local_irq_restore(flags);
+	return told;
 }
 
 /* ---- TCPFSM_IOC_TOTALS ------------------------------------------------------------ */

@@ -58,25 +58,35 @@ struct tcpfsm_listener {
 } ____cacheline_aligned_in_smp;
 
 /**
- * struct tcpfsm_counts - one CPU's counters for one place
- * @v: by enum tcpfsm_total
- * @refused_last: jiffies when a SYN or ACK was refused last
- * @window_end: jiffies; until then, @left more records of refusals may be written
+ * struct tcpfsm_limit - syn_limit records a second
+ * @window_end: jiffies; until then, @left more records may be written
  * @left: see @window_end
  * @pending: left out and not yet told
  * @pending_since: the first of these
- * @pending_q: queues when the last of these was refused
+ * @q: the listener's queues when the last of these was left out
+ *
+ * Of one CPU, used with softirqs off.
+ */
+struct tcpfsm_limit {
+	unsigned long window_end;
+	u32 left;
+	u32 pending;
+	u64 pending_since;
+	struct tcpfsm_queues q;
+};
+
+/**
+ * struct tcpfsm_counts - one CPU's counters for one place
+ * @v: by enum tcpfsm_total
+ * @refused_last: jiffies when a SYN or ACK was refused last
+ * @limit: on records of refusals
  *
  * Written by its CPU with softirqs off.
  */
 struct tcpfsm_counts {
 	u64 v[TCPFSM_TOTAL_COUNTED];
 	unsigned long refused_last;
-	unsigned long window_end;
-	u32 left;
-	u32 pending;
-	u64 pending_since;
-	struct tcpfsm_queues pending_q;
+	struct tcpfsm_limit limit;
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -110,7 +120,8 @@ struct tcpfsm_counts *tcpfsm_listener_rest(const struct net *net);
 void tcpfsm_listener_net_inc(const struct net *net, enum tcpfsm_total index);
 void tcpfsm_listener_asked(const struct sock *sk, u32 asked);
 void tcpfsm_listener_closes(const struct sock *sk);
-bool tcpfsm_refusal_suppressed(struct tcpfsm_counts *counts, const struct sock *listener);
+bool tcpfsm_limit_reached(struct tcpfsm_limit *limit, const struct sock *listener);
+bool tcpfsm_reset_told(const struct net *net);
 long tcpfsm_listener_totals(struct tcpfsm_totals __user *arg);
 
 /* tcpfsm_listener_claim(): no place; beyond it: not counting now. */
@@ -263,22 +274,31 @@ static __always_inline void tcpfsm_refused_now(struct tcpfsm_counts *counts)
 	counts->refused_last = jiffies;
 }
 
+/* May one more record be written?  The others are told by SUPPRESSED within a second. */
+static __always_inline bool tcpfsm_limit_passes(struct tcpfsm_limit *limit,
+						const struct sock *listener)
+{
+	if (likely(limit->left && time_before(jiffies, limit->window_end))) {
+		limit->left--;
+		return true;
+	}
+	return !tcpfsm_limit_reached(limit, listener);
+}
+
 /**
  * tcpfsm_refusal_told() - may a record of a refused SYN or ACK be written?
  * @counts: of the listener
  * @listener: that refused it
  *
- * At most syn_limit a second, listener and CPU; the others are told by a
- * SUPPRESSED record within a second.  Context: softirqs off.
+ * At most syn_limit a second, listener and CPU.  Context: softirqs off.
  */
 static __always_inline bool tcpfsm_refusal_told(struct tcpfsm_counts *counts,
 						const struct sock *listener)
 {
-	if (likely(counts->left && time_before(jiffies, counts->window_end))) {
-		counts->left--;
+	if (tcpfsm_limit_passes(&counts->limit, listener))
 		return true;
-	}
-	return !tcpfsm_refusal_suppressed(counts, listener);
+	counts->v[TCPFSM_TOTAL_SUPPRESSED]++;
+	return false;
 }
 
 #endif /* TCPFSM_LISTENER_H */

@@ -32,7 +32,7 @@ MODULE_PARM_DESC(listeners, "listeners with totals of their own, a power of two 
 
 static unsigned int syn_limit = 1000;
 module_param(syn_limit, uint, 0444);
-MODULE_PARM_DESC(syn_limit, "records of refused SYNs and ACKs per second, listener and CPU; 0: no limit (default 1000)");
+MODULE_PARM_DESC(syn_limit, "records of refused SYNs and ACKs per second, listener and CPU, and of RSTs without a connection per network namespace; 0: no limit (default 1000)");
 
 static int __init tcpfsm_init(void)
 {

@@ -126,6 +126,7 @@ static void listener_record(uint8_t type, uint64_t conn, uint8_t verdict, uint8_
 static void suppressed(uint32_t n)
 {
 	record(TCPFSM_TYPE_SUPPRESSED, 0, 0);
+	rec.verdict = TCPFSM_TYPE_SYN;
 	rec.lport = 80;
 	rec.rport = 0;
 	memset(rec.raddr, 0, sizeof(rec.raddr));

@@ -36,7 +36,8 @@
 	  "a socket that was there when the reader attached (written by readers, not by the module)") \
 	X(TOTAL,	 13, "total", \
 	  "one counter of a listener or a network namespace (TCPFSM_IOC_TOTALS, not in the ring)") \
-	X(SUPPRESSED,	 14, "suppressed",	"records of refused SYNs and ACKs left out: parameter syn_limit")
+	X(SUPPRESSED,	 14, "suppressed", \
+	  "records of refused SYNs and ACKs, or of RSTs, left out: parameter syn_limit")
 
 /* The fate of a SYN or a third ACK: record.verdict of SYN and ACK. */
 #define TCPFSM_VERDICTS(X) \
@@ -157,6 +158,8 @@
 	X(REFUSED_LAST_TS, 23, "refused_last_ts", MAX, \
 	  "when a SYN or ACK was refused last, or a cookie sent (to a tick of the kernel)") \
 	X(REFUSED_FIRST_TS, 24, "refused_first_ts", MIN, "and first") \
+	X(RESET_SUPPRESSED, 26, "reset_suppressed", SUM, \
+	  "records of RSTs without a connection left out: parameter syn_limit (network namespace)") \
 	X(LISTENERS_LOST, 25, "listeners_lost",	SUM, \
 	  "events of listeners that found no place in the table: parameter listeners (network namespace)") \
 	X(NOW_SYNQ,	 224, "synq",		NOW, "request sockets in the SYN queue") \
@@ -319,8 +322,11 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  * called listen().  Totals of 0 are left out, but not NOW_SINCE_TS.  @ts is the same for
  * all that were read together.  Everything else is 0.
  *
- * SUPPRESSED: PASSIVE; @lport and @laddr: the listener's; @snd: records left out on this
- * CPU, @rcv: in so many microseconds before @ts.
+ * SUPPRESSED: @verdict: type of the records left out: TCPFSM_TYPE_SYN: refused SYNs and ACKs
+ * of a listener, whose @lport, @laddr and PASSIVE members are filled in (not @lport and @laddr
+ * of one beyond the table); TCPFSM_TYPE_RESET: RSTs that answered a segment of no connection
+ * in the network namespace.  @snd: how many on this CPU, @rcv: in so many microseconds before
+ * @ts.
  */
 struct tcpfsm_record {
 	__u64	seq;

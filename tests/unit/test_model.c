@@ -826,6 +826,7 @@ static void suppressed(uint32_t n, uint32_t us)
 	struct tcpfsm_record *r = queues(add(TCPFSM_TYPE_SUPPRESSED, 0, 0), 3, 129);
 
 	r->old = S(LISTEN);
+	r->verdict = TCPFSM_TYPE_SYN;
 	r->rport = 0;
 	r->snd = n;
 	r->rcv = us;
@@ -2147,7 +2148,7 @@ static void json_keys(void)
 	ev.rec.listener = 99;
 	ev.rec.acceptq = 7;
 	ev.rec.backlog = UINT32_MAX;
-	expect_json(&ev, ALWAYS("lost") ",\"kind\":\"suppressed\"" QUEUES ",\"count\":123,"
+	expect_json(&ev, ALWAYS("lost") ",\"kind\":\"suppressed\",\"what\":\"SYN\"" QUEUES ",\"count\":123,"
 		    "\"from_ts\":1,\"to_ts\":18446744073709551615}\n");
 }
 

@@ -296,14 +296,15 @@ static const char *parts_verdict(const struct text *t, struct parts *ps,
 	return red;
 }
 
-/* Refused SYNs and ACKs that the module counted and did not tell of. */
+/* Refused SYNs and ACKs, or RSTs, that the module counted and did not tell of. */
 static const char *parts_suppressed(struct parts *ps, const struct tcpfsm_event *ev)
 {
+	bool rst = ev->rec.verdict == TCPFSM_TYPE_RESET;
 	char *start = ps->end;
 
 	part_end(ps, 0, start, put(put_u64(put(start, "... "), ev->lost),
-				   ev->lost == 1 ? " SYN or ACK left out" :
-						   " SYNs and ACKs left out"), "");
+				   ev->lost == 1 ? rst ? " RST left out" : " SYN or ACK left out" :
+				   rst ? " RSTs left out" : " SYNs and ACKs left out"), "");
 	start = ps->end;
 	if (ev->to_ts > ev->from_ts)
 		part_end(ps, 3, start, put_duration(put(start, "in "),

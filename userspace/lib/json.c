@@ -306,7 +306,11 @@ static inline char *put_segment(char *p, const struct tcpfsm_event *ev)
 static char *put_lost(char *p, const struct tcpfsm_event *ev)
 {
 	if (ev->suppressed) {
-		PUT(p, ",\"kind\":\"suppressed\"");
+		PUT(p, ",\"kind\":\"suppressed\",\"what\":");
+		if (ev->rec.verdict == TCPFSM_TYPE_RESET)
+			PUT(p, "\"RST\"");
+		else
+			PUT(p, "\"SYN\"");
 		p = put_queues(p, ev);
 	} else {
 		PUT(p, ",\"event\":\"lost\",\"kind\":\"overrun\",\"cpu\":");

@@ -62,7 +62,7 @@ struct list {
 	struct story *oldest, *newest;
 };
 
-/* A range of time in which a listener did not tell of every SYN and ACK it refused. */
+/* A range of time in which not every refused SYN and ACK was told; port 0: of any. */
 struct hushed {
 	uint64_t from, to;
 	uint32_t netns;
@@ -482,7 +482,7 @@ static bool was_hushed(const struct tcpfsm_ladders *l, const struct story *s, ui
 		const struct hushed *h = &l->hushed[i];
 
 		for (j = 0; j < 2 && h->to + HUSHED_NS >= begin && h->from <= end; j++)
-			if (s->end[j].port == h->port &&
+			if ((s->end[j].port == h->port || !h->port) &&
 			    (!s->end[j].netns || s->end[j].netns == h->netns))
 				return true;
 	}

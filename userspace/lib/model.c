@@ -1100,7 +1100,7 @@ static void on_suppressed(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	if (m->quiet)
 		return;
 	ev = event(m, it, NULL, EVENT(LOST));
-	ev->old = STATE(LISTEN);
+	ev->old = r->old;
 	ev->new = 0;
 	ev->suppressed = true;
 	ev->lost = r->snd;
