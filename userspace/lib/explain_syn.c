@@ -640,6 +640,10 @@ static bool phantom_connections(const struct facts *f, struct draft *d)
 	evidence(d, "the SYN-ACK was sent again %llu times; %llu handshakes were completed after "
 		 "that, and %llu requests expired", (ull)f->total[TOTAL(SYNACK_RETRANSMIT)],
 		 (ull)f->total[TOTAL(COMPLETED_LATE)], (ull)f->total[GONE(TIMEOUT)]);
+	if (f->total[TOTAL(COOKIE_VALID)] > f->total[TOTAL(COMPLETED_COOKIE)])
+		evidence(d, "%llu of them came with a SYN cookie: nothing is kept of these, and no "
+			 "SYN-ACK is sent again", (ull)(f->total[TOTAL(COOKIE_VALID)] -
+							f->total[TOTAL(COMPLETED_COOKIE)]));
 	evidence(d, "meanwhile connect() has succeeded: who waits for the server to speak first "
 		 "waits in vain, who sends first sends again; ss shows ESTAB at the client only");
 	remedy(d, "None of its own: what fills the accept queue is told above. It is no reason to "
@@ -939,7 +943,8 @@ static bool synack_lost(const struct facts *f, struct draft *d)
 	bool now = f->now[TOTAL(COMPLETED_LATE)] >= LATE_MIN;
 	const uint64_t *v = now ? f->now : f->total;
 	uint64_t done = v[TOTAL(COMPLETED)], late = v[TOTAL(COMPLETED_LATE)];
-	uint64_t other = v[ACK_DROPPED(ACCEPTQ_FULL)] + v[ACK_DROPPED(DEFER_ACCEPT)];
+	/* Their ACKs may have been held back before the observation began. */
+	uint64_t other = f->total[ACK_DROPPED(ACCEPTQ_FULL)] + f->total[ACK_DROPPED(DEFER_ACCEPT)];
 	struct refused r = f->synq;
 	struct answers a;
 	bool alive;
