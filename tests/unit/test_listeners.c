@@ -140,6 +140,41 @@ static void test_forgetting(void)
 	CHECK(!tcpfsm_listeners_find(ls, 1000 * 1098));
 }
 
+/* The table grows in the middle of a reading: whoever is still to come has a past. */
+static void test_growing(void)
+{
+	uint64_t ts, conn, n;
+
+	begin();
+	for (ts = 10, n = 20; n < 3000; ts += 10, n += n / 3) {
+		for (conn = n; conn; conn--)
+			total(conn, ts, T(SYN), ts * conn);
+		CHECK_EQ(all(), n);
+		for (conn = 1; ts > 10 && conn <= n * 3 / 4; conn++)
+			CHECK(find(conn)->before && find(conn)->before_ts == ts - 10 &&
+			      find(conn)->before[T(SYN)] == (ts - 10) * conn &&
+			      find(conn)->first_ts && find(conn)->total[T(SYN)] == ts * conn);
+	}
+}
+
+/* Listeners that have gone take no place from those that come. */
+static void test_churn(void)
+{
+	uint64_t ts;
+
+	begin();
+	for (ts = 1; ts <= 140000; ts++) {
+		total(1, ts, T(SYN), ts);
+		total(ts + 1, ts, T(SYN), 5);
+		if (!tcpfsm_listeners_find(ls, ts + 1) || find(1)->total[T(SYN)] != ts)
+			break;
+	}
+	CHECK_EQ(ts, 140001);
+	CHECK_EQ(all(), 2);
+	CHECK_EQ(find(1)->first_ts, 1);
+	begin();
+}
+
 /* Not more than 65536, whatever a recording claims. */
 static void test_too_many(void)
 {
@@ -352,6 +387,8 @@ int main(void)
 {
 	TEST("listeners: readings, the first and the one before", test_readings());
 	TEST("listeners: those not mentioned are forgotten", test_forgetting());
+	TEST("listeners: one more in the middle of a reading", test_growing());
+	TEST("listeners: one after the other", test_churn());
 	TEST("listeners: never more than 65536", test_too_many());
 	TEST("listeners: who owns them", test_owner());
 	TEST("listeners: hostile indexes, times and types", test_hostile());

@@ -29,6 +29,8 @@ struct tcpfsm_listeners {
 	struct entry **slot;		/* open addressing, a power of two of them */
 	size_t nslots, n;
 	uint64_t ts;			/* of the last reading; 0: none */
+	uint64_t before_ts;		/* of the one before */
+	uint64_t rebuilt_ts;
 	const struct tcpfsm_listener **sorted;
 	size_t nsorted;
 	bool dirty;			/* sorted is not up to date */
@@ -137,13 +139,25 @@ static void entry_free(struct entry *e)
 	free(e);
 }
 
-/* Room for one more; those that the last reading has not told of go. */
+/*
+ * Is it worth its place?  What the reading before told of may be still to come
+ * in this one.
+ */
+static bool is_kept(const struct tcpfsm_listeners *ls, const struct entry *e)
+{
+	return e->socket || e->l.ts == ls->ts || (e->l.ts && e->l.ts == ls->before_ts);
+}
+
+/* A table with room, without those that have gone. */
 static int rebuild(struct tcpfsm_listeners *ls)
 {
 	struct entry **old = ls->slot;
-	size_t i, n = ls->nslots;
+	size_t i, n = ls->nslots, kept = 0;
 
-	ls->nslots = n && ls->n < n / 4 ? n : n ? 2 * n : 64;
+	for (i = 0; i < n; i++)
+		kept += old[i] && is_kept(ls, old[i]);
+	for (ls->nslots = 64; ls->nslots < 4 * kept; ls->nslots *= 2)
+		;
 	ls->slot = calloc(ls->nslots, sizeof(*ls->slot));
 	if (!ls->slot) {
 		ls->slot = old;
@@ -151,12 +165,13 @@ static int rebuild(struct tcpfsm_listeners *ls)
 		return -ENOMEM;
 	}
 	ls->n = 0;
+	ls->rebuilt_ts = ls->ts;
 	for (i = 0; i < n; i++) {
 		struct entry *e = old[i];
 
 		if (!e)
 			continue;
-		if (e->l.ts != ls->ts && !e->socket) {
+		if (!is_kept(ls, e)) {
 			entry_free(e);
 			continue;
 		}
@@ -166,6 +181,14 @@ static int rebuild(struct tcpfsm_listeners *ls)
 	free(old);
 	ls->dirty = true;
 	return 0;
+}
+
+/* Once in a reading at most, or a recording could keep us busy with it. */
+static bool is_full(struct tcpfsm_listeners *ls)
+{
+	if (ls->n >= ENTRIES_MAX && ls->rebuilt_ts != ls->ts)
+		rebuild(ls);
+	return ls->n >= ENTRIES_MAX;
 }
 
 static struct entry *entry_get(struct tcpfsm_listeners *ls, uint64_t key)
@@ -229,7 +252,7 @@ static int feed_socket(struct tcpfsm_listeners *ls, const struct tcpfsm_record *
 	struct entry *e;
 
 	if (rec->new != TCPFSM_STATE_LISTEN || !rec->conn || !(rec->flags & TCPFSM_F_OWNER) ||
-	    ls->n >= ENTRIES_MAX)
+	    is_full(ls))
 		return 0;
 	e = entry_get(ls, rec->conn);
 	if (!e)
@@ -248,12 +271,13 @@ static int feed_total(struct tcpfsm_listeners *ls, const struct tcpfsm_record *r
 	if (rec->rcv >= TCPFSM_TOTAL_NUM || !rec->ts)
 		return 0;
 	if (rec->ts != ls->ts) {
+		ls->before_ts = ls->ts;
 		ls->ts = rec->ts;
 		ls->dirty = true;
 	}
 	e = ls->nslots ? ls->slot[place(ls, key)] : NULL;
 	if (!e) {
-		if (ls->n >= ENTRIES_MAX)
+		if (is_full(ls))
 			return 0;
 		e = entry_get(ls, key);
 		if (!e)
