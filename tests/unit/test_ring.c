@@ -831,6 +831,76 @@ static void test_merge_threads(uint64_t records)
 	rings_close(&x);
 }
 
+/* ---- totals among records -------------------------------------------------------- */
+
+static void put_totals(struct tcpfsm_source *src, uint32_t n)
+{
+	struct tcpfsm_record *r = calloc(n + 1, sizeof(*r));
+	uint32_t i;
+
+	for (i = 0; r && i < n; i++) {
+		r[i].type = TCPFSM_TYPE_TOTAL;
+		r[i].rcv = i;
+	}
+	source_put_totals(src, r, n);
+}
+
+static void expect_totals(struct tcpfsm_source *src, uint32_t n)
+{
+	const struct tcpfsm_item *item;
+	uint32_t i;
+
+	CHECK_EQ(tcpfsm_source_wait(src, 0), 1);
+	for (i = 0; i < n; i++) {
+		CHECK_EQ(tcpfsm_source_next(src, &item), 1);
+		CHECK(item->rec.type == TCPFSM_TYPE_TOTAL && item->rec.rcv == i &&
+		      !item->cpu && !item->lost);
+	}
+}
+
+static void test_totals(void)
+{
+	struct tcpfsm_record rec = { .type = TCPFSM_TYPE_SHUTDOWN };
+	const struct tcpfsm_item *item;
+	struct tcpfsm_source *src;
+	struct ring_reader rd[2];
+	struct ring_writer w[2];
+	uint64_t i, last = 0, n = 0, delivered;
+
+	for (i = 0; i < 2; i++) {
+		writer_init(&w[i], 64, (uint32_t)i);
+		writer_attach(&w[i], &rd[i], false);
+	}
+	for (i = 1; i <= 40; i++) {
+		rec.ts = i;
+		writer_put(&w[i / 8 % 2], &rec);
+	}
+	CHECK_EQ(source_open_rings(&src, rd, 2, 0, 0), 0);
+	/* There is no module to ask. */
+	CHECK_EQ(tcpfsm_source_totals(src), -ENODEV);
+	put_totals(src, 3);
+	expect_totals(src, 3);
+	/* After each record, be it the last of a run or not; and two readings at once. */
+	while (tcpfsm_source_next(src, &item) == 1) {
+		CHECK(item->rec.ts == ++last && !item->lost);
+		n++;
+		put_totals(src, 5);
+		put_totals(src, (uint32_t)n % 3);
+		expect_totals(src, (uint32_t)n % 3);
+	}
+	CHECK_EQ(n, 40);
+	tcpfsm_source_counts(src, &delivered, NULL);
+	CHECK_EQ(delivered, 40);
+	/* When there is nothing else; and those that nobody fetches. */
+	put_totals(src, 2);
+	expect_totals(src, 2);
+	CHECK_EQ(tcpfsm_source_next(src, &item), 0);
+	put_totals(src, 2);
+	tcpfsm_source_close(src);
+	for (i = 0; i < 2; i++)
+		writer_free(&w[i]);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t records = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000000;
@@ -860,6 +930,7 @@ int main(int argc, char **argv)
 	TEST("merge: a gap comes before the record that follows", test_merge_gap());
 	TEST("merge: nothing is given away before its time", test_merge_horizon());
 	TEST("merge: a record in flight holds younger ones back", test_merge_in_flight());
+	TEST("merge: totals come next, wherever that is", test_totals());
 	TEST("merge: 4 writers that lap the reader", test_merge_threads(records / 5));
 	return check_done();
 }

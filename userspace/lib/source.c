@@ -150,20 +150,32 @@ static bool snapshot_item(struct live *l, const struct tcpfsm_item **item)
 	return false;
 }
 
+void source_put_totals(struct tcpfsm_source *src, struct tcpfsm_record *totals, size_t n)
+{
+	struct live *l = (struct live *)src;
+
+	if (!l->totals)
+		l->below = src->below;
+	free(l->totals);
+	l->totals = totals;
+	l->ntotals = n;
+	l->next_total = 0;
+	/* They come before what lies ready. */
+	src->below = totals ? 0 : l->below;
+}
+
 static int live_totals(struct tcpfsm_source *src)
 {
 	struct live *l = (struct live *)src;
+	struct tcpfsm_record *totals;
+	size_t n;
 	int err;
 
 	if (!l->dev)
 		return -ENODEV;
-	if (!l->totals)
-		l->below = src->below;
-	free(l->totals);
-	l->next_total = 0;
-	err = device_totals(l->dev, &l->totals, &l->ntotals);
-	/* They come before what lies ready. */
-	src->below = l->totals ? 0 : l->below;
+	err = device_totals(l->dev, &totals, &n);
+	if (!err)
+		source_put_totals(src, totals, n);
 	return err;
 }
 
@@ -185,13 +197,13 @@ static int live_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
 	struct live *l = (struct live *)src;
 	struct queue *q = l->out;
 
+	if (__builtin_expect(l->snapshot != NULL, 0) && snapshot_item(l, item))
+		return 1;
 	if (__builtin_expect(l->totals != NULL, 0)) {
 		if (total_item(l, item))
 			return 1;
 		return tcpfsm_source_next(src, item);
 	}
-	if (__builtin_expect(l->snapshot != NULL, 0) && snapshot_item(l, item))
-		return 1;
 	if (q) {
 		l->out = NULL;
 		if (q->gap.lost) {

@@ -49,5 +49,11 @@ int source_open_rings(struct tcpfsm_source **src, struct ring_reader *rings,
 		      unsigned int n, uint64_t slack_ns,
 		      int64_t epoch_offset);
 
+/*
+ * The totals that come next in a live source: memory of malloc(), which it frees.
+ * They take the place of any that are still to come.
+ */
+void source_put_totals(struct tcpfsm_source *src, struct tcpfsm_record *totals, size_t n);
+
 #pragma GCC visibility pop
 #endif /* TCPFSM_LIB_SOURCE_H */
