@@ -117,7 +117,7 @@ int device_totals(struct device *dev, struct tcpfsm_record **records, size_t *n)
 {
 	struct tcpfsm_totals totals = { .count = 0 };
 	struct tcpfsm_record *room = NULL;
-	size_t count;
+	size_t count = 0;
 
 	*records = NULL;
 	*n = 0;
@@ -128,6 +128,9 @@ int device_totals(struct device *dev, struct tcpfsm_record **records, size_t *n)
 		free(room);
 		if (err != -ENOSPC)
 			return err;
+		/* There was room for all of them: the module hands out no more at a time. */
+		if (totals.count <= count)
+			return -EOVERFLOW;
 		count = totals.count + totals.count / 8 + 64;
 		room = malloc(count * sizeof(*room));
 		if (!room)

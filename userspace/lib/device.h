@@ -34,7 +34,7 @@ int device_wait(struct device *dev, int64_t timeout_ns);
  * device_totals() - the totals of all listeners and network namespaces
  * @records: set to an array that the caller frees
  *
- * Return: 0; -ENOMEM; another negative errno.
+ * Return: 0; errors of tcpfsm_source_totals().
  */
 int device_totals(struct device *dev, struct tcpfsm_record **records, size_t *n);
 

@@ -101,7 +101,8 @@ int tcpfsm_source_wait(struct tcpfsm_source *src, int timeout_ms);
  * all with one ts.  They do not count as delivered.  A recording has its own, at
  * their time in the stream: then nothing happens.
  *
- * Return: 0; -ENOMEM; another negative errno.
+ * Return: 0; -ENOMEM; -EOVERFLOW: more listeners than the module tells of at a
+ * time; another negative errno.
  */
 int tcpfsm_source_totals(struct tcpfsm_source *src);
 
