@@ -159,10 +159,10 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		}
 		if (rc) {
 			quiet_since = 0;
-			rc = view->item ? give_items(view, arg, items, n) : 0;
+			in_time = begun ? deadline_count(end, items, n) : n;
+			rc = view->item ? give_items(view, arg, items, in_time) : 0;
 			if (rc)
 				break;
-			in_time = begun ? deadline_count(end, items, n) : n;
 			if (tcpfsm_model_feed_batch(m, items, in_time, view->event, arg))
 				return 0;
 			if (in_time < n)
