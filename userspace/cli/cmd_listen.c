@@ -415,6 +415,7 @@ static bool sleep_until(uint64_t due)
 static int follow(struct listen *v)
 {
 	uint64_t due = monotonic_ns(), now;
+	uint64_t end = v->opts->duration < UINT64_MAX - due ? due + v->opts->duration : UINT64_MAX;
 	int rc = feed(v, TCPFSM_TYPE_SOCKET);
 
 	tell_snapshot(tcpfsm_source_snapshot(v->src, NULL));
@@ -431,7 +432,7 @@ static int follow(struct listen *v)
 		now = monotonic_ns();
 		if (due < now)
 			due = now;
-		if (!sleep_until(due))
+		if (due > end || !sleep_until(due))
 			break;
 	}
 	return rc;
@@ -462,6 +463,8 @@ static void tell_useless(const struct options *opts, const struct tcpfsm_info *i
 		complain("listen: --histogram has no effect with --json, which has them all");
 	if (opts->count && !opts->interval)
 		complain("listen: -c has no effect without -w");
+	if (opts->duration != UINT64_MAX && !opts->interval)
+		complain("listen: -d has no effect without -w");
 	if (!opts->replay && !info->flight_recorder && !opts->interval)
 		complain("the module counts only while somebody reads (flight_recorder=0): use -w");
 }
@@ -504,6 +507,6 @@ const struct command cmd_listen = {
 	.name = "listen",
 	.args = "",
 	.text = "listeners: both queues, what becomes of SYNs, which limit bites",
-	.options = OPT_SOCKET | OPT_NETNS | OPT_COUNT | OPT_READ | OPT_JSON | OPT_INTERVAL | OPT_HISTOGRAM,
+	.options = OPT_SOCKET | OPT_NETNS | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | OPT_INTERVAL | OPT_HISTOGRAM,
 	.run = run,
 };

@@ -204,11 +204,55 @@ static const char *ago(uint64_t now, uint64_t then, char buf[32])
 {
 	uint64_t s = now > then ? (now - then) / NSEC_PER_SEC : 0;
 
-	snprintf(buf, 32, "%" PRIu64 "s", s);
+	if (s < 100)
+		snprintf(buf, 32, "%" PRIu64 "s", s);
+	else if (s < 100 * 60)
+		snprintf(buf, 32, "%" PRIu64 "m", s / 60);
+	else if (s < 100 * 3600)
+		snprintf(buf, 32, "%" PRIu64 "h", s / 3600);
+	else
+		snprintf(buf, 32, "%" PRIu64 "d", s / 86400);
+	return buf;
+}
+
+static const char *span(uint64_t ns, char buf[32])
+{
+	if (ns >= 100 * NSEC_PER_SEC)
+		return ago(ns, 0, buf);
+	*put_us(buf, ns / 1000) = '\0';
 	return buf;
 }
 
 /* ---- the table -------------------------------------------------------------------------- */
+
+/* What was refused since load may have been so last week. */
+static bool has_when(const struct listen_row *row)
+{
+	return !(row->seconds > 0) && row->total[T(REFUSED_LAST_TS)] &&
+	       (listen_refused(row->total) || row->total[T(SYN_COOKIE)]);
+}
+
+/* Since when, until when, and how long the queues were full. */
+static void when_line(const struct listen_reading *r, const struct listen_row *row, const char *eol)
+{
+	const uint64_t *t = row->total;
+	char from[32], last[32], full[32];
+
+	out_printf("    since %s, last %s ago", when(t[T(REFUSED_FIRST_TS)], r->epoch_offset,
+						     "%F %T", from),
+		   ago(r->ts, t[T(REFUSED_LAST_TS)], last));
+	if (t[T(SYNQ_FULL_NS)])
+		out_printf("; full: SYNQ %s", span(t[T(SYNQ_FULL_NS)], full));
+	if (t[T(ACCEPTQ_FULL_NS)])
+		out_printf("%s ACCQ %s", t[T(SYNQ_FULL_NS)] ? "," : "; full:",
+			   span(t[T(ACCEPTQ_FULL_NS)], full));
+	out_printf("%s", eol);
+}
+
+static size_t listener_height(const struct listen_row *row)
+{
+	return has_when(row) ? 3 : 2;
+}
 
 static void listener_lines(const struct listen_reading *r, const struct listen_row *row,
 			   const struct text *text, const char *eol)
@@ -239,6 +283,8 @@ static void listener_lines(const struct listen_reading *r, const struct listen_r
 		   7, figure(row, n[T(COMPLETED)] + n[T(COMPLETED_COOKIE)], a[3]),
 		   quantiles(n + TCPFSM_TOTAL_HANDSHAKE_US, q[0]),
 		   quantiles(n + TCPFSM_TOTAL_ACCEPT_US, q[1]), eol);
+	if (has_when(row))
+		when_line(r, row, eol);
 }
 
 static void netns_lines(const struct listen_reading *r, const struct listen_row *netns,
@@ -313,14 +359,14 @@ void listen_text(const struct listen_reading *r, const struct text *text, bool r
 
 			if (row->l->netns != netns->l->netns)
 				continue;
-			if (s.left < 2 + (begun ? 0 : 3)) {
+			if (s.left < listener_height(row) + (begun ? 0 : 3)) {
 				hidden += !row->members;
 				continue;
 			}
 			if (!begun)
 				netns_lines(r, netns, s.eol);
 			listener_lines(r, row, text, s.eol);
-			s.left -= 2 + (begun ? 0 : 3);
+			s.left -= listener_height(row) + (begun ? 0 : 3);
 			begun = true;
 		}
 		if (!show_rest(netns) || s.left < 5)
