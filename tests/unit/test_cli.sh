@@ -216,6 +216,7 @@ if "$make_recording" listeners 5 listeners; then
 	lost_listeners='^tcpfsm: some listeners found no place in the module.s table.*larger listeners=$'
 	run listen -r listeners; expect 'listen' 0 "$lost_listeners" '^0.0.0.0:80 +nginx/799 +1/0/129 +129/129/129$'
 	expect 'the fate of SYNs, and why' 0 "$lost_listeners" '^  ACCQ COOKIE CLAMP +5000 +1000 +3525 +495 +- +-$'
+	expect 'since when it refuses' 0 "$lost_listeners" '^    since 1970-01-0[^ ]* ..:..:03, last 7s ago; full: SYNQ 250ms, ACCQ 10m$'
 	expect 'a group of SO_REUSEPORT' 0 "$lost_listeners" '^0.0.0.0:443 +2 by SO_REUSEPORT +0/0/1024 +4/23/1024$'
 	expect 'its members' 0 "$lost_listeners" '^  sk:17 +a-name-15-long!/723 +0/0/512 +2/23/512$'
 	expect 'a hostile name of a process' 0 "$lost_listeners" '^  sk:15 +\?\[2J"\\\?x/721 '
@@ -256,6 +257,7 @@ if "$make_recording" listeners 5 listeners; then
 	run listen -r listeners -N 4026532999; expect 'listen -N' 0 '' '^255.255.255.255:65535 +veth/751 '
 	run listen -r listeners -N 1; expect 'listen -N finds nothing' 0 '' ' 0 listeners'
 	run listen -r listeners -N 4026532999 -w 1; expect 'no interval in a recording' 0 '-w has no effect here'
+	run listen -r listeners -N 4026532999 -d 5; expect 'no end without an interval' 0 '-d has no effect without -w'
 	run listen -r listeners -N 4026532999 -D 80; expect 'no peers of a listener' 0 '-D \(or -s, -C\) has no effect here'
 fi
 run listen -r rec; expect 'listen without totals' 1 '^tcpfsm: rec: no totals in this recording'
