@@ -142,20 +142,29 @@ static void put_limits(unsigned int limits)
 	out_printf("]");
 }
 
+/* The keys of every object; a listener has no peer, and totals are of no CPU. */
+static void put_head(const struct listen_reading *r, const struct tcpfsm_listener *l,
+		     const char *event, uint64_t conn)
+{
+	bool v6 = l->family == 6;
+	char addr[INET6_ADDRSTRLEN] = "";
+
+	if (l->family)
+		inet_ntop(v6 ? AF_INET6 : AF_INET, l->laddr, addr, sizeof(addr));
+	out_printf("{\"ts\":%" PRIu64 ",\"event\":\"%s\",\"conn\":%" PRIu64 ",\"netns\":%u,\"family\":%u,"
+		   "\"laddr\":\"%s\",\"lport\":%u,\"raddr\":\"%s\",\"rport\":0,\"cpu\":0",
+		   l->ts + (uint64_t)r->epoch_offset, event, conn, l->netns, l->family, addr,
+		   l->lport, v6 ? "::" : l->family ? "0.0.0.0" : "");
+}
+
 static void put_listener(const struct listen_reading *r, const struct listen_row *row)
 {
 	const struct tcpfsm_listener *l = row->l;
-	char addr[INET6_ADDRSTRLEN] = "", comm[TCPFSM_COMM_JSON_MAX];
+	char comm[TCPFSM_COMM_JSON_MAX];
 
-	inet_ntop(l->family == 6 ? AF_INET6 : AF_INET, l->laddr, addr, sizeof(addr));
-	out_printf("{\"ts\":%" PRIu64 ",\"event\":\"%s\"", l->ts + (uint64_t)r->epoch_offset,
-		   row->members ? "listener_group" : "listener");
+	put_head(r, l, row->members ? "listener_group" : "listener", row->members ? 0 : l->conn);
 	if (row->members)
 		out_printf(",\"members\":%zu", row->members);
-	else
-		out_printf(",\"conn\":%" PRIu64, l->conn);
-	out_printf(",\"netns\":%u,\"family\":%u,\"laddr\":\"%s\",\"lport\":%u", l->netns, l->family,
-		   addr, l->lport);
 	if (!row->members && l->has_owner)
 		out_printf(",\"pid\":%u,\"comm\":\"%.*s\"", l->pid,
 			   (int)tcpfsm_comm_json(l->comm, comm), comm);
@@ -189,8 +198,7 @@ void listen_json(const struct listen_reading *r)
 
 		if (!shown(r, &r->netns[i]) || l->conn)
 			continue;
-		out_printf("{\"ts\":%" PRIu64 ",\"event\":\"netns\",\"netns\":%u",
-			   l->ts + (uint64_t)r->epoch_offset, l->netns);
+		put_head(r, l, "netns", 0);
 		put_totals(r, r->netns[i].total, true);
 		out_printf("}\n");
 	}

@@ -579,9 +579,10 @@ size_t tcpfsm_finding_json(const struct tcpfsm_finding *f, char buf[TCPFSM_FINDI
 	if (f->family)
 		inet_ntop(f->family == 6 ? AF_INET6 : AF_INET, f->laddr, addr, sizeof(addr));
 	p += sprintf(p, "{\"ts\":%llu,\"event\":\"finding\",\"conn\":%llu,\"netns\":%u,"
-		     "\"family\":%u,\"laddr\":\"%s\",\"lport\":%u",
-		     (unsigned long long)f->ts, (unsigned long long)f->conn, f->netns,
-		     f->family, addr, f->lport);
+		     "\"family\":%u,\"laddr\":\"%s\",\"lport\":%u,\"raddr\":\"%s\",\"rport\":0,"
+		     "\"cpu\":0", (unsigned long long)f->ts, (unsigned long long)f->conn,
+		     f->netns, f->family, addr, f->lport,
+		     f->family == 6 ? "::" : f->family ? "0.0.0.0" : "");
 	if (f->has_owner) {
 		p += sprintf(p, ",\"pid\":%u,\"comm\":\"", f->pid);
 		p += tcpfsm_comm_json(f->comm, p);
