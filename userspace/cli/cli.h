@@ -92,6 +92,12 @@ extern struct out {
 } out;
 
 void out_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * "{" and the keys that every JSON object has, of what has no peer and is of no
+ * CPU.  family: 4, 6 or, without an address, 0.
+ */
+void out_json_head(uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
+		   unsigned int family, const uint8_t *laddr, uint16_t lport);
 /* Return: 0 or the negative errno of any write so far. */
 int out_flush(void);
 int out_error(void);

@@ -33,8 +33,8 @@ static void put_json(const struct check_view *v, const struct tcpfsm_check *c)
 	char name[64];
 	unsigned int i;
 
-	out_printf("{\"ts\":%" PRIu64 ",\"netns\":%" PRIu32 ",\"since_ts\":%" PRIu64
-		   ",\"counter\":\"%s\"", c->ts + (uint64_t)v->epoch_offset, c->netns,
+	out_json_head(c->ts + (uint64_t)v->epoch_offset, "check", 0, c->netns, 0, NULL, 0);
+	out_printf(",\"since_ts\":%" PRIu64 ",\"counter\":\"%s\"",
 		   c->since + (uint64_t)v->epoch_offset, c->name);
 	if (c->of_kernel)
 		out_printf(",\"nstat\":%" PRIu64 ",\"kernel\":%" PRIu64, c->counter, c->kernel);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* tcpfsm listen --json: every total by its name. */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -142,19 +141,11 @@ static void put_limits(unsigned int limits)
 	out_printf("]");
 }
 
-/* The keys of every object; a listener has no peer, and totals are of no CPU. */
 static void put_head(const struct listen_reading *r, const struct tcpfsm_listener *l,
 		     const char *event, uint64_t conn)
 {
-	bool v6 = l->family == 6;
-	char addr[INET6_ADDRSTRLEN] = "";
-
-	if (l->family)
-		inet_ntop(v6 ? AF_INET6 : AF_INET, l->laddr, addr, sizeof(addr));
-	out_printf("{\"ts\":%" PRIu64 ",\"event\":\"%s\",\"conn\":%" PRIu64 ",\"netns\":%u,\"family\":%u,"
-		   "\"laddr\":\"%s\",\"lport\":%u,\"raddr\":\"%s\",\"rport\":0,\"cpu\":0",
-		   l->ts + (uint64_t)r->epoch_offset, event, conn, l->netns, l->family, addr,
-		   l->lport, v6 ? "::" : l->family ? "0.0.0.0" : "");
+	out_json_head(l->ts + (uint64_t)r->epoch_offset, event, conn, l->netns, l->family,
+		      l->laddr, l->lport);
 }
 
 static void put_listener(const struct listen_reading *r, const struct listen_row *row)

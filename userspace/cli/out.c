@@ -3,7 +3,9 @@
  * Standard output: whole lines in one buffer, written when it is full and when
  * there is nothing more to say for now.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,6 +54,19 @@ void out_printf(const char *fmt, ...)
 	va_end(ap);
 	if (n > 0)
 		out_add(n < 1024 ? (size_t)n : 1023);
+}
+
+void out_json_head(uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
+		   unsigned int family, const uint8_t *laddr, uint16_t lport)
+{
+	char addr[INET6_ADDRSTRLEN] = "";
+
+	if (family)
+		inet_ntop(family == 6 ? AF_INET6 : AF_INET, laddr, addr, sizeof(addr));
+	out_printf("{\"ts\":%" PRIu64 ",\"event\":\"%s\",\"conn\":%" PRIu64 ",\"netns\":%u,"
+		   "\"family\":%u,\"laddr\":\"%s\",\"lport\":%u,\"raddr\":\"%s\",\"rport\":0,\"cpu\":0",
+		   ts, event, conn, netns, family, addr, lport,
+		   family == 6 ? "::" : family ? "0.0.0.0" : "");
 }
 
 bool out_is_terminal(void)
