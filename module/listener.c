@@ -117,9 +117,13 @@ static struct net_counts *net_counts(const struct net *net)
  */
 static void set_armed(int cpu, bool armed)
 {
+	struct tcpfsm_listener_cpu *c = per_cpu_ptr(&tcpfsm_listener_cpu, cpu);
 	struct net *net;
 	unsigned int i;
 
+	/* What never began has nothing to go on from. */
+	if (c->armed == armed)
+		return;
 	local_bh_disable();
 	rcu_read_lock();
 	for_each_net_rcu(net) {
@@ -139,7 +143,7 @@ static void set_armed(int cpu, bool armed)
 		}
 	}
 	rcu_read_unlock();
-	per_cpu(tcpfsm_listener_cpu, cpu).armed = armed;
+	c->armed = armed;
 	local_bh_enable();
 }
 
