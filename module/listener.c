@@ -336,15 +336,15 @@ void tcpfsm_listener_asked(const struct sock *sk, u32 asked)
 
 	preempt_disable();
 	tcpfsm_listener_find(sk, &entry);
+	if (entry) {
+		entry->gone = 0;
+		entry->asked = asked == ~0U ? 0 : (u64)asked + 1;
+		if (!(current->flags & PF_KTHREAD)) {
+			entry->pid = task_tgid_nr(current);
+			memcpy(entry->comm, current->comm, sizeof(entry->comm));
+		}
+	}
 	preempt_enable();
-	if (!entry)
-		return;
-	entry->gone = 0;
-	entry->asked = asked == ~0U ? 0 : (u64)asked + 1;
-	if (current->flags & PF_KTHREAD)
-		return;
-	entry->pid = task_tgid_nr(current);
-	memcpy(entry->comm, current->comm, sizeof(entry->comm));
 }
 
 static void forget_closed(struct work_struct *unused);
@@ -365,25 +365,27 @@ static void has_gone(struct tcpfsm_listener *entry, u64 now)
  */
 void tcpfsm_listener_closes(const struct sock *sk)
 {
-	int at = look_up(tcpfsm_cookie(&sk->__sk_common));
 	u64 now = ktime_get_mono_fast_ns();
 	struct tcpfsm_listener *entry;
 	unsigned long flags;
+	int at;
 	u64 *v;
 
-	if (at < 0)
-		return;
-	entry = &tcpfsm_listeners[at];
 	/* Softirqs count in the same block. */
 	local_irq_save(flags);
-	v = this_cpu_ptr(&tcpfsm_listener_cpu)->counts[at].v;
-	v[TCPFSM_TOTAL_ABANDONED] += READ_ONCE(sk->sk_ack_backlog);
-	tcpfsm_full_ends(&entry->synq_full_since, &v[TCPFSM_TOTAL_SYNQ_FULL_NS], now);
-	tcpfsm_full_ends(&entry->acceptq_full_since, &v[TCPFSM_TOTAL_ACCEPTQ_FULL_NS], now);
+	at = look_up(tcpfsm_cookie(&sk->__sk_common));
+	if (at >= 0) {
+		entry = &tcpfsm_listeners[at];
+		v = this_cpu_ptr(&tcpfsm_listener_cpu)->counts[at].v;
+		v[TCPFSM_TOTAL_ABANDONED] += READ_ONCE(sk->sk_ack_backlog);
+		tcpfsm_full_ends(&entry->synq_full_since, &v[TCPFSM_TOTAL_SYNQ_FULL_NS], now);
+		tcpfsm_full_ends(&entry->acceptq_full_since, &v[TCPFSM_TOTAL_ACCEPTQ_FULL_NS],
+				 now);
+		/* listen() without bind() chose the port after the place was taken. */
+		fill_identity(entry, sk);
+		has_gone(entry, now);
+	}
 	local_irq_restore(flags);
-	/* listen() without bind() chose the port after the place was taken. */
-	fill_identity(entry, sk);
-	has_gone(entry, now);
 }
 
 /* How each total is put together, see TCPFSM_TOTALS. */
