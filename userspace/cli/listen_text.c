@@ -154,14 +154,17 @@ static uint64_t acceptq_places(const struct listen_row *row)
 	return row->total[T(NOW_BACKLOG)] + (row->members ? row->members : 1);
 }
 
-static const char *queue(uint64_t now, uint64_t peak, uint64_t max, bool gone, char buf[64])
+#define QUEUE_SIZE	(3 * 32)
+
+static const char *queue(uint64_t now, uint64_t peak, uint64_t max, bool gone,
+			 char buf[QUEUE_SIZE])
 {
 	char a[32], b[32], c[32];
 
 	if (gone)
-		snprintf(buf, 64, "-/%s/-", count_text(peak, b));
+		snprintf(buf, QUEUE_SIZE, "-/%s/-", count_text(peak, b));
 	else
-		snprintf(buf, 64, "%s/%s/%s", count_text(now, a), count_text(peak, b),
+		snprintf(buf, QUEUE_SIZE, "%s/%s/%s", count_text(now, a), count_text(peak, b),
 			 count_text(max, c));
 	return buf;
 }
@@ -259,7 +262,7 @@ static void listener_lines(const struct listen_reading *r, const struct listen_r
 {
 	const uint64_t *t = row->total, *n = row->recent;
 	bool gone = t[T(NOW_GONE_TS)];
-	char name[80], who[64], synq[64], acceptq[64], state[64], limits[LIMITS_LEN + 1];
+	char name[80], who[64], synq[QUEUE_SIZE], acceptq[QUEUE_SIZE], state[64], limits[LIMITS_LEN + 1];
 	char a[4][32], q[2][64], since[32];
 
 	if (row->member)
