@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * make_recording DIR [CONNECTIONS [open | totals | listeners]]: a recording without a kernel, for
- * tests of the command and for measuring it.  Two CPUs; each connection walks
+ * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait]]: a recording without
+ * a kernel, for tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
  * "totals": nothing but totals, of which so many SYNs have no fate.
  * "listeners": nothing but two readings of the totals of listeners.
+ * "timewait": so many sockets that enter TIME_WAIT and stay, to many destinations.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -374,6 +375,24 @@ static void reading(uint64_t n)
 	is(TCPFSM_TOTAL_NOW_SINCE_TS, 1500000000);
 }
 
+/* One after the other, each from the next port. */
+static void in_time_wait(unsigned long n)
+{
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		client_port = (uint16_t)(20000 + i % 40000);
+		record(TCPFSM_TYPE_STATE, 1000 + 2 * i, F(ORPHAN));
+		rec.raddr[2] = (uint8_t)(i / 40000);
+		rec.raddr[3] = (uint8_t)(i % 100);
+		rec.old = S(FIN_WAIT2);
+		rec.new = S(CLOSE);
+		rec.verdict = TCPFSM_TW_ENTER;
+		rec.reason = S(TIME_WAIT);
+		put(0);
+	}
+}
+
 static void lose(unsigned int cpu)
 {
 	unsigned int i;
@@ -393,7 +412,8 @@ int main(int argc, char **argv)
 	int err;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: make_recording DIR [CONNECTIONS [open | totals | listeners]]\n");
+		fprintf(stderr, "usage: make_recording DIR "
+			"[CONNECTIONS [open | totals | listeners | timewait]]\n");
 		return 2;
 	}
 	n = argc > 2 ? strtoul(argv[2], NULL, 10) : 10;
@@ -414,6 +434,8 @@ int main(int argc, char **argv)
 		reading(1);
 		now += 10000000000;
 		reading(n);
+	} else if (argc > 3 && !strcmp(argv[3], "timewait")) {
+		in_time_wait(n);
 	} else if (argc > 3) {
 		for (i = 0; i < n; i++)
 			established(1000 + 2 * i);

@@ -39,6 +39,7 @@ enum {
 #define OPT_FILTER	(OPT_SOCKET | OPT_EVENT | OPT_NETNS)
 #define OPT_INTERVAL	0x2000
 #define OPT_HISTOGRAM	0x4000
+#define OPT_TOP		0x8000
 
 struct options {
 	const char *dir;		/* record: where to */
@@ -50,6 +51,7 @@ struct options {
 	uint64_t interval;		/* nanoseconds between readings; 0: one only */
 	uint64_t conn;			/* socket cookie, 0: any */
 	uint64_t count;			/* 0: no limit */
+	uint64_t top;			/* rows of a table; 0: the command's choice */
 	uint64_t duration;		/* nanoseconds; UINT64_MAX: no limit */
 	unsigned int given;		/* OPT_* */
 };
@@ -63,7 +65,7 @@ struct command {
 };
 
 extern const struct command cmd_trace, cmd_conns, cmd_ladder, cmd_diagram, cmd_record, cmd_info;
-extern const struct command cmd_listen, cmd_explain, cmd_check;
+extern const struct command cmd_listen, cmd_explain, cmd_check, cmd_timewait;
 
 /* ---- main.c ------------------------------------------------------------------ */
 
@@ -98,6 +100,10 @@ void out_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  */
 void out_json_head(uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
 		   unsigned int family, const uint8_t *laddr, uint16_t lport);
+/* The same of what has a peer. */
+void out_json_ends(uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
+		   unsigned int family, const uint8_t *laddr, uint16_t lport,
+		   const uint8_t *raddr, uint16_t rport);
 /* Return: 0 or the negative errno of any write so far. */
 int out_flush(void);
 int out_error(void);

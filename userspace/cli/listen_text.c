@@ -3,12 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "listen.h"
 #include "put.h"
+#include "screen.h"
 
 #define T(t)		TCPFSM_TOTAL_##t
 
@@ -18,66 +16,7 @@
 #define LIMITS_LEN	20
 #define STARS		40
 
-/* A terminal is drawn over from its top, and has so many lines. */
-struct screen {
-	const char *eol;
-	size_t left;
-};
-
-static struct screen screen_begin(bool redraw)
-{
-	struct screen s = { .eol = "\n", .left = SIZE_MAX };
-	struct winsize w;
-	static bool drawn;
-
-	if (redraw) {
-		s.eol = "\033[K\n";
-		s.left = !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_row > 8 ? w.ws_row - 2U : SIZE_MAX;
-		/* Too long a line must not make two. */
-		out_printf("\033[?7l\033[H%s", drawn ? "" : "\033[2J");
-		drawn = true;
-	}
-	return s;
-}
-
-static void screen_end(const struct listen_reading *r, bool redraw, size_t hidden)
-{
-	if (hidden)
-		out_printf("... and %zu more listener%s%s", hidden, hidden == 1 ? "" : "s",
-			   redraw ? "\033[K\n" : "\n");
-	if (redraw)
-		out_printf("\033[J\033[?7h");
-	else if (r->opts->interval)
-		out_printf("\n");
-}
-
 /* ---- pieces --------------------------------------------------------------------------- */
-
-static const char *when(uint64_t ts, int64_t epoch_offset, const char *fmt, char buf[32])
-{
-	time_t t = (time_t)((ts + (uint64_t)epoch_offset) / NSEC_PER_SEC);
-	struct tm tm;
-
-	strftime(buf, 32, fmt, localtime_r(&t, &tm));
-	return buf;
-}
-
-/* At most 6 columns. */
-static const char *count_text(uint64_t n, char buf[32])
-{
-	static const char units[] = "kMGTPE";
-	unsigned int unit = 0;
-	double v = (double)n;
-
-	if (n < 1000000) {
-		snprintf(buf, 32, "%" PRIu64, n);
-		return buf;
-	}
-	for (v /= 1000; v >= 999.5; v /= 1000)
-		unit++;
-	snprintf(buf, 32, v < 99.95 ? "%.1f%c" : "%.0f%c", v, units[unit]);
-	return buf;
-}
 
 /* A counter as it is, or by second. */
 static const char *figure(const struct listen_row *row, uint64_t n, char buf[32])
@@ -379,7 +318,7 @@ void listen_text(const struct listen_reading *r, const struct text *text, bool r
 		rest_lines(netns, s.eol);
 		s.left -= 2 + (begun ? 0 : 3);
 	}
-	screen_end(r, redraw, hidden);
+	screen_end(redraw, r->opts->interval, hidden, "listener");
 }
 
 /* ---- histograms --------------------------------------------------------------------------- */
@@ -445,5 +384,5 @@ void listen_histograms(const struct listen_reading *r, bool redraw)
 	}
 	if (!r->nrows)
 		out_printf("no listener%s", s.eol);
-	screen_end(r, redraw, 0);
+	screen_end(redraw, r->opts->interval, 0, "");
 }

@@ -14,8 +14,8 @@
 #include "cli.h"
 
 static const struct command * const commands[] = {
-	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_listen, &cmd_explain, &cmd_check,
-	&cmd_record, &cmd_info,
+	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_listen, &cmd_timewait,
+	&cmd_explain, &cmd_check, &cmd_record, &cmd_info,
 };
 
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -66,7 +66,8 @@ enum {
 	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording instead of the device") \
 	X('W', "follow-new", NULL,    OPT_FOLLOW_NEW, "leave out what the flight recorder holds") \
 	X('w', "wide",	    NULL,     OPT_WIDE,	      "owner and local address too, however wide") \
-	X('w', "interval",  "SECONDS", OPT_INTERVAL,  "listen: show it again every so many seconds") \
+	X('w', "interval",  "SECONDS", OPT_INTERVAL,  "show it again every so many seconds") \
+	X('n', "top",	    "N",      OPT_TOP,	      "so many rows of each table") \
 	X(LONG_HISTOGRAM, "histogram", NULL, OPT_HISTOGRAM, "queue lengths and times as histograms") \
 	X(LONG_CONN, "conn", "COOKIE", OPT_CONN,      "only this socket's: decimal, or sk:HEX as ss -e") \
 	X(LONG_SVG, "svg",  "FILE",   OPT_SVG,	      "write a picture, too") \
@@ -423,6 +424,10 @@ static int take_option(struct options *o, int val, const char *arg)
 	case 'c':
 		if (!parse_number(arg, 1, UINT64_MAX, &o->count))
 			why = "not a number of at least 1";
+		break;
+	case 'n':
+		if (!parse_number(arg, 1, 1000000, &o->top))
+			why = "not a number from 1 to 1000000";
 		break;
 	case 'd':
 		why = parse_duration(arg, &o->duration);

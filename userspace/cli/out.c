@@ -56,17 +56,28 @@ void out_printf(const char *fmt, ...)
 		out_add(n < 1024 ? (size_t)n : 1023);
 }
 
+void out_json_ends(uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
+		   unsigned int family, const uint8_t *laddr, uint16_t lport,
+		   const uint8_t *raddr, uint16_t rport)
+{
+	char local[INET6_ADDRSTRLEN] = "", remote[INET6_ADDRSTRLEN] = "";
+	int af = family == 6 ? AF_INET6 : AF_INET;
+
+	if (family) {
+		inet_ntop(af, laddr, local, sizeof(local));
+		inet_ntop(af, raddr, remote, sizeof(remote));
+	}
+	out_printf("{\"ts\":%" PRIu64 ",\"event\":\"%s\",\"conn\":%" PRIu64 ",\"netns\":%u,"
+		   "\"family\":%u,\"laddr\":\"%s\",\"lport\":%u,\"raddr\":\"%s\",\"rport\":%u,"
+		   "\"cpu\":0", ts, event, conn, netns, family, local, lport, remote, rport);
+}
+
 void out_json_head(uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
 		   unsigned int family, const uint8_t *laddr, uint16_t lport)
 {
-	char addr[INET6_ADDRSTRLEN] = "";
+	static const uint8_t nobody[16];
 
-	if (family)
-		inet_ntop(family == 6 ? AF_INET6 : AF_INET, laddr, addr, sizeof(addr));
-	out_printf("{\"ts\":%" PRIu64 ",\"event\":\"%s\",\"conn\":%" PRIu64 ",\"netns\":%u,"
-		   "\"family\":%u,\"laddr\":\"%s\",\"lport\":%u,\"raddr\":\"%s\",\"rport\":0,\"cpu\":0",
-		   ts, event, conn, netns, family, addr, lport,
-		   family == 6 ? "::" : family ? "0.0.0.0" : "");
+	out_json_ends(ts, event, conn, netns, family, laddr, lport, nobody, 0);
 }
 
 bool out_is_terminal(void)

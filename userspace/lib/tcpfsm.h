@@ -599,6 +599,109 @@ const char *tcpfsm_severity_name(unsigned int severity);
 /* Formats f as one JSON object and a newline; returns the length (no NUL). */
 size_t tcpfsm_finding_json(const struct tcpfsm_finding *f, char buf[TCPFSM_FINDING_JSON_MAX]);
 
+/* ---- timewaits: the ledger of mini-sockets ----------------------------------------- */
+
+/*
+ * What happened to mini-sockets: by enum tcpfsm_tw_action; and of FIN_WAIT2 that became
+ * TIME_WAIT (a refresh, too), and of enter those that began as FIN_WAIT2.
+ */
+#define TCPFSM_TW_FLOW_FIN	0
+#define TCPFSM_TW_FLOW_FIN_WAIT2 9
+#define TCPFSM_TW_FLOWS		10
+/* How long TIME_WAIT lasts, in seconds: a constant in Linux. */
+#define TCPFSM_TW_SECONDS	60
+/* TIME_WAIT by age: tens of seconds, then all older ones, then those of unknown age. */
+#define TCPFSM_TW_AGES		8
+
+enum tcpfsm_timewait_kind {
+	TCPFSM_TIMEWAIT_NETNS, TCPFSM_TIMEWAIT_DESTINATION, TCPFSM_TIMEWAIT_OWNER,
+	TCPFSM_TIMEWAIT_KINDS,
+};
+
+/*
+ * Mini-sockets that belong together: of a network namespace; from a local address to a
+ * destination, or inbound: of all peers at a local address and port that is listened on; or of
+ * the process that opened or accepted them.
+ */
+struct tcpfsm_timewait {
+	uint8_t kind;			/* enum tcpfsm_timewait_kind */
+	bool rest;			/* sum of those that found no place, or gave theirs up */
+	bool inbound;			/* DESTINATION: lport counts, raddr and rport do not */
+	uint8_t family;			/* DESTINATION: 4 or 6 */
+	uint16_t lport, rport;
+	uint32_t netns;			/* NETNS, DESTINATION */
+	uint8_t laddr[16], raddr[16];	/* as in struct tcpfsm_record */
+	bool has_owner;			/* OWNER; DESTINATION: whose connect() failed last */
+	uint32_t pid;
+	char comm[17];
+	uint64_t time_wait, fin_wait2;	/* here now */
+	uint64_t before;		/* of these: made before anything was heard of them */
+	uint64_t closer[4];		/* of these, by enum tcpfsm_closer; NONE: not known */
+	uint64_t open;			/* DESTINATION: connections to it that are no mini-sockets */
+	uint64_t flow[TCPFSM_TW_FLOWS];	/* since attach */
+	uint64_t recent[TCPFSM_TW_FLOWS]; /* since tcpfsm_timewaits_mark() */
+	uint64_t failed, recent_failed;	/* connect() without a port (EADDRNOTAVAIL), likewise */
+	uint64_t failed_ts;		/* the last one; epoch, 0: none */
+	double seconds;			/* how long recent is; 0: no time */
+	/* At the rate of those seconds: */
+	double settles;			/* mini-sockets it will come to; -1: not known */
+	uint64_t limit;			/* DESTINATION: ports; NETNS: tw_max; 0: not known */
+	uint64_t used;			/* of limit, now */
+	double full_in;			/* seconds until used is limit; -1: it will not, or not known */
+	uint32_t tw;			/* NETNS: mini-sockets as the kernel last told */
+};
+
+struct tcpfsm_timewaits_options {
+	size_t size;
+	const struct tcpfsm_filter *filter;	/* but states and causes; NULL: all */
+	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
+	uint64_t since;			/* epoch: attach; 0: with the snapshot, or the first event */
+	uint32_t own_netns;		/* whose usable ports are known; 0: of none */
+	uint32_t ports;			/* usable there, tcpfsm_usable_ports() */
+	size_t max_sockets;		/* 0: default (1 << 21) */
+	size_t max_destinations;	/* 0: default (32768) */
+	size_t max_owners;		/* 0: default (8192) */
+};
+
+struct tcpfsm_timewaits;
+typedef int (*tcpfsm_timewait_fn)(const struct tcpfsm_timewait *tw, void *arg);
+
+int tcpfsm_timewaits_new(struct tcpfsm_timewaits **t, const struct tcpfsm_timewaits_options *opts);
+/* A raw item: SOCKET and TOTAL; others do nothing.  Return: 0 or -ENOMEM. */
+int tcpfsm_timewaits_item(struct tcpfsm_timewaits *t, const struct tcpfsm_item *item);
+/* An event of the model (not raw), after the SOCKET items.  Return: 0 or -ENOMEM. */
+int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev);
+/**
+ * tcpfsm_timewaits_each() - the groups of a kind, those with most mini-sockets first
+ * @now: epoch
+ * @max: so many; the others are one more, the last, with rest set
+ *
+ * Groups without sockets and without anything recent are left out, but not network
+ * namespaces.  Return: what @fn returned if not 0, or -ENOMEM.
+ */
+int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind kind,
+			  uint64_t now, size_t max, tcpfsm_timewait_fn fn, void *arg);
+/* TIME_WAIT sockets of a network namespace (0: all) by age at @now (epoch). */
+void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t now,
+			   uint64_t ages[TCPFSM_TW_AGES]);
+/* What is recent begins here: at @now (epoch). */
+void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
+/*
+ * Why the numbers are not certain, both 0 when they are: records lost since attach, and
+ * sockets that found no place.
+ */
+void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost,
+				uint64_t *untold);
+void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t);
+/**
+ * tcpfsm_usable_ports() - how many ports connect() can choose from
+ * @range: "32768	60999", net.ipv4.ip_local_port_range
+ * @reserved: "8080,9000-9010", net.ipv4.ip_local_reserved_ports; may be empty
+ *
+ * Return: their number, or 0 when it cannot be told.
+ */
+uint32_t tcpfsm_usable_ports(const char *range, const char *reserved);
+
 /* ---- names and text -------------------------------------------------------- */
 
 const char *tcpfsm_state_name(unsigned int state);	/* "ESTABLISHED"; "?" when out of range */

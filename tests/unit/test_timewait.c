@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The ledger of mini-sockets, from made-up events. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../check.h"
+#include "../../userspace/lib/tcpfsm.h"
+
+#define S(s)		TCPFSM_STATE_##s
+#define TW(a)		TCPFSM_TW_##a
+#define NETNS		4026531840U
+#define SEC		1000000000ULL
+#define T0		(1000 * SEC)
+
+static struct tcpfsm_timewaits *ledger;
+static struct tcpfsm_timewait got[64];
+static size_t ngot;
+
+static void begin_with(struct tcpfsm_timewaits_options o)
+{
+	o.size = sizeof(o);
+	tcpfsm_timewaits_free(ledger);
+	CHECK_EQ(tcpfsm_timewaits_new(&ledger, &o), 0);
+}
+
+static void begin(void)
+{
+	begin_with((struct tcpfsm_timewaits_options) { .since = T0 });
+}
+
+/* A connection from 10.0.0.1:lport to 10.9.0.0 plus peer, port 80. */
+static struct tcpfsm_event event(uint8_t type, uint64_t conn, uint64_t ts, uint16_t lport,
+				 uint32_t peer)
+{
+	struct tcpfsm_event ev = {
+		.type = type, .ts = ts, .dur_ns = -1,
+		.rec = { .conn = conn, .netns = NETNS, .family = 4, .lport = lport, .rport = 80 },
+	};
+	uint32_t addr = htonl(0x0a090000 + peer);
+
+	inet_pton(AF_INET, "10.0.0.1", ev.rec.laddr);
+	memcpy(ev.rec.raddr, &addr, sizeof(addr));
+	return ev;
+}
+
+static void owned(struct tcpfsm_event *ev, uint32_t pid)
+{
+	ev->has_owner = true;
+	ev->pid = pid;
+	strcpy(ev->comm, "client");
+}
+
+static void feed(const struct tcpfsm_event *ev)
+{
+	CHECK_EQ(tcpfsm_timewaits_event(ledger, ev), 0);
+}
+
+static void action(uint8_t verdict, uint8_t old, uint8_t new, uint64_t conn, uint64_t ts,
+		   uint32_t peer, uint32_t pid)
+{
+	struct tcpfsm_event ev = event(TCPFSM_EVENT_TIMEWAIT, conn, ts, 40000, peer);
+
+	ev.old = ev.rec.old = old;
+	ev.new = ev.rec.new = new;
+	ev.rec.verdict = verdict;
+	ev.rec.tw = 77;
+	ev.rec.tw_max = 1000;
+	if (pid)
+		owned(&ev, pid);
+	feed(&ev);
+}
+
+static void enter(uint64_t conn, uint64_t ts, uint32_t peer, uint32_t pid)
+{
+	action(TW(ENTER), S(TIME_WAIT), S(TIME_WAIT), conn, ts, peer, pid);
+}
+
+static void leave(uint8_t verdict, uint64_t conn, uint64_t ts)
+{
+	action(verdict, S(TIME_WAIT), S(TIME_WAIT), conn, ts, 1, 0);
+}
+
+static void transition(uint8_t old, uint8_t new, uint64_t conn, uint64_t ts, uint16_t lport)
+{
+	struct tcpfsm_event ev = event(TCPFSM_EVENT_TRANSITION, conn, ts, lport, 1);
+
+	ev.old = old;
+	ev.new = new;
+	feed(&ev);
+}
+
+static void socket_is(uint64_t conn, uint8_t state, uint16_t lport, uint32_t age_ms)
+{
+	const struct tcpfsm_event ev = event(0, conn, 0, lport, 1);
+	struct tcpfsm_item item = { .rec = ev.rec };
+
+	item.rec.type = TCPFSM_TYPE_SOCKET;
+	item.rec.ts = T0;
+	item.rec.old = item.rec.new = state;
+	item.rec.rcv = age_ms;
+	if (state == S(TIME_WAIT) || state == S(FIN_WAIT2))
+		item.rec.verdict = TW(ENTER);
+	CHECK_EQ(tcpfsm_timewaits_item(ledger, &item), 0);
+}
+
+static void total(uint32_t index, uint64_t value)
+{
+	struct tcpfsm_item item = { .rec = {
+		.type = TCPFSM_TYPE_TOTAL, .ts = T0, .netns = NETNS, .rcv = index, .listener = value,
+	} };
+
+	CHECK_EQ(tcpfsm_timewaits_item(ledger, &item), 0);
+}
+
+static int take(const struct tcpfsm_timewait *g, void *arg)
+{
+	(void)arg;
+	if (ngot < 64)
+		got[ngot++] = *g;
+	return 0;
+}
+
+/* The groups of a kind; the first one. */
+static const struct tcpfsm_timewait *read_all(enum tcpfsm_timewait_kind kind, uint64_t now,
+					      size_t max)
+{
+	memset(got, 0, sizeof(got));
+	ngot = 0;
+	CHECK_EQ(tcpfsm_timewaits_each(ledger, kind, now, max, take, NULL), 0);
+	return got;
+}
+
+#define NETNSES(now)	read_all(TCPFSM_TIMEWAIT_NETNS, now, 64)
+#define DESTS(now)	read_all(TCPFSM_TIMEWAIT_DESTINATION, now, 64)
+#define OWNERS(now)	read_all(TCPFSM_TIMEWAIT_OWNER, now, 64)
+
+/* ---- one socket ---------------------------------------------------------------------- */
+
+static void test_life(void)
+{
+	const struct tcpfsm_timewait *g;
+
+	begin();
+	transition(S(CLOSE), S(SYN_SENT), 1, T0 + 1, 40000);
+	CHECK_EQ(DESTS(T0 + SEC)->open, 0);	/* not a mini-socket: no row of its own */
+	action(TW(ENTER), S(FIN_WAIT2), S(FIN_WAIT2), 1, T0 + 2, 1, 7);
+	g = DESTS(T0 + SEC);
+	CHECK_EQ(ngot, 1);
+	CHECK_EQ(g->fin_wait2, 1);
+	CHECK_EQ(g->open, 0);
+	CHECK_EQ(g->rport, 80);
+	CHECK_EQ(g->lport, 0);
+	CHECK(!g->inbound);
+	action(TW(REFRESH), S(FIN_WAIT2), S(TIME_WAIT), 1, T0 + 3, 1, 7);
+	g = DESTS(T0 + SEC);
+	CHECK_EQ(g->fin_wait2, 0);
+	CHECK_EQ(g->time_wait, 1);
+	CHECK_EQ(g->flow[TCPFSM_TW_FLOW_FIN], 1);
+	CHECK_EQ(g->flow[TCPFSM_TW_FLOW_FIN_WAIT2], 1);
+	g = OWNERS(T0 + SEC);
+	CHECK_EQ(g->pid, 7);
+	CHECK(!strcmp(g->comm, "client"));
+	CHECK_EQ(g->closer[TCPFSM_CLOSER_LOCAL], 1);
+	leave(TW(EXPIRE), 1, T0 + 60 * SEC);
+	g = NETNSES(T0 + 61 * SEC);
+	CHECK_EQ(g->time_wait + g->fin_wait2, 0);
+	CHECK_EQ(g->flow[TW(EXPIRE)], 1);
+	CHECK_EQ(g->tw, 77);
+	CHECK_EQ(g->limit, 1000);
+	CHECK_EQ(OWNERS(T0 + 61 * SEC)->flow[TW(EXPIRE)], 1);
+}
+
+static void test_ends(void)
+{
+	static const uint8_t ends[] = {
+		TW(REOPEN), TW(REUSE), TW(KILL), TW(EXPIRE), TW(PURGE),
+	};
+	const struct tcpfsm_timewait *g;
+	size_t i;
+
+	begin();
+	for (i = 0; i < sizeof(ends); i++) {
+		enter(10 + i, T0 + 1, 1, 7);
+		leave(ends[i], 10 + i, T0 + 2);
+	}
+	action(TW(DENIED), S(TIME_WAIT), S(TIME_WAIT), 20, T0 + 3, 1, 7);
+	leave(TW(EXPIRE), 999, T0 + 4);		/* never heard of */
+	g = NETNSES(T0 + SEC);
+	CHECK_EQ(g->time_wait, 0);
+	CHECK_EQ(g->flow[TW(ENTER)], 5);
+	CHECK_EQ(g->flow[TW(DENIED)], 1);
+	CHECK_EQ(g->flow[TW(EXPIRE)], 2);
+	for (i = 0; i < sizeof(ends); i++)
+		CHECK(g->flow[ends[i]]);
+}
+
+static void test_both_close(void)
+{
+	begin();
+	enter(1, T0 + 1, 1, 7);
+	transition(S(CLOSING), S(TIME_WAIT), 1, T0 + 1, 40000);
+	CHECK_EQ(DESTS(T0 + SEC)->closer[TCPFSM_CLOSER_BOTH], 1);
+	CHECK_EQ(got->closer[TCPFSM_CLOSER_LOCAL], 0);
+}
+
+/* ---- before ---------------------------------------------------------------------------- */
+
+static void test_snapshot(void)
+{
+	const struct tcpfsm_timewait *g;
+	uint64_t ages[TCPFSM_TW_AGES];
+
+	begin();
+	socket_is(1, S(TIME_WAIT), 40001, 25000);
+	socket_is(2, S(TIME_WAIT), 8080, 45000);
+	socket_is(3, S(FIN_WAIT2), 40003, ~0U);
+	socket_is(4, S(ESTABLISHED), 40004, ~0U);
+	socket_is(5, S(ESTABLISHED), 8080, ~0U);
+	socket_is(6, S(LISTEN), 8080, ~0U);	/* after what it made */
+	total(TCPFSM_TOTAL_NOW_SINCE_TS, 1);
+	total(TCPFSM_TOTAL_NOW_TW, 3);
+	total(TCPFSM_TOTAL_NOW_TW_MAX, 500);
+	/* The flight recorder knows one, and of one that is gone. */
+	enter(1, T0 - 25 * SEC, 1, 7);
+	enter(9, T0 - 62 * SEC, 1, 7);
+	leave(TW(EXPIRE), 9, T0 - 2 * SEC);
+
+	g = NETNSES(T0 + SEC);
+	CHECK_EQ(g->time_wait, 2);
+	CHECK_EQ(g->fin_wait2, 1);
+	CHECK_EQ(g->before, 2);
+	CHECK_EQ(g->closer[TCPFSM_CLOSER_NONE], 2);
+	CHECK_EQ(g->flow[TW(ENTER)], 0);
+	CHECK_EQ(g->flow[TW(EXPIRE)], 0);
+	CHECK_EQ(g->tw, 3);
+	CHECK_EQ(g->limit, 500);
+	g = DESTS(T0 + SEC);
+	CHECK_EQ(ngot, 2);
+	CHECK_EQ(g[0].time_wait + g[0].fin_wait2, 2);
+	CHECK_EQ(g[0].open, 1);
+	CHECK(!g[0].inbound && g[1].inbound);
+	CHECK_EQ(g[1].lport, 8080);
+	CHECK_EQ(g[1].rport, 0);
+	g = OWNERS(T0 + SEC);
+	CHECK_EQ(ngot, 2);
+	CHECK(!g[0].has_owner && g[1].has_owner);
+	tcpfsm_timewaits_ages(ledger, 0, T0 + SEC, ages);
+	CHECK_EQ(ages[2], 1);
+	CHECK_EQ(ages[4], 1);
+	tcpfsm_timewaits_ages(ledger, NETNS + 1, T0 + SEC, ages);
+	CHECK_EQ(ages[2], 0);
+	leave(TW(EXPIRE), 2, T0 + 15 * SEC);
+	CHECK_EQ(NETNSES(T0 + 16 * SEC)->before, 1);
+	CHECK_EQ(got->flow[TW(EXPIRE)], 1);
+}
+
+static void test_lost(void)
+{
+	struct tcpfsm_event ev = { .type = TCPFSM_EVENT_LOST, .lost = 5, .ts = T0 + 1 };
+	uint64_t lost, untold;
+
+	begin_with((struct tcpfsm_timewaits_options) { .since = T0, .max_sockets = 2 });
+	ev.suppressed = true;
+	feed(&ev);
+	tcpfsm_timewaits_uncertain(ledger, &lost, &untold);
+	CHECK_EQ(lost + untold, 0);
+	ev.suppressed = false;
+	feed(&ev);
+	enter(1, T0 + 1, 1, 7);
+	enter(2, T0 + 1, 1, 7);
+	enter(3, T0 + 1, 1, 7);
+	tcpfsm_timewaits_uncertain(ledger, &lost, &untold);
+	CHECK_EQ(lost, 5);
+	CHECK_EQ(untold, 1);
+	CHECK_EQ(NETNSES(T0 + SEC)->time_wait, 2);
+}
+
+static void test_filter(void)
+{
+	struct tcpfsm_filter f = { .size = sizeof(f), .pid = 7, .states = 1U << S(LISTEN) };
+
+	begin_with((struct tcpfsm_timewaits_options) { .since = T0, .filter = &f });
+	enter(1, T0 + 1, 1, 7);
+	enter(2, T0 + 1, 1, 8);
+	CHECK_EQ(NETNSES(T0 + SEC)->time_wait, 1);
+
+	f = (struct tcpfsm_filter) { .size = sizeof(f), .netns = 5, .rport = { 81 }, .nrport = 1 };
+	begin_with((struct tcpfsm_timewaits_options) { .since = T0, .filter = &f });
+	socket_is(1, S(LISTEN), 8080, ~0U);
+	socket_is(2, S(TIME_WAIT), 8080, 10);
+	enter(3, T0 + 1, 1, 7);
+	NETNSES(T0 + SEC);
+	CHECK_EQ(ngot, 0);
+}
+
+/* ---- tables ---------------------------------------------------------------------------- */
+
+static void test_bounded(void)
+{
+	const struct tcpfsm_timewait *g;
+	uint64_t sum = 0, flow = 0;
+	uint32_t i;
+
+	begin_with((struct tcpfsm_timewaits_options) {
+		.since = T0, .max_destinations = 3, .max_owners = 2,
+	});
+	for (i = 1; i <= 10; i++)
+		enter(i, T0 + i, i, i);
+	g = DESTS(T0 + SEC);
+	CHECK_EQ(ngot, 4);
+	CHECK(g[3].rest && !g[2].rest);
+	CHECK_EQ(g[3].time_wait, 7);
+	/* Those that have emptied give up their place, but not what they saw. */
+	for (i = 1; i <= 10; i++)
+		leave(TW(EXPIRE), i, T0 + 60 * SEC);
+	CHECK_EQ(NETNSES(T0 + 61 * SEC)->time_wait, 0);
+	for (i = 11; i <= 13; i++)
+		enter(i, T0 + 62 * SEC, i, i);
+	DESTS(T0 + 63 * SEC);
+	CHECK_EQ(ngot, 4);
+	for (i = 0; i < ngot; i++) {
+		sum += got[i].time_wait;
+		flow += got[i].flow[TW(ENTER)];
+	}
+	CHECK_EQ(sum, 3);
+	CHECK_EQ(flow, 13);
+	CHECK_EQ(got[3].time_wait, 0);
+	OWNERS(T0 + 63 * SEC);
+	CHECK_EQ(ngot, 3);
+
+	/* The top one, and the others. */
+	read_all(TCPFSM_TIMEWAIT_DESTINATION, T0 + 63 * SEC, 1);
+	CHECK_EQ(ngot, 2);
+	CHECK(got[1].rest);
+	CHECK_EQ(got[1].time_wait, 2);
+	CHECK_EQ(got[0].flow[TW(ENTER)] + got[1].flow[TW(ENTER)], 13);
+}
+
+/* Every socket is here, and this part of the reader's room is what it may be (not with ASan). */
+static void test_million(void)
+{
+	const uint32_t n = 1000000;
+	struct mallinfo2 m;
+	uint32_t i;
+
+	begin();
+	for (i = 0; i < n; i++)
+		socket_is(i + 1, S(TIME_WAIT), (uint16_t)(20000 + i % 40000), 1000);
+	m = mallinfo2();
+	CHECK((m.uordblks + m.hblkhd) >> 20 < 120);
+	CHECK_EQ(NETNSES(T0 + SEC)->time_wait, n);
+	for (i = 0; i < n; i++)
+		enter(i + 1, T0 + 1, i, i);
+	CHECK_EQ(NETNSES(T0 + SEC)->time_wait, n);
+	/* Beside it the model takes 84 MiB for a million connections. */
+	m = mallinfo2();
+	CHECK((m.uordblks + m.hblkhd) >> 20 < 110);
+	for (i = 0; i < n; i++)
+		leave(TW(EXPIRE), i + 1, T0 + 60 * SEC);
+	CHECK_EQ(NETNSES(T0 + 61 * SEC)->time_wait, 0);
+	CHECK_EQ(got->flow[TW(EXPIRE)], n);
+	begin();
+}
+
+/* ---- forecast --------------------------------------------------------------------------- */
+
+static void forecast_with(uint32_t own)
+{
+	begin_with((struct tcpfsm_timewaits_options) { .since = T0, .own_netns = own, .ports = 400 });
+}
+
+static void test_forecast(void)
+{
+	const struct tcpfsm_timewait *g;
+	uint32_t i;
+
+	/* Ten a second: 600 of 400 ports; 100 are gone. */
+	forecast_with(NETNS);
+	for (i = 0; i < 100; i++)
+		enter(1 + i, T0 + i * SEC / 10, 1, 7);
+	g = DESTS(T0 + 10 * SEC);
+	CHECK_EQ(g->settles, 600);
+	CHECK_EQ(g->limit, 400);
+	CHECK_EQ(g->used, 100);
+	CHECK_EQ(g->full_in, 30);
+	CHECK_EQ(NETNSES(T0 + 10 * SEC)->settles, 600);
+	CHECK_EQ(got->full_in, -1);		/* tw_max is 1000 */
+
+	/* Five a second will do. */
+	tcpfsm_timewaits_mark(ledger, T0 + 10 * SEC);
+	for (i = 0; i < 50; i++)
+		enter(1001 + i, T0 + 10 * SEC + i * SEC / 5, 1, 7);
+	g = DESTS(T0 + 20 * SEC);
+	CHECK_EQ(g->recent[TW(ENTER)], 50);
+	CHECK_EQ(g->flow[TW(ENTER)], 150);
+	CHECK_EQ(g->settles, 300);
+	CHECK_EQ(g->full_in, -1);
+
+	/* Of another network namespace nobody here knows the ports. */
+	forecast_with(NETNS + 1);
+	for (i = 0; i < 100; i++)
+		enter(1 + i, T0 + i * SEC / 10, 1, 7);
+	g = DESTS(T0 + 10 * SEC);
+	CHECK_EQ(g->settles, 600);
+	CHECK_EQ(g->limit, 0);
+	CHECK_EQ(g->full_in, -1);
+
+	/* Those reused after a second stay no longer. */
+	forecast_with(NETNS);
+	for (i = 0; i < 100; i++) {
+		enter(1 + i, T0 + i * SEC / 20, 1, 7);
+		leave(TW(REUSE), 1 + i, T0 + i * SEC / 20 + SEC);
+	}
+	CHECK_EQ(DESTS(T0 + 10 * SEC)->settles, 10);
+	CHECK_EQ(DESTS(T0)->seconds, 0);
+	CHECK_EQ(got->settles, -1);
+}
+
+static void test_failed(void)
+{
+	struct tcpfsm_event ev;
+	const struct tcpfsm_timewait *g;
+
+	forecast_with(NETNS);
+	enter(1, T0 + 1, 1, 7);
+	ev = event(TCPFSM_EVENT_CONNECT_FAILED, 5, T0 + SEC, 0, 1);
+	owned(&ev, 42);
+	ev.rec.arg = ECONNREFUSED;
+	feed(&ev);
+	CHECK_EQ(DESTS(T0 + 2 * SEC)->failed, 0);
+	ev.rec.arg = EADDRNOTAVAIL;
+	feed(&ev);
+	g = DESTS(T0 + 2 * SEC);
+	CHECK_EQ(ngot, 1);
+	CHECK_EQ(g->failed, 1);
+	CHECK_EQ(g->recent_failed, 1);
+	CHECK_EQ(g->pid, 42);
+	CHECK_EQ(g->failed_ts, T0 + SEC);
+	CHECK_EQ(g->full_in, 0);
+	g = OWNERS(T0 + 2 * SEC);
+	CHECK_EQ(ngot, 2);
+	CHECK_EQ(g[1].pid, 42);
+	CHECK_EQ(g[1].failed, 1);
+}
+
+static void test_ports(void)
+{
+	CHECK_EQ(tcpfsm_usable_ports("32768\t60999\n", "\n"), 28232);
+	CHECK_EQ(tcpfsm_usable_ports("32768 60999", ""), 28232);
+	CHECK_EQ(tcpfsm_usable_ports("20000 20010", ""), 10);
+	CHECK_EQ(tcpfsm_usable_ports("20000 20000", ""), 1);
+	CHECK_EQ(tcpfsm_usable_ports("20000 20009", "1-19999,20001,20005-30000\n"), 4);
+	CHECK_EQ(tcpfsm_usable_ports("20000 20009", "80"), 10);
+	CHECK_EQ(tcpfsm_usable_ports("20000 20009", "20000-20009"), 0);
+	CHECK_EQ(tcpfsm_usable_ports("", ""), 0);
+	CHECK_EQ(tcpfsm_usable_ports("9 1", ""), 0);
+	CHECK_EQ(tcpfsm_usable_ports("1000 2000", "x"), 0);
+}
+
+int main(void)
+{
+	TEST("timewait: from enter to expire", test_life());
+	TEST("timewait: every way to end", test_ends());
+	TEST("timewait: both sides closed first", test_both_close());
+	TEST("timewait: what was there before", test_snapshot());
+	TEST("timewait: losses are told", test_lost());
+	TEST("timewait: filters", test_filter());
+	TEST("timewait: tables are bounded, and their sums complete", test_bounded());
+	TEST("timewait: a million sockets", test_million());
+	TEST("timewait: forecast", test_forecast());
+	TEST("timewait: connect() without a port", test_failed());
+	TEST("timewait: usable ports", test_ports());
+	tcpfsm_timewaits_free(ledger);
+	return check_done();
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tcpfsm timewait: who makes TIME_WAIT sockets, towards where, and what it comes to. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "timewait.h"
+
+/* How long to observe, unless -d says otherwise. */
+#define OBSERVE_S	3
+/* An event may be that much younger than a record still to come. */
+#define GRACE_NS	(50 * (NSEC_PER_SEC / 1000))
+#define IDLE_MS		500
+
+struct timewait {
+	struct options opts;
+	const struct tcpfsm_model_options *mopts;	/* with the clock of the source */
+	struct tcpfsm_timewaits *ledger;
+	struct tcpfsm_filter filter;
+	struct text text;
+	bool redraw;
+	uint64_t due;			/* of the next reading; epoch */
+	uint64_t last_ts;		/* of any event */
+	uint64_t readings;
+	int err;
+};
+
+/* A file of one line.  False: it cannot be read. */
+static bool read_line(const char *path, char *buf, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+/* Of this machine now: a recording may be of another one. */
+static void look_around(struct tcpfsm_timewaits_options *o)
+{
+	char range[64], reserved[65536];
+	struct stat st;
+
+	if (stat("/proc/self/ns/net", &st) ||
+	    !read_line("/proc/sys/net/ipv4/ip_local_port_range", range, sizeof(range)) ||
+	    !read_line("/proc/sys/net/ipv4/ip_local_reserved_ports", reserved, sizeof(reserved)))
+		return;
+	o->own_netns = (uint32_t)st.st_ino;
+	o->ports = tcpfsm_usable_ports(range, reserved);
+}
+
+/* Return: non-zero: enough. */
+static int show(struct timewait *v, uint64_t ts)
+{
+	struct timewait_reading r = {
+		.opts = &v->opts, .ledger = v->ledger, .ts = ts, .redraw = v->redraw,
+	};
+
+	v->err = v->opts.json ? timewait_json(&r) : timewait_text(&r, &v->text);
+	tcpfsm_timewaits_mark(v->ledger, ts);
+	v->readings++;
+	return v->err || out_flush() || v->readings == v->opts.count;
+}
+
+/* Is it time, now that everything up to ts has come? */
+static int show_due(struct timewait *v, uint64_t ts)
+{
+	int rc;
+
+	if (ts < v->due)
+		return 0;
+	rc = show(v, v->due);
+	/* Late: what was missed is not made up for. */
+	v->due += v->opts.interval;
+	if (v->due < ts)
+		v->due = ts;
+	return rc;
+}
+
+/* ---- view ------------------------------------------------------------------------ */
+
+static int begin(void *arg, struct tcpfsm_model *m)
+{
+	struct timewait *v = arg;
+	struct tcpfsm_timewaits_options o = {
+		.size = sizeof(o), .epoch_offset = v->mopts->epoch_offset,
+		.filter = v->opts.given & OPT_FILTER ? &v->filter : NULL,
+	};
+	int err;
+
+	(void)m;
+	if (!v->opts.replay) {
+		look_around(&o);
+		o.since = realtime_ns();
+		v->due = v->opts.interval ? o.since + v->opts.interval : UINT64_MAX;
+	}
+	err = tcpfsm_timewaits_new(&v->ledger, &o);
+	return err ? fail(err, "timewait") : 0;
+}
+
+static int on_item(void *arg, const struct tcpfsm_item *item)
+{
+	struct timewait *v = arg;
+
+	return tcpfsm_timewaits_item(v->ledger, item);
+}
+
+static int on_event(const struct tcpfsm_event *ev, void *arg)
+{
+	struct timewait *v = arg;
+
+	if (ev->ts >= v->due && show_due(v, ev->ts))
+		return 1;
+	if (ev->ts > v->last_ts)
+		v->last_ts = ev->ts;
+	v->err = tcpfsm_timewaits_event(v->ledger, ev);
+	return v->err;
+}
+
+static int idle(void *arg)
+{
+	struct timewait *v = arg;
+	uint64_t now = realtime_ns();
+
+	if (v->due == UINT64_MAX)
+		return IDLE_MS;
+	if (now > v->due + GRACE_NS && show_due(v, now - GRACE_NS))
+		return -1;
+	now = now < v->due + GRACE_NS ? v->due + GRACE_NS - now : 0;
+	now = now / (NSEC_PER_SEC / 1000) + 1;
+	return now < IDLE_MS ? (int)now : IDLE_MS;
+}
+
+static int end(void *arg)
+{
+	struct timewait *v = arg;
+
+	if (!v->err && !v->opts.interval)
+		show(v, v->opts.replay ? v->last_ts : realtime_ns());
+	return v->err ? fail(v->err, "timewait") : 0;
+}
+
+static int run(const struct options *given)
+{
+	static const struct view once = {
+		.begin = begin, .event = on_event, .item = on_item, .idle = idle, .end = end,
+	};
+	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
+	struct timewait v = {
+		.opts = *given, .mopts = &mopts, .filter = given->filter, .due = UINT64_MAX,
+	};
+	struct view view = once;
+	int status;
+
+	if (v.opts.replay)
+		v.opts.interval = 0;
+	else if (!(v.opts.given & OPT_DURATION) && !v.opts.interval)
+		v.opts.duration = OBSERVE_S * NSEC_PER_SEC;
+	if (v.opts.count && !v.opts.interval)
+		complain("timewait: -c has no effect without -w");
+	if (v.filter.states || v.filter.causes)
+		complain("timewait: -s and -C have no effect here");
+	/* The kernel's own number is of about the time of a reading. */
+	if (v.opts.interval)
+		view.totals_ms = v.opts.interval < NSEC_PER_SEC ? 100 : 1000;
+	text_init(&v.text, &v.opts);
+	v.redraw = v.opts.interval && !v.opts.json && out_is_terminal();
+	status = stream(&v.opts, &mopts, &view, &v);
+	tcpfsm_timewaits_free(v.ledger);
+	return status;
+}
+
+const struct command cmd_timewait = {
+	.name = "timewait",
+	.args = "",
+	.text = "TIME_WAIT: by destination and owner, in and out, when ports run out",
+	.options = OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | OPT_INTERVAL |
+		   OPT_FOLLOW_NEW | OPT_TOP,
+	.run = run,
+};

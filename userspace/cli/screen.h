@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What commands that show a picture again and again share. */
+#ifndef TCPFSM_CLI_SCREEN_H
+#define TCPFSM_CLI_SCREEN_H
+
+#include "cli.h"
+
+/* A terminal is drawn over from its top, and has so many lines. */
+struct screen {
+	const char *eol;
+	size_t left;
+};
+
+struct screen screen_begin(bool redraw);
+/* hidden: how many of what did not fit; interval: 0: nothing comes after it. */
+void screen_end(bool redraw, uint64_t interval, size_t hidden, const char *what);
+
+/* ts: CLOCK_MONOTONIC, with its offset; fmt: strftime(). */
+const char *when(uint64_t ts, int64_t epoch_offset, const char *fmt, char buf[32]);
+/* At most 6 columns. */
+const char *count_text(uint64_t n, char buf[32]);
+
+#endif /* TCPFSM_CLI_SCREEN_H */

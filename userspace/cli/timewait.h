@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One reading of the ledger of mini-sockets, as text or JSON. */
+#ifndef TCPFSM_CLI_TIMEWAIT_H
+#define TCPFSM_CLI_TIMEWAIT_H
+
+#include "cli.h"
+
+struct timewait_reading {
+	const struct options *opts;
+	struct tcpfsm_timewaits *ledger;
+	uint64_t ts;			/* epoch */
+	bool redraw;
+};
+
+/* Return: 0 or -ENOMEM. */
+int timewait_text(struct timewait_reading *r, const struct text *text);
+int timewait_json(struct timewait_reading *r);
+
+#endif /* TCPFSM_CLI_TIMEWAIT_H */

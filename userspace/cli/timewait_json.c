@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tcpfsm timewait --json: an object for each network namespace, destination and owner. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "timewait.h"
+
+static void put_flows(const char *name, const uint64_t flow[TCPFSM_TW_FLOWS])
+{
+	unsigned int i;
+
+	out_printf(",\"%s\":{", name);
+	for (i = TCPFSM_TW_ENTER; i <= TCPFSM_TW_PURGE; i++)
+		out_printf("\"%s\":%" PRIu64 ",", tcpfsm_tw_action_name(i), flow[i]);
+	out_printf("\"enter_fin_wait2\":%" PRIu64 ",\"refresh_fin_wait2\":%" PRIu64 "}",
+		   flow[TCPFSM_TW_FLOW_FIN_WAIT2], flow[TCPFSM_TW_FLOW_FIN]);
+}
+
+/* Unknown: null. */
+static void put_number(const char *name, double value, bool known)
+{
+	if (known)
+		out_printf(",\"%s\":%.3f", name, value);
+	else
+		out_printf(",\"%s\":null", name);
+}
+
+static void put_rates(const struct tcpfsm_timewait *g)
+{
+	unsigned int i;
+
+	put_number("interval_ms", 1000 * g->seconds, g->seconds > 0);
+	if (!(g->seconds > 0)) {
+		out_printf(",\"per_second\":null");
+		return;
+	}
+	out_printf(",\"per_second\":{");
+	for (i = TCPFSM_TW_ENTER; i <= TCPFSM_TW_PURGE; i++)
+		out_printf("%s\"%s\":%.3f", i > TCPFSM_TW_ENTER ? "," : "", tcpfsm_tw_action_name(i),
+			   (double)g->recent[i] / g->seconds);
+	out_printf("}");
+}
+
+static void put_owner(const struct tcpfsm_timewait *g, const char *prefix)
+{
+	char comm[TCPFSM_COMM_JSON_MAX];
+
+	if (g->has_owner)
+		out_printf(",\"%spid\":%u,\"%scomm\":\"%.*s\"", prefix, g->pid, prefix,
+			   (int)tcpfsm_comm_json(g->comm, comm), comm);
+	else
+		out_printf(",\"%spid\":null,\"%scomm\":null", prefix, prefix);
+}
+
+static void put_total(const struct timewait_reading *r, const struct tcpfsm_timewait *g)
+{
+	uint64_t ages[TCPFSM_TW_AGES], lost, untold;
+	unsigned int i;
+
+	tcpfsm_timewaits_uncertain(r->ledger, &lost, &untold);
+	out_printf(",\"tw\":%u,\"tw_max\":%" PRIu64 ",\"uncertain\":%s,\"lost\":%" PRIu64
+		   ",\"untold\":%" PRIu64, g->tw, g->limit, lost || untold ? "true" : "false", lost,
+		   untold);
+	put_number("overflow_seconds", g->full_in, g->full_in >= 0);
+	if (g->rest)
+		return;
+	tcpfsm_timewaits_ages(r->ledger, g->netns, r->ts, ages);
+	out_printf(",\"ages\":{");
+	for (i = 0; i < TCPFSM_TW_AGES; i++) {
+		if (i == TCPFSM_TW_AGES - 1)
+			out_printf(",\"unknown\":%" PRIu64 "}", ages[i]);
+		else
+			out_printf("%s\"%u\":%" PRIu64, i ? "," : "", 10 * i, ages[i]);
+	}
+}
+
+static void put_destination(const struct tcpfsm_timewait *g)
+{
+	out_printf(",\"direction\":\"%s\",\"open\":%" PRIu64, g->rest ? "" : g->inbound ? "in" : "out",
+		   g->open);
+	if (g->limit)
+		out_printf(",\"ports\":%" PRIu64 ",\"ports_used\":%" PRIu64, g->limit, g->used);
+	else
+		out_printf(",\"ports\":null,\"ports_used\":null");
+	put_number("exhausted_seconds", g->full_in, g->full_in >= 0);
+	put_owner(g, "failed_");
+}
+
+static int put_group(const struct tcpfsm_timewait *g, void *arg)
+{
+	static const char * const events[] = {
+		[TCPFSM_TIMEWAIT_NETNS] = "timewait_total",
+		[TCPFSM_TIMEWAIT_DESTINATION] = "timewait_destination",
+		[TCPFSM_TIMEWAIT_OWNER] = "timewait_owner",
+	};
+	const struct timewait_reading *r = arg;
+
+	out_json_ends(r->ts, events[g->kind], 0, g->netns, g->family, g->laddr, g->lport, g->raddr,
+		      g->rport);
+	out_printf(",\"rest\":%s,\"population\":%" PRIu64 ",\"time_wait\":%" PRIu64
+		   ",\"fin_wait2\":%" PRIu64 ",\"before\":%" PRIu64, g->rest ? "true" : "false",
+		   g->time_wait + g->fin_wait2, g->time_wait, g->fin_wait2, g->before);
+	out_printf(",\"closed_first\":{\"local\":%" PRIu64 ",\"remote\":%" PRIu64 ",\"both\":%" PRIu64
+		   ",\"unknown\":%" PRIu64 "}", g->closer[TCPFSM_CLOSER_LOCAL],
+		   g->closer[TCPFSM_CLOSER_REMOTE], g->closer[TCPFSM_CLOSER_BOTH],
+		   g->closer[TCPFSM_CLOSER_NONE]);
+	put_flows("since_attach", g->flow);
+	put_rates(g);
+	put_number("settles", g->settles, g->settles >= 0);
+	out_printf(",\"connect_failed\":%" PRIu64 ",\"connect_failed_recent\":%" PRIu64
+		   ",\"connect_failed_ts\":", g->failed, g->recent_failed);
+	if (g->failed_ts)
+		out_printf("%" PRIu64, g->failed_ts);
+	else
+		out_printf("null");
+	switch (g->kind) {
+	case TCPFSM_TIMEWAIT_NETNS:
+		put_total(r, g);
+		break;
+	case TCPFSM_TIMEWAIT_DESTINATION:
+		put_destination(g);
+		break;
+	case TCPFSM_TIMEWAIT_OWNER:
+		put_owner(g, "");
+		break;
+	}
+	out_printf("}\n");
+	return 0;
+}
+
+int timewait_json(struct timewait_reading *r)
+{
+	size_t max = r->opts->top ? r->opts->top : SIZE_MAX;
+	unsigned int kind;
+	int err = 0;
+
+	for (kind = 0; !err && kind < TCPFSM_TIMEWAIT_KINDS; kind++)
+		err = tcpfsm_timewaits_each(r->ledger, kind, r->ts,
+					    kind == TCPFSM_TIMEWAIT_NETNS ? SIZE_MAX : max, put_group, r);
+	return err;
+}

@@ -1,0 +1,1047 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ledger of mini-sockets: one small entry each, and sums by network namespace,
+ * destination and owner that are kept as they come and go.
+ *
+ * Everything here is a function of the items and events and nothing else.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "tcpfsm.h"
+
+#define SOCKETS_DEFAULT	((size_t)1 << 21)
+#define DESTINATIONS_DEFAULT 32768U
+#define OWNERS_DEFAULT	8192U
+#define NETNS_MAX	1024U		/* struct sock.netns has 16 bits */
+#define BITS_MIN	10
+#define BITS_MAX	30
+#define SHRINK		65536U
+#define PORT_WORDS	(65536 / 64)
+
+#define STATE(s)	TCPFSM_STATE_##s
+#define KIND(k)		TCPFSM_TIMEWAIT_##k
+#define TW(a)		TCPFSM_TW_##a
+
+/* A connection that was opened here, while it has no mini-socket. */
+#define OPEN		STATE(ESTABLISHED)
+
+struct sock {
+	uint64_t conn;		/* socket cookie */
+	uint64_t since;		/* when its state began; epoch, 0: not known */
+	uint32_t dest, owner;	/* groups; of an OPEN one only dest */
+	uint32_t next;		/* in its hash chain, or on the free list */
+	uint16_t netns;		/* group */
+	uint8_t state;		/* OPEN, FIN_WAIT2, TIME_WAIT; 0: free */
+	uint8_t closer:2;	/* enum tcpfsm_closer */
+	uint8_t before:1;	/* nothing was heard of it but that it is there */
+};
+
+/* Compared as a whole: no padding. */
+struct key {
+	uint32_t netns, pid;
+	uint16_t lport, rport;
+	uint8_t family, inbound;
+	uint8_t unused[2];
+	union {
+		struct {
+			uint8_t laddr[16], raddr[16];
+		};
+		char comm[16];
+	};
+};
+
+struct group {
+	struct key key;
+	uint32_t next;
+	uint32_t older, newer;	/* in the list of groups without sockets */
+	bool idle;		/* is in it */
+	struct tcpfsm_timewait now;
+	/* Of what is recent: as it was then. */
+	uint64_t flow[TCPFSM_TW_FLOWS], failed, used;
+	/* TIME_WAIT that ended before its time: how many, and how old they had become. */
+	uint64_t early, early_ns, recent_early, recent_early_ns;
+	uint64_t *listening;	/* network namespace: ports, or NULL */
+};
+
+/* Slot 0 is the rest, and the head of the list of idle ones. */
+struct groups {
+	struct group *slab;
+	uint32_t *buckets;
+	uint32_t n, cap, max;
+	unsigned int bits;
+};
+
+/* A mini-socket or connection of the snapshot, until all listeners are known. */
+struct waiting {
+	uint64_t conn, since;
+	struct key key;
+	uint8_t state;
+};
+
+struct tcpfsm_timewaits {
+	struct groups kind[TCPFSM_TIMEWAIT_KINDS];
+	struct sock *slab;
+	uint32_t *buckets;
+	uint32_t n, cap, free;
+	unsigned int bits;
+	size_t used, max;
+	struct waiting *waiting;
+	size_t nwaiting, room;
+	bool has_filter, begun;
+	struct tcpfsm_filter filter;
+	int64_t epoch_offset;
+	uint64_t since, snap_ts, mark;
+	uint32_t own_netns, ports;
+	uint64_t lost, untold;
+};
+
+/* ---- groups ------------------------------------------------------------------------ */
+
+static size_t hash_key(const struct key *key, unsigned int bits)
+{
+	uint64_t words[sizeof(*key) / 8], h = 0;
+	size_t i;
+
+	_Static_assert(sizeof(*key) % 8 == 0, "hashed by words");
+	memcpy(words, key, sizeof(words));
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		h = (h ^ words[i]) * 0x9e3779b97f4a7c15ULL;
+		h ^= h >> 29;
+	}
+	return (size_t)((h * 0x9e3779b97f4a7c15ULL) >> (64 - bits));
+}
+
+static void unlink_idle(struct groups *t, struct group *g)
+{
+	t->slab[g->older].newer = g->newer;
+	t->slab[g->newer].older = g->older;
+	g->idle = false;
+}
+
+/* As the newest; the head's newer is the oldest. */
+static void link_idle(struct groups *t, struct group *g)
+{
+	uint32_t i = (uint32_t)(g - t->slab);
+
+	g->newer = 0;
+	g->older = t->slab[0].older;
+	t->slab[g->older].newer = i;
+	t->slab[0].older = i;
+	g->idle = true;
+}
+
+static int groups_init(struct groups *t, size_t max, uint8_t kind)
+{
+	t->max = (uint32_t)max + 1;
+	t->cap = t->max < 64 ? t->max : 64;
+	t->bits = 6;
+	while (t->bits < BITS_MAX && (size_t)1 << t->bits < max)
+		t->bits++;
+	t->slab = calloc(t->cap, sizeof(*t->slab));
+	t->buckets = calloc((size_t)1 << t->bits, sizeof(*t->buckets));
+	if (!t->slab || !t->buckets)
+		return -ENOMEM;
+	t->n = 1;
+	t->slab[0].now.kind = kind;
+	t->slab[0].now.rest = true;
+	return 0;
+}
+
+static uint64_t mini(const struct tcpfsm_timewait *g)
+{
+	return g->time_wait + g->fin_wait2;
+}
+
+/* What g saw, to what the rest saw. */
+static void add_history(struct group *to, const struct group *g)
+{
+	unsigned int i;
+
+	for (i = 0; i < TCPFSM_TW_FLOWS; i++) {
+		to->now.flow[i] += g->now.flow[i];
+		to->flow[i] += g->flow[i];
+	}
+	to->now.failed += g->now.failed;
+	to->failed += g->failed;
+	if (to->now.failed_ts < g->now.failed_ts)
+		to->now.failed_ts = g->now.failed_ts;
+	to->used += g->used;
+	to->early += g->early;
+	to->early_ns += g->early_ns;
+	to->recent_early += g->recent_early;
+	to->recent_early_ns += g->recent_early_ns;
+}
+
+/* The group idle for longest gives up its slot.  0: all have sockets. */
+static uint32_t evict(struct groups *t)
+{
+	uint32_t i = t->slab[0].newer;
+	struct group *g = &t->slab[i];
+	uint32_t *link;
+
+	if (!i)
+		return 0;
+	unlink_idle(t, g);
+	for (link = &t->buckets[hash_key(&g->key, t->bits)]; *link != i; link = &t->slab[*link].next)
+		;
+	*link = g->next;
+	add_history(&t->slab[0], g);
+	free(g->listening);
+	return i;
+}
+
+static uint32_t new_group(struct groups *t)
+{
+	if (t->n == t->cap && t->cap < t->max) {
+		uint32_t cap = 2 * t->cap < t->max ? 2 * t->cap : t->max;
+		struct group *slab = realloc(t->slab, cap * sizeof(*slab));
+
+		if (slab) {
+			t->slab = slab;
+			t->cap = cap;
+		}
+	}
+	return t->n < t->cap ? t->n++ : evict(t);
+}
+
+/* 0: not there. */
+static uint32_t find_group(const struct groups *t, const struct key *key)
+{
+	uint32_t i = t->buckets[hash_key(key, t->bits)];
+
+	while (i && memcmp(&t->slab[i].key, key, sizeof(*key)))
+		i = t->slab[i].next;
+	return i;
+}
+
+/* It may move the others in memory.  0: it is of the rest. */
+static uint32_t get_group(struct groups *t, const struct key *key)
+{
+	uint32_t i = find_group(t, key), *head;
+	struct tcpfsm_timewait *now;
+	struct group *g;
+
+	if (i)
+		return i;
+	i = new_group(t);
+	if (!i)
+		return 0;
+	g = &t->slab[i];
+	memset(g, 0, sizeof(*g));
+	g->key = *key;
+	head = &t->buckets[hash_key(key, t->bits)];
+	g->next = *head;
+	*head = i;
+	link_idle(t, g);
+
+	now = &g->now;
+	now->kind = t->slab[0].now.kind;
+	now->netns = key->netns;
+	if (now->kind == KIND(DESTINATION)) {
+		now->inbound = key->inbound;
+		now->family = key->family;
+		now->lport = key->lport;
+		now->rport = key->rport;
+		memcpy(now->laddr, key->laddr, sizeof(now->laddr));
+		memcpy(now->raddr, key->raddr, sizeof(now->raddr));
+	} else if (now->kind == KIND(OWNER) && key->pid) {
+		now->has_owner = true;
+		now->pid = key->pid;
+		memcpy(now->comm, key->comm, sizeof(key->comm));
+	}
+	return i;
+}
+
+static struct group *group(struct tcpfsm_timewaits *t, uint8_t kind, uint32_t i)
+{
+	return &t->kind[kind].slab[i];
+}
+
+static uint32_t netns_group(struct tcpfsm_timewaits *t, uint32_t netns)
+{
+	struct key key = { .netns = netns };
+
+	return get_group(&t->kind[KIND(NETNS)], &key);
+}
+
+static uint32_t owner_group(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
+{
+	struct key key = { .netns = 0 };
+
+	if (ev && ev->has_owner) {
+		key.pid = ev->pid;
+		memcpy(key.comm, ev->comm, strnlen(ev->comm, sizeof(key.comm)));
+	}
+	return get_group(&t->kind[KIND(OWNER)], &key);
+}
+
+/* ---- destinations ------------------------------------------------------------------ */
+
+/* Somebody listens there, or did: what has this local port was opened by peers. */
+static int learn_listener(struct tcpfsm_timewaits *t, uint32_t netns, uint16_t port)
+{
+	struct group *g;
+
+	if (!port || (t->has_filter && t->filter.netns && t->filter.netns != netns))
+		return 0;
+	g = group(t, KIND(NETNS), netns_group(t, netns));
+	/* Nobody knows which, in the rest. */
+	if (g->now.rest)
+		return 0;
+	if (!g->listening)
+		g->listening = calloc(PORT_WORDS, sizeof(*g->listening));
+	if (!g->listening)
+		return -ENOMEM;
+	g->listening[port / 64] |= 1ULL << port % 64;
+	return 0;
+}
+
+static bool listens(struct tcpfsm_timewaits *t, uint32_t netns, uint16_t port)
+{
+	const struct key key = { .netns = netns };
+	const struct group *g = group(t, KIND(NETNS), find_group(&t->kind[KIND(NETNS)], &key));
+
+	return g->listening && g->listening[port / 64] >> port % 64 & 1;
+}
+
+/* All that a record tells of a connection's ends, as yet without direction. */
+static struct key ends(const struct tcpfsm_record *r)
+{
+	struct key key = {
+		.netns = r->netns, .lport = r->lport, .rport = r->rport, .family = r->family,
+	};
+
+	memcpy(key.laddr, r->laddr, sizeof(key.laddr));
+	memcpy(key.raddr, r->raddr, sizeof(key.raddr));
+	return key;
+}
+
+static uint32_t destination(struct tcpfsm_timewaits *t, struct key key)
+{
+	key.inbound = listens(t, key.netns, key.lport);
+	if (key.inbound) {
+		key.rport = 0;
+		memset(key.raddr, 0, sizeof(key.raddr));
+	} else {
+		key.lport = 0;
+	}
+	return get_group(&t->kind[KIND(DESTINATION)], &key);
+}
+
+/* ---- sockets ----------------------------------------------------------------------- */
+
+static size_t hash(const struct tcpfsm_timewaits *t, uint64_t conn)
+{
+	return (size_t)((conn * 0x9e3779b97f4a7c15ULL) >> (64 - t->bits));
+}
+
+static struct sock *find(struct tcpfsm_timewaits *t, uint64_t conn)
+{
+	uint32_t i = conn ? t->buckets[hash(t, conn)] : 0;
+
+	while (i && t->slab[i].conn != conn)
+		i = t->slab[i].next;
+	return i ? &t->slab[i] : NULL;
+}
+
+static void grow_buckets(struct tcpfsm_timewaits *t)
+{
+	uint32_t *buckets = calloc((size_t)2 << t->bits, sizeof(*buckets)), i;
+
+	if (!buckets)
+		return;		/* longer chains, then */
+	free(t->buckets);
+	t->buckets = buckets;
+	t->bits++;
+	for (i = 1; i < t->n; i++) {
+		uint32_t *head = &t->buckets[hash(t, t->slab[i].conn)];
+
+		if (!t->slab[i].state)
+			continue;
+		t->slab[i].next = *head;
+		*head = i;
+	}
+}
+
+/* A new one, free yet, but in its chain.  NULL: no room. */
+static struct sock *add(struct tcpfsm_timewaits *t, uint64_t conn)
+{
+	uint32_t i = t->free, *head;
+	struct sock *s;
+
+	if (t->used >= t->max)
+		return NULL;
+	if (i) {
+		t->free = t->slab[i].next;
+	} else {
+		if (t->n == t->cap) {
+			/* By half: a million must not take the room of two. */
+			uint32_t cap = t->cap + t->cap / 2;
+
+			s = realloc(t->slab, cap * sizeof(*s));
+			if (!s)
+				return NULL;
+			t->slab = s;
+			t->cap = cap;
+		}
+		i = t->n++;
+	}
+	s = &t->slab[i];
+	memset(s, 0, sizeof(*s));
+	if (t->used++ >= (size_t)1 << t->bits && t->bits < BITS_MAX)
+		grow_buckets(t);
+	s->conn = conn;
+	head = &t->buckets[hash(t, conn)];
+	s->next = *head;
+	*head = i;
+	return s;
+}
+
+static void count_group(struct groups *t, uint32_t i, const struct sock *s, uint64_t one)
+{
+	struct group *g = &t->slab[i];
+
+	if (s->state == OPEN) {
+		g->now.open += one;
+	} else {
+		if (s->state == STATE(TIME_WAIT))
+			g->now.time_wait += one;
+		else
+			g->now.fin_wait2 += one;
+		g->now.closer[s->closer] += one;
+		if (s->before)
+			g->now.before += one;
+	}
+	if (!i)
+		return;
+	if (mini(&g->now) + g->now.open) {
+		if (g->idle)
+			unlink_idle(t, g);
+	} else if (!g->idle) {
+		link_idle(t, g);
+	}
+}
+
+/* one: 1, or its negative to take it out. */
+static void count(struct tcpfsm_timewaits *t, const struct sock *s, uint64_t one)
+{
+	if (!s->state)
+		return;
+	count_group(&t->kind[KIND(DESTINATION)], s->dest, s, one);
+	if (s->state == OPEN)
+		return;
+	count_group(&t->kind[KIND(OWNER)], s->owner, s, one);
+	count_group(&t->kind[KIND(NETNS)], s->netns, s, one);
+}
+
+static void drop(struct tcpfsm_timewaits *t, struct sock *s)
+{
+	uint32_t i = (uint32_t)(s - t->slab), *link = &t->buckets[hash(t, s->conn)];
+
+	count(t, s, -1ULL);
+	while (*link != i)
+		link = &t->slab[*link].next;
+	*link = s->next;
+	s->state = 0;
+	s->next = t->free;
+	t->free = i;
+	t->used--;
+}
+
+/* ---- the snapshot ------------------------------------------------------------------ */
+
+static bool wanted(const struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
+{
+	return !t->has_filter || tcpfsm_filter_match(&t->filter, ev);
+}
+
+static int on_socket(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
+{
+	struct tcpfsm_event ev = { .type = TCPFSM_EVENT_TIMEWAIT, .rec = *r };
+	bool is_mini = r->verdict == TW(ENTER);
+	struct waiting *w;
+	uint64_t age;
+
+	if (r->ts > t->snap_ts)
+		t->snap_ts = r->ts;
+	if (r->new == STATE(LISTEN))
+		return learn_listener(t, r->netns, r->lport);
+	if (r->flags & TCPFSM_F_OWNER) {
+		ev.has_owner = true;
+		ev.pid = r->pid;
+	}
+	if (!r->conn || r->new == STATE(CLOSE) || r->flags & TCPFSM_F_PASSIVE || !wanted(t, &ev))
+		return 0;
+	if (t->nwaiting == t->room) {
+		size_t room = t->room ? t->room + t->room / 2 : 1024;
+
+		w = realloc(t->waiting, room * sizeof(*w));
+		if (!w)
+			return -ENOMEM;
+		t->waiting = w;
+		t->room = room;
+	}
+	w = &t->waiting[t->nwaiting++];
+	*w = (struct waiting) { .conn = r->conn, .key = ends(r), .state = is_mini ? r->new : OPEN };
+	age = r->rcv * NSEC_PER_MSEC;
+	if (is_mini && r->rcv != UINT32_MAX && age < r->ts)
+		w->since = r->ts - age + (uint64_t)t->epoch_offset;
+	return 0;
+}
+
+/* The snapshot is complete, and so are its listeners. */
+static void take_snapshot(struct tcpfsm_timewaits *t)
+{
+	while (t->nwaiting) {
+		const struct waiting *w = &t->waiting[--t->nwaiting];
+		struct sock *s = find(t, w->conn);
+
+		/* A million of them give their room to what is made of them. */
+		if (t->nwaiting && t->nwaiting % SHRINK == 0) {
+			struct waiting *less;
+
+			less = realloc(t->waiting, (t->nwaiting + 1) * sizeof(*less));
+			if (less)
+				t->waiting = less;
+			w = &t->waiting[t->nwaiting];
+		}
+		if (s || (w->state == OPEN && listens(t, w->key.netns, w->key.lport)))
+			continue;
+		s = add(t, w->conn);
+		if (!s) {
+			t->untold++;
+			continue;
+		}
+		s->since = w->since;
+		s->before = w->state != OPEN;
+		s->dest = destination(t, w->key);
+		if (s->before) {
+			s->netns = (uint16_t)netns_group(t, w->key.netns);
+			s->owner = owner_group(t, NULL);
+		}
+		s->state = w->state;
+		count(t, s, 1);
+	}
+	free(t->waiting);
+	t->waiting = NULL;
+	t->room = 0;
+	if (t->snap_ts && t->since < t->snap_ts + (uint64_t)t->epoch_offset)
+		t->since = t->snap_ts + (uint64_t)t->epoch_offset;
+	t->snap_ts = 0;
+}
+
+static void on_total(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
+{
+	struct tcpfsm_timewait *g;
+
+	if (r->conn || (t->has_filter && t->filter.netns && t->filter.netns != r->netns))
+		return;
+	g = &group(t, KIND(NETNS), netns_group(t, r->netns))->now;
+	if (g->rest)
+		return;
+	switch (r->rcv) {
+	case TCPFSM_TOTAL_NOW_SINCE_TS:	/* never left out, as zeros are */
+		g->tw = 0;
+		break;
+	case TCPFSM_TOTAL_NOW_TW:
+		g->tw = (uint32_t)r->listener;
+		break;
+	case TCPFSM_TOTAL_NOW_TW_MAX:
+		g->limit = r->listener;
+		break;
+	}
+}
+
+int tcpfsm_timewaits_item(struct tcpfsm_timewaits *t, const struct tcpfsm_item *item)
+{
+	if (item->lost)
+		return 0;
+	if (item->rec.type == TCPFSM_TYPE_SOCKET)
+		return on_socket(t, &item->rec);
+	if (item->rec.type == TCPFSM_TYPE_TOTAL)
+		on_total(t, &item->rec);
+	return 0;
+}
+
+/* ---- events ------------------------------------------------------------------------ */
+
+/* Ports taken towards a destination, mini-sockets counted against tw_max. */
+static uint64_t used(const struct tcpfsm_timewait *g)
+{
+	return mini(g) + (g->kind == KIND(DESTINATION) ? g->open : 0);
+}
+
+static void mark(struct tcpfsm_timewaits *t, uint64_t now)
+{
+	unsigned int kind;
+	uint32_t i;
+
+	for (kind = 0; kind < TCPFSM_TIMEWAIT_KINDS; kind++) {
+		for (i = 0; i < t->kind[kind].n; i++) {
+			struct group *g = &t->kind[kind].slab[i];
+
+			memcpy(g->flow, g->now.flow, sizeof(g->flow));
+			g->failed = g->now.failed;
+			g->used = used(&g->now);
+			g->recent_early = g->early;
+			g->recent_early_ns = g->early_ns;
+		}
+	}
+	t->mark = now;
+}
+
+/* What went before was known, too, but flows count from here. */
+static void attach(struct tcpfsm_timewaits *t, uint64_t now)
+{
+	if (t->nwaiting || t->snap_ts)
+		take_snapshot(t);
+	if (t->begun || (t->since && now < t->since))
+		return;
+	t->begun = true;
+	if (!t->since)
+		t->since = now;
+	mark(t, t->since);
+}
+
+static void flow(struct tcpfsm_timewaits *t, const struct sock *s, unsigned int what)
+{
+	if (!t->begun)
+		return;
+	group(t, KIND(NETNS), s->netns)->now.flow[what]++;
+	group(t, KIND(DESTINATION), s->dest)->now.flow[what]++;
+	group(t, KIND(OWNER), s->owner)->now.flow[what]++;
+}
+
+static void ended_early(struct tcpfsm_timewaits *t, const struct sock *s, uint64_t ts)
+{
+	struct group *g[] = {
+		group(t, KIND(NETNS), s->netns), group(t, KIND(DESTINATION), s->dest),
+		group(t, KIND(OWNER), s->owner),
+	};
+	size_t i;
+
+	if (!t->begun || s->state != STATE(TIME_WAIT) || !s->since || s->since > ts)
+		return;
+	for (i = 0; i < sizeof(g) / sizeof(g[0]); i++) {
+		g[i]->early++;
+		g[i]->early_ns += ts - s->since;
+	}
+}
+
+/* Where what the event tells of belongs. */
+static struct sock belongs(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
+{
+	struct sock s = { .netns = (uint16_t)netns_group(t, ev->rec.netns) };
+
+	s.dest = destination(t, ends(&ev->rec));
+	s.owner = owner_group(t, ev);
+	return s;
+}
+
+static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
+{
+	uint8_t action = ev->rec.verdict;
+	struct group *netns;
+	struct sock *s, at;
+
+	if (!action || action > TW(PURGE))
+		return;
+	s = find(t, ev->rec.conn);
+	if (s && s->state != OPEN && action != TW(ENTER))
+		at = *s;		/* its owner may be forgotten by now */
+	else
+		at = belongs(t, ev);
+	netns = group(t, KIND(NETNS), at.netns);
+	/* What the totals told is younger than the flight recorder's past. */
+	if (!netns->now.rest && (t->begun || !netns->now.limit)) {
+		netns->now.tw = ev->rec.tw;
+		netns->now.limit = ev->rec.tw_max;
+	}
+	flow(t, &at, action);
+
+	switch (action) {
+	case TW(ENTER):
+		if (ev->new == STATE(FIN_WAIT2))
+			flow(t, &at, TCPFSM_TW_FLOW_FIN_WAIT2);
+		if (!s)
+			s = add(t, ev->rec.conn);
+		if (!s) {
+			t->untold++;
+			return;
+		}
+		count(t, s, -1ULL);
+		s->netns = at.netns;
+		s->dest = at.dest;
+		s->owner = at.owner;
+		s->before = 0;
+		/* This side sent its FIN before the peer's came, or it would be in LAST_ACK. */
+		s->closer = TCPFSM_CLOSER_LOCAL;
+		s->state = ev->new == STATE(FIN_WAIT2) ? STATE(FIN_WAIT2) : STATE(TIME_WAIT);
+		s->since = ev->ts;
+		count(t, s, 1);
+		return;
+	case TW(DENIED):
+		return;
+	case TW(REFRESH):
+		if (ev->old == STATE(FIN_WAIT2) && ev->new == STATE(TIME_WAIT))
+			flow(t, &at, TCPFSM_TW_FLOW_FIN);
+		if (!s || s->state == OPEN)
+			return;
+		count(t, s, -1ULL);
+		s->state = STATE(TIME_WAIT);
+		s->since = ev->ts;
+		count(t, s, 1);
+		return;
+	}
+	if (!s)
+		return;
+	if (action != TW(EXPIRE))
+		ended_early(t, s, ev->ts);
+	drop(t, s);
+}
+
+static int on_transition(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
+{
+	struct sock *s;
+
+	if (ev->new == STATE(LISTEN) || ev->old == STATE(LISTEN))
+		return learn_listener(t, ev->rec.netns, ev->rec.lport);
+	s = find(t, ev->rec.conn);
+	if (ev->new == STATE(CLOSE)) {
+		/* A mini-socket tells its end itself. */
+		if (s && s->state == OPEN)
+			drop(t, s);
+	} else if (ev->new == STATE(TIME_WAIT)) {
+		if (s && s->state == STATE(TIME_WAIT) && ev->old == STATE(CLOSING)) {
+			count(t, s, -1ULL);
+			s->closer = TCPFSM_CLOSER_BOTH;
+			count(t, s, 1);
+		}
+	} else if (!s && !ev->has_queues && ev->rec.conn && ev->rec.lport &&
+		   !listens(t, ev->rec.netns, ev->rec.lport)) {
+		s = add(t, ev->rec.conn);
+		if (!s) {
+			t->untold++;
+			return 0;
+		}
+		s->dest = destination(t, ends(&ev->rec));
+		s->state = OPEN;
+		count(t, s, 1);
+	}
+	return 0;
+}
+
+static void on_connect_failed(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
+{
+	struct tcpfsm_timewait *g[3];
+	struct sock at;
+	size_t i;
+
+	if (ev->rec.arg != EADDRNOTAVAIL || !t->begun)
+		return;
+	at = belongs(t, ev);
+	g[0] = &group(t, KIND(NETNS), at.netns)->now;
+	g[1] = &group(t, KIND(OWNER), at.owner)->now;
+	g[2] = &group(t, KIND(DESTINATION), at.dest)->now;
+	for (i = 0; i < 3; i++) {
+		g[i]->failed++;
+		g[i]->failed_ts = ev->ts;
+	}
+	if (ev->has_owner) {
+		g[2]->has_owner = true;
+		g[2]->pid = ev->pid;
+		memcpy(g[2]->comm, ev->comm, sizeof(g[2]->comm));
+	}
+}
+
+int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
+{
+	attach(t, ev->ts);
+	if (ev->type == TCPFSM_EVENT_LOST) {
+		if (!ev->suppressed)
+			t->lost += ev->lost;
+		return 0;
+	}
+	/* Listeners have no peer that a filter could ask for. */
+	if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new == STATE(LISTEN))
+		return on_transition(t, ev);
+	if (!wanted(t, ev))
+		return 0;
+	switch (ev->type) {
+	case TCPFSM_EVENT_TIMEWAIT:
+		on_timewait(t, ev);
+		break;
+	case TCPFSM_EVENT_TRANSITION:
+		return on_transition(t, ev);
+	case TCPFSM_EVENT_CONNECT_FAILED:
+		on_connect_failed(t, ev);
+		break;
+	}
+	return 0;
+}
+
+/* ---- readings ---------------------------------------------------------------------- */
+
+/*
+ * By Little's law: what enters in a second, times how long it stays: 60 s, but for what
+ * ends before.
+ */
+static void forecast(const struct tcpfsm_timewaits *t, const struct group *g,
+		     struct tcpfsm_timewait *o)
+{
+	double entered = (double)(o->recent[TW(ENTER)] - o->recent[TCPFSM_TW_FLOW_FIN_WAIT2] +
+				  o->recent[TCPFSM_TW_FLOW_FIN]);
+	double early = (double)(g->early - g->recent_early), growth, others;
+
+	o->settles = o->full_in = -1;
+	o->used = used(o);
+	if (o->kind == KIND(DESTINATION))
+		o->limit = !o->rest && !o->inbound && o->netns == t->own_netns ? t->ports : 0;
+	if (!(o->seconds > 0))
+		return;
+	o->settles = (entered - early) * TCPFSM_TW_SECONDS +
+		     (double)(g->early_ns - g->recent_early_ns) / (double)NSEC_PER_SEC;
+	/* What had begun before may end early, too. */
+	o->settles = o->settles > 0 ? o->settles / o->seconds : 0;
+	o->settles += (double)o->fin_wait2;
+	if (!o->limit || o->rest)
+		return;
+	others = (double)(o->used - mini(o));
+	growth = ((double)o->used - (double)g->used) / o->seconds;
+	if (o->used >= o->limit || (o->kind == KIND(DESTINATION) && o->recent_failed))
+		o->full_in = 0;
+	else if (growth > 0 && o->settles + others > (double)o->limit)
+		o->full_in = (double)(o->limit - o->used) / growth;
+}
+
+static void read_group(const struct tcpfsm_timewaits *t, const struct group *g, uint64_t now,
+		       struct tcpfsm_timewait *o)
+{
+	unsigned int i;
+
+	*o = g->now;
+	for (i = 0; i < TCPFSM_TW_FLOWS; i++)
+		o->recent[i] = o->flow[i] - g->flow[i];
+	o->recent_failed = o->failed - g->failed;
+	o->seconds = t->begun && now > t->mark ?
+		     (double)(now - t->mark) / (double)NSEC_PER_SEC : 0;
+	forecast(t, g, o);
+}
+
+static bool is_empty(const struct group *g)
+{
+	return !mini(&g->now) && g->failed == g->now.failed &&
+	       !memcmp(g->flow, g->now.flow, sizeof(g->flow));
+}
+
+static int by_population(const void *a, const void *b)
+{
+	const struct group *x = *(const struct group *const *)a, *y = *(const struct group *const *)b;
+	uint64_t n[2] = { mini(&x->now), mini(&y->now) };
+
+	if (n[0] == n[1]) {
+		n[0] = x->now.flow[TW(ENTER)] + x->now.failed;
+		n[1] = y->now.flow[TW(ENTER)] + y->now.failed;
+	}
+	if (n[0] == n[1])
+		return memcmp(&x->key, &y->key, sizeof(x->key));
+	return n[0] < n[1] ? 1 : -1;
+}
+
+static void add_population(struct tcpfsm_timewait *to, const struct tcpfsm_timewait *g)
+{
+	unsigned int i;
+
+	to->time_wait += g->time_wait;
+	to->fin_wait2 += g->fin_wait2;
+	to->open += g->open;
+	to->before += g->before;
+	for (i = 0; i < 4; i++)
+		to->closer[i] += g->closer[i];
+}
+
+int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind kind,
+			  uint64_t now, size_t max, tcpfsm_timewait_fn fn, void *arg)
+{
+	struct groups *gs = &t->kind[kind];
+	const struct group **sorted;
+	struct group rest;
+	size_t n = 0, i;
+	int rc = 0;
+
+	attach(t, now);
+	sorted = malloc(gs->n * sizeof(*sorted));
+	if (!sorted)
+		return -ENOMEM;
+	for (i = 1; i < gs->n; i++)
+		if (kind == KIND(NETNS) || !is_empty(&gs->slab[i]))
+			sorted[n++] = &gs->slab[i];
+	qsort(sorted, n, sizeof(*sorted), by_population);
+	rest = gs->slab[0];
+	for (i = 0; i < n && !rc; i++) {
+		struct tcpfsm_timewait o;
+
+		if (i < max) {
+			read_group(t, sorted[i], now, &o);
+			rc = fn(&o, arg);
+		} else {
+			add_history(&rest, sorted[i]);
+			add_population(&rest.now, &sorted[i]->now);
+		}
+	}
+	if (!rc && !is_empty(&rest)) {
+		struct tcpfsm_timewait o;
+
+		read_group(t, &rest, now, &o);
+		rc = fn(&o, arg);
+	}
+	free(sorted);
+	return rc;
+}
+
+void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t now,
+			   uint64_t ages[TCPFSM_TW_AGES])
+{
+	const struct key key = { .netns = netns };
+	uint32_t group_of = 0, i;
+
+	attach(t, now);
+	memset(ages, 0, TCPFSM_TW_AGES * sizeof(ages[0]));
+	if (netns)
+		group_of = find_group(&t->kind[KIND(NETNS)], &key);
+	if (netns && !group_of)
+		return;
+	for (i = 1; i < t->n; i++) {
+		const struct sock *s = &t->slab[i];
+		uint64_t age;
+
+		if (s->state != STATE(TIME_WAIT) || (netns && s->netns != group_of))
+			continue;
+		age = now > s->since ? (now - s->since) / NSEC_PER_SEC / 10 : 0;
+		if (!s->since)
+			age = TCPFSM_TW_AGES - 1;
+		else if (age > TCPFSM_TW_AGES - 2)
+			age = TCPFSM_TW_AGES - 2;
+		ages[age]++;
+	}
+}
+
+void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now)
+{
+	attach(t, now);
+	mark(t, now);
+}
+
+void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost,
+				uint64_t *untold)
+{
+	*lost = t->lost;
+	*untold = t->untold;
+}
+
+/* ---- ports ------------------------------------------------------------------------- */
+
+uint32_t tcpfsm_usable_ports(const char *range, const char *reserved)
+{
+	unsigned long low, high, usable;
+	const char *p = reserved;
+	char *end;
+
+	low = strtoul(range, &end, 10);
+	if (end == range)
+		return 0;
+	range = end;
+	high = strtoul(range, &end, 10);
+	if (end == range || !low || high > 65535 || low > high)
+		return 0;
+	/* __inet_hash_connect() goes by pairs and leaves out the odd one. */
+	if ((high - low + 1) > 1 && (high - low + 1) % 2)
+		high--;
+	usable = high - low + 1;
+	while (*p >= '0' && *p <= '9') {
+		unsigned long from = strtoul(p, &end, 10), to = from;
+
+		p = end;
+		if (*p == '-') {
+			to = strtoul(p + 1, &end, 10);
+			if (end == p + 1)
+				return 0;
+			p = end;
+		}
+		from = from < low ? low : from;
+		to = to > high ? high : to;
+		if (from <= to)
+			usable -= to - from + 1;
+		if (*p == ',')
+			p++;
+	}
+	return *p && *p != '\n' ? 0 : (uint32_t)usable;
+}
+
+/* ---- in and out -------------------------------------------------------------------- */
+
+int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_timewaits_options *opts)
+{
+	struct tcpfsm_timewaits_options o = { .size = sizeof(o) };
+	struct tcpfsm_timewaits *t;
+	int err;
+
+	*out = NULL;
+	if (opts)
+		memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->max = o.max_sockets ? o.max_sockets : SOCKETS_DEFAULT;
+	t->epoch_offset = o.epoch_offset;
+	t->since = o.since;
+	t->own_netns = o.own_netns;
+	t->ports = o.own_netns ? o.ports : 0;
+	t->has_filter = o.filter;
+	if (o.filter) {
+		t->filter = *o.filter;
+		t->filter.states = t->filter.causes = 0;
+	}
+	t->cap = 1024;
+	t->n = 1;
+	t->bits = BITS_MIN;
+	t->slab = malloc(t->cap * sizeof(*t->slab));
+	t->buckets = calloc((size_t)1 << t->bits, sizeof(*t->buckets));
+	err = t->slab && t->buckets ? 0 : -ENOMEM;
+	if (!err)
+		err = groups_init(&t->kind[KIND(NETNS)], NETNS_MAX, KIND(NETNS));
+	if (!err)
+		err = groups_init(&t->kind[KIND(DESTINATION)], o.max_destinations ? o.max_destinations :
+				  DESTINATIONS_DEFAULT, KIND(DESTINATION));
+	if (!err)
+		err = groups_init(&t->kind[KIND(OWNER)], o.max_owners ? o.max_owners : OWNERS_DEFAULT,
+				  KIND(OWNER));
+	if (err) {
+		tcpfsm_timewaits_free(t);
+		return err;
+	}
+	*out = t;
+	return 0;
+}
+
+void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t)
+{
+	unsigned int kind;
+	uint32_t i;
+
+	if (!t)
+		return;
+	for (i = 0; i < t->kind[KIND(NETNS)].n; i++)
+		free(t->kind[KIND(NETNS)].slab[i].listening);
+	for (kind = 0; kind < TCPFSM_TIMEWAIT_KINDS; kind++) {
+		free(t->kind[kind].slab);
+		free(t->kind[kind].buckets);
+	}
+	free(t->waiting);
+	free(t->slab);
+	free(t->buckets);
+	free(t);
+}
