@@ -651,6 +651,41 @@ if [ -e /dev/full ]; then
 	sed -E -i "/$lost/d" err
 	expect 'ladder --svg to a full disk' 1 '/dev/full: No space left on device'
 fi
+# ---- timewait -------------------------------------------------------------------
+
+run timewait -h; expect 'help of timewait' 0 '' '^  -n, --top N '
+usage 'a bad number of rows' '-n 0' timewait -n 0
+run timewait -n 3 --device "$device"; expect 'timewait without the module' 3 'module not loaded'
+run timewait -r rec; expect 'timewait' 0 "$lost" '^netns 4026531840: TIME_WAIT [0-9]+, FIN_WAIT2 0; kernel 1234 of 262144$'
+fits 'timewait fits 80 columns'
+expect 'losses make it uncertain' 0 "$lost" '^UNCERTAIN: [0-9]+ records lost, 0 sockets without a place$'
+expect 'a destination' 0 "$lost" '^10.0.0.1 > 192.168.100.200:80 +1 +0 '
+expect 'the ports of a recording are not known' 0 "$lost" 'settles at [0-9.kM]+, usable ports not known$'
+expect 'an owner' 0 "$lost" '^curl/80123 +1 +0 '
+run timewait -r rec --json
+if jq -es 'map(select(.event == "timewait_total")) as $t | map(select(.event == "timewait_owner")) as $o
+	| all(.conn == 0 and .cpu == 0 and has("raddr") and has("rport"))
+	and ($t | length == 1 and .[0].uncertain and .[0].since_attach.denied == 1 and .[0].tw_max == 262144)
+	and any(.event == "timewait_destination" and .raddr == "192.168.100.200" and .rport == 80
+		and .direction == "out" and .ports == null)
+	and any($o[]; .pid == 80123 and .comm == "curl" and .closed_first.local == 1)' <out >err 2>&1; then
+	ok 'timewait --json'
+else
+	not_ok 'timewait --json' "$(head -1 out)"
+fi
+run timewait -r rec --json -p 80123; [ "$(grep -c timewait_owner out)" = 1 ]; status=$?
+expect 'timewait -p' 0 "$lost"
+run timewait -r rec -w 1; expect 'timewait: no interval in a recording' 0 'timewait: -w has no effect here'
+run timewait -r rec -c 1; expect 'timewait: no count without an interval' 0 'timewait: -c has no effect without -w'
+run timewait -r rec -s TIME_WAIT; expect 'timewait: no states' 0 'timewait: -s and -C have no effect here'
+if "$make_recording" million 1000000 timewait; then
+	status=$( (ulimit -v 204800; run timewait -r million -n 2; echo $status) )
+	expect 'a million in TIME_WAIT in 200 MiB' 0 '' '^netns 4026531840: TIME_WAIT 1.0M, '
+	expect 'the rest is summed' 0 '' '^all others +999200 '
+	fits 'a million fits 80 columns'
+	rm -r million
+fi
+
 "$bin" ladder -r big 2>err | head -n 1 >out
 status=${PIPESTATUS[0]}
 expect 'ladder to a closed pipe' 0 '' '^[0-9.]+:'

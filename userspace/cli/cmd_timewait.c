@@ -176,7 +176,7 @@ static int run(const struct options *given)
 const struct command cmd_timewait = {
 	.name = "timewait",
 	.args = "",
-	.text = "TIME_WAIT: by destination and owner, in and out, when ports run out",
+	.text = "TIME_WAIT by destination and owner, and when ports run out",
 	.options = OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | OPT_INTERVAL |
 		   OPT_FOLLOW_NEW | OPT_TOP,
 	.run = run,
