@@ -642,7 +642,7 @@ struct tcpfsm_timewait {
 	uint64_t recent[TCPFSM_TW_FLOWS]; /* since tcpfsm_timewaits_mark() */
 	uint64_t failed, recent_failed;	/* connect() without a port (EADDRNOTAVAIL), likewise */
 	uint64_t failed_ts;		/* the last one; epoch, 0: none */
-	double seconds;			/* how long recent is; 0: no time */
+	double seconds;			/* how long recent is; 0: below 0.1, too short for rates */
 	/* At the rate of those seconds: */
 	double settles;			/* mini-sockets it will come to; -1: not known */
 	uint64_t limit;			/* DESTINATION: ports; NETNS: tw_max; 0: not known */

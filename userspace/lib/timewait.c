@@ -19,6 +19,7 @@
 #define BITS_MIN	10
 #define BITS_MAX	30
 #define SHRINK		65536U
+#define RATE_MIN_NS	(NSEC_PER_SEC / 10)
 #define PORT_WORDS	(65536 / 64)
 
 #define STATE(s)	TCPFSM_STATE_##s
@@ -826,7 +827,7 @@ static void read_group(const struct tcpfsm_timewaits *t, const struct group *g, 
 	for (i = 0; i < TCPFSM_TW_FLOWS; i++)
 		o->recent[i] = o->flow[i] - g->flow[i];
 	o->recent_failed = o->failed - g->failed;
-	o->seconds = t->begun && now > t->mark ?
+	o->seconds = t->begun && now >= t->mark + RATE_MIN_NS ?
 		     (double)(now - t->mark) / (double)NSEC_PER_SEC : 0;
 	forecast(t, g, o);
 }
