@@ -10,6 +10,7 @@
 
 #define ENDS_LEN	41		/* "255.255.255.255 > 255.255.255.255:65535" */
 #define OWNER_LEN	24		/* "0123456789abcde/4194304" */
+#define OWNERS_MIN	4		/* that a full screen has room for */
 #define ROWS		10		/* of a table, unless -n says otherwise */
 
 static const uint8_t columns[] = {
@@ -24,6 +25,7 @@ struct page {
 	const struct text *text;
 	struct screen s;
 	size_t hidden;
+	size_t reserved;		/* lines for what comes after this table */
 	unsigned int n;			/* rows of this kind */
 };
 
@@ -89,7 +91,7 @@ static const char *ends(const struct tcpfsm_timewait *g, char buf[160])
 /* Room for lines more, or else one row is hidden. */
 static bool room(struct page *p, size_t lines)
 {
-	if (p->s.left < lines) {
+	if (p->s.left < lines + p->reserved) {
 		p->hidden++;
 		return false;
 	}
@@ -249,6 +251,7 @@ int timewait_text(struct timewait_reading *r, const struct text *text)
 	}
 	for (kind = 0; !err && kind < TCPFSM_TIMEWAIT_KINDS; kind++) {
 		p.n = 0;
+		p.reserved = kind == TCPFSM_TIMEWAIT_DESTINATION ? OWNERS_MIN + 2 : 0;
 		err = tcpfsm_timewaits_each(r->ledger, kind, r->ts,
 					    kind == TCPFSM_TIMEWAIT_NETNS ? SIZE_MAX : max,
 					    lines[kind], &p);
