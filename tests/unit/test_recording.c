@@ -44,7 +44,7 @@ static uint32_t rnd(uint32_t below)
 
 static const char *path(const char *name)
 {
-	static char buf[2][sizeof(dir) + 32];
+	static char buf[2][sizeof(dir) + NAME_MAX + 2];
 	static int i;
 
 	i = !i;
