@@ -39,7 +39,7 @@ u64 *tcpfsm_listener_keys;
 struct tcpfsm_listener *tcpfsm_listeners;
 /* Of the hash of a cookie, what remains is its bucket. */
 unsigned int tcpfsm_listener_shift;
-unsigned int tcpfsm_syn_limit;
+static unsigned int syn_limit_records;
 /* Requests that fit in the SYN queue beyond the backlog: 0 or 1. */
 unsigned int tcpfsm_synq_spare;
 
@@ -111,6 +111,15 @@ static struct net_counts *net_counts(const struct net *net)
 	return net_generic(net, net_id);
 }
 
+/* A CPU's part, or NULL: there is none any more.  Context: RCU read side. */
+static struct net_cpu *net_cpu(const struct net *net, unsigned int cpu)
+{
+	struct net_counts *nc = net_counts(net);
+	struct net_cpu __percpu *parts = nc ? READ_ONCE(nc->cpu) : NULL;
+
+	return parts ? per_cpu_ptr(parts, cpu) : NULL;
+}
+
 /*
  * Counting begins or ends between two softirqs of a CPU, never within one: so
  * the kernel's counters and ours have moved by the same.
@@ -127,12 +136,10 @@ static void set_armed(int cpu, bool armed)
 	local_bh_disable();
 	rcu_read_lock();
 	for_each_net_rcu(net) {
-		struct net_counts *nc = net_counts(net);
-		struct net_cpu *nk;
+		struct net_cpu *nk = net_cpu(net, cpu);
 
-		if (!nc || !nc->cpu)
+		if (!nk)
 			continue;
-		nk = per_cpu_ptr(nc->cpu, cpu);
 		for (i = 0; i < ARRAY_SIZE(mibs); i++) {
 			u64 now = read_mib(net, cpu, i);
 
@@ -593,12 +600,10 @@ static void tell_timer(struct timer_list *timer)
 				TCPFSM_TYPE_SYN, &cpu->counts[at].limit, now);
 	rcu_read_lock();
 	for_each_net_rcu(net) {
-		struct net_counts *nc = net_counts(net);
-		struct net_cpu *nk;
+		struct net_cpu *nk = net_cpu(net, cpu->cpu);
 
-		if (!nc || !nc->cpu)
+		if (!nk)
 			continue;
-		nk = per_cpu_ptr(nc->cpu, cpu->cpu);
 		tell_suppressed(NULL, net->ns.inum, TCPFSM_TYPE_SYN, &nk->rest.limit, now);
 		tell_suppressed(NULL, net->ns.inum, TCPFSM_TYPE_RESET, &nk->resets, now);
 	}
@@ -619,7 +624,7 @@ bool tcpfsm_limit_reached(struct tcpfsm_limit *limit, const struct sock *listene
 	if (!limit->window_end || time_after_eq(jiffies, limit->window_end)) {
 		/* Never 0, which is before the first. */
 		limit->window_end = (jiffies + HZ) | 1;
-		limit->left = tcpfsm_syn_limit ? tcpfsm_syn_limit - 1 : U32_MAX;
+		limit->left = syn_limit_records ? syn_limit_records - 1 : U32_MAX;
 		return false;
 	}
 	if (!limit->pending++) {
@@ -981,7 +986,7 @@ int tcpfsm_listener_init(unsigned int listeners, unsigned int syn_limit)
 		return err;
 	tcpfsm_synq_spare = err;
 	err = -ENOMEM;
-	tcpfsm_syn_limit = syn_limit;
+	syn_limit_records = syn_limit;
 	tcpfsm_listener_shift = 64 - ilog2(listeners / TCPFSM_LISTENER_WAYS);
 	tcpfsm_listener_keys = vzalloc(listeners * sizeof(*tcpfsm_listener_keys));
 	tcpfsm_listeners = vzalloc(listeners * sizeof(*tcpfsm_listeners));

@@ -107,7 +107,6 @@ DECLARE_PER_CPU(struct tcpfsm_listener_cpu, tcpfsm_listener_cpu);
 extern u64 *tcpfsm_listener_keys;
 extern struct tcpfsm_listener *tcpfsm_listeners;
 extern unsigned int tcpfsm_listener_shift;
-extern unsigned int tcpfsm_syn_limit;
 extern unsigned int tcpfsm_synq_spare;
 
 int tcpfsm_listener_init(unsigned int listeners, unsigned int syn_limit);
