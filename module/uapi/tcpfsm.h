@@ -162,6 +162,11 @@
 	  "records of RSTs without a connection left out: parameter syn_limit (network namespace)") \
 	X(LISTENERS_LOST, 25, "listeners_lost",	SUM, \
 	  "events of listeners that found no place in the table: parameter listeners (network namespace)") \
+	X(TW_SHORT,	  27, "tw_short",	SUM, \
+	  "of tw.enter, those made for 4 seconds or less (network namespace)") \
+	X(TW_CAME,	  28, "tw_came",	SUM, \
+	  "mini-sockets that were made before counting began, or while it paused (network namespace)") \
+	X(TW_WENT,	  29, "tw_went",	SUM, "and that ended while it paused (network namespace)") \
 	X(NOW_SYNQ,	 224, "synq",		NOW, "request sockets in the SYN queue") \
 	X(NOW_SYNQ_YOUNG, 225, "synq_young",	NOW, "of these, those whose SYN-ACK was sent once only") \
 	X(NOW_ACCEPTQ,	 226, "acceptq",	NOW, "connections in the accept queue") \
@@ -179,7 +184,17 @@
 	X(NOW_ABORT_ON_OVERFLOW, 237, "abort_on_overflow", NOW, "net.ipv4.tcp_abort_on_overflow") \
 	X(NOW_SYNACK_RETRIES, 238, "synack_retries", NOW, "net.ipv4.tcp_synack_retries") \
 	X(NOW_TW,	 239, "tw",		NOW, "mini-sockets (TIME_WAIT and FIN_WAIT2)") \
-	X(NOW_TW_MAX,	 240, "tw_max",		NOW, "net.ipv4.tcp_max_tw_buckets")
+	X(NOW_TW_MAX,	 240, "tw_max",		NOW, "net.ipv4.tcp_max_tw_buckets") \
+	X(NOW_TW_UNSETTLED, 241, "tw_unsettled", NOW, \
+	  "1: tw_came and tw_went are not up to date, as mini-sockets came and went too fast") \
+	X(NOW_PORT_LOW,	 242, "port_low",	NOW, "net.ipv4.ip_local_port_range: the first port") \
+	X(NOW_PORT_HIGH, 243, "port_high",	NOW, "and the last one") \
+	X(NOW_PORTS,	 244, "ports",		NOW, \
+	  "of these, those that connect() can choose (net.ipv4.ip_local_reserved_ports)") \
+	X(NOW_TW_REUSE,	 245, "tw_reuse",	NOW, "net.ipv4.tcp_tw_reuse") \
+	X(NOW_TIMESTAMPS, 246, "timestamps",	NOW, "net.ipv4.tcp_timestamps") \
+	X(NOW_FIN_TIMEOUT, 247, "fin_timeout",	NOW, "net.ipv4.tcp_fin_timeout, seconds") \
+	X(NOW_RFC1337,	 248, "rfc1337",	NOW, "net.ipv4.tcp_rfc1337")
 
 /* By enum tcpfsm_reason: why, and how often; SUM. */
 #define TCPFSM_TOTAL_SYN_DROPPED	32
@@ -187,6 +202,8 @@
 #define TCPFSM_TOTAL_ACK_RESET		64
 /* By enum tcpfsm_gone: request sockets that died; SUM. */
 #define TCPFSM_TOTAL_GONE		80
+/* By enum tcpfsm_tw_action, from 1 on: what became of mini-sockets (network namespace); SUM. */
+#define TCPFSM_TOTAL_TW			87
 /*
  * Histograms of 32; SUM.  Bucket 0 counts zeros, bucket n from 2^(n-1) to
  * 2^n - 1, the last one all beyond.  Lengths are those that a SYN found.
@@ -219,7 +236,11 @@
 	X(SYNRETRANS,		 8, "TcpExtTCPSynRetrans") \
 	X(TIMEOUTS,		 9, "TcpExtTCPTimeouts") \
 	X(DEFERACCEPTDROP,	10, "TcpExtTCPDeferAcceptDrop") \
-	X(RETRANSFAIL,		11, "TcpExtTCPRetransFail")
+	X(RETRANSFAIL,		11, "TcpExtTCPRetransFail") \
+	X(TW,			12, "TcpExtTW") \
+	X(TWKILLED,		13, "TcpExtTWKilled") \
+	X(TWRECYCLED,		14, "TcpExtTWRecycled") \
+	X(TIMEWAITOVERFLOW,	15, "TcpExtTCPTimeWaitOverflow")
 
 #define TCPFSM_ENUM_TYPE(s, n, name, text)	TCPFSM_TYPE_##s = n,
 enum tcpfsm_type { TCPFSM_TYPES(TCPFSM_ENUM_TYPE) };
@@ -257,6 +278,8 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
 #define TCPFSM_F_SAME_SEGMENT	0x04	/* with TW_ENTER: the FIN came in the segment that moved FIN_WAIT1 on */
 #define TCPFSM_F_CLONE		0x08	/* the tracepoint fired LISTEN -> SYN_RECV for this socket just before: */
 					/* STATE to ESTABLISHED; SYN: TCP Fast Open made the child already */
+#define TCPFSM_F_TIMESTAMPS	0x08	/* of TIMEWAIT, and of STATE with TW_ENTER: its peer sent timestamps, */
+					/* without which net.ipv4.tcp_tw_reuse cannot reuse it */
 #define TCPFSM_F_ORPHAN		0x10	/* the socket has no file any more (SOCK_DEAD) */
 #define TCPFSM_F_SHUT_RCV	0x20	/* sk_shutdown & RCV_SHUTDOWN: the peer's FIN was seen */
 #define TCPFSM_F_SHUT_SEND	0x40	/* sk_shutdown & SEND_SHUTDOWN: this end closed */

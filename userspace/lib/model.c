@@ -1219,7 +1219,7 @@ static void raw_state(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	if (!c && r->new != STATE(CLOSE))
 		c = conns_add(&m->conns, r->conn);
 	learn_owner(c, r);
-	if (r->flags & TCPFSM_F_CLONE)
+	if (r->flags & TCPFSM_F_CLONE && r->new == STATE(ESTABLISHED))
 		raw_clone(m, it);
 	if (r->new == STATE(CLOSE)) {
 		mini = r->verdict || (c && c->flags & C_MINI);

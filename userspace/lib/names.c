@@ -151,7 +151,7 @@ const char *tcpfsm_feature_text(unsigned int feature)
 #define NAME_TOTAL(sym, n, name, merge, text)	[n] = name,
 static const char * const totals[TCPFSM_TOTAL_NUM] = { TCPFSM_TOTALS(NAME_TOTAL) };
 #define NAME_GONE(sym, n, name, text)		[n] = name,
-static const char * const gone[16] = { TCPFSM_GONE(NAME_GONE) };
+static const char * const gone[8] = { TCPFSM_GONE(NAME_GONE) };
 #define NAME_KERNEL(sym, n, name)		[n] = name,
 static const char * const kernel[32] = { TCPFSM_KERNEL(NAME_KERNEL) };
 
@@ -165,7 +165,8 @@ static const struct {
 	{ TCPFSM_TOTAL_SYN_DROPPED, 16, "syn_dropped", names_reason, NULL },
 	{ TCPFSM_TOTAL_ACK_DROPPED, 16, "ack_dropped", names_reason, NULL },
 	{ TCPFSM_TOTAL_ACK_RESET, 16, "ack_reset", names_reason, NULL },
-	{ TCPFSM_TOTAL_GONE, 16, "gone", NULL, gone },
+	{ TCPFSM_TOTAL_GONE, 8, "gone", NULL, gone },
+	{ TCPFSM_TOTAL_TW, 9, "tw", names_tw_action, NULL },
 	{ TCPFSM_TOTAL_SYNQ_LENGTH, 32, "synq_length", NULL, NULL },
 	{ TCPFSM_TOTAL_ACCEPTQ_LENGTH, 32, "acceptq_length", NULL, NULL },
 	{ TCPFSM_TOTAL_HANDSHAKE_US, 32, "handshake_us", NULL, NULL },
@@ -190,8 +191,8 @@ const char *tcpfsm_total_name(unsigned int index, char buf[64])
 			name = groups[i].names[n].len ? groups[i].names[n].s : NULL;
 		else if (groups[i].strings)
 			name = groups[i].strings[n];
-		if (!name && groups[i].n == 16)
-			return "?";
+		if (!name && groups[i].n <= 16)	/* no histogram */
+			continue;
 		if (name)
 			snprintf(buf, 64, "%s.%s", groups[i].prefix, name);
 		else
