@@ -103,7 +103,7 @@ struct tcpfsm_timewaits {
 	bool unsynced;		/* lost since the last one */
 	uint64_t sync_ts;	/* its beginning; epoch */
 	uint64_t resynced;	/* that of the last one that was complete */
-	/* Some that ended last: the kernel says so a moment before they are gone. */
+	/* Mini-sockets that ended last: a record may tell a moment before they are gone. */
 	uint64_t ended[ENDED];
 };
 
@@ -451,7 +451,8 @@ static void drop(struct tcpfsm_timewaits *t, struct sock *s)
 	uint32_t i = (uint32_t)(s - t->slab), *link = &t->buckets[hash(t, s->conn)];
 
 	count(t, s, -1ULL);
-	t->ended[s->conn % ENDED] = s->conn;
+	if (s->state != OPEN)
+		t->ended[s->conn % ENDED] = s->conn;
 	while (*link != i)
 		link = &t->slab[*link].next;
 	*link = s->next;
