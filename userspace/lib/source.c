@@ -149,40 +149,31 @@ static void set_aside(struct live *l)
 	l->aside = true;
 }
 
-static void put_mark(struct live *l, uint8_t mark, int err)
-{
-	l->socket = (struct tcpfsm_item) { .rec = {
-		.type = TCPFSM_TYPE_SOCKET, .ts = live_now(l), .snd = mark, .netns = l->netns,
-		.arg = (uint8_t)-err,
-	} };
-}
-
 static bool snapshot_item(struct live *l, const struct tcpfsm_item **item)
 {
-	int err;
+	bool resync;
 
 	if (!l->snapshot)
 		return false;
 	*item = &l->socket;
 	if (l->mark == TCPFSM_RESYNC_BEGIN) {
-		put_mark(l, TCPFSM_RESYNC_BEGIN, 0);
+		snapshot_mark(l->snapshot, TCPFSM_RESYNC_BEGIN, &l->socket.rec);
 		l->mark = TCPFSM_RESYNC_END;
 		return true;
 	}
 	if (snapshot_next(l->snapshot, &l->socket.rec)) {
-		l->src.sockets++;
+		l->src.sockets += !l->mark;
 		return true;
 	}
-	err = snapshot_error(l->snapshot);
+	resync = l->mark;
+	if (resync)
+		snapshot_mark(l->snapshot, TCPFSM_RESYNC_END, &l->socket.rec);
+	else
+		l->src.snapshot_error = snapshot_error(l->snapshot);
+	l->mark = 0;
 	snapshot_close(l->snapshot);
 	l->snapshot = NULL;
-	if (!l->mark) {
-		l->src.snapshot_error = err;
-		return false;
-	}
-	put_mark(l, l->mark, err);
-	l->mark = 0;
-	return true;
+	return resync;
 }
 
 static int live_resync(struct tcpfsm_source *src)

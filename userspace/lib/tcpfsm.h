@@ -158,7 +158,8 @@ struct tcpfsm_recorder;
  * tcpfsm_recorder_open() - record a device into a new directory, as CTF 1.8
  *
  * A snapshot of the sockets (see opts) and the totals are taken and written at
- * once, and the totals again when it is closed.
+ * once, and the totals again when it is closed.  After a loss it has the sockets
+ * again (see tcpfsm_source_resync()), where opts ask for them.
  *
  * Return: 0; -EEXIST: the directory exists and is not empty; errors of
  * tcpfsm_source_open_device(); another negative errno.
