@@ -325,16 +325,18 @@ static void test_resync(void)
 	transition(S(CLOSE), S(SYN_SENT), 7, T0 + SEC, 40007);	/* TIME_WAIT */
 	enter(8, T0 + 2 * SEC, 1, 7);			/* stays; its end is still to come */
 	CHECK_EQ(tcpfsm_timewaits_resynced(ledger), 0);
+	enter(13, T0 + SEC, 1, 7);			/* begun again, unheard */
 	lose(12, T0 + 10 * SEC);
 	resync_begin(T0 + 20 * SEC);
 	/* Not yet: half of a population is none. */
-	CHECK_EQ(NETNSES(T0 + 20 * SEC)->time_wait, 3);
+	CHECK_EQ(NETNSES(T0 + 20 * SEC)->time_wait, 4);
 	socket_is(1, S(TIME_WAIT), 40000, 19000);
 	socket_is(3, S(TIME_WAIT), 40000, 2000);
 	socket_is(4, S(TIME_WAIT), 40000, 18000);
 	socket_is(5, S(ESTABLISHED), 40005, ~0U);
 	socket_is(7, S(TIME_WAIT), 40007, 3000);
 	socket_is(8, S(TIME_WAIT), 40000, 18000);
+	socket_is(13, S(TIME_WAIT), 40000, 1000);
 	socket_is(9, S(TIME_WAIT), 8080, 15000);	/* new to us */
 	socket_is(9, S(TIME_WAIT), 8080, 15000);	/* a dump may tell of one twice */
 	socket_is(10, S(FIN_WAIT2), 40010, ~0U);
@@ -349,21 +351,21 @@ static void test_resync(void)
 	CHECK_EQ(lost, 12);
 	CHECK_EQ(untold, 0);
 	g = NETNSES(T0 + 20 * SEC);
-	CHECK_EQ(g->time_wait, 5);
+	CHECK_EQ(g->time_wait, 6);
 	CHECK_EQ(g->fin_wait2, 1);
 	CHECK_EQ(g->before, 3);
-	CHECK_EQ(g->closer[TCPFSM_CLOSER_LOCAL], 3);
-	CHECK_EQ(g->flow[TW(ENTER)], 5);	/* nothing that was not seen */
+	CHECK_EQ(g->closer[TCPFSM_CLOSER_LOCAL], 4);
+	CHECK_EQ(g->flow[TW(ENTER)], 6);	/* nothing that was not seen */
 	g = DESTS(T0 + 20 * SEC);
 	CHECK_EQ(g[0].open, 2);
-	CHECK_EQ(g[0].time_wait, 4);
+	CHECK_EQ(g[0].time_wait, 5);
 	CHECK(g[1].inbound);
 	CHECK_EQ(g[1].time_wait, 1);
 	g = OWNERS(T0 + 20 * SEC);
 	CHECK_EQ(ngot, 2);
-	CHECK_EQ(g[g[1].has_owner].time_wait, 3);
+	CHECK_EQ(g[g[1].has_owner].time_wait, 4);
 	tcpfsm_timewaits_ages(ledger, 0, T0 + 20 * SEC, ages);
-	CHECK_EQ(ages[0], 2);
+	CHECK_EQ(ages[0], 3);
 	CHECK_EQ(ages[1], 3);
 
 	/* What follows may be from before: of those that are known, or gone. */
@@ -371,7 +373,7 @@ static void test_resync(void)
 	leave(TW(EXPIRE), 2, T0 + 19 * SEC);
 	leave(TW(EXPIRE), 8, T0 + 20 * SEC + 1);
 	transition(S(SYN_SENT), S(CLOSE), 6, T0 + 19 * SEC, 40006);
-	CHECK_EQ(NETNSES(T0 + 21 * SEC)->time_wait, 4);
+	CHECK_EQ(NETNSES(T0 + 21 * SEC)->time_wait, 5);
 	CHECK_EQ(got->before, 2);
 	CHECK_EQ(DESTS(T0 + 21 * SEC)->open, 2);
 

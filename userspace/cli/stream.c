@@ -153,11 +153,9 @@ struct resync {
 
 static int resync_begin(struct resync *r, struct tcpfsm_source *src)
 {
-	int rc = tcpfsm_source_resync(src);
-
 	r->wanted = false;
 	r->begun = monotonic_ns();
-	return rc;
+	return tcpfsm_source_resync(src);
 }
 
 static void resync_end(struct resync *r, uint8_t err)

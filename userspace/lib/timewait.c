@@ -22,6 +22,7 @@
 #define RATE_MIN_NS	(NSEC_PER_SEC / 10)
 #define PORT_WORDS	(65536 / 64)
 #define ENDED		256U		/* a power of two */
+#define SAME_NS		NSEC_PER_SEC
 
 #define STATE(s)	TCPFSM_STATE_##s
 #define KIND(k)		TCPFSM_TIMEWAIT_##k
@@ -559,11 +560,12 @@ static void seen_again(struct tcpfsm_timewaits *t, struct sock *s, const struct 
 	uint64_t age = r->rcv * NSEC_PER_MSEC, since = 0;
 
 	s->seen = true;
-	/* In the same state, or on its way to be a mini-socket. */
-	if (r->verdict != TW(ENTER) || s->state == r->new || s->state == STATE(TIME_WAIT))
-		return;
 	if (r->rcv != UINT32_MAX && age < r->ts)
 		since = r->ts - age + (uint64_t)t->epoch_offset;
+	/* On its way to be a mini-socket; as it was, to the kernel's ticks, and not begun again. */
+	if (r->verdict != TW(ENTER) || (s->state == STATE(TIME_WAIT) && r->new != s->state) ||
+	    (s->state == r->new && since < s->since + SAME_NS))
+		return;
 	count(t, s, -1ULL);
 	if (s->state == OPEN) {
 		s->netns = (uint16_t)netns_group(t, r->netns);
