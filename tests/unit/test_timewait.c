@@ -111,7 +111,8 @@ static void socket_is(uint64_t conn, uint8_t state, uint16_t lport, uint32_t age
 static void resync_mark(uint32_t mark, uint32_t netns, uint8_t err)
 {
 	struct tcpfsm_item item = { .rec = {
-		.type = TCPFSM_TYPE_SOCKET, .ts = snapshot_ts, .snd = mark, .netns = netns, .arg = err,
+		.type = TCPFSM_TYPE_SOCKET, .ts = snapshot_ts, .snd = mark, .netns = netns,
+		.arg = err,
 	} };
 
 	CHECK_EQ(tcpfsm_timewaits_item(ledger, &item), 0);
@@ -317,7 +318,7 @@ static void test_resync(void)
 	socket_is(99, S(LISTEN), 8080, ~0U);
 	enter(1, T0 + SEC, 1, 7);			/* stays */
 	enter(2, T0 + SEC, 1, 7);			/* goes, unheard */
-	action(TW(ENTER), S(FIN_WAIT2), S(FIN_WAIT2), 3, T0 + SEC, 1, 7);	/* TIME_WAIT, unheard */
+	action(TW(ENTER), S(FIN_WAIT2), S(FIN_WAIT2), 3, T0 + SEC, 1, 7);
 	enter(4, T0 + SEC, 1, 7);
 	leave(TW(KILL), 4, T0 + 2 * SEC);		/* but is there yet, just so */
 	transition(S(CLOSE), S(SYN_SENT), 5, T0 + SEC, 40005);	/* stays open */
@@ -426,7 +427,9 @@ static void test_resync_in_part(void)
 
 	/* Whose it is, no snapshot tells: it stays with him who is asked for. */
 	f = (struct tcpfsm_filter) { .size = sizeof(f), .pid = 7 };
-	begin_with((struct tcpfsm_timewaits_options) { .since = T0, .filter = &f, .max_sockets = 1 });
+	begin_with((struct tcpfsm_timewaits_options) {
+		.since = T0, .filter = &f, .max_sockets = 1,
+	});
 	enter(1, T0 + SEC, 1, 7);
 	enter(2, T0 + SEC, 1, 7);
 	tcpfsm_timewaits_uncertain(ledger, &lost, &untold);
