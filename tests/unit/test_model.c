@@ -1682,6 +1682,150 @@ static void snapshot_counts(void)
 	tcpfsm_model_free(m);
 }
 
+static void mark(uint32_t what, uint8_t err)
+{
+	struct tcpfsm_record *r = add(TCPFSM_TYPE_SOCKET, 0, 0);
+
+	now -= STEP;
+	r->ts = now;
+	r->netns = 0;
+	r->snd = what;
+	r->arg = err;
+}
+
+/* Read again now. */
+static void again(uint64_t conn, uint8_t state, uint8_t flags)
+{
+	sock(conn, state, (now - 1000000000) / STEP, UNKNOWN, flags);
+}
+
+/* Sockets read again after a loss: no event of their own, and none that is wrong. */
+static void resync_events(void)
+{
+	begin();
+	active_open(1);
+	active_open(2);
+	active_open(3);
+	active_open(4);
+	st(4, S(ESTABLISHED), S(FIN_WAIT1), 0, CLOSING_FD);
+	st(4, S(FIN_WAIT1), S(FIN_WAIT2), 0, 0);
+	lost(9);
+	now += 5 * STEP;
+	/* 1 goes on, 2 got a FIN, 3 and 4 are gone; 6 is new. */
+	mark(TCPFSM_RESYNC_BEGIN, 0);
+	again(1, S(ESTABLISHED), OWNED);
+	again(2, S(CLOSE_WAIT), OWNED);
+	again(6, S(FIN_WAIT2), 0);
+	mark(TCPFSM_RESYNC_END, 0);
+	/* From before it, read only now; then after it. */
+	time_wait(4, S(FIN_WAIT2), 0);
+	items[nitems - 1].rec.ts -= 3 * STEP;
+	st(1, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	st(2, S(CLOSE_WAIT), S(LAST_ACK), 0, CLOSING_FD);
+	st(2, S(LAST_ACK), S(CLOSE), 0, 0);
+	time_wait(6, S(FIN_WAIT2), 0);
+	/* It was not found, and is there: as it was. */
+	st(3, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	expect(OPENED
+	       "2 CLOSE>SYN_SENT active_open\n"
+	       "2 SYN_SENT>ESTABLISHED rcv_synack 10\n"
+	       "3 CLOSE>SYN_SENT active_open\n"
+	       "3 SYN_SENT>ESTABLISHED rcv_synack 10\n"
+	       "4 CLOSE>SYN_SENT active_open\n"
+	       "4 SYN_SENT>ESTABLISHED rcv_synack 10\n"
+	       "4 ESTABLISHED>FIN_WAIT1 close 10\n"
+	       "4 FIN_WAIT1>FIN_WAIT2 rcv_ack_of_fin 10\n"
+	       "lost 9 cpu 0 10\n"
+	       "4 timewait enter TIME_WAIT\n"
+	       "4 FIN_WAIT2>TIME_WAIT rcv_fin 40\n"
+	       "1 ESTABLISHED>CLOSE_WAIT rcv_fin 160\n"
+	       "2 CLOSE_WAIT>LAST_ACK close\n"
+	       "2 LAST_ACK>CLOSE rcv_ack_of_fin 10\n"
+	       "6 timewait enter TIME_WAIT\n"
+	       "6 FIN_WAIT2>TIME_WAIT rcv_fin\n"
+	       "3 ESTABLISHED>CLOSE_WAIT rcv_fin 160\n");
+}
+
+static int count_events(const struct tcpfsm_event *ev, void *arg)
+{
+	(void)ev;
+	(*(size_t *)arg)++;
+	return 0;
+}
+
+/* Feeds what was added since the last call. */
+static void feed_more(struct tcpfsm_model *m, size_t *told, uint64_t count[16])
+{
+	static size_t done;
+
+	if (!m) {
+		done = 0;
+		return;
+	}
+	*told = 0;
+	CHECK_EQ(tcpfsm_model_feed_batch(m, items + done, nitems - done, count_events, told), 0);
+	done = nitems;
+	tcpfsm_model_population(m, count);
+}
+
+static void resync_counts(void)
+{
+	struct tcpfsm_model_options opts = { .size = sizeof(opts) };
+	struct tcpfsm_model *m;
+	uint64_t count[16];
+	size_t told;
+
+	begin();
+	CHECK_EQ(tcpfsm_model_new(&m, &opts), 0);
+	feed_more(NULL, NULL, NULL);
+	sock(99, S(LISTEN), 0, UNKNOWN, F(PASSIVE));
+	active_open(1);
+	active_open(2);
+	active_open(3);
+	time_wait(3, S(FIN_WAIT2), F(SAME_SEGMENT));
+	feed_more(m, &told, count);
+	CHECK(count[S(LISTEN)] == 1 && count[S(ESTABLISHED)] == 2 && count[S(TIME_WAIT)] == 1);
+
+	/* A record waits for its successor when the resync begins: no longer. */
+	st(2, S(ESTABLISHED), S(CLOSE), 0, OWNED);
+	feed_more(m, &told, count);
+	CHECK_EQ(told, 0);
+	CHECK_EQ(tcpfsm_model_pending(m), 1);
+	lost(9);
+	mark(TCPFSM_RESYNC_BEGIN, 0);
+	feed_more(m, &told, count);
+	CHECK_EQ(told, 2);
+	CHECK_EQ(tcpfsm_model_pending(m), 0);
+	again(99, S(LISTEN), F(PASSIVE));
+	again(1, S(CLOSE_WAIT), 0);
+	again(2, S(ESTABLISHED), 0);		/* just so */
+	again(4, S(TIME_WAIT), 0);
+	again(5, S(TIME_WAIT), 0);
+	mark(TCPFSM_RESYNC_END, 0);
+	feed_more(m, &told, count);
+	CHECK_EQ(told, 0);
+	CHECK(count[S(LISTEN)] == 1 && count[S(CLOSE_WAIT)] == 1 && count[S(ESTABLISHED)] == 0 &&
+	      count[S(TIME_WAIT)] == 2);
+
+	/* One that fails takes nothing away; the next one does, and for good. */
+	mark(TCPFSM_RESYNC_BEGIN, 0);
+	again(4, S(TIME_WAIT), 0);
+	mark(TCPFSM_RESYNC_END, EACCES);
+	feed_more(m, &told, count);
+	CHECK(count[S(LISTEN)] == 1 && count[S(CLOSE_WAIT)] == 1 && count[S(TIME_WAIT)] == 2);
+	mark(TCPFSM_RESYNC_BEGIN, 0);
+	mark(TCPFSM_RESYNC_END, 0);
+	mark(TCPFSM_RESYNC_BEGIN, 0);
+	again(4, S(TIME_WAIT), 0);
+	mark(TCPFSM_RESYNC_END, 0);
+	feed_more(m, &told, count);
+	CHECK_EQ(told, 0);
+	CHECK(!count[S(LISTEN)] && !count[S(CLOSE_WAIT)] && count[S(TIME_WAIT)] == 1);
+	tcpfsm_model_counts(m, &count[0], NULL);
+	CHECK_EQ(count[0], 1);
+	tcpfsm_model_free(m);
+}
+
 static void losses(void)
 {
 	/* What was known is not believed against a record. */
@@ -2466,6 +2610,8 @@ int main(void)
 	TEST("model: snapshot ahead of the module", snapshot_ahead());
 	TEST("model: snapshot with oddities", snapshot_odd());
 	TEST("model: snapshot, population and lives", snapshot_counts());
+	TEST("model: sockets read again, events", resync_events());
+	TEST("model: sockets read again, population", resync_counts());
 	TEST("model: losses", losses());
 	TEST("model: a socket used twice", reused_socket());
 	TEST("model: states set again", repeated_states());

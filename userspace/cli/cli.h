@@ -143,6 +143,11 @@ struct view {
 	bool totals;			/* without item: the model alone hears of the first totals, */
 					/* and so what old listeners asked for */
 	/*
+	 * It shows what is there now: live, sockets are read again after a loss.  item gets them,
+	 * too (see tcpfsm_source_resync()).
+	 */
+	bool resync;
+	/*
 	 * Live, and nothing to read for now.  Return: milliseconds after which
 	 * to be called again at the latest; -1: enough seen.
 	 */

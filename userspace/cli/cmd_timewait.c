@@ -147,6 +147,7 @@ static int run(const struct options *given)
 {
 	static const struct view once = {
 		.begin = begin, .event = on_event, .item = on_item, .idle = idle, .end = end,
+		.resync = true,
 	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
 	struct timewait v = {

@@ -74,7 +74,8 @@ int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
  * tcpfsm_source_next() - the next item of the merged stream
  *
  * A live source gives an item only when no earlier one of another CPU can
- * still come.  The SOCKET records of a snapshot come before all others.
+ * still come.  The SOCKET records of a snapshot come before all others, those of a
+ * resync when it is asked for.
  *
  * Return: 1 and *item (valid until the next call); 0: nothing now (live) or
  * the end (recording); -EBADMSG: a file of the recording is damaged, and what
@@ -106,6 +107,31 @@ int tcpfsm_source_wait(struct tcpfsm_source *src, int timeout_ms);
  */
 int tcpfsm_source_totals(struct tcpfsm_source *src);
 
+/*
+ * In the stream, a SOCKET record without conn is a mark: of these, by its member snd.  Its
+ * netns is the only one that was looked at (0: all); arg of END is why sockets are missing,
+ * an errno as tcpfsm_source_snapshot() has it, or 0.
+ */
+enum tcpfsm_resync { TCPFSM_RESYNC_BEGIN = 1, TCPFSM_RESYNC_END = 2 };
+
+/**
+ * tcpfsm_source_resync() - read the sockets that are there again, as after a loss
+ *
+ * They come as the next items of the stream, as in a snapshot (see
+ * struct tcpfsm_source_options), between the marks BEGIN and END and without
+ * others among them.  All of them were there at some time after BEGIN's ts; what
+ * happened before a SOCKET record's ts may still follow it, but nothing that was
+ * lost according to gaps told so far.  So what is not among them and was known at
+ * BEGIN is gone (unless END has an error), and records that follow about what has
+ * come or gone already say nothing new.
+ *
+ * A recording has what its recorder read, at its time in the stream: then nothing
+ * happens.
+ *
+ * Return: 0; -EBUSY: a snapshot is still under way; -ENOMEM.
+ */
+int tcpfsm_source_resync(struct tcpfsm_source *src);
+
 /* Epoch minus CLOCK_MONOTONIC of the machine recorded, in nanoseconds. */
 int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src);
 /* Records delivered and lost so far by this source. */
@@ -132,7 +158,8 @@ struct tcpfsm_recorder;
  * tcpfsm_recorder_open() - record a device into a new directory, as CTF 1.8
  *
  * A snapshot of the sockets (see opts) and the totals are taken and written at
- * once, and the totals again when it is closed.
+ * once, and the totals again when it is closed.  After a loss it has the sockets
+ * again (see tcpfsm_source_resync()), where opts ask for them.
  *
  * Return: 0; -EEXIST: the directory exists and is not empty; errors of
  * tcpfsm_source_open_device(); another negative errno.
@@ -673,7 +700,10 @@ typedef int (*tcpfsm_timewait_fn)(const struct tcpfsm_timewait *tw, void *arg);
 int tcpfsm_timewaits_new(struct tcpfsm_timewaits **t, const struct tcpfsm_timewaits_options *opts);
 /* A raw item: SOCKET and TOTAL; others do nothing.  Return: 0 or -ENOMEM. */
 int tcpfsm_timewaits_item(struct tcpfsm_timewaits *t, const struct tcpfsm_item *item);
-/* An event of the model (not raw), after the SOCKET items.  Return: 0 or -ENOMEM. */
+/*
+ * An event of the model (not raw), after the SOCKET items; those of a resync may come at any
+ * time.  They are given to this first, to the model then.  Return: 0 or -ENOMEM.
+ */
 int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev);
 /**
  * tcpfsm_timewaits_each() - the groups of a kind, those with most mini-sockets first
@@ -696,6 +726,11 @@ void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
  */
 void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost,
 				uint64_t *untold);
+/*
+ * When sockets were last read again, after all that was lost (epoch): they are certain since
+ * then, and flows have a hole before.  0: they were not, or records were lost since.
+ */
+uint64_t tcpfsm_timewaits_resynced(const struct tcpfsm_timewaits *t);
 void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t);
 /**
  * tcpfsm_usable_ports() - how many ports connect() can choose from

@@ -21,6 +21,8 @@
 #define SHRINK		65536U
 #define RATE_MIN_NS	(NSEC_PER_SEC / 10)
 #define PORT_WORDS	(65536 / 64)
+#define ENDED		256U		/* a power of two */
+#define SAME_NS		NSEC_PER_SEC
 
 #define STATE(s)	TCPFSM_STATE_##s
 #define KIND(k)		TCPFSM_TIMEWAIT_##k
@@ -38,6 +40,7 @@ struct sock {
 	uint8_t state;		/* OPEN, FIN_WAIT2, TIME_WAIT; 0: free */
 	uint8_t closer:2;	/* enum tcpfsm_closer */
 	uint8_t before:1;	/* nothing was heard of it but that it is there */
+	uint8_t seen:1;		/* in the resync under way */
 };
 
 /* Compared as a whole: no padding. */
@@ -97,6 +100,12 @@ struct tcpfsm_timewaits {
 	uint64_t since, snap_ts, mark;
 	uint32_t own_netns, ports;
 	uint64_t lost, untold;
+	bool syncing;		/* a resync is under way */
+	bool unsynced;		/* lost since the last one */
+	uint64_t sync_ts;	/* its beginning; epoch */
+	uint64_t resynced;	/* that of the last one that was complete */
+	/* Mini-sockets that ended last: a record may tell a moment before they are gone. */
+	uint64_t ended[ENDED];
 };
 
 /* ---- groups ------------------------------------------------------------------------ */
@@ -443,6 +452,8 @@ static void drop(struct tcpfsm_timewaits *t, struct sock *s)
 	uint32_t i = (uint32_t)(s - t->slab), *link = &t->buckets[hash(t, s->conn)];
 
 	count(t, s, -1ULL);
+	if (s->state != OPEN)
+		t->ended[s->conn % ENDED] = s->conn;
 	while (*link != i)
 		link = &t->slab[*link].next;
 	*link = s->next;
@@ -457,40 +468,6 @@ static void drop(struct tcpfsm_timewaits *t, struct sock *s)
 static bool wanted(const struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
 {
 	return !t->has_filter || tcpfsm_filter_match(&t->filter, ev);
-}
-
-static int on_socket(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
-{
-	struct tcpfsm_event ev = { .type = TCPFSM_EVENT_TIMEWAIT, .rec = *r };
-	bool is_mini = r->verdict == TW(ENTER);
-	struct waiting *w;
-	uint64_t age;
-
-	if (r->ts > t->snap_ts)
-		t->snap_ts = r->ts;
-	if (r->new == STATE(LISTEN))
-		return learn_listener(t, r->netns, r->lport);
-	if (r->flags & TCPFSM_F_OWNER) {
-		ev.has_owner = true;
-		ev.pid = r->pid;
-	}
-	if (!r->conn || r->new == STATE(CLOSE) || r->flags & TCPFSM_F_PASSIVE || !wanted(t, &ev))
-		return 0;
-	if (t->nwaiting == t->room) {
-		size_t room = t->room ? t->room + t->room / 2 : 1024;
-
-		w = realloc(t->waiting, room * sizeof(*w));
-		if (!w)
-			return -ENOMEM;
-		t->waiting = w;
-		t->room = room;
-	}
-	w = &t->waiting[t->nwaiting++];
-	*w = (struct waiting) { .conn = r->conn, .key = ends(r), .state = is_mini ? r->new : OPEN };
-	age = r->rcv * NSEC_PER_MSEC;
-	if (is_mini && r->rcv != UINT32_MAX && age < r->ts)
-		w->since = r->ts - age + (uint64_t)t->epoch_offset;
-	return 0;
 }
 
 /* The snapshot is complete, and so are its listeners. */
@@ -532,6 +509,119 @@ static void take_snapshot(struct tcpfsm_timewaits *t)
 	if (t->snap_ts && t->since < t->snap_ts + (uint64_t)t->epoch_offset)
 		t->since = t->snap_ts + (uint64_t)t->epoch_offset;
 	t->snap_ts = 0;
+}
+
+static void resync_begin(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
+{
+	uint32_t i;
+
+	/* Of one that was broken off, nothing counts. */
+	if (t->syncing)
+		t->nwaiting = 0;
+	else if (t->nwaiting || t->snap_ts)
+		take_snapshot(t);
+	for (i = 1; i < t->n; i++)
+		t->slab[i].seen = false;
+	t->syncing = true;
+	t->sync_ts = r->ts + (uint64_t)t->epoch_offset;
+}
+
+/* All that was known is from before the beginning: what was not seen is gone. */
+static void resync_end(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
+{
+	bool all = !r->netns || (t->has_filter && t->filter.netns == r->netns);
+	uint32_t i;
+
+	if (!t->syncing)
+		return;
+	t->syncing = false;
+	if (!r->arg && all) {
+		for (i = 1; i < t->n; i++)
+			if (t->slab[i].state && !t->slab[i].seen)
+				drop(t, &t->slab[i]);
+		t->untold = 0;
+		t->unsynced = false;
+		t->resynced = t->sync_ts;
+	}
+	take_snapshot(t);
+}
+
+static void on_mark(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
+{
+	if (r->snd == TCPFSM_RESYNC_BEGIN)
+		resync_begin(t, r);
+	else if (r->snd == TCPFSM_RESYNC_END)
+		resync_end(t, r);
+}
+
+/* A resync tells of one that is known.  What only records can tell stays. */
+static void seen_again(struct tcpfsm_timewaits *t, struct sock *s, const struct tcpfsm_record *r)
+{
+	uint64_t age = r->rcv * NSEC_PER_MSEC, since = 0;
+
+	s->seen = true;
+	if (r->rcv != UINT32_MAX && age < r->ts)
+		since = r->ts - age + (uint64_t)t->epoch_offset;
+	/* On its way to be a mini-socket; as it was, to the kernel's ticks, and not begun again. */
+	if (r->verdict != TW(ENTER) || (s->state == STATE(TIME_WAIT) && r->new != s->state) ||
+	    (s->state == r->new && since < s->since + SAME_NS))
+		return;
+	count(t, s, -1ULL);
+	if (s->state == OPEN) {
+		s->netns = (uint16_t)netns_group(t, r->netns);
+		s->owner = owner_group(t, NULL);
+		s->closer = TCPFSM_CLOSER_NONE;
+		s->before = true;
+	}
+	s->state = r->new;
+	s->since = since;
+	count(t, s, 1);
+}
+
+static int on_socket(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
+{
+	struct tcpfsm_event ev = { .type = TCPFSM_EVENT_TIMEWAIT, .rec = *r };
+	bool is_mini = r->verdict == TW(ENTER);
+	struct waiting *w;
+	struct sock *s;
+	uint64_t age;
+
+	if (!r->conn) {
+		on_mark(t, r);
+		return 0;
+	}
+	if (r->ts > t->snap_ts && !t->syncing)
+		t->snap_ts = r->ts;
+	if (r->new == STATE(LISTEN))
+		return learn_listener(t, r->netns, r->lport);
+	if (r->flags & TCPFSM_F_OWNER) {
+		ev.has_owner = true;
+		ev.pid = r->pid;
+	}
+	/* Its owner may be what the filter asked for, and is not told again. */
+	s = t->syncing ? find(t, r->conn) : NULL;
+	if (s) {
+		seen_again(t, s, r);
+		return 0;
+	}
+	if (r->new == STATE(CLOSE) || r->flags & TCPFSM_F_PASSIVE || !wanted(t, &ev) ||
+	    t->ended[r->conn % ENDED] == r->conn)
+		return 0;
+	if (t->nwaiting == t->room) {
+		size_t room = t->room ? t->room + t->room / 2 : 1024;
+
+		w = realloc(t->waiting, room * sizeof(*w));
+		if (!w)
+			return -ENOMEM;
+		t->waiting = w;
+		t->room = room;
+	}
+	w = &t->waiting[t->nwaiting++];
+	*w = (struct waiting) { .conn = r->conn, .key = ends(r), .state = is_mini ? r->new : OPEN };
+	age = r->rcv * NSEC_PER_MSEC;
+	if (is_mini && r->rcv != UINT32_MAX && age < r->ts)
+		w->since = r->ts - age + (uint64_t)t->epoch_offset;
+	return 0;
 }
 
 static void on_total(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
@@ -597,7 +687,7 @@ static void mark(struct tcpfsm_timewaits *t, uint64_t now)
 /* What went before was known, too, but flows count from here. */
 static void attach(struct tcpfsm_timewaits *t, uint64_t now)
 {
-	if (t->nwaiting || t->snap_ts)
+	if (!t->syncing && (t->nwaiting || t->snap_ts))
 		take_snapshot(t);
 	if (t->begun || (t->since && now < t->since))
 		return;
@@ -762,8 +852,10 @@ int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event
 {
 	attach(t, ev->ts);
 	if (ev->type == TCPFSM_EVENT_LOST) {
-		if (!ev->suppressed)
+		if (!ev->suppressed) {
 			t->lost += ev->lost;
+			t->unsynced = true;
+		}
 		return 0;
 	}
 	/* Listeners have no peer that a filter could ask for. */
@@ -941,6 +1033,11 @@ void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost
 {
 	*lost = t->lost;
 	*untold = t->untold;
+}
+
+uint64_t tcpfsm_timewaits_resynced(const struct tcpfsm_timewaits *t)
+{
+	return t->unsynced ? 0 : t->resynced;
 }
 
 /* ---- ports ------------------------------------------------------------------------- */
