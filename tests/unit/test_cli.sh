@@ -667,7 +667,7 @@ if jq -es 'map(select(.event == "timewait_total")) as $t | map(select(.event == 
 	| all(.conn == 0 and .cpu == 0 and has("raddr") and has("rport"))
 	and ($t | length == 1 and .[0].uncertain and .[0].since_attach.denied == 1 and .[0].tw_max == 262144)
 	and any(.event == "timewait_destination" and .raddr == "192.168.100.200" and .rport == 80
-		and .direction == "out" and .ports == null)
+		and .direction == "out" and .ports == null and .maker_comm == "curl" and .maker_pid == 80123)
 	and any($o[]; .pid == 80123 and .comm == "curl" and .closed_first.local == 1)' <out >err 2>&1; then
 	ok 'timewait --json'
 else

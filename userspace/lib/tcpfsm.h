@@ -649,6 +649,20 @@ struct tcpfsm_timewait {
 	uint64_t used;			/* of limit, now */
 	double full_in;			/* seconds until used is limit; -1: it will not, or not known */
 	uint32_t tw;			/* NETNS: mini-sockets as the kernel last told */
+	bool has_maker;			/* DESTINATION: who made most of them since attach, if one */
+	uint32_t maker_pid;		/* process made more than half, else one that made many */
+	char maker_comm[17];
+};
+
+/*
+ * TIME_WAIT sockets of a destination by whether connect() could take their port now with
+ * net.ipv4.tcp_tw_reuse: tcp_twsk_unique().
+ */
+struct tcpfsm_timewait_reuse {
+	uint64_t ready;			/* yes: with timestamps, and began in a second before this one */
+	uint64_t young;			/* with timestamps, but not yet */
+	uint64_t without;		/* never: the peer sent no timestamps */
+	uint64_t unknown;		/* here before anything was heard of them */
 };
 
 struct tcpfsm_timewaits_options {
@@ -684,6 +698,12 @@ int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind 
 /* TIME_WAIT sockets of a network namespace (0: all) by age at @now (epoch). */
 void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t now,
 			   uint64_t ages[TCPFSM_TW_AGES]);
+/*
+ * Of the destination that tcpfsm_timewaits_each() told, at @now (epoch); of the rest only
+ * those without a place.  Of other kinds all is 0.
+ */
+void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
+			    uint64_t now, struct tcpfsm_timewait_reuse *out);
 /* What is recent begins here: at @now (epoch). */
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
 /*

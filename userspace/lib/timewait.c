@@ -29,6 +29,9 @@
 /* A connection that was opened here, while it has no mini-socket. */
 #define OPEN		STATE(ESTABLISHED)
 
+/* Did the peer send timestamps? */
+enum stamps { STAMPS_UNKNOWN, STAMPS_WITHOUT, STAMPS_WITH, STAMPS };
+
 struct sock {
 	uint64_t conn;		/* socket cookie */
 	uint64_t since;		/* when its state began; epoch, 0: not known */
@@ -38,6 +41,7 @@ struct sock {
 	uint8_t state;		/* OPEN, FIN_WAIT2, TIME_WAIT; 0: free */
 	uint8_t closer:2;	/* enum tcpfsm_closer */
 	uint8_t before:1;	/* nothing was heard of it but that it is there */
+	uint8_t stamps:2;	/* enum stamps */
 };
 
 /* Compared as a whole: no padding. */
@@ -65,6 +69,10 @@ struct group {
 	/* TIME_WAIT that ended before its time: how many, and how old they had become. */
 	uint64_t early, early_ns, recent_early, recent_early_ns;
 	uint64_t *listening;	/* network namespace: ports, or NULL */
+	uint32_t stamps[STAMPS]; /* of those in TIME_WAIT */
+	uint32_t young;		/* of these with timestamps, those that began it in */
+	uint32_t young_second;	/* this second, the last one */
+	uint32_t maker_votes;	/* for now.maker_pid to be who makes most */
 };
 
 /* Slot 0 is the rest, and the head of the list of idle ones. */
@@ -401,6 +409,28 @@ static struct sock *add(struct tcpfsm_timewaits *t, uint64_t conn)
 	return s;
 }
 
+/* As ktime_get_seconds() was then. */
+static uint32_t second(const struct tcpfsm_timewaits *t, uint64_t ts)
+{
+	return (uint32_t)((ts - (uint64_t)t->epoch_offset) / NSEC_PER_SEC);
+}
+
+static void count_stamps(struct tcpfsm_timewaits *t, struct group *g, const struct sock *s,
+			 uint64_t one)
+{
+	uint32_t then = second(t, s->since);
+
+	g->stamps[s->stamps] += (uint32_t)one;
+	if (s->stamps != STAMPS_WITH || !s->since)
+		return;
+	if (then > g->young_second) {
+		g->young_second = then;
+		g->young = 0;
+	}
+	if (then == g->young_second)
+		g->young += (uint32_t)one;
+}
+
 static void count_group(struct groups *t, uint32_t i, const struct sock *s, uint64_t one)
 {
 	struct group *g = &t->slab[i];
@@ -434,6 +464,8 @@ static void count(struct tcpfsm_timewaits *t, const struct sock *s, uint64_t one
 	count_group(&t->kind[KIND(DESTINATION)], s->dest, s, one);
 	if (s->state == OPEN)
 		return;
+	if (s->state == STATE(TIME_WAIT))
+		count_stamps(t, group(t, KIND(DESTINATION), s->dest), s, one);
 	count_group(&t->kind[KIND(OWNER)], s->owner, s, one);
 	count_group(&t->kind[KIND(NETNS)], s->netns, s, one);
 }
@@ -642,6 +674,29 @@ static struct sock belongs(struct tcpfsm_timewaits *t, const struct tcpfsm_event
 	return s;
 }
 
+static uint8_t stamps_of(const struct tcpfsm_event *ev)
+{
+	return ev->rec.flags & TCPFSM_F_TIMESTAMPS ? STAMPS_WITH : STAMPS_WITHOUT;
+}
+
+/* Boyer and Moore's vote: who makes more than half of them is in office at the end. */
+static void vote(struct group *g, const struct tcpfsm_event *ev)
+{
+	struct tcpfsm_timewait *now = &g->now;
+
+	if (now->rest || !ev->has_owner)
+		return;
+	if (!g->maker_votes) {
+		now->has_maker = true;
+		now->maker_pid = ev->pid;
+		memcpy(now->maker_comm, ev->comm, sizeof(now->maker_comm));
+	}
+	if (now->maker_pid == ev->pid && !strcmp(now->maker_comm, ev->comm))
+		g->maker_votes++;
+	else
+		g->maker_votes--;
+}
+
 static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
 {
 	uint8_t action = ev->rec.verdict;
@@ -680,9 +735,11 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 		s->before = 0;
 		/* This side sent its FIN before the peer's came, or it would be in LAST_ACK. */
 		s->closer = TCPFSM_CLOSER_LOCAL;
+		s->stamps = stamps_of(ev);
 		s->state = ev->new == STATE(FIN_WAIT2) ? STATE(FIN_WAIT2) : STATE(TIME_WAIT);
 		s->since = ev->ts;
 		count(t, s, 1);
+		vote(group(t, KIND(DESTINATION), s->dest), ev);
 		return;
 	case TW(DENIED):
 		return;
@@ -694,6 +751,7 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 		count(t, s, -1ULL);
 		s->state = STATE(TIME_WAIT);
 		s->since = ev->ts;
+		s->stamps = stamps_of(ev);
 		count(t, s, 1);
 		return;
 	}
@@ -928,6 +986,30 @@ void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t 
 			age = TCPFSM_TW_AGES - 2;
 		ages[age]++;
 	}
+}
+
+void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
+			    uint64_t now, struct tcpfsm_timewait_reuse *out)
+{
+	struct key key = {
+		.netns = dest->netns, .lport = dest->lport, .rport = dest->rport,
+		.family = dest->family, .inbound = dest->inbound,
+	};
+	const struct group *g;
+
+	attach(t, now);
+	*out = (struct tcpfsm_timewait_reuse) { .ready = 0 };
+	if (dest->kind != KIND(DESTINATION))
+		return;
+	memcpy(key.laddr, dest->laddr, sizeof(key.laddr));
+	memcpy(key.raddr, dest->raddr, sizeof(key.raddr));
+	g = group(t, KIND(DESTINATION), dest->rest ? 0 : find_group(&t->kind[KIND(DESTINATION)], &key));
+	if (g->now.rest != dest->rest)
+		return;
+	out->young = g->young_second >= second(t, now) ? g->young : 0;
+	out->ready = g->stamps[STAMPS_WITH] - out->young;
+	out->without = g->stamps[STAMPS_WITHOUT];
+	out->unknown = g->stamps[STAMPS_UNKNOWN];
 }
 
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now)
