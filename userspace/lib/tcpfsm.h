@@ -645,7 +645,8 @@ struct tcpfsm_timewait {
 	double seconds;			/* how long recent is; 0: below 0.1, too short for rates */
 	/* At the rate of those seconds: */
 	double settles;			/* mini-sockets it will come to; -1: not known */
-	uint64_t limit;			/* DESTINATION: ports; NETNS: tw_max; 0: not known */
+	uint64_t limit;			/* DESTINATION: ports that connect() can choose; NETNS: tw_max; */
+					/* 0: not known */
 	uint64_t used;			/* of limit, now */
 	double full_in;			/* seconds until used is limit; -1: it will not, or not known */
 	uint32_t tw;			/* NETNS: mini-sockets as the kernel last told */
@@ -670,8 +671,6 @@ struct tcpfsm_timewaits_options {
 	const struct tcpfsm_filter *filter;	/* but states and causes; NULL: all */
 	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
 	uint64_t since;			/* epoch: attach; 0: with the snapshot, or the first event */
-	uint32_t own_netns;		/* whose usable ports are known; 0: of none */
-	uint32_t ports;			/* usable there, tcpfsm_usable_ports() */
 	size_t max_sockets;		/* 0: default (1 << 21) */
 	size_t max_destinations;	/* 0: default (32768) */
 	size_t max_owners;		/* 0: default (8192) */
@@ -713,14 +712,6 @@ void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
 void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost,
 				uint64_t *untold);
 void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t);
-/**
- * tcpfsm_usable_ports() - how many ports connect() can choose from
- * @range: "32768	60999", net.ipv4.ip_local_port_range
- * @reserved: "8080,9000-9010", net.ipv4.ip_local_reserved_ports; may be empty
- *
- * Return: their number, or 0 when it cannot be told.
- */
-uint32_t tcpfsm_usable_ports(const char *range, const char *reserved);
 
 /* ---- names and text -------------------------------------------------------- */
 

@@ -69,6 +69,7 @@ struct group {
 	/* TIME_WAIT that ended before its time: how many, and how old they had become. */
 	uint64_t early, early_ns, recent_early, recent_early_ns;
 	uint64_t *listening;	/* network namespace: ports, or NULL */
+	uint32_t ports;		/* network namespace: that connect() can choose; 0: not known */
 	uint32_t stamps[STAMPS]; /* of those in TIME_WAIT */
 	uint32_t young;		/* of these with timestamps, those that began it in */
 	uint32_t young_second;	/* this second, the last one */
@@ -103,7 +104,6 @@ struct tcpfsm_timewaits {
 	struct tcpfsm_filter filter;
 	int64_t epoch_offset;
 	uint64_t since, snap_ts, mark;
-	uint32_t own_netns, ports;
 	uint64_t lost, untold;
 };
 
@@ -308,10 +308,18 @@ static int learn_listener(struct tcpfsm_timewaits *t, uint32_t netns, uint16_t p
 	return 0;
 }
 
-static bool listens(struct tcpfsm_timewaits *t, uint32_t netns, uint16_t port)
+/* The rest when it has no place. */
+static const struct group *find_netns(const struct tcpfsm_timewaits *t, uint32_t netns)
 {
+	const struct groups *gs = &t->kind[KIND(NETNS)];
 	const struct key key = { .netns = netns };
-	const struct group *g = group(t, KIND(NETNS), find_group(&t->kind[KIND(NETNS)], &key));
+
+	return &gs->slab[find_group(gs, &key)];
+}
+
+static bool listens(const struct tcpfsm_timewaits *t, uint32_t netns, uint16_t port)
+{
+	const struct group *g = find_netns(t, netns);
 
 	return g->listening && g->listening[port / 64] >> port % 64 & 1;
 }
@@ -568,22 +576,26 @@ static void take_snapshot(struct tcpfsm_timewaits *t)
 
 static void on_total(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
 {
-	struct tcpfsm_timewait *g;
+	struct group *g;
 
 	if (r->conn || (t->has_filter && t->filter.netns && t->filter.netns != r->netns))
 		return;
-	g = &group(t, KIND(NETNS), netns_group(t, r->netns))->now;
-	if (g->rest)
+	g = group(t, KIND(NETNS), netns_group(t, r->netns));
+	if (g->now.rest)
 		return;
 	switch (r->rcv) {
 	case TCPFSM_TOTAL_NOW_SINCE_TS:	/* never left out, as zeros are */
-		g->tw = 0;
+		g->now.tw = 0;
+		g->ports = 0;
 		break;
 	case TCPFSM_TOTAL_NOW_TW:
-		g->tw = (uint32_t)r->listener;
+		g->now.tw = (uint32_t)r->listener;
 		break;
 	case TCPFSM_TOTAL_NOW_TW_MAX:
-		g->limit = r->listener;
+		g->now.limit = r->listener;
+		break;
+	case TCPFSM_TOTAL_NOW_PORTS:
+		g->ports = (uint32_t)r->listener;
 		break;
 	}
 }
@@ -858,7 +870,7 @@ static void forecast(const struct tcpfsm_timewaits *t, const struct group *g,
 	o->settles = o->full_in = -1;
 	o->used = used(o);
 	if (o->kind == KIND(DESTINATION))
-		o->limit = !o->rest && !o->inbound && o->netns == t->own_netns ? t->ports : 0;
+		o->limit = !o->rest && !o->inbound ? find_netns(t, o->netns)->ports : 0;
 	if (!(o->seconds > 0))
 		return;
 	o->settles = (entered - early) * TCPFSM_TW_SECONDS +
@@ -1025,45 +1037,6 @@ void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost
 	*untold = t->untold;
 }
 
-/* ---- ports ------------------------------------------------------------------------- */
-
-uint32_t tcpfsm_usable_ports(const char *range, const char *reserved)
-{
-	unsigned long low, high, usable;
-	const char *p = reserved;
-	char *end;
-
-	low = strtoul(range, &end, 10);
-	if (end == range)
-		return 0;
-	range = end;
-	high = strtoul(range, &end, 10);
-	if (end == range || !low || high > 65535 || low > high)
-		return 0;
-	/* __inet_hash_connect() goes by pairs and leaves out the odd one. */
-	if ((high - low + 1) > 1 && (high - low + 1) % 2)
-		high--;
-	usable = high - low + 1;
-	while (*p >= '0' && *p <= '9') {
-		unsigned long from = strtoul(p, &end, 10), to = from;
-
-		p = end;
-		if (*p == '-') {
-			to = strtoul(p + 1, &end, 10);
-			if (end == p + 1)
-				return 0;
-			p = end;
-		}
-		from = from < low ? low : from;
-		to = to > high ? high : to;
-		if (from <= to)
-			usable -= to - from + 1;
-		if (*p == ',')
-			p++;
-	}
-	return *p && *p != '\n' ? 0 : (uint32_t)usable;
-}
-
 /* ---- in and out -------------------------------------------------------------------- */
 
 int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_timewaits_options *opts)
@@ -1081,8 +1054,6 @@ int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_time
 	t->max = o.max_sockets ? o.max_sockets : SOCKETS_DEFAULT;
 	t->epoch_offset = o.epoch_offset;
 	t->since = o.since;
-	t->own_netns = o.own_netns;
-	t->ports = o.own_netns ? o.ports : 0;
 	t->has_filter = o.filter;
 	if (o.filter) {
 		t->filter = *o.filter;
