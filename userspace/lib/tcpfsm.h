@@ -694,7 +694,7 @@ int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event
  */
 int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind kind,
 			  uint64_t now, size_t max, tcpfsm_timewait_fn fn, void *arg);
-/* TIME_WAIT sockets of a network namespace (0: all) by age at @now (epoch). */
+/* TIME_WAIT sockets of a network namespace (0: all) by age at @now (epoch), to half a second. */
 void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t now,
 			   uint64_t ages[TCPFSM_TW_AGES]);
 /*

@@ -21,6 +21,7 @@
 #define SHRINK		65536U
 #define RATE_MIN_NS	(NSEC_PER_SEC / 10)
 #define PORT_WORDS	(65536 / 64)
+#define BINS		64U		/* longer than TIME_WAIT lasts */
 
 #define STATE(s)	TCPFSM_STATE_##s
 #define KIND(k)		TCPFSM_TIMEWAIT_##k
@@ -58,6 +59,13 @@ struct key {
 	};
 };
 
+/* Of those in TIME_WAIT, when it began: in seconds of CLOCK_MONOTONIC. */
+struct births {
+	uint32_t last;			/* second */
+	uint32_t bin[BINS];		/* by second modulo BINS, the last ones */
+	uint32_t older, unknown;
+};
+
 struct group {
 	struct key key;
 	uint32_t next;
@@ -70,6 +78,7 @@ struct group {
 	uint64_t early, early_ns, recent_early, recent_early_ns;
 	uint64_t *listening;	/* network namespace: ports, or NULL */
 	uint32_t ports;		/* network namespace: that connect() can choose; 0: not known */
+	struct births births;
 	uint32_t stamps[STAMPS]; /* of those in TIME_WAIT */
 	uint32_t young;		/* of these with timestamps, those that began it in */
 	uint32_t young_second;	/* this second, the last one */
@@ -423,6 +432,29 @@ static uint32_t second(const struct tcpfsm_timewaits *t, uint64_t ts)
 	return (uint32_t)((ts - (uint64_t)t->epoch_offset) / NSEC_PER_SEC);
 }
 
+static void count_birth(const struct tcpfsm_timewaits *t, struct births *b, uint64_t since,
+			uint64_t one)
+{
+	uint32_t then = second(t, since), i;
+
+	if (!since) {
+		b->unknown += (uint32_t)one;
+		return;
+	}
+	for (i = 1; then > b->last && i <= BINS && i <= then - b->last; i++) {
+		uint32_t *bin = &b->bin[(b->last + i) % BINS];
+
+		b->older += *bin;
+		*bin = 0;
+	}
+	if (then > b->last)
+		b->last = then;
+	if (b->last - then < BINS)
+		b->bin[then % BINS] += (uint32_t)one;
+	else
+		b->older += (uint32_t)one;
+}
+
 static void count_stamps(struct tcpfsm_timewaits *t, struct group *g, const struct sock *s,
 			 uint64_t one)
 {
@@ -439,17 +471,21 @@ static void count_stamps(struct tcpfsm_timewaits *t, struct group *g, const stru
 		g->young += (uint32_t)one;
 }
 
-static void count_group(struct groups *t, uint32_t i, const struct sock *s, uint64_t one)
+static void count_group(struct tcpfsm_timewaits *t, uint8_t kind, uint32_t i,
+			const struct sock *s, uint64_t one)
 {
-	struct group *g = &t->slab[i];
+	struct groups *gs = &t->kind[kind];
+	struct group *g = &gs->slab[i];
 
 	if (s->state == OPEN) {
 		g->now.open += one;
 	} else {
-		if (s->state == STATE(TIME_WAIT))
+		if (s->state == STATE(TIME_WAIT)) {
 			g->now.time_wait += one;
-		else
+			count_birth(t, &g->births, s->since, one);
+		} else {
 			g->now.fin_wait2 += one;
+		}
 		g->now.closer[s->closer] += one;
 		if (s->before)
 			g->now.before += one;
@@ -458,9 +494,9 @@ static void count_group(struct groups *t, uint32_t i, const struct sock *s, uint
 		return;
 	if (mini(&g->now) + g->now.open) {
 		if (g->idle)
-			unlink_idle(t, g);
+			unlink_idle(gs, g);
 	} else if (!g->idle) {
-		link_idle(t, g);
+		link_idle(gs, g);
 	}
 }
 
@@ -469,13 +505,13 @@ static void count(struct tcpfsm_timewaits *t, const struct sock *s, uint64_t one
 {
 	if (!s->state)
 		return;
-	count_group(&t->kind[KIND(DESTINATION)], s->dest, s, one);
+	count_group(t, KIND(DESTINATION), s->dest, s, one);
 	if (s->state == OPEN)
 		return;
 	if (s->state == STATE(TIME_WAIT))
 		count_stamps(t, group(t, KIND(DESTINATION), s->dest), s, one);
-	count_group(&t->kind[KIND(OWNER)], s->owner, s, one);
-	count_group(&t->kind[KIND(NETNS)], s->netns, s, one);
+	count_group(t, KIND(OWNER), s->owner, s, one);
+	count_group(t, KIND(NETNS), s->netns, s, one);
 }
 
 static void drop(struct tcpfsm_timewaits *t, struct sock *s)
@@ -973,31 +1009,35 @@ int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind 
 	return rc;
 }
 
+static void add_ages(const struct tcpfsm_timewaits *t, const struct births *b, uint64_t now,
+		     uint64_t ages[TCPFSM_TW_AGES])
+{
+	uint64_t mono = now - (uint64_t)t->epoch_offset;
+	uint32_t i;
+
+	for (i = 0; i < BINS && i <= b->last; i++) {
+		/* They began half a second later than it did, on average. */
+		uint64_t begin = (b->last - i) * NSEC_PER_SEC + NSEC_PER_SEC / 2;
+		uint64_t age = mono > begin ? (mono - begin) / NSEC_PER_SEC / 10 : 0;
+
+		ages[age < TCPFSM_TW_AGES - 2 ? age : TCPFSM_TW_AGES - 2] +=
+			b->bin[(b->last - i) % BINS];
+	}
+	ages[TCPFSM_TW_AGES - 2] += b->older;
+	ages[TCPFSM_TW_AGES - 1] += b->unknown;
+}
+
 void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t now,
 			   uint64_t ages[TCPFSM_TW_AGES])
 {
-	const struct key key = { .netns = netns };
-	uint32_t group_of = 0, i;
+	const struct groups *gs = &t->kind[KIND(NETNS)];
+	uint32_t i;
 
 	attach(t, now);
 	memset(ages, 0, TCPFSM_TW_AGES * sizeof(ages[0]));
-	if (netns)
-		group_of = find_group(&t->kind[KIND(NETNS)], &key);
-	if (netns && !group_of)
-		return;
-	for (i = 1; i < t->n; i++) {
-		const struct sock *s = &t->slab[i];
-		uint64_t age;
-
-		if (s->state != STATE(TIME_WAIT) || (netns && s->netns != group_of))
-			continue;
-		age = now > s->since ? (now - s->since) / NSEC_PER_SEC / 10 : 0;
-		if (!s->since)
-			age = TCPFSM_TW_AGES - 1;
-		else if (age > TCPFSM_TW_AGES - 2)
-			age = TCPFSM_TW_AGES - 2;
-		ages[age]++;
-	}
+	for (i = 0; i < gs->n; i++)
+		if (!netns || (i && gs->slab[i].key.netns == netns))
+			add_ages(t, &gs->slab[i].births, now, ages);
 }
 
 void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
