@@ -74,8 +74,10 @@ static void put_total(const struct timewait_reading *r, const struct tcpfsm_time
 	}
 }
 
-static void put_destination(const struct tcpfsm_timewait *g)
+static void put_destination(const struct timewait_reading *r, const struct tcpfsm_timewait *g)
 {
+	struct tcpfsm_timewait_reuse reuse;
+
 	out_printf(",\"direction\":\"%s\",\"open\":%" PRIu64, g->rest ? "" : g->inbound ? "in" : "out",
 		   g->open);
 	if (g->limit)
@@ -83,6 +85,11 @@ static void put_destination(const struct tcpfsm_timewait *g)
 	else
 		out_printf(",\"ports\":null,\"ports_used\":null");
 	put_number("exhausted_seconds", g->full_in, g->full_in >= 0);
+	tcpfsm_timewaits_reuse(r->ledger, g, r->ts, &reuse);
+	out_printf(",\"overflow_first\":%s,\"tw_reuse\":%s,\"reusable\":{\"ready\":%" PRIu64
+		   ",\"young\":%" PRIu64 ",\"without_timestamps\":%" PRIu64 ",\"unknown\":%" PRIu64 "}",
+		   g->overflows ? "true" : "false", g->reuse ? "true" : "false", reuse.ready,
+		   reuse.young, reuse.without, reuse.unknown);
 	put_process("failed_", g->has_owner, g->pid, g->comm);
 	put_process("maker_", g->has_maker, g->maker_pid, g->maker_comm);
 }
@@ -119,7 +126,7 @@ static int put_group(const struct tcpfsm_timewait *g, void *arg)
 		put_total(r, g);
 		break;
 	case TCPFSM_TIMEWAIT_DESTINATION:
-		put_destination(g);
+		put_destination(r, g);
 		break;
 	case TCPFSM_TIMEWAIT_OWNER:
 		put_process("", g->has_owner, g->pid, g->comm);

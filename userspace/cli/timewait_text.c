@@ -56,18 +56,20 @@ static const char *population(double n, char buf[32])
 	return count_text((uint64_t)(n + 0.5), buf);
 }
 
+static const char *process(uint32_t pid, const char comm[17], char buf[64])
+{
+	char *p = put_comm(buf, comm);
+
+	*p++ = '/';
+	*put_u64(p, pid) = '\0';
+	return buf;
+}
+
 static const char *owner(const struct tcpfsm_timewait *g, char buf[64])
 {
-	char *p;
-
 	if (g->rest)
 		return "all others";
-	if (!g->has_owner)
-		return "not known";
-	p = put_comm(buf, g->comm);
-	*p++ = '/';
-	*put_u64(p, g->pid) = '\0';
-	return buf;
+	return g->has_owner ? process(g->pid, g->comm, buf) : "not known";
 }
 
 static const char *ends(const struct tcpfsm_timewait *g, char buf[160])
@@ -143,7 +145,7 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 		   count_text(g->closer[TCPFSM_CLOSER_LOCAL], a[0]),
 		   count_text(g->closer[TCPFSM_CLOSER_BOTH], a[1]),
 		   count_text(g->closer[TCPFSM_CLOSER_NONE], a[2]), p->s.eol);
-	if (g->settles >= 0 && g->recent[TCPFSM_TW_ENTER]) {
+	if (g->settles > 0) {
 		out_printf("  settles at %s", population(g->settles, a[0]));
 		if (g->full_in >= 0)
 			out_printf("; %stcp_max_tw_buckets is reached in %.0f s%s", red, g->full_in, end);
@@ -164,8 +166,8 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 	return 0;
 }
 
-/* What it comes to, and whom it hits. */
-static void forecast_line(struct page *p, const struct tcpfsm_timewait *g)
+/* What it comes to, who makes them, and whom it hits. */
+static void forecast_lines(struct page *p, const struct tcpfsm_timewait *g)
 {
 	const char *red = p->text->colour ? "\033[31m" : "", *end = *red ? "\033[0m" : "";
 	char n[32], who[64];
@@ -178,21 +180,29 @@ static void forecast_line(struct page *p, const struct tcpfsm_timewait *g)
 		out_printf(", usable ports not known");
 	if (g->full_in > 0)
 		out_printf("; %sEADDRNOTAVAIL in %.0f s%s", red, g->full_in, end);
-	if (g->recent_failed)
-		out_printf("%s    %s%s x EADDRNOTAVAIL%s, last %s", p->s.eol, red,
-			   count_text(g->recent_failed, n), end, owner(g, who));
+	else if (g->overflows)
+		out_printf("; tcp_max_tw_buckets is reached first");
+	else if (g->reuse && g->limit)
+		out_printf("; tcp_tw_reuse frees them");
 	out_printf("%s", p->s.eol);
+	if (g->full_in >= 0 && g->has_maker)
+		out_printf("    most are made by %s%s",
+			   process(g->maker_pid, g->maker_comm, who), p->s.eol);
+	if (g->recent_failed)
+		out_printf("    %s%s x EADDRNOTAVAIL%s, last %s%s", red,
+			   count_text(g->recent_failed, n), end, owner(g, who), p->s.eol);
 }
 
 static int destination_lines(const struct tcpfsm_timewait *g, void *arg)
 {
 	/* It grows, or is about to: of inbound ones, no ports run out. */
-	bool growing = g->seconds > 0 && !g->inbound && !g->rest &&
-		       (g->recent[TCPFSM_TW_ENTER] || g->recent_failed);
+	bool growing = g->settles >= 0 && !g->inbound &&
+		       (g->settles > (double)g->fin_wait2 || g->full_in >= 0 || g->recent_failed);
+	bool maker = growing && g->full_in >= 0 && g->has_maker;
 	struct page *p = arg;
 	char name[160], share[32] = "-", a[4][32];
 
-	if (!room(p, 1U + growing + !!g->recent_failed + (p->n ? 0 : 2)))
+	if (!room(p, 1U + growing + maker + !!g->recent_failed + (p->n ? 0 : 2)))
 		return 0;
 	if (!p->n++)
 		out_printf("%s%-*s %6s %6s %6s %6s %6s%s", p->s.eol, ENDS_LEN, "DESTINATION", "TW",
@@ -204,7 +214,7 @@ static int destination_lines(const struct tcpfsm_timewait *g, void *arg)
 		   rate(g, g->recent[TCPFSM_TW_ENTER], a[2]), rate(g, out_of(g->recent), a[3]), share,
 		   p->s.eol);
 	if (growing)
-		forecast_line(p, g);
+		forecast_lines(p, g);
 	return 0;
 }
 
