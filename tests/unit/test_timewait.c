@@ -616,6 +616,9 @@ static void test_forecast_from_zero(void)
 	socket_is(1, S(ESTABLISHED), 40001, ~0U);
 	arrive(20, 25, 10);
 	CHECK(near(dest_at(25)->full_in, (400 - 51) / 10.0, 0.001));
+	forecast_with(NETNS);
+	arrive(3.9, 5, 10);
+	CHECK(near(dest_at(5)->full_in, (400 - 11) / 10.0, 0.001));
 	/* 500 a second: within this one. */
 	forecast_with(NETNS);
 	arrive(0, 0.5, 500);

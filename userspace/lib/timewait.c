@@ -26,7 +26,8 @@
 /*
  * The pace is that of the last seconds: of so many, and of more, up to all there are,
  * until enough has come for a rate; but not beyond a second that brought more than that
- * alone.  When some have come, time begins with the first.
+ * alone.  When some have come, what was quiet before them is left out, and the second that
+ * they began in, as nobody knows when in it.
  */
 #define PACE_SECONDS	10U
 #define PACE_HISTORY	32U
@@ -1007,44 +1008,43 @@ struct pace {
 static bool pace_of(const struct tcpfsm_timewaits *t, const struct trend *tr, uint64_t now,
 		    struct pace *out)
 {
-	uint32_t last = second(t, now), known = t->known ? second(t, t->known) : 0, i, came = 0;
-	int64_t net = 0, held = 0, at_first[2] = { 0, 0 };
-	uint64_t from = now, first = 0, begin;
+	uint32_t last = second(t, now), known = t->known ? second(t, t->known) : 0, i;
+	struct { uint64_t begin; uint32_t came; int64_t net, held; } all, first, after;
+	uint64_t begin;
 	double seconds;
 
+	memset(&all, 0, sizeof(all));
+	all.begin = now;
+	first = after = all;
 	for (i = 0; i < PACE_HISTORY && last - i >= known && last >= i; i++) {
 		static const struct second nothing;
 		const struct second *s = &nothing;
 
 		if (last - i <= tr->last && tr->last - (last - i) < PACE_HISTORY)
 			s = &tr->at[(last - i) % PACE_HISTORY];
-		if (i >= PACE_SECONDS && (came >= PACE_ENOUGH || s->came > PACE_ENOUGH))
+		if (i >= PACE_SECONDS && (all.came >= PACE_ENOUGH || s->came > PACE_ENOUGH))
 			break;
-		came += s->came;
-		net += (int64_t)s->came - s->went;
-		held += s->held;
-		from = (last - i) * NSEC_PER_SEC + (uint64_t)t->epoch_offset;
-		if (s->came) {
-			first = from;
-			at_first[0] = net;
-			at_first[1] = held;
-		}
+		if (s->came)
+			after = all;
+		all.came += s->came;
+		all.net += (int64_t)s->came - s->went;
+		all.held += s->held;
+		all.begin = (last - i) * NSEC_PER_SEC + (uint64_t)t->epoch_offset;
+		if (s->came)
+			first = all;
 	}
-	begin = from;
-	if (came >= PACE_SOME) {
-		begin = first;
-		net = at_first[0];
-		held = at_first[1];
-	}
-	if (begin < t->known)
-		begin = t->known;
+	if (first.begin > all.begin && after.came >= PACE_SOME)
+		all = after;
+	else if (first.begin > all.begin && all.came >= PACE_SOME)
+		all = first;
+	begin = all.begin > t->known ? all.begin : t->known;
 	if (now < begin + RATE_MIN_NS)
 		return false;
 	seconds = (double)(now - begin) / (double)NSEC_PER_SEC;
-	out->came = (double)net / seconds;
+	out->came = (double)all.net / seconds;
 	/* A few more or less of those open are no trend. */
-	out->held = held >= (int64_t)PACE_SOME || held <= -(int64_t)PACE_SOME ?
-		    (double)held / seconds : 0;
+	out->held = all.held >= (int64_t)PACE_SOME || all.held <= -(int64_t)PACE_SOME ?
+		    (double)all.held / seconds : 0;
 	return true;
 }
 
