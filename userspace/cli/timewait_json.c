@@ -2,7 +2,9 @@
 /* tcpfsm timewait --json: an object for each network namespace, destination and owner. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "put.h"
 #include "timewait.h"
 
 static void put_flows(const char *name, const uint64_t flow[TCPFSM_TW_FLOWS])
@@ -50,6 +52,24 @@ static void put_process(const char *prefix, bool known, uint32_t pid, const char
 			   (int)tcpfsm_comm_json(comm, text), text);
 	else
 		out_printf(",\"%spid\":null,\"%scomm\":null", prefix, prefix);
+}
+
+static void put_cgroup(const char *path)
+{
+	char *p = out_room(2 * strlen(path ? path : "") + 32), *start = p;
+
+	if (!path) {
+		out_printf(",\"cgroup\":null");
+		return;
+	}
+	p = put(p, ",\"cgroup\":\"");
+	for (; *path; path++) {
+		if (*path == '"' || *path == '\\')
+			*p++ = '\\';
+		*p++ = *path;
+	}
+	*p++ = '"';
+	out_add((size_t)(p - start));
 }
 
 static void put_total(const struct timewait_reading *r, const struct tcpfsm_timewait *g)
@@ -130,6 +150,7 @@ static int put_group(const struct tcpfsm_timewait *g, void *arg)
 		break;
 	case TCPFSM_TIMEWAIT_OWNER:
 		put_process("", g->has_owner, g->pid, g->comm);
+		put_cgroup(g->cgroup);
 		break;
 	}
 	out_printf("}\n");

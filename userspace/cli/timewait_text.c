@@ -10,6 +10,7 @@
 
 #define ENDS_LEN	41		/* "255.255.255.255 > 255.255.255.255:65535" */
 #define OWNER_LEN	24		/* "0123456789abcde/4194304" */
+#define CGROUP_LEN	74		/* columns left in a line of its own */
 #define OWNERS_MIN	4		/* that a full screen has room for */
 #define ROWS		10		/* of a table, unless -n says otherwise */
 
@@ -221,9 +222,11 @@ static int destination_lines(const struct tcpfsm_timewait *g, void *arg)
 static int owner_line(const struct tcpfsm_timewait *g, void *arg)
 {
 	struct page *p = arg;
+	/* All are in the root of a system without any. */
+	bool cgroup = g->cgroup && strcmp(g->cgroup, "/");
 	char who[64], a[7][32];
 
-	if (!room(p, p->n ? 1 : 3))
+	if (!room(p, 1U + cgroup + (p->n ? 0 : 2)))
 		return 0;
 	if (!p->n++)
 		out_printf("%s%-*s %6s %6s %6s %6s %8s %7s %7s%s", p->s.eol, OWNER_LEN, "OWNER", "TW",
@@ -233,6 +236,13 @@ static int owner_line(const struct tcpfsm_timewait *g, void *arg)
 		   rate(g, g->recent[TCPFSM_TW_ENTER], a[2]), rate(g, out_of(g->recent), a[3]),
 		   count_text(g->closer[TCPFSM_CLOSER_LOCAL], a[4]),
 		   count_text(g->flow[TCPFSM_TW_DENIED], a[5]), count_text(g->failed, a[6]), p->s.eol);
+	if (cgroup) {
+		size_t len = strlen(g->cgroup);
+
+		/* Its end tells most. */
+		out_printf("    %s%s%s", len > CGROUP_LEN ? ".." : "",
+			   g->cgroup + (len > CGROUP_LEN ? len - CGROUP_LEN : 0), p->s.eol);
+	}
 	return 0;
 }
 

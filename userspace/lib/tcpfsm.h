@@ -662,6 +662,8 @@ struct tcpfsm_timewait {
 	bool has_maker;			/* DESTINATION: who made most of them since attach, if one */
 	uint32_t maker_pid;		/* process made more than half, else one that made many */
 	char maker_comm[17];
+	const char *cgroup;		/* OWNER: its path in cgroup v2; NULL: not known; valid as long as */
+					/* the call; printable ASCII, at most 255 */
 };
 
 /*
@@ -683,6 +685,7 @@ struct tcpfsm_timewaits_options {
 	size_t max_sockets;		/* 0: default (1 << 21) */
 	size_t max_destinations;	/* 0: default (32768) */
 	size_t max_owners;		/* 0: default (8192) */
+	bool cgroups;			/* look up owners' cgroups in /proc of this machine */
 };
 
 struct tcpfsm_timewaits;

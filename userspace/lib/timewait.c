@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroup.h"
 #include "clock.h"
 #include "tcpfsm.h"
 
@@ -114,6 +115,8 @@ struct group {
 	uint32_t stamps[STAMPS]; /* of those in TIME_WAIT */
 	uint32_t young;		/* of these with timestamps, those that began it in */
 	uint32_t young_second;	/* this second, the last one */
+	char *cgroup;		/* owner: its path, or NULL; */
+	bool cgroup_asked;	/* after this */
 	uint32_t maker_votes;	/* for now.maker_pid to be who makes most */
 };
 
@@ -141,7 +144,7 @@ struct tcpfsm_timewaits {
 	size_t used, max;
 	struct waiting *waiting;
 	size_t nwaiting, room;
-	bool has_filter, begun;
+	bool has_filter, begun, cgroups;
 	struct tcpfsm_filter filter;
 	int64_t epoch_offset;
 	uint64_t since, snap_ts, mark;
@@ -241,6 +244,7 @@ static uint32_t evict(struct groups *t)
 	*link = g->next;
 	add_history(&t->slab[0], g);
 	free(g->listening);
+	free(g->cgroup);
 	return i;
 }
 
@@ -321,12 +325,20 @@ static uint32_t netns_group(struct tcpfsm_timewaits *t, uint32_t netns)
 static uint32_t owner_group(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
 {
 	struct key key = { .netns = 0 };
+	struct group *g;
+	uint32_t i;
 
 	if (ev && ev->has_owner) {
 		key.pid = ev->pid;
 		memcpy(key.comm, ev->comm, strnlen(ev->comm, sizeof(key.comm)));
 	}
-	return get_group(&t->kind[KIND(OWNER)], &key);
+	i = get_group(&t->kind[KIND(OWNER)], &key);
+	g = group(t, KIND(OWNER), i);
+	if (t->cgroups && i && key.pid && !g->cgroup_asked) {
+		g->cgroup_asked = true;
+		g->cgroup = cgroup_of(key.pid, key.comm);
+	}
+	return i;
 }
 
 /* ---- destinations ------------------------------------------------------------------ */
@@ -1163,6 +1175,7 @@ static void read_group(const struct tcpfsm_timewaits *t, const struct group *g, 
 	unsigned int i;
 
 	*o = g->now;
+	o->cgroup = g->cgroup;
 	for (i = 0; i < TCPFSM_TW_FLOWS; i++)
 		o->recent[i] = o->flow[i] - g->flow[i];
 	o->recent_failed = o->failed - g->failed;
@@ -1328,6 +1341,7 @@ int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_time
 	t->epoch_offset = o.epoch_offset;
 	t->since = o.since;
 	t->known = UINT64_MAX;
+	t->cgroups = o.cgroups;
 	t->has_filter = o.filter;
 	if (o.filter) {
 		t->filter = *o.filter;
@@ -1362,9 +1376,11 @@ void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t)
 
 	if (!t)
 		return;
-	for (i = 0; i < t->kind[KIND(NETNS)].n; i++)
-		free(t->kind[KIND(NETNS)].slab[i].listening);
 	for (kind = 0; kind < TCPFSM_TIMEWAIT_KINDS; kind++) {
+		for (i = 0; i < t->kind[kind].n; i++) {
+			free(t->kind[kind].slab[i].listening);
+			free(t->kind[kind].slab[i].cgroup);
+		}
 		free(t->kind[kind].slab);
 		free(t->kind[kind].buckets);
 	}
