@@ -506,6 +506,57 @@ static void test_million(void)
 	begin();
 }
 
+/* ---- order ------------------------------------------------------------------------------ */
+
+/* The last bytes of the peers' addresses, in order. */
+static void order_is(enum tcpfsm_timewait_sort by, const char *peers)
+{
+	size_t i;
+
+	tcpfsm_timewaits_sort(ledger, by);
+	DESTS(T0 + 20 * SEC);
+	CHECK_EQ(ngot, strlen(peers));
+	for (i = 0; i < ngot; i++)
+		CHECK_EQ(got[i].raddr[3], peers[i] - '0');
+}
+
+static void test_sort(void)
+{
+	struct tcpfsm_event ev;
+	uint32_t i;
+
+	begin();
+	total(TCPFSM_TOTAL_NOW_PORTS, 400);
+	for (i = 0; i < 10; i++)
+		enter(100 + i, T0, 1, 7);
+	for (i = 0; i < 6; i++)
+		enter(200 + i, T0, 2, 8);
+	tcpfsm_timewaits_mark(ledger, T0 + 10 * SEC);
+	for (i = 0; i < 5; i++)
+		enter(300 + i, T0 + 11 * SEC, 3, 9);
+	for (i = 0; i < 3; i++)
+		leave(TW(EXPIRE), 300 + i, T0 + 12 * SEC);
+	for (i = 0; i < 4; i++)
+		enter(400 + i, T0 + 11 * SEC, 2, 8);
+	leave(TW(KILL), 100, T0 + 12 * SEC);
+	for (i = 0; i < 20; i++) {
+		ev = event(TCPFSM_EVENT_TRANSITION, 500 + i, T0 + 13 * SEC, 40000, 3);
+		ev.new = S(SYN_SENT);
+		feed(&ev);
+	}
+	ev = event(TCPFSM_EVENT_CONNECT_FAILED, 600, T0 + 14 * SEC, 0, 1);
+	ev.rec.arg = EADDRNOTAVAIL;
+	feed(&ev);
+	order_is(TCPFSM_TIMEWAIT_BY_POPULATION, "213");	/* 10, 9, 2 */
+	order_is(TCPFSM_TIMEWAIT_BY_IN, "321");		/* 5, 4, 0 */
+	order_is(TCPFSM_TIMEWAIT_BY_OUT, "312");	/* 3, 1, 0 */
+	order_is(TCPFSM_TIMEWAIT_BY_GROWTH, "231");	/* 4, 2, -1 */
+	order_is(TCPFSM_TIMEWAIT_BY_PORTS, "321");	/* 22, 10, 9 */
+	order_is(TCPFSM_TIMEWAIT_BY_FAILED, "123");	/* 1; 10, 2 */
+	OWNERS(T0 + 20 * SEC);
+	CHECK(!got->has_owner);				/* whose connect() failed */
+}
+
 /* ---- forecast --------------------------------------------------------------------------- */
 
 /* 400 ports, here or in another network namespace. */
@@ -789,6 +840,7 @@ int main(void)
 	TEST("timewait: filters", test_filter());
 	TEST("timewait: tables are bounded, and their sums complete", test_bounded());
 	TEST("timewait: a million sockets", test_million());
+	TEST("timewait: order", test_sort());
 	TEST("timewait: forecast", test_forecast());
 	TEST("timewait: forecast from nothing on", test_forecast_from_zero());
 	TEST("timewait: forecast of a slow pace", test_forecast_slow());

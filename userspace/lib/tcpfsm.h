@@ -620,6 +620,16 @@ enum tcpfsm_timewait_kind {
 	TCPFSM_TIMEWAIT_KINDS,
 };
 
+/* What tcpfsm_timewaits_each() goes by, the most first. */
+#define TCPFSM_TIMEWAIT_SORTS(X) \
+	X(POPULATION, "population")	/* here now */ \
+	X(IN, "in") X(OUT, "out")	/* recent: made, ended */ \
+	X(GROWTH, "growth")		/* the one less the other */ \
+	X(PORTS, "ports")		/* share of the usable ports; not of destinations: population */ \
+	X(FAILED, "failed")		/* connect() without a port, since attach */
+#define TCPFSM_ENUM_TIMEWAIT_SORT(s, name) TCPFSM_TIMEWAIT_BY_##s,
+enum tcpfsm_timewait_sort { TCPFSM_TIMEWAIT_SORTS(TCPFSM_ENUM_TIMEWAIT_SORT) };
+
 /*
  * Mini-sockets that belong together: of a network namespace; from a local address to a
  * destination, or inbound: of all peers at a local address and port that is listened on; or of
@@ -697,7 +707,8 @@ int tcpfsm_timewaits_item(struct tcpfsm_timewaits *t, const struct tcpfsm_item *
 /* An event of the model (not raw), after the SOCKET items.  Return: 0 or -ENOMEM. */
 int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev);
 /**
- * tcpfsm_timewaits_each() - the groups of a kind, those with most mini-sockets first
+ * tcpfsm_timewaits_each() - the groups of a kind, those with most mini-sockets first, or as
+ * tcpfsm_timewaits_sort() has it
  * @now: epoch
  * @max: so many; the others are one more, the last, with rest set
  *
@@ -715,6 +726,7 @@ void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t 
  */
 void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
 			    uint64_t now, struct tcpfsm_timewait_reuse *out);
+void tcpfsm_timewaits_sort(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_sort by);
 /* What is recent begins here: at @now (epoch). */
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
 /*
@@ -733,6 +745,7 @@ const char *tcpfsm_cause_name(unsigned int cause);
 /* The number behind a name, in any case and with '-' for '_'; -1: there is none. */
 int tcpfsm_state_by_name(const char *name, size_t len);
 int tcpfsm_cause_by_name(const char *name, size_t len);
+int tcpfsm_timewait_sort_by_name(const char *name, size_t len);
 const char *tcpfsm_verdict_name(unsigned int verdict);
 const char *tcpfsm_reason_name(unsigned int reason);
 const char *tcpfsm_tw_action_name(unsigned int action);

@@ -145,6 +145,7 @@ struct tcpfsm_timewaits {
 	struct waiting *waiting;
 	size_t nwaiting, room;
 	bool has_filter, begun, cgroups;
+	enum tcpfsm_timewait_sort sort;
 	struct tcpfsm_filter filter;
 	int64_t epoch_offset;
 	uint64_t since, snap_ts, mark;
@@ -1190,18 +1191,62 @@ static bool is_empty(const struct group *g)
 	       !memcmp(g->flow, g->now.flow, sizeof(g->flow));
 }
 
-static int by_population(const void *a, const void *b)
-{
-	const struct group *x = *(const struct group *const *)a, *y = *(const struct group *const *)b;
-	uint64_t n[2] = { mini(&x->now), mini(&y->now) };
+struct sorted {
+	const struct group *g;
+	double first, second;
+};
 
-	if (n[0] == n[1]) {
-		n[0] = x->now.flow[TW(ENTER)] + x->now.failed;
-		n[1] = y->now.flow[TW(ENTER)] + y->now.failed;
+static double out_of(const struct group *g)
+{
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = TW(REOPEN); i <= TW(PURGE); i++)
+		if (i != TW(DENIED))
+			n += g->now.flow[i] - g->flow[i];
+	return (double)n;
+}
+
+static struct sorted sort_by(const struct tcpfsm_timewaits *t, const struct group *g)
+{
+	double in = (double)(g->now.flow[TW(ENTER)] - g->flow[TW(ENTER)]);
+	uint32_t ports = find_netns(t, g->key.netns)->ports;
+	struct sorted s = { .g = g, .first = (double)mini(&g->now) };
+
+	switch (t->sort) {
+	case TCPFSM_TIMEWAIT_BY_POPULATION:
+		s.second = (double)(g->now.flow[TW(ENTER)] + g->now.failed);
+		return s;
+	case TCPFSM_TIMEWAIT_BY_IN:
+		s.first = in;
+		break;
+	case TCPFSM_TIMEWAIT_BY_OUT:
+		s.first = out_of(g);
+		break;
+	case TCPFSM_TIMEWAIT_BY_GROWTH:
+		s.first = in - out_of(g);
+		break;
+	case TCPFSM_TIMEWAIT_BY_PORTS:
+		if (g->now.kind == KIND(DESTINATION))
+			s.first = ports && !g->now.inbound ? (double)used(&g->now) / ports : 0;
+		break;
+	case TCPFSM_TIMEWAIT_BY_FAILED:
+		s.first = (double)g->now.failed;
+		break;
 	}
-	if (n[0] == n[1])
-		return memcmp(&x->key, &y->key, sizeof(x->key));
-	return n[0] < n[1] ? 1 : -1;
+	s.second = (double)mini(&g->now);
+	return s;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct sorted *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? 1 : -1;
+	if (x->second != y->second)
+		return x->second < y->second ? 1 : -1;
+	return memcmp(&x->g->key, &y->g->key, sizeof(x->g->key));
 }
 
 static void add_population(struct tcpfsm_timewait *to, const struct tcpfsm_timewait *g)
@@ -1220,7 +1265,7 @@ int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind 
 			  uint64_t now, size_t max, tcpfsm_timewait_fn fn, void *arg)
 {
 	struct groups *gs = &t->kind[kind];
-	const struct group **sorted;
+	struct sorted *sorted;
 	struct group rest;
 	size_t n = 0, i;
 	int rc = 0;
@@ -1231,18 +1276,18 @@ int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind 
 		return -ENOMEM;
 	for (i = 1; i < gs->n; i++)
 		if (kind == KIND(NETNS) || !is_empty(&gs->slab[i]))
-			sorted[n++] = &gs->slab[i];
-	qsort(sorted, n, sizeof(*sorted), by_population);
+			sorted[n++] = sort_by(t, &gs->slab[i]);
+	qsort(sorted, n, sizeof(*sorted), compare);
 	rest = gs->slab[0];
 	for (i = 0; i < n && !rc; i++) {
 		struct tcpfsm_timewait o;
 
 		if (i < max) {
-			read_group(t, sorted[i], now, &o);
+			read_group(t, sorted[i].g, now, &o);
 			rc = fn(&o, arg);
 		} else {
-			add_history(&rest, sorted[i]);
-			add_population(&rest.now, &sorted[i]->now);
+			add_history(&rest, sorted[i].g);
+			add_population(&rest.now, &sorted[i].g->now);
 		}
 	}
 	if (!rc && !is_empty(&rest)) {
@@ -1308,6 +1353,11 @@ void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_time
 	out->ready = g->stamps[STAMPS_WITH] - out->young;
 	out->without = g->stamps[STAMPS_WITHOUT];
 	out->unknown = g->stamps[STAMPS_UNKNOWN];
+}
+
+void tcpfsm_timewaits_sort(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_sort by)
+{
+	t->sort = by;
 }
 
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now)
