@@ -693,6 +693,14 @@ if "$make_recording" million 1000000 timewait; then
 	rm -r million
 fi
 
+if "$make_recording" burst 100000 timewait; then
+	run timewait -r burst -n 1
+	expect 'buckets overflow' 0 '' '^  settles at 8.6M; tcp_max_tw_buckets is reached in [0-9]+ s$'
+	expect 'before the ports run out' 0 '' '% of 28232 ports; tcp_max_tw_buckets is reached first$'
+	fits 'a forecast fits 80 columns'
+	rm -r burst
+fi
+
 "$bin" ladder -r big 2>err | head -n 1 >out
 status=${PIPESTATUS[0]}
 expect 'ladder to a closed pipe' 0 '' '^[0-9.]+:'

@@ -224,6 +224,7 @@ struct tcpfsm_event {
 					/* connection, as the transition after it tells */
 	bool has_queues;		/* listener, synq, acceptq, backlog of rec count */
 	bool has_owner;			/* pid and comm count */
+	uint8_t closer;			/* TIMEWAIT, enter and denied: enum tcpfsm_closer: who closed first */
 	uint32_t cpu;
 	uint64_t ts;			/* nanoseconds since the Unix epoch */
 	int64_t dur_ns;			/* TRANSITION: time in old; ACCEPT: wait in the accept queue; -1: not known */
