@@ -308,8 +308,9 @@ static int show(const struct tcpfsm_event *ev, void *arg)
 		tell("listen %u %u", r->snd, r->backlog);
 		break;
 	case TCPFSM_EVENT_TIMEWAIT:
-		tell("timewait %s %s", tcpfsm_tw_action_name(r->verdict),
-		     tcpfsm_state_name(r->new ? r->new : r->old));
+		tell("timewait %s %s%s", tcpfsm_tw_action_name(r->verdict),
+		     tcpfsm_state_name(r->new ? r->new : r->old),
+		     ev->closer == TCPFSM_CLOSER_BOTH ? " both" : "");
 		break;
 	case TCPFSM_EVENT_CONNECT_FAILED:
 		tell("connect_failed %s", tcpfsm_errno_name(r->arg));
@@ -1145,7 +1146,7 @@ static void close_simultaneous(void)
 	ends(1, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
 	expect("1 ESTABLISHED>FIN_WAIT1 close\n"
 	       "1 FIN_WAIT1>CLOSING rcv_fin 10\n"
-	       "1 timewait enter TIME_WAIT\n"
+	       "1 timewait enter TIME_WAIT both\n"
 	       "1 CLOSING>TIME_WAIT rcv_ack_of_fin 10\n"
 	       "1 timewait expire TIME_WAIT\n"
 	       "1 TIME_WAIT>CLOSE 2msl 10\n");
@@ -1325,15 +1326,15 @@ static void tw_ends(void)
 	ends(20, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
 	ends(21, TCPFSM_TW_EXPIRE, S(FIN_WAIT2));
 	ends(22, TCPFSM_TW_KILL, S(FIN_WAIT2));
-	expect("10 timewait enter TIME_WAIT\n10 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	expect("10 timewait enter TIME_WAIT both\n10 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "10 timewait expire TIME_WAIT\n10 TIME_WAIT>CLOSE 2msl 10\n"
-	       "11 timewait enter TIME_WAIT\n11 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	       "11 timewait enter TIME_WAIT both\n11 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "11 timewait kill TIME_WAIT\n11 TIME_WAIT>CLOSE rcv_rst 10\n"
-	       "12 timewait enter TIME_WAIT\n12 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	       "12 timewait enter TIME_WAIT both\n12 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "12 timewait reuse TIME_WAIT\n12 TIME_WAIT>CLOSE reuse 10\n"
-	       "13 timewait enter TIME_WAIT\n13 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	       "13 timewait enter TIME_WAIT both\n13 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "13 timewait reopen TIME_WAIT\n13 TIME_WAIT>CLOSE rcv_syn 10\n"
-	       "14 timewait enter TIME_WAIT\n14 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	       "14 timewait enter TIME_WAIT both\n14 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "14 timewait purge TIME_WAIT\n14 TIME_WAIT>CLOSE netns_exit 10\n"
 	       "20 timewait expire TIME_WAIT\n20 TIME_WAIT>CLOSE 2msl\n"
 	       "21 timewait expire FIN_WAIT2\n21 FIN_WAIT2>CLOSE timeout\n"
@@ -1383,9 +1384,9 @@ static void tw_from(void)
 	st(4, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
 	st(5, S(ESTABLISHED), S(FIN_WAIT1), 0, 0);
 	tw(5, TCPFSM_TW_ENTER, S(TIME_WAIT), S(TIME_WAIT), 0);
-	expect("1 timewait enter TIME_WAIT\n1 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	expect("1 timewait enter TIME_WAIT both\n1 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "2 timewait enter TIME_WAIT\n2 FIN_WAIT2>TIME_WAIT rcv_fin\n"
-	       "6 timewait enter TIME_WAIT\n6 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	       "6 timewait enter TIME_WAIT both\n6 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "3 timewait enter TIME_WAIT\n3 FIN_WAIT2>TIME_WAIT rcv_fin\n"
 	       "4 ESTABLISHED>CLOSE_WAIT rcv_fin\n"
 	       "5 ESTABLISHED>FIN_WAIT1 close\n"
@@ -1402,7 +1403,7 @@ static void tw_denied(void)
 	expect("1 FIN_WAIT1>FIN_WAIT2 rcv_ack_of_fin\n"
 	       "1 timewait denied TIME_WAIT\n"
 	       "1 FIN_WAIT2>CLOSE rcv_fin 10\n"
-	       "2 timewait denied TIME_WAIT\n"
+	       "2 timewait denied TIME_WAIT both\n"
 	       "2 CLOSING>CLOSE rcv_ack_of_fin\n"
 	       "3 timewait denied FIN_WAIT2\n"
 	       "3 FIN_WAIT2>CLOSE abort\n");
@@ -2316,6 +2317,10 @@ static void json_keys(void)
 	ev.rec.new = S(TIME_WAIT);
 	expect_json(&ev, ALWAYS("timewait") ",\"action\":\"refresh\",\"substate\":\"TIME_WAIT\","
 		    "\"tw\":17,\"tw_max\":262144}\n");
+	ev.rec.verdict = TCPFSM_TW_ENTER;
+	ev.closer = TCPFSM_CLOSER_BOTH;
+	expect_json(&ev, ALWAYS("timewait") ",\"action\":\"enter\",\"substate\":\"TIME_WAIT\","
+		    "\"closed_first\":\"both\",\"tw\":17,\"tw_max\":262144}\n");
 	ev.type = TCPFSM_EVENT_CONNECT_FAILED;
 	ev.rec.arg = EADDRNOTAVAIL;
 	expect_json(&ev, ALWAYS("connect_failed") ",\"errno\":\"EADDRNOTAVAIL\"}\n");

@@ -40,6 +40,7 @@ enum {
 #define OPT_INTERVAL	0x2000
 #define OPT_HISTOGRAM	0x4000
 #define OPT_TOP		0x8000
+#define OPT_SORT	0x10000
 
 struct options {
 	const char *dir;		/* record: where to */
@@ -52,6 +53,7 @@ struct options {
 	uint64_t conn;			/* socket cookie, 0: any */
 	uint64_t count;			/* 0: no limit */
 	uint64_t top;			/* rows of a table; 0: the command's choice */
+	enum tcpfsm_timewait_sort sort;
 	uint64_t duration;		/* nanoseconds; UINT64_MAX: no limit */
 	unsigned int given;		/* OPT_* */
 };

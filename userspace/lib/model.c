@@ -91,6 +91,7 @@ static struct tcpfsm_event *event(struct tcpfsm_model *m, const struct tcpfsm_it
 	ev->cause = CAUSE(NONE);
 	ev->has_queues = it->rec.flags & TCPFSM_F_PASSIVE;
 	ev->has_owner = c && c->pid;
+	ev->closer = TCPFSM_CLOSER_NONE;
 	ev->cpu = it->cpu;
 	ev->ts = it->rec.ts + (uint64_t)m->epoch_offset;
 	ev->dur_ns = -1;
@@ -681,9 +682,9 @@ static void on_connect_error(struct tcpfsm_model *m, const struct tcpfsm_item *i
 	emit(m);
 }
 
-/* TIMEWAIT enter or denied, from a record of either type. */
+/* TIMEWAIT enter or denied, from a record of either type, of a full socket in state from. */
 static void tell_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, const struct conn *c,
-		      uint8_t substate)
+		      uint8_t substate, uint8_t from)
 {
 	struct tcpfsm_event *ev;
 
@@ -695,6 +696,8 @@ static void tell_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, cons
 	ev->rec.reason = 0;
 	ev->old = substate;
 	ev->new = substate;
+	/* The FIN of this side went first, or the socket would be in LAST_ACK. */
+	ev->closer = from == STATE(CLOSING) ? TCPFSM_CLOSER_BOTH : TCPFSM_CLOSER_LOCAL;
 	emit(m);
 }
 
@@ -704,7 +707,7 @@ static void enter_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, str
 {
 	uint8_t cause = CAUSE(RCV_FIN);
 
-	tell_mini(m, it, c, substate);
+	tell_mini(m, it, c, substate, from);
 	if (substate != STATE(TIME_WAIT)) {
 		/* It waits on for the FIN, only smaller. */
 		if (c && c->state != substate)
@@ -789,7 +792,7 @@ static void on_close(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		return;
 	}
 	if (r->verdict == TCPFSM_TW_DENIED)
-		tell_mini(m, it, c, r->reason);
+		tell_mini(m, it, c, r->reason, old);
 
 	cause = close_cause(c, r);
 	if (old == STATE(SYN_SENT) && is_type(next, TYPE(CONNECT_FAILED), r->conn))
@@ -1311,7 +1314,7 @@ static void raw_state(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	if (r->new == STATE(CLOSE)) {
 		mini = r->verdict || (c && c->flags & C_MINI);
 		if (r->verdict)
-			tell_mini(m, it, c, r->reason);
+			tell_mini(m, it, c, r->reason, r->old);
 	}
 	/* The kernel says CLOSE when it means TIME_WAIT: no cause fits. */
 	if (r->old != r->new && !mini)

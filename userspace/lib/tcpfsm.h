@@ -251,6 +251,7 @@ struct tcpfsm_event {
 					/* connection, as the transition after it tells */
 	bool has_queues;		/* listener, synq, acceptq, backlog of rec count */
 	bool has_owner;			/* pid and comm count */
+	uint8_t closer;			/* TIMEWAIT, enter and denied: enum tcpfsm_closer: who closed first */
 	uint32_t cpu;
 	uint64_t ts;			/* nanoseconds since the Unix epoch */
 	int64_t dur_ns;			/* TRANSITION: time in old; ACCEPT: wait in the accept queue; -1: not known */
@@ -649,6 +650,16 @@ enum tcpfsm_timewait_kind {
 	TCPFSM_TIMEWAIT_KINDS,
 };
 
+/* What tcpfsm_timewaits_each() goes by, the most first. */
+#define TCPFSM_TIMEWAIT_SORTS(X) \
+	X(POPULATION, "population")	/* here now */ \
+	X(IN, "in") X(OUT, "out")	/* recent: made, ended */ \
+	X(GROWTH, "growth")		/* the one less the other */ \
+	X(PORTS, "ports")		/* share of the usable ports; not of destinations: population */ \
+	X(FAILED, "failed")		/* connect() without a port, since attach */
+#define TCPFSM_ENUM_TIMEWAIT_SORT(s, name) TCPFSM_TIMEWAIT_BY_##s,
+enum tcpfsm_timewait_sort { TCPFSM_TIMEWAIT_SORTS(TCPFSM_ENUM_TIMEWAIT_SORT) };
+
 /*
  * Mini-sockets that belong together: of a network namespace; from a local address to a
  * destination, or inbound: of all peers at a local address and port that is listened on; or of
@@ -674,12 +685,36 @@ struct tcpfsm_timewait {
 	uint64_t failed, recent_failed;	/* connect() without a port (EADDRNOTAVAIL), likewise */
 	uint64_t failed_ts;		/* the last one; epoch, 0: none */
 	double seconds;			/* how long recent is; 0: below 0.1, too short for rates */
-	/* At the rate of those seconds: */
+	/*
+	 * At the pace of the last ten seconds, or up to 32 if few came; not of the rest, and
+	 * below 0.1 s not known:
+	 */
 	double settles;			/* mini-sockets it will come to; -1: not known */
-	uint64_t limit;			/* DESTINATION: ports; NETNS: tw_max; 0: not known */
+	uint64_t limit;			/* DESTINATION: ports that connect() can choose; NETNS: tw_max; */
+					/* 0: not known */
 	uint64_t used;			/* of limit, now */
 	double full_in;			/* seconds until used is limit; -1: it will not, or not known */
+	bool overflows;			/* DESTINATION: it will not, as the network namespace's tw_max is */
+					/* reached first, and then ports are free at once */
+	bool reuse;			/* DESTINATION: net.ipv4.tcp_tw_reuse lets connect() take those */
+					/* with timestamps, which full_in does not count, then */
 	uint32_t tw;			/* NETNS: mini-sockets as the kernel last told */
+	bool has_maker;			/* DESTINATION: who made most of them since attach, if one */
+	uint32_t maker_pid;		/* process made more than half, else one that made many */
+	char maker_comm[17];
+	const char *cgroup;		/* OWNER: its path in cgroup v2; NULL: not known; valid as long as */
+					/* the call; printable ASCII, at most 255 */
+};
+
+/*
+ * TIME_WAIT sockets of a destination by whether connect() could take their port now with
+ * net.ipv4.tcp_tw_reuse: tcp_twsk_unique().
+ */
+struct tcpfsm_timewait_reuse {
+	uint64_t ready;			/* yes: with timestamps, and began in a second before this one */
+	uint64_t young;			/* with timestamps, but not yet */
+	uint64_t without;		/* never: the peer sent no timestamps */
+	uint64_t unknown;		/* here before anything was heard of them */
 };
 
 struct tcpfsm_timewaits_options {
@@ -687,11 +722,10 @@ struct tcpfsm_timewaits_options {
 	const struct tcpfsm_filter *filter;	/* but states and causes; NULL: all */
 	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
 	uint64_t since;			/* epoch: attach; 0: with the snapshot, or the first event */
-	uint32_t own_netns;		/* whose usable ports are known; 0: of none */
-	uint32_t ports;			/* usable there, tcpfsm_usable_ports() */
 	size_t max_sockets;		/* 0: default (1 << 21) */
 	size_t max_destinations;	/* 0: default (32768) */
 	size_t max_owners;		/* 0: default (8192) */
+	bool cgroups;			/* look up owners' cgroups in /proc of this machine */
 };
 
 struct tcpfsm_timewaits;
@@ -706,7 +740,8 @@ int tcpfsm_timewaits_item(struct tcpfsm_timewaits *t, const struct tcpfsm_item *
  */
 int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev);
 /**
- * tcpfsm_timewaits_each() - the groups of a kind, those with most mini-sockets first
+ * tcpfsm_timewaits_each() - the groups of a kind, those with most mini-sockets first, or as
+ * tcpfsm_timewaits_sort() has it
  * @now: epoch
  * @max: so many; the others are one more, the last, with rest set
  *
@@ -715,9 +750,16 @@ int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event
  */
 int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind kind,
 			  uint64_t now, size_t max, tcpfsm_timewait_fn fn, void *arg);
-/* TIME_WAIT sockets of a network namespace (0: all) by age at @now (epoch). */
+/* TIME_WAIT sockets of a network namespace (0: all) by age at @now (epoch), to half a second. */
 void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t now,
 			   uint64_t ages[TCPFSM_TW_AGES]);
+/*
+ * Of the destination that tcpfsm_timewaits_each() told, at @now (epoch); of the rest only
+ * those without a place.  Of other kinds all is 0.
+ */
+void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
+			    uint64_t now, struct tcpfsm_timewait_reuse *out);
+void tcpfsm_timewaits_sort(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_sort by);
 /* What is recent begins here: at @now (epoch). */
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
 /*
@@ -732,14 +774,6 @@ void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost
  */
 uint64_t tcpfsm_timewaits_resynced(const struct tcpfsm_timewaits *t);
 void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t);
-/**
- * tcpfsm_usable_ports() - how many ports connect() can choose from
- * @range: "32768	60999", net.ipv4.ip_local_port_range
- * @reserved: "8080,9000-9010", net.ipv4.ip_local_reserved_ports; may be empty
- *
- * Return: their number, or 0 when it cannot be told.
- */
-uint32_t tcpfsm_usable_ports(const char *range, const char *reserved);
 
 /* ---- names and text -------------------------------------------------------- */
 
@@ -749,6 +783,7 @@ const char *tcpfsm_cause_name(unsigned int cause);
 /* The number behind a name, in any case and with '-' for '_'; -1: there is none. */
 int tcpfsm_state_by_name(const char *name, size_t len);
 int tcpfsm_cause_by_name(const char *name, size_t len);
+int tcpfsm_timewait_sort_by_name(const char *name, size_t len);
 const char *tcpfsm_verdict_name(unsigned int verdict);
 const char *tcpfsm_reason_name(unsigned int reason);
 const char *tcpfsm_tw_action_name(unsigned int action);
