@@ -20,7 +20,7 @@ static bool is_tcp(const struct inet_timewait_sock *tw)
 /* As __inet_twsk_schedule() tells TWKilled from TW. */
 static void count_short(const struct inet_timewait_sock *tw, int timeo)
 {
-	if (unlikely(timeo <= 4 * HZ))
+	if (unlikely(timeo <= 4 * HZ) && is_tcp(tw))
 		tcpfsm_listener_net_inc(twsk_net(tw), TCPFSM_TOTAL_TW_SHORT);
 }
 
@@ -149,13 +149,13 @@ void tcpfsm_on_twsk_schedule(TCPFSM_FUNCTION_ARGS)
 	struct tcpfsm_ctx *ctx;
 	unsigned long flags;
 
-	if (!is_tcp(tw))
-		return;
 	if (!(TCPFSM_ARG_INT(2) & 0xff)) {
 		if (TCPFSM_TW_COUNTED_AT_ENTRY)
 			count_short(tw, TCPFSM_ARG_INT(1));
 		return;
 	}
+	if (!is_tcp(tw))
+		return;
 	tcpfsm_listener_net_inc(twsk_net(tw), TW(REFRESH));
 	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
 	ctx = this_cpu_ptr(&tcpfsm_ctx);

@@ -425,10 +425,12 @@ struct tcpfsm_counts *tcpfsm_listener_rest(const struct net *net)
  */
 void tcpfsm_listener_net_inc(const struct net *net, enum tcpfsm_total index)
 {
-	struct net_counts *nc = net_counts(net);
+	const struct net_counts *nc;
 	struct net_cpu __percpu *cpu;
 
 	preempt_disable();
+	/* Which is an RCU read side: net_generic() would enter another one. */
+	nc = rcu_dereference_raw(net->gen)->ptr[net_id];
 	cpu = nc ? READ_ONCE(nc->cpu) : NULL;
 	if (cpu && this_cpu_read(tcpfsm_listener_cpu.armed))
 		this_cpu_inc(cpu->rest.v[index]);
