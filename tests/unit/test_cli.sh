@@ -190,8 +190,8 @@ if "$make_recording" even 0 totals && "$make_recording" odd 3 totals; then
 	run check -r odd; expect 'check finds a difference' 1 '^tcpfsm: 1 counter differs and nothing explains it' \
 		'^SYNs seen, SYNs judged +1003 +1000 +3 unexplained$'
 	run check -r odd --json; status=$((status == 1 ? 0 : 9)); : >err
-	if jq -es 'length == 12 and all(.netns == 4026531840 and .since_ts == 1000000000 and .ts > .since_ts)
-		and (map(select(.status == "equal")) | length == 10 and all(.difference == 0 and (has("reason") | not)))
+	if jq -es 'length == 17 and all(.netns == 4026531840 and .since_ts == 1000000000 and .ts > .since_ts)
+		and (map(select(.status == "equal")) | length == 15 and all(.difference == 0 and (has("reason") | not)))
 		and (map(select(.status == "unexplained")) | length == 1 and .[0].counter == "syn"
 		     and .[0].seen == 1003 and .[0].tcpfsm == 1000)
 		and any(.counter == "TcpExtListenDrops" and .nstat == 1004 and .kernel == 999

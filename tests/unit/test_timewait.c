@@ -930,6 +930,24 @@ static void test_forecast_by_age(void)
 	CHECK_EQ(dest_at(10.75)->settles, 0);
 }
 
+/* 50 connections came and went, and only a resync tells that they did. */
+static void test_forecast_resync(void)
+{
+	uint64_t i, base = conns_made;
+
+	forecast_with(NETNS);
+	arrive(0, 10, 10);
+	for (i = 0; i < 50; i++)
+		transition(S(CLOSE), S(SYN_SENT), ++conns_made, T0 + 9 * SEC, 40000);
+	CHECK(dest_at(10)->full_in < 17);
+	resync_begin(T0 + 10 * SEC);
+	for (i = 0; i < 100; i++)
+		socket_is(base + 1 + i, S(TIME_WAIT), 40000, 0);
+	resync_end();
+	CHECK_EQ(dest_at(10)->used, 100);
+	CHECK(near(got->full_in, 30, 0.001));
+}
+
 /* 50 a second: 2000 ports would be gone after 40 s, but 1000 mini-sockets are after 20. */
 static void test_forecast_buckets(void)
 {
@@ -1013,6 +1031,7 @@ int main(void)
 	TEST("timewait: forecast from nothing on", test_forecast_from_zero());
 	TEST("timewait: forecast of a slow pace", test_forecast_slow());
 	TEST("timewait: forecast by age", test_forecast_by_age());
+	TEST("timewait: forecast after a resync", test_forecast_resync());
 	TEST("timewait: forecast of buckets", test_forecast_buckets());
 	TEST("timewait: forecast with tcp_tw_reuse", test_forecast_reuse());
 	TEST("timewait: connect() without a port", test_failed());

@@ -707,6 +707,16 @@ static void resync_begin(struct tcpfsm_timewaits *t, const struct tcpfsm_record 
 	t->sync_ts = r->ts + (uint64_t)t->epoch_offset;
 }
 
+/* Gone while nobody saw it; in TIME_WAIT most likely because it was over. */
+static void drop_unseen(struct tcpfsm_timewaits *t, struct sock *s)
+{
+	bool expired = s->state == STATE(TIME_WAIT) &&
+		       t->sync_ts >= s->since + TCPFSM_TW_SECONDS * NSEC_PER_SEC;
+
+	note(t, s, &(struct sock) { .state = 0 }, t->sync_ts, expired);
+	drop(t, s);
+}
+
 /* All that was known is from before the beginning: what was not seen is gone. */
 static void resync_end(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
 {
@@ -719,7 +729,7 @@ static void resync_end(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r
 	if (!r->arg && all) {
 		for (i = 1; i < t->n; i++)
 			if (t->slab[i].state && !t->slab[i].seen)
-				drop(t, &t->slab[i]);
+				drop_unseen(t, &t->slab[i]);
 		t->untold = 0;
 		t->unsynced = false;
 		t->resynced = t->sync_ts;
@@ -739,6 +749,7 @@ static void on_mark(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
 static void seen_again(struct tcpfsm_timewaits *t, struct sock *s, const struct tcpfsm_record *r)
 {
 	uint64_t age = r->rcv * NSEC_PER_MSEC, since = 0;
+	struct sock was = *s;
 
 	s->seen = true;
 	if (r->rcv != UINT32_MAX && age < r->ts)
@@ -757,6 +768,7 @@ static void seen_again(struct tcpfsm_timewaits *t, struct sock *s, const struct 
 	s->state = r->new;
 	s->since = since;
 	count(t, s, 1);
+	note(t, &was, s, since ? since : t->sync_ts, false);
 }
 
 static int on_socket(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
