@@ -223,6 +223,7 @@ static void fill_facts(struct facts *f, const struct tcpfsm_explain *x,
 	memset(f, 0, sizeof(*f));
 	f->opts = &x->opts;
 	f->all = ls;
+	f->about = l->conn ? ABOUT_LISTENER : ABOUT_NETNS;
 	f->l = l;
 	f->ns = l->conn ? tcpfsm_listeners_netns(ls, l->netns) : l;
 	if (!f->ns)			/* its network namespace has gone: no sysctl is known */
@@ -329,47 +330,60 @@ static void take(struct findings *fs, struct draft *d)
 	fs->wrong += d->f.severity <= TCPFSM_SEVERITY_WARNING;
 }
 
-static int judge(const struct tcpfsm_listener *l, void *arg)
+/* Which queue of a listener refuses more. */
+static enum side worse_side(const struct facts *f)
+{
+	/* ACKs refused by the accept queue keep their places in the SYN queue. */
+	if (f->now[ACK_DROPPED(ACCEPTQ_FULL)] > f->now[TOTAL(SYN_COOKIE)])
+		return SIDE_ACCEPTQ;
+	return f->synq.now > f->acceptq.now ||
+	       (f->synq.now == f->acceptq.now && f->synq.ever > f->acceptq.ever) ?
+	       SIDE_SYNQ : SIDE_ACCEPTQ;
+}
+
+/* All rules about what these are facts of. */
+static int judge(struct findings *fs, const struct facts *f)
+{
+	enum side first = worse_side(f);
+	unsigned int i, p, rank = 0;
+
+	for (p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
+		for (i = 0; i < *parts[p].n; i++, rank++) {
+			const struct rule *rule = &parts[p].rules[i];
+			struct draft *d;
+
+			if (rule->about != f->about)
+				continue;
+			d = begin(fs, f->l);
+			if (!d)
+				return fs->err = -ENOMEM;
+			d->f.verdict = rule->verdict;
+			d->weight = f->weight;
+			d->rank = rank + (rule->side && rule->side != first ? 1000 : 0);
+			if (!rule->judge(f, d)) {
+				free(d);
+				continue;
+			}
+			if (f->about != ABOUT_NETNS && f->opts->own_netns &&
+			    f->opts->own_netns != f->l->netns)
+				evidence(d, "where: in network namespace %u, which is not ours",
+					 f->l->netns);
+			take(fs, d);
+		}
+	}
+	return 0;
+}
+
+static int judge_listener(const struct tcpfsm_listener *l, void *arg)
 {
 	struct findings *fs = arg;
 	struct facts f;
-	unsigned int i, p;
-	enum side first;
 
 	if (!wanted(fs->x, l))
 		return 0;
 	fs->listeners += !!l->conn;
 	fill_facts(&f, fs->x, fs->ls, l);
-	first = f.synq.now > f.acceptq.now ||
-		(f.synq.now == f.acceptq.now && f.synq.ever > f.acceptq.ever) ?
-		SIDE_SYNQ : SIDE_ACCEPTQ;
-	/* ACKs refused by the accept queue keep their places in the SYN queue. */
-	if (f.now[ACK_DROPPED(ACCEPTQ_FULL)] > f.now[TOTAL(SYN_COOKIE)])
-		first = SIDE_ACCEPTQ;
-	for (p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
-		for (i = 0; i < *parts[p].n; i++) {
-			const struct rule *rule = &parts[p].rules[i];
-			struct draft *d;
-
-			if (rule->netns == !!l->conn)
-				continue;
-			d = begin(fs, l);
-			if (!d)
-				return fs->err = -ENOMEM;
-			d->f.verdict = rule->verdict;
-			d->weight = f.weight;
-			d->rank = i + (rule->side && rule->side != first ? 1000 : 0);
-			if (!rule->judge(&f, d)) {
-				free(d);
-				continue;
-			}
-			if (l->conn && f.opts->own_netns && f.opts->own_netns != l->netns)
-				evidence(d, "where: in network namespace %u, which is not ours",
-					 l->netns);
-			take(fs, d);
-		}
-	}
-	return 0;
+	return judge(fs, &f);
 }
 
 static int by_weight(const void *x, const void *y)
@@ -529,7 +543,7 @@ int tcpfsm_explain_findings(struct tcpfsm_explain *x, struct tcpfsm_listeners *l
 	size_t i;
 	int rc;
 
-	rc = tcpfsm_listeners_each(ls, judge, &fs);
+	rc = tcpfsm_listeners_each(ls, judge_listener, &fs);
 	if (!rc && !fs.wrong)
 		rc = nothing_wrong(&fs);
 	if (!rc && fs.n)

@@ -22,11 +22,15 @@ struct refused {
 	bool active;			/* it goes on, or a SYN would meet it at this moment */
 };
 
-/* Of one listener, or of a network namespace: what the rules judge. */
+/* What a rule judges; destinations are those of the ledger of mini-sockets. */
+enum about { ABOUT_LISTENER, ABOUT_NETNS, ABOUT_DESTINATION };
+
+/* Of what the rules judge. */
 struct facts {
 	const struct tcpfsm_explain_options *opts;
 	struct tcpfsm_listeners *all;
-	const struct tcpfsm_listener *l;
+	enum about about;
+	const struct tcpfsm_listener *l;	/* of a destination: its network namespace */
 	const struct tcpfsm_listener *ns;	/* its network namespace; may be l */
 	const struct sources *sources;		/* sample of its SYNs; NULL: none */
 	const uint64_t *total;			/* at the end */
@@ -64,7 +68,7 @@ enum side { SIDE_NONE, SIDE_SYNQ, SIDE_ACCEPTQ };
 struct rule {
 	const char *verdict;		/* stable: users and programs rely on it */
 	enum side side;
-	bool netns;			/* judges a network namespace, not a listener */
+	enum about about;
 	/* Does it hold?  Then d is filled in. */
 	bool (*judge)(const struct facts *f, struct draft *d);
 };
