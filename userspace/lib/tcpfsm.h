@@ -489,11 +489,12 @@ enum tcpfsm_check_status {
 
 /* A counter of a network namespace, since counting began there. */
 struct tcpfsm_check {
-	const char *name;		/* as nstat prints it; "syn": SYNs that met a listener */
+	const char *name;		/* as nstat prints it; "syn": SYNs that met a listener; */
+					/* "sockstat tw": mini-sockets that are there */
 	uint32_t netns;
 	uint64_t ts, since;		/* CLOCK_MONOTONIC: when it was read; when counting began */
 	bool of_kernel;			/* else both numbers are ours: each SYN has one fate */
-	uint64_t counter;		/* as nstat shows it */
+	uint64_t counter;		/* as nstat or sockstat shows it */
 	uint64_t kernel, ours;		/* how far it has moved; what the totals say */
 	int64_t difference;		/* kernel - ours */
 	uint8_t status;			/* enum tcpfsm_check_status */
@@ -501,6 +502,7 @@ struct tcpfsm_check {
 	unsigned int nparts;		/* the totals that make up ours, but zeros */
 	struct {
 		uint16_t index;		/* tcpfsm_total_name() */
+		bool minus;		/* it is taken off */
 		uint64_t value;
 	} part[TCPFSM_CHECK_PARTS];
 };
