@@ -106,13 +106,18 @@ static void socket_is(uint64_t conn, uint8_t state, uint16_t lport, uint32_t age
 	CHECK_EQ(tcpfsm_timewaits_item(ledger, &item), 0);
 }
 
-static void total(uint32_t index, uint64_t value)
+static void total_of(uint32_t netns, uint32_t index, uint64_t value)
 {
 	struct tcpfsm_item item = { .rec = {
-		.type = TCPFSM_TYPE_TOTAL, .ts = T0, .netns = NETNS, .rcv = index, .listener = value,
+		.type = TCPFSM_TYPE_TOTAL, .ts = T0, .netns = netns, .rcv = index, .listener = value,
 	} };
 
 	CHECK_EQ(tcpfsm_timewaits_item(ledger, &item), 0);
+}
+
+static void total(uint32_t index, uint64_t value)
+{
+	total_of(NETNS, index, value);
 }
 
 static int take(const struct tcpfsm_timewait *g, void *arg)
@@ -204,6 +209,81 @@ static void test_both_close(void)
 	transition(S(CLOSING), S(TIME_WAIT), 1, T0 + 1, 40000);
 	CHECK_EQ(DESTS(T0 + SEC)->closer[TCPFSM_CLOSER_BOTH], 1);
 	CHECK_EQ(got->closer[TCPFSM_CLOSER_LOCAL], 0);
+}
+
+/* ---- reuse ---------------------------------------------------------------------------- */
+
+static void stamped(uint8_t verdict, uint8_t old, uint64_t conn, uint64_t ts, uint8_t flags)
+{
+	struct tcpfsm_event ev = event(TCPFSM_EVENT_TIMEWAIT, conn, ts, 40000, 1);
+
+	ev.old = ev.rec.old = old;
+	ev.new = ev.rec.new = verdict == TW(ENTER) ? old : S(TIME_WAIT);
+	ev.rec.verdict = verdict;
+	ev.rec.flags = flags;
+	feed(&ev);
+}
+
+static void reuse_is(uint64_t now, uint64_t ready, uint64_t young, uint64_t without,
+		     uint64_t unknown)
+{
+	struct tcpfsm_timewait_reuse r;
+
+	tcpfsm_timewaits_reuse(ledger, DESTS(now), now, &r);
+	CHECK_EQ(r.ready, ready);
+	CHECK_EQ(r.young, young);
+	CHECK_EQ(r.without, without);
+	CHECK_EQ(r.unknown, unknown);
+}
+
+/* ktime_get_seconds() counts in whole seconds of CLOCK_MONOTONIC, which the epoch does not. */
+static void test_reuse(void)
+{
+	const uint8_t with = TCPFSM_F_TIMESTAMPS;
+	struct tcpfsm_timewait_reuse r;
+
+	begin_with((struct tcpfsm_timewaits_options) {
+		.since = T0, .epoch_offset = 900 * (int64_t)SEC + (int64_t)SEC / 4,
+	});
+	socket_is(1, S(TIME_WAIT), 40001, 25000);
+	socket_is(2, S(TIME_WAIT), 40002, 25000);
+	stamped(TW(ENTER), S(TIME_WAIT), 3, T0 + SEC / 8, with);
+	stamped(TW(ENTER), S(TIME_WAIT), 4, T0 + SEC / 8, 0);
+	stamped(TW(ENTER), S(FIN_WAIT2), 5, T0 + SEC / 8, with);
+	reuse_is(T0 + SEC / 4 - 1, 0, 1, 1, 2);
+	reuse_is(T0 + SEC / 4, 1, 0, 1, 2);
+	stamped(TW(REFRESH), S(FIN_WAIT2), 5, T0 + SEC / 2, with);
+	stamped(TW(ENTER), S(TIME_WAIT), 6, T0 + SEC, with);
+	reuse_is(T0 + SEC, 1, 2, 1, 2);
+	reuse_is(T0 + 5 * SEC / 4, 3, 0, 1, 2);
+	stamped(TW(EXPIRE), S(TIME_WAIT), 6, T0 + 5 * SEC / 4, with);
+	/* A segment tells of an old one. */
+	stamped(TW(REFRESH), S(TIME_WAIT), 1, T0 + 3 * SEC / 2, with);
+	reuse_is(T0 + 3 * SEC / 2, 2, 1, 1, 1);
+	stamped(TW(REUSE), S(TIME_WAIT), 3, T0 + 2 * SEC, with);
+	reuse_is(T0 + 3 * SEC, 2, 0, 1, 1);
+	tcpfsm_timewaits_reuse(ledger, NETNSES(T0 + 3 * SEC), T0 + 3 * SEC, &r);
+	CHECK_EQ(r.ready + r.young + r.without + r.unknown, 0);
+}
+
+static void test_maker(void)
+{
+	const struct tcpfsm_timewait *g;
+	uint32_t i;
+
+	begin();
+	enter(1000, T0, 1, 0);
+	CHECK(!DESTS(T0 + SEC)->has_maker);
+	for (i = 0; i < 50; i++)
+		enter(1 + i, T0 + i, 1, 8 + i % 2);
+	for (i = 50; i < 151; i++)
+		enter(1 + i, T0 + i, 1, i % 2 ? 7 : i);
+	for (i = 0; i < 52; i++)
+		enter(1001 + i, T0 + 200 + i, 1, 7);
+	g = DESTS(T0 + SEC);
+	CHECK(g->has_maker);
+	CHECK_EQ(g->maker_pid, 7);
+	CHECK(!strcmp(g->maker_comm, "client"));
 }
 
 /* ---- before ---------------------------------------------------------------------------- */
@@ -367,9 +447,12 @@ static void test_million(void)
 
 /* ---- forecast --------------------------------------------------------------------------- */
 
-static void forecast_with(uint32_t own)
+/* 400 ports, here or in another network namespace. */
+static void forecast_with(uint32_t netns)
 {
-	begin_with((struct tcpfsm_timewaits_options) { .since = T0, .own_netns = own, .ports = 400 });
+	begin();
+	total_of(netns, TCPFSM_TOTAL_NOW_SINCE_TS, 1);
+	total_of(netns, TCPFSM_TOTAL_NOW_PORTS, 400);
 }
 
 static void test_forecast(void)
@@ -399,7 +482,7 @@ static void test_forecast(void)
 	CHECK_EQ(g->settles, 300);
 	CHECK_EQ(g->full_in, -1);
 
-	/* Of another network namespace nobody here knows the ports. */
+	/* The ports of another network namespace are not these. */
 	forecast_with(NETNS + 1);
 	for (i = 0; i < 100; i++)
 		enter(1 + i, T0 + i * SEC / 10, 1, 7);
@@ -446,25 +529,13 @@ static void test_failed(void)
 	CHECK_EQ(g[1].failed, 1);
 }
 
-static void test_ports(void)
-{
-	CHECK_EQ(tcpfsm_usable_ports("32768\t60999\n", "\n"), 28232);
-	CHECK_EQ(tcpfsm_usable_ports("32768 60999", ""), 28232);
-	CHECK_EQ(tcpfsm_usable_ports("20000 20010", ""), 10);
-	CHECK_EQ(tcpfsm_usable_ports("20000 20000", ""), 1);
-	CHECK_EQ(tcpfsm_usable_ports("20000 20009", "1-19999,20001,20005-30000\n"), 4);
-	CHECK_EQ(tcpfsm_usable_ports("20000 20009", "80"), 10);
-	CHECK_EQ(tcpfsm_usable_ports("20000 20009", "20000-20009"), 0);
-	CHECK_EQ(tcpfsm_usable_ports("", ""), 0);
-	CHECK_EQ(tcpfsm_usable_ports("9 1", ""), 0);
-	CHECK_EQ(tcpfsm_usable_ports("1000 2000", "x"), 0);
-}
-
 int main(void)
 {
 	TEST("timewait: from enter to expire", test_life());
 	TEST("timewait: every way to end", test_ends());
 	TEST("timewait: both sides closed first", test_both_close());
+	TEST("timewait: which could be reused", test_reuse());
+	TEST("timewait: who makes most of them", test_maker());
 	TEST("timewait: what was there before", test_snapshot());
 	TEST("timewait: losses are told", test_lost());
 	TEST("timewait: filters", test_filter());
@@ -472,7 +543,6 @@ int main(void)
 	TEST("timewait: a million sockets", test_million());
 	TEST("timewait: forecast", test_forecast());
 	TEST("timewait: connect() without a port", test_failed());
-	TEST("timewait: usable ports", test_ports());
 	tcpfsm_timewaits_free(ledger);
 	return check_done();
 }

@@ -41,13 +41,13 @@ static void put_rates(const struct tcpfsm_timewait *g)
 	out_printf("}");
 }
 
-static void put_owner(const struct tcpfsm_timewait *g, const char *prefix)
+static void put_process(const char *prefix, bool known, uint32_t pid, const char comm[17])
 {
-	char comm[TCPFSM_COMM_JSON_MAX];
+	char text[TCPFSM_COMM_JSON_MAX];
 
-	if (g->has_owner)
-		out_printf(",\"%spid\":%u,\"%scomm\":\"%.*s\"", prefix, g->pid, prefix,
-			   (int)tcpfsm_comm_json(g->comm, comm), comm);
+	if (known)
+		out_printf(",\"%spid\":%u,\"%scomm\":\"%.*s\"", prefix, pid, prefix,
+			   (int)tcpfsm_comm_json(comm, text), text);
 	else
 		out_printf(",\"%spid\":null,\"%scomm\":null", prefix, prefix);
 }
@@ -83,7 +83,8 @@ static void put_destination(const struct tcpfsm_timewait *g)
 	else
 		out_printf(",\"ports\":null,\"ports_used\":null");
 	put_number("exhausted_seconds", g->full_in, g->full_in >= 0);
-	put_owner(g, "failed_");
+	put_process("failed_", g->has_owner, g->pid, g->comm);
+	put_process("maker_", g->has_maker, g->maker_pid, g->maker_comm);
 }
 
 static int put_group(const struct tcpfsm_timewait *g, void *arg)
@@ -121,7 +122,7 @@ static int put_group(const struct tcpfsm_timewait *g, void *arg)
 		put_destination(g);
 		break;
 	case TCPFSM_TIMEWAIT_OWNER:
-		put_owner(g, "");
+		put_process("", g->has_owner, g->pid, g->comm);
 		break;
 	}
 	out_printf("}\n");

@@ -647,10 +647,25 @@ struct tcpfsm_timewait {
 	double seconds;			/* how long recent is; 0: below 0.1, too short for rates */
 	/* At the rate of those seconds: */
 	double settles;			/* mini-sockets it will come to; -1: not known */
-	uint64_t limit;			/* DESTINATION: ports; NETNS: tw_max; 0: not known */
+	uint64_t limit;			/* DESTINATION: ports that connect() can choose; NETNS: tw_max; */
+					/* 0: not known */
 	uint64_t used;			/* of limit, now */
 	double full_in;			/* seconds until used is limit; -1: it will not, or not known */
 	uint32_t tw;			/* NETNS: mini-sockets as the kernel last told */
+	bool has_maker;			/* DESTINATION: who made most of them since attach, if one */
+	uint32_t maker_pid;		/* process made more than half, else one that made many */
+	char maker_comm[17];
+};
+
+/*
+ * TIME_WAIT sockets of a destination by whether connect() could take their port now with
+ * net.ipv4.tcp_tw_reuse: tcp_twsk_unique().
+ */
+struct tcpfsm_timewait_reuse {
+	uint64_t ready;			/* yes: with timestamps, and began in a second before this one */
+	uint64_t young;			/* with timestamps, but not yet */
+	uint64_t without;		/* never: the peer sent no timestamps */
+	uint64_t unknown;		/* here before anything was heard of them */
 };
 
 struct tcpfsm_timewaits_options {
@@ -658,8 +673,6 @@ struct tcpfsm_timewaits_options {
 	const struct tcpfsm_filter *filter;	/* but states and causes; NULL: all */
 	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
 	uint64_t since;			/* epoch: attach; 0: with the snapshot, or the first event */
-	uint32_t own_netns;		/* whose usable ports are known; 0: of none */
-	uint32_t ports;			/* usable there, tcpfsm_usable_ports() */
 	size_t max_sockets;		/* 0: default (1 << 21) */
 	size_t max_destinations;	/* 0: default (32768) */
 	size_t max_owners;		/* 0: default (8192) */
@@ -686,6 +699,12 @@ int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind 
 /* TIME_WAIT sockets of a network namespace (0: all) by age at @now (epoch). */
 void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t now,
 			   uint64_t ages[TCPFSM_TW_AGES]);
+/*
+ * Of the destination that tcpfsm_timewaits_each() told, at @now (epoch); of the rest only
+ * those without a place.  Of other kinds all is 0.
+ */
+void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
+			    uint64_t now, struct tcpfsm_timewait_reuse *out);
 /* What is recent begins here: at @now (epoch). */
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
 /*
@@ -695,14 +714,6 @@ void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
 void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost,
 				uint64_t *untold);
 void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t);
-/**
- * tcpfsm_usable_ports() - how many ports connect() can choose from
- * @range: "32768	60999", net.ipv4.ip_local_port_range
- * @reserved: "8080,9000-9010", net.ipv4.ip_local_reserved_ports; may be empty
- *
- * Return: their number, or 0 when it cannot be told.
- */
-uint32_t tcpfsm_usable_ports(const char *range, const char *reserved);
 
 /* ---- names and text -------------------------------------------------------- */
 

@@ -29,6 +29,9 @@
 /* A connection that was opened here, while it has no mini-socket. */
 #define OPEN		STATE(ESTABLISHED)
 
+/* Did the peer send timestamps? */
+enum stamps { STAMPS_UNKNOWN, STAMPS_WITHOUT, STAMPS_WITH, STAMPS };
+
 struct sock {
 	uint64_t conn;		/* socket cookie */
 	uint64_t since;		/* when its state began; epoch, 0: not known */
@@ -38,6 +41,7 @@ struct sock {
 	uint8_t state;		/* OPEN, FIN_WAIT2, TIME_WAIT; 0: free */
 	uint8_t closer:2;	/* enum tcpfsm_closer */
 	uint8_t before:1;	/* nothing was heard of it but that it is there */
+	uint8_t stamps:2;	/* enum stamps */
 };
 
 /* Compared as a whole: no padding. */
@@ -65,6 +69,11 @@ struct group {
 	/* TIME_WAIT that ended before its time: how many, and how old they had become. */
 	uint64_t early, early_ns, recent_early, recent_early_ns;
 	uint64_t *listening;	/* network namespace: ports, or NULL */
+	uint32_t ports;		/* network namespace: that connect() can choose; 0: not known */
+	uint32_t stamps[STAMPS]; /* of those in TIME_WAIT */
+	uint32_t young;		/* of these with timestamps, those that began it in */
+	uint32_t young_second;	/* this second, the last one */
+	uint32_t maker_votes;	/* for now.maker_pid to be who makes most */
 };
 
 /* Slot 0 is the rest, and the head of the list of idle ones. */
@@ -95,7 +104,6 @@ struct tcpfsm_timewaits {
 	struct tcpfsm_filter filter;
 	int64_t epoch_offset;
 	uint64_t since, snap_ts, mark;
-	uint32_t own_netns, ports;
 	uint64_t lost, untold;
 };
 
@@ -300,10 +308,18 @@ static int learn_listener(struct tcpfsm_timewaits *t, uint32_t netns, uint16_t p
 	return 0;
 }
 
-static bool listens(struct tcpfsm_timewaits *t, uint32_t netns, uint16_t port)
+/* The rest when it has no place. */
+static const struct group *find_netns(const struct tcpfsm_timewaits *t, uint32_t netns)
 {
+	const struct groups *gs = &t->kind[KIND(NETNS)];
 	const struct key key = { .netns = netns };
-	const struct group *g = group(t, KIND(NETNS), find_group(&t->kind[KIND(NETNS)], &key));
+
+	return &gs->slab[find_group(gs, &key)];
+}
+
+static bool listens(const struct tcpfsm_timewaits *t, uint32_t netns, uint16_t port)
+{
+	const struct group *g = find_netns(t, netns);
 
 	return g->listening && g->listening[port / 64] >> port % 64 & 1;
 }
@@ -401,6 +417,28 @@ static struct sock *add(struct tcpfsm_timewaits *t, uint64_t conn)
 	return s;
 }
 
+/* As ktime_get_seconds() was then. */
+static uint32_t second(const struct tcpfsm_timewaits *t, uint64_t ts)
+{
+	return (uint32_t)((ts - (uint64_t)t->epoch_offset) / NSEC_PER_SEC);
+}
+
+static void count_stamps(struct tcpfsm_timewaits *t, struct group *g, const struct sock *s,
+			 uint64_t one)
+{
+	uint32_t then = second(t, s->since);
+
+	g->stamps[s->stamps] += (uint32_t)one;
+	if (s->stamps != STAMPS_WITH || !s->since)
+		return;
+	if (then > g->young_second) {
+		g->young_second = then;
+		g->young = 0;
+	}
+	if (then == g->young_second)
+		g->young += (uint32_t)one;
+}
+
 static void count_group(struct groups *t, uint32_t i, const struct sock *s, uint64_t one)
 {
 	struct group *g = &t->slab[i];
@@ -434,6 +472,8 @@ static void count(struct tcpfsm_timewaits *t, const struct sock *s, uint64_t one
 	count_group(&t->kind[KIND(DESTINATION)], s->dest, s, one);
 	if (s->state == OPEN)
 		return;
+	if (s->state == STATE(TIME_WAIT))
+		count_stamps(t, group(t, KIND(DESTINATION), s->dest), s, one);
 	count_group(&t->kind[KIND(OWNER)], s->owner, s, one);
 	count_group(&t->kind[KIND(NETNS)], s->netns, s, one);
 }
@@ -536,22 +576,26 @@ static void take_snapshot(struct tcpfsm_timewaits *t)
 
 static void on_total(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
 {
-	struct tcpfsm_timewait *g;
+	struct group *g;
 
 	if (r->conn || (t->has_filter && t->filter.netns && t->filter.netns != r->netns))
 		return;
-	g = &group(t, KIND(NETNS), netns_group(t, r->netns))->now;
-	if (g->rest)
+	g = group(t, KIND(NETNS), netns_group(t, r->netns));
+	if (g->now.rest)
 		return;
 	switch (r->rcv) {
 	case TCPFSM_TOTAL_NOW_SINCE_TS:	/* never left out, as zeros are */
-		g->tw = 0;
+		g->now.tw = 0;
+		g->ports = 0;
 		break;
 	case TCPFSM_TOTAL_NOW_TW:
-		g->tw = (uint32_t)r->listener;
+		g->now.tw = (uint32_t)r->listener;
 		break;
 	case TCPFSM_TOTAL_NOW_TW_MAX:
-		g->limit = r->listener;
+		g->now.limit = r->listener;
+		break;
+	case TCPFSM_TOTAL_NOW_PORTS:
+		g->ports = (uint32_t)r->listener;
 		break;
 	}
 }
@@ -642,6 +686,29 @@ static struct sock belongs(struct tcpfsm_timewaits *t, const struct tcpfsm_event
 	return s;
 }
 
+static uint8_t stamps_of(const struct tcpfsm_event *ev)
+{
+	return ev->rec.flags & TCPFSM_F_TIMESTAMPS ? STAMPS_WITH : STAMPS_WITHOUT;
+}
+
+/* Boyer and Moore's vote: who makes more than half of them is in office at the end. */
+static void vote(struct group *g, const struct tcpfsm_event *ev)
+{
+	struct tcpfsm_timewait *now = &g->now;
+
+	if (now->rest || !ev->has_owner)
+		return;
+	if (!g->maker_votes) {
+		now->has_maker = true;
+		now->maker_pid = ev->pid;
+		memcpy(now->maker_comm, ev->comm, sizeof(now->maker_comm));
+	}
+	if (now->maker_pid == ev->pid && !strcmp(now->maker_comm, ev->comm))
+		g->maker_votes++;
+	else
+		g->maker_votes--;
+}
+
 static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
 {
 	uint8_t action = ev->rec.verdict;
@@ -680,9 +747,11 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 		s->before = 0;
 		/* This side sent its FIN before the peer's came, or it would be in LAST_ACK. */
 		s->closer = TCPFSM_CLOSER_LOCAL;
+		s->stamps = stamps_of(ev);
 		s->state = ev->new == STATE(FIN_WAIT2) ? STATE(FIN_WAIT2) : STATE(TIME_WAIT);
 		s->since = ev->ts;
 		count(t, s, 1);
+		vote(group(t, KIND(DESTINATION), s->dest), ev);
 		return;
 	case TW(DENIED):
 		return;
@@ -694,6 +763,7 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 		count(t, s, -1ULL);
 		s->state = STATE(TIME_WAIT);
 		s->since = ev->ts;
+		s->stamps = stamps_of(ev);
 		count(t, s, 1);
 		return;
 	}
@@ -800,7 +870,7 @@ static void forecast(const struct tcpfsm_timewaits *t, const struct group *g,
 	o->settles = o->full_in = -1;
 	o->used = used(o);
 	if (o->kind == KIND(DESTINATION))
-		o->limit = !o->rest && !o->inbound && o->netns == t->own_netns ? t->ports : 0;
+		o->limit = !o->rest && !o->inbound ? find_netns(t, o->netns)->ports : 0;
 	if (!(o->seconds > 0))
 		return;
 	o->settles = (entered - early) * TCPFSM_TW_SECONDS +
@@ -930,6 +1000,30 @@ void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t 
 	}
 }
 
+void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
+			    uint64_t now, struct tcpfsm_timewait_reuse *out)
+{
+	struct key key = {
+		.netns = dest->netns, .lport = dest->lport, .rport = dest->rport,
+		.family = dest->family, .inbound = dest->inbound,
+	};
+	const struct group *g;
+
+	attach(t, now);
+	*out = (struct tcpfsm_timewait_reuse) { .ready = 0 };
+	if (dest->kind != KIND(DESTINATION))
+		return;
+	memcpy(key.laddr, dest->laddr, sizeof(key.laddr));
+	memcpy(key.raddr, dest->raddr, sizeof(key.raddr));
+	g = group(t, KIND(DESTINATION), dest->rest ? 0 : find_group(&t->kind[KIND(DESTINATION)], &key));
+	if (g->now.rest != dest->rest)
+		return;
+	out->young = g->young_second >= second(t, now) ? g->young : 0;
+	out->ready = g->stamps[STAMPS_WITH] - out->young;
+	out->without = g->stamps[STAMPS_WITHOUT];
+	out->unknown = g->stamps[STAMPS_UNKNOWN];
+}
+
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now)
 {
 	attach(t, now);
@@ -941,45 +1035,6 @@ void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost
 {
 	*lost = t->lost;
 	*untold = t->untold;
-}
-
-/* ---- ports ------------------------------------------------------------------------- */
-
-uint32_t tcpfsm_usable_ports(const char *range, const char *reserved)
-{
-	unsigned long low, high, usable;
-	const char *p = reserved;
-	char *end;
-
-	low = strtoul(range, &end, 10);
-	if (end == range)
-		return 0;
-	range = end;
-	high = strtoul(range, &end, 10);
-	if (end == range || !low || high > 65535 || low > high)
-		return 0;
-	/* __inet_hash_connect() goes by pairs and leaves out the odd one. */
-	if ((high - low + 1) > 1 && (high - low + 1) % 2)
-		high--;
-	usable = high - low + 1;
-	while (*p >= '0' && *p <= '9') {
-		unsigned long from = strtoul(p, &end, 10), to = from;
-
-		p = end;
-		if (*p == '-') {
-			to = strtoul(p + 1, &end, 10);
-			if (end == p + 1)
-				return 0;
-			p = end;
-		}
-		from = from < low ? low : from;
-		to = to > high ? high : to;
-		if (from <= to)
-			usable -= to - from + 1;
-		if (*p == ',')
-			p++;
-	}
-	return *p && *p != '\n' ? 0 : (uint32_t)usable;
 }
 
 /* ---- in and out -------------------------------------------------------------------- */
@@ -999,8 +1054,6 @@ int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_time
 	t->max = o.max_sockets ? o.max_sockets : SOCKETS_DEFAULT;
 	t->epoch_offset = o.epoch_offset;
 	t->since = o.since;
-	t->own_netns = o.own_netns;
-	t->ports = o.own_netns ? o.ports : 0;
 	t->has_filter = o.filter;
 	if (o.filter) {
 		t->filter = *o.filter;
