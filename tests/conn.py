@@ -90,6 +90,24 @@ def no_port(port, family):
     print(len(clients))
 
 
+def run_out(port, family):
+    """Five connections a second, each closed by the client at once, until no port is left."""
+    server = listener(port, family)
+    print('ready', os.getpid(), flush=True)
+    due = time.monotonic()
+    while True:
+        client = socket.socket(family)
+        try:
+            client.connect(server.getsockname()[:2])
+        except OSError as error:
+            assert error.errno == errno.EADDRNOTAVAIL, error
+            break
+        client.close()
+        server.accept()[0].close()
+        due += 0.2
+        time.sleep(max(due - time.monotonic(), 0))
+
+
 def slow_accept(port, family):
     server = listener(port, family)
     client = socket.create_connection(server.getsockname()[:2])

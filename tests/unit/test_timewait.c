@@ -376,6 +376,54 @@ static void test_filter(void)
 	CHECK_EQ(ngot, 0);
 }
 
+static void age_is(uint64_t now, unsigned int slot, uint64_t n)
+{
+	uint64_t ages[TCPFSM_TW_AGES], sum = 0;
+	unsigned int i;
+
+	tcpfsm_timewaits_ages(ledger, NETNS, now, ages);
+	CHECK_EQ(ages[slot], n);
+	for (i = 0; i < TCPFSM_TW_AGES; i++)
+		sum += ages[i];
+	CHECK_EQ(sum, NETNSES(now)->time_wait);
+}
+
+/* Seconds that have no bin any more, whose sockets end or begin again all the same. */
+static void test_ages(void)
+{
+	begin();
+	socket_is(1, S(TIME_WAIT), 40001, ~0U);
+	enter(2, T0, 1, 7);
+	enter(3, T0 + SEC, 1, 7);
+	age_is(T0 + 5 * SEC, 7, 1);
+	age_is(T0 + 5 * SEC, 0, 2);
+	age_is(T0 + 59 * SEC, 5, 2);
+	age_is(T0 + 62 * SEC, 6, 2);
+	enter(4, T0 + 64 * SEC, 1, 7);
+	enter(5, T0 + 64 * SEC, 1, 7);
+	age_is(T0 + 65 * SEC, 0, 2);
+	age_is(T0 + 65 * SEC, 6, 2);
+	leave(TW(EXPIRE), 2, T0 + 65 * SEC);
+	leave(TW(EXPIRE), 1, T0 + 65 * SEC);
+	age_is(T0 + 66 * SEC, 6, 1);
+	age_is(T0 + 66 * SEC, 7, 0);
+	action(TW(REFRESH), S(TIME_WAIT), S(TIME_WAIT), 4, T0 + 100 * SEC, 1, 7);
+	age_is(T0 + 101 * SEC, 0, 1);
+	age_is(T0 + 101 * SEC, 3, 1);
+	/* Longer than all bins after the last one. */
+	enter(6, T0 + 1000 * SEC, 1, 7);
+	age_is(T0 + 1000 * SEC, 0, 1);
+	age_is(T0 + 1000 * SEC, 6, 3);
+	leave(TW(EXPIRE), 4, T0 + 1001 * SEC);
+	leave(TW(EXPIRE), 3, T0 + 1001 * SEC);
+	leave(TW(EXPIRE), 6, T0 + 1001 * SEC);
+	age_is(T0 + 1001 * SEC, 6, 1);
+	age_is(T0 + 1001 * SEC, 0, 0);
+	/* An old one is told of late. */
+	enter(7, T0 + 900 * SEC, 1, 7);
+	age_is(T0 + 1001 * SEC, 6, 2);
+}
+
 /* ---- tables ---------------------------------------------------------------------------- */
 
 static void test_bounded(void)
@@ -419,25 +467,38 @@ static void test_bounded(void)
 	CHECK_EQ(got[0].flow[TW(ENTER)] + got[1].flow[TW(ENTER)], 13);
 }
 
-/* Every socket is here, and this part of the reader's room is what it may be (not with ASan). */
+#ifdef __SANITIZE_ADDRESS__
+size_t __sanitizer_get_current_allocated_bytes(void);
+#endif
+
+static size_t allocated_mib(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return __sanitizer_get_current_allocated_bytes() >> 20;
+#else
+	struct mallinfo2 m = mallinfo2();
+
+	return (m.uordblks + m.hblkhd) >> 20;
+#endif
+}
+
+/* Every socket is here, and all tables are full, in the room that there is. */
 static void test_million(void)
 {
 	const uint32_t n = 1000000;
-	struct mallinfo2 m;
 	uint32_t i;
 
 	begin();
+	CHECK(allocated_mib() < 2);
 	for (i = 0; i < n; i++)
 		socket_is(i + 1, S(TIME_WAIT), (uint16_t)(20000 + i % 40000), 1000);
-	m = mallinfo2();
-	CHECK((m.uordblks + m.hblkhd) >> 20 < 120);
+	CHECK(allocated_mib() > 30 && allocated_mib() < 120);
 	CHECK_EQ(NETNSES(T0 + SEC)->time_wait, n);
 	for (i = 0; i < n; i++)
 		enter(i + 1, T0 + 1, i, i);
 	CHECK_EQ(NETNSES(T0 + SEC)->time_wait, n);
 	/* Beside it the model takes 84 MiB for a million connections. */
-	m = mallinfo2();
-	CHECK((m.uordblks + m.hblkhd) >> 20 < 110);
+	CHECK(allocated_mib() > 30 && allocated_mib() < 110);
 	for (i = 0; i < n; i++)
 		leave(TW(EXPIRE), i + 1, T0 + 60 * SEC);
 	CHECK_EQ(NETNSES(T0 + 61 * SEC)->time_wait, 0);
@@ -493,13 +554,199 @@ static void test_forecast(void)
 
 	/* Those reused after a second stay no longer. */
 	forecast_with(NETNS);
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < 200; i++) {
+		if (i == 20)
+			tcpfsm_timewaits_mark(ledger, T0 + SEC);
+		if (i >= 20)
+			leave(TW(REUSE), 1 + i - 20, T0 + i * SEC / 20);
 		enter(1 + i, T0 + i * SEC / 20, 1, 7);
-		leave(TW(REUSE), 1 + i, T0 + i * SEC / 20 + SEC);
 	}
-	CHECK_EQ(DESTS(T0 + 10 * SEC)->settles, 10);
+	CHECK_EQ(DESTS(T0 + 10 * SEC)->settles, 20);
+	CHECK_EQ(got->full_in, -1);
+	forecast_with(NETNS);
+	enter(1, T0, 1, 7);
 	CHECK_EQ(DESTS(T0 + SEC / 20)->seconds, 0);
 	CHECK_EQ(got->settles, -1);
+}
+
+static uint64_t conns_made;
+
+/* So many a second, each in TIME_WAIT at once; times in seconds after T0. */
+static void arrive(double from, double until, double rate)
+{
+	double i;
+
+	for (i = 0; from + i / rate < until - 1e-9; i++)
+		enter(++conns_made, T0 + (uint64_t)((from + i / rate) * (double)SEC), 1, 7);
+}
+
+static void burst(double at, unsigned int n)
+{
+	while (n--)
+		enter(++conns_made, T0 + (uint64_t)(at * (double)SEC), 1, 7);
+}
+
+static const struct tcpfsm_timewait *dest_at(double at)
+{
+	return DESTS(T0 + (uint64_t)(at * (double)SEC));
+}
+
+static bool near(double got_value, double expected, double by)
+{
+	if (got_value >= expected - by && got_value <= expected + by)
+		return true;
+	printf("# %f, not %f +- %f\n", got_value, expected, by);
+	return false;
+}
+
+static void test_forecast_from_zero(void)
+{
+	double at;
+
+	/* From nothing on: limit / rate. */
+	for (at = 2; at < 39; at += 3) {
+		forecast_with(NETNS);
+		arrive(0, at, 10);
+		CHECK(near(dest_at(at)->full_in, 40 - at, 0.001));
+		tcpfsm_timewaits_mark(ledger, T0 + (uint64_t)((at - 1) * (double)SEC));
+		CHECK(near(dest_at(at)->full_in, 40 - at, 0.001));
+	}
+	/* And of a client that begins while we look, or did just before. */
+	forecast_with(NETNS);
+	socket_is(1, S(ESTABLISHED), 40001, ~0U);
+	arrive(20, 25, 10);
+	CHECK(near(dest_at(25)->full_in, (400 - 51) / 10.0, 0.001));
+	forecast_with(NETNS);
+	arrive(3.9, 5, 10);
+	CHECK(near(dest_at(5)->full_in, (400 - 11) / 10.0, 0.001));
+	/* 500 a second: within this one. */
+	forecast_with(NETNS);
+	arrive(0, 0.5, 500);
+	CHECK(near(dest_at(0.5)->full_in, 0.3, 0.001));
+	arrive(0.5, 0.8, 500);
+	CHECK_EQ(dest_at(0.8)->full_in, 0);
+}
+
+/* 16 come in 20 s: of a second or ten, no rate. */
+static void test_forecast_slow(void)
+{
+	unsigned int at;
+
+	begin();
+	total(TCPFSM_TOTAL_NOW_PORTS, 40);
+	for (at = 1; at <= 45; at++) {
+		arrive((at - 1) * 1.25, at * 1.25, 0.8);
+		tcpfsm_timewaits_mark(ledger, T0 + (uint64_t)((at * 1.25 - 1) * (double)SEC));
+		if (at >= 10 && at < 40)
+			CHECK(near(dest_at(at * 1.25)->full_in, 50 - at * 1.25, 5 - at * 0.125));
+	}
+}
+
+static void test_forecast_by_age(void)
+{
+	uint64_t i, base;
+
+	/* As many leave as come, and have for long: 366 of 400. */
+	forecast_with(NETNS);
+	base = conns_made;
+	for (i = 0; i < 200; i++) {
+		uint64_t j;
+
+		for (j = 0; i >= 61 && j < 6; j++)
+			leave(TW(EXPIRE), base + 1 + (i - 61) * 6 + j, T0 + i * SEC + j * SEC / 6);
+		arrive((double)i, (double)i + 1, 6);
+	}
+	CHECK_EQ(dest_at(200)->used, 366);
+	CHECK(near(got->settles, 360, 0.001));
+	CHECK_EQ(got->full_in, -1);
+	CHECK_EQ(NETNSES(T0 + 200 * SEC)->full_in, -1);
+
+	/* 300 came 50 s ago, and one a second since: 350, and 361 at most. */
+	forecast_with(NETNS);
+	burst(0, 300);
+	arrive(0, 50, 1);
+	CHECK_EQ(dest_at(50)->used, 350);
+	CHECK(near(got->settles, 60, 0.001));
+	CHECK_EQ(got->full_in, -1);
+
+	/*
+	 * 100 came 50 s ago, one a second for 40 s, then ten a second: 240 now.  In 12 s the
+	 * 100 and the first one are gone, and of the others one a second goes then:
+	 * 240 - 101 + 10 t - (t - 12) = 400 in 27.67 s.
+	 */
+	forecast_with(NETNS);
+	burst(0, 100);
+	arrive(0, 40, 1);
+	arrive(40, 50, 10);
+	CHECK_EQ(dest_at(50)->used, 240);
+	CHECK(near(got->full_in, 249 / 9.0, 0.001));
+	CHECK(near(got->settles, 600, 0.001));
+
+	/* The burst itself is no pace, when it is over. */
+	forecast_with(NETNS);
+	burst(0, 300);
+	CHECK(dest_at(1)->full_in > 0);
+	CHECK_EQ(dest_at(11)->full_in, -1);
+	CHECK_EQ(dest_at(11)->settles, 0);
+
+	/* 300 of the snapshot, 50 s old; and ten a second from then on. */
+	forecast_with(NETNS);
+	for (i = 0; i < 300; i++)
+		socket_is(++conns_made, S(TIME_WAIT), (uint16_t)(20000 + i), 50000);
+	arrive(0, 5, 10);
+	CHECK_EQ(dest_at(5)->used, 350);
+	CHECK(near(got->full_in, 5, 0.001));
+	/* 20 of the past 20 seconds tell of the pace at once. */
+	forecast_with(NETNS);
+	for (i = 0; i < 20; i++)
+		socket_is(++conns_made, S(TIME_WAIT), (uint16_t)(20000 + i), (uint32_t)i * 1000 + 500);
+	CHECK(near(dest_at(0)->settles, 60, 0.001));
+
+	/* Connections that stay open are no ports for others, either. */
+	forecast_with(NETNS);
+	enter(++conns_made, T0, 1, 7);
+	for (i = 0; i < 39; i++)
+		transition(S(CLOSE), S(SYN_SENT), ++conns_made, T0 + SEC + i * SEC / 4, 40000);
+	CHECK_EQ(dest_at(10.75)->used, 40);
+	/* Four a second, and the one in TIME_WAIT will be gone. */
+	CHECK(near(got->full_in, 361 / 4.0, 0.001));
+	CHECK_EQ(dest_at(10.75)->settles, 0);
+}
+
+/* 50 a second: 2000 ports would be gone after 40 s, but 1000 mini-sockets are after 20. */
+static void test_forecast_buckets(void)
+{
+	begin();
+	total(TCPFSM_TOTAL_NOW_PORTS, 2000);
+	arrive(0, 10, 50);
+	CHECK_EQ(dest_at(10)->full_in, -1);
+	CHECK(got->overflows);
+	CHECK(near(NETNSES(T0 + 10 * SEC)->full_in, 10, 0.001));
+	total(TCPFSM_TOTAL_NOW_PORTS, 900);
+	CHECK(near(dest_at(10)->full_in, 8, 0.001));
+	CHECK(!got->overflows);
+}
+
+/* With tcp_tw_reuse those with timestamps are no obstacle. */
+static void test_forecast_reuse(void)
+{
+	unsigned int mode;
+	uint64_t i;
+
+	for (mode = 0; mode < 3; mode++) {
+		forecast_with(NETNS);
+		total(TCPFSM_TOTAL_NOW_TW_REUSE, mode);
+		for (i = 0; i < 100; i++)
+			stamped(TW(ENTER), S(TIME_WAIT), ++conns_made, T0 + i * SEC / 10,
+				TCPFSM_F_TIMESTAMPS);
+		/* 2: on loopback only. */
+		CHECK_EQ(dest_at(10)->reuse, mode == 1);
+		CHECK(near(got->full_in, mode == 1 ? -1 : 30, 0.001));
+	}
+	forecast_with(NETNS);
+	total(TCPFSM_TOTAL_NOW_TW_REUSE, 1);
+	arrive(0, 10, 10);
+	CHECK(near(dest_at(10)->full_in, 30, 0.001));
 }
 
 static void test_failed(void)
@@ -537,11 +784,17 @@ int main(void)
 	TEST("timewait: which could be reused", test_reuse());
 	TEST("timewait: who makes most of them", test_maker());
 	TEST("timewait: what was there before", test_snapshot());
+	TEST("timewait: ages", test_ages());
 	TEST("timewait: losses are told", test_lost());
 	TEST("timewait: filters", test_filter());
 	TEST("timewait: tables are bounded, and their sums complete", test_bounded());
 	TEST("timewait: a million sockets", test_million());
 	TEST("timewait: forecast", test_forecast());
+	TEST("timewait: forecast from nothing on", test_forecast_from_zero());
+	TEST("timewait: forecast of a slow pace", test_forecast_slow());
+	TEST("timewait: forecast by age", test_forecast_by_age());
+	TEST("timewait: forecast of buckets", test_forecast_buckets());
+	TEST("timewait: forecast with tcp_tw_reuse", test_forecast_reuse());
 	TEST("timewait: connect() without a port", test_failed());
 	tcpfsm_timewaits_free(ledger);
 	return check_done();

@@ -63,6 +63,7 @@ static int begin(void *arg, struct tcpfsm_model *m)
 	(void)m;
 	if (!v->opts.replay) {
 		o.since = realtime_ns();
+		o.cgroups = true;
 		v->due = v->opts.interval ? o.since + v->opts.interval : UINT64_MAX;
 	}
 	err = tcpfsm_timewaits_new(&v->ledger, &o);

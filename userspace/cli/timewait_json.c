@@ -2,7 +2,9 @@
 /* tcpfsm timewait --json: an object for each network namespace, destination and owner. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "put.h"
 #include "timewait.h"
 
 static void put_flows(const char *name, const uint64_t flow[TCPFSM_TW_FLOWS])
@@ -52,6 +54,24 @@ static void put_process(const char *prefix, bool known, uint32_t pid, const char
 		out_printf(",\"%spid\":null,\"%scomm\":null", prefix, prefix);
 }
 
+static void put_cgroup(const char *path)
+{
+	char *p = out_room(2 * strlen(path ? path : "") + 32), *start = p;
+
+	if (!path) {
+		out_printf(",\"cgroup\":null");
+		return;
+	}
+	p = put(p, ",\"cgroup\":\"");
+	for (; *path; path++) {
+		if (*path == '"' || *path == '\\')
+			*p++ = '\\';
+		*p++ = *path;
+	}
+	*p++ = '"';
+	out_add((size_t)(p - start));
+}
+
 static void put_total(const struct timewait_reading *r, const struct tcpfsm_timewait *g)
 {
 	uint64_t ages[TCPFSM_TW_AGES], lost, untold;
@@ -74,8 +94,10 @@ static void put_total(const struct timewait_reading *r, const struct tcpfsm_time
 	}
 }
 
-static void put_destination(const struct tcpfsm_timewait *g)
+static void put_destination(const struct timewait_reading *r, const struct tcpfsm_timewait *g)
 {
+	struct tcpfsm_timewait_reuse reuse;
+
 	out_printf(",\"direction\":\"%s\",\"open\":%" PRIu64, g->rest ? "" : g->inbound ? "in" : "out",
 		   g->open);
 	if (g->limit)
@@ -83,6 +105,11 @@ static void put_destination(const struct tcpfsm_timewait *g)
 	else
 		out_printf(",\"ports\":null,\"ports_used\":null");
 	put_number("exhausted_seconds", g->full_in, g->full_in >= 0);
+	tcpfsm_timewaits_reuse(r->ledger, g, r->ts, &reuse);
+	out_printf(",\"overflow_first\":%s,\"tw_reuse\":%s,\"reusable\":{\"ready\":%" PRIu64
+		   ",\"young\":%" PRIu64 ",\"without_timestamps\":%" PRIu64 ",\"unknown\":%" PRIu64 "}",
+		   g->overflows ? "true" : "false", g->reuse ? "true" : "false", reuse.ready,
+		   reuse.young, reuse.without, reuse.unknown);
 	put_process("failed_", g->has_owner, g->pid, g->comm);
 	put_process("maker_", g->has_maker, g->maker_pid, g->maker_comm);
 }
@@ -119,10 +146,11 @@ static int put_group(const struct tcpfsm_timewait *g, void *arg)
 		put_total(r, g);
 		break;
 	case TCPFSM_TIMEWAIT_DESTINATION:
-		put_destination(g);
+		put_destination(r, g);
 		break;
 	case TCPFSM_TIMEWAIT_OWNER:
 		put_process("", g->has_owner, g->pid, g->comm);
+		put_cgroup(g->cgroup);
 		break;
 	}
 	out_printf("}\n");

@@ -645,16 +645,25 @@ struct tcpfsm_timewait {
 	uint64_t failed, recent_failed;	/* connect() without a port (EADDRNOTAVAIL), likewise */
 	uint64_t failed_ts;		/* the last one; epoch, 0: none */
 	double seconds;			/* how long recent is; 0: below 0.1, too short for rates */
-	/* At the rate of those seconds: */
+	/*
+	 * At the pace of the last ten seconds, or up to 32 if few came; not of the rest, and
+	 * below 0.1 s not known:
+	 */
 	double settles;			/* mini-sockets it will come to; -1: not known */
 	uint64_t limit;			/* DESTINATION: ports that connect() can choose; NETNS: tw_max; */
 					/* 0: not known */
 	uint64_t used;			/* of limit, now */
 	double full_in;			/* seconds until used is limit; -1: it will not, or not known */
+	bool overflows;			/* DESTINATION: it will not, as the network namespace's tw_max is */
+					/* reached first, and then ports are free at once */
+	bool reuse;			/* DESTINATION: net.ipv4.tcp_tw_reuse lets connect() take those */
+					/* with timestamps, which full_in does not count, then */
 	uint32_t tw;			/* NETNS: mini-sockets as the kernel last told */
 	bool has_maker;			/* DESTINATION: who made most of them since attach, if one */
 	uint32_t maker_pid;		/* process made more than half, else one that made many */
 	char maker_comm[17];
+	const char *cgroup;		/* OWNER: its path in cgroup v2; NULL: not known; valid as long as */
+					/* the call; printable ASCII, at most 255 */
 };
 
 /*
@@ -676,6 +685,7 @@ struct tcpfsm_timewaits_options {
 	size_t max_sockets;		/* 0: default (1 << 21) */
 	size_t max_destinations;	/* 0: default (32768) */
 	size_t max_owners;		/* 0: default (8192) */
+	bool cgroups;			/* look up owners' cgroups in /proc of this machine */
 };
 
 struct tcpfsm_timewaits;
@@ -696,7 +706,7 @@ int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event
  */
 int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind kind,
 			  uint64_t now, size_t max, tcpfsm_timewait_fn fn, void *arg);
-/* TIME_WAIT sockets of a network namespace (0: all) by age at @now (epoch). */
+/* TIME_WAIT sockets of a network namespace (0: all) by age at @now (epoch), to half a second. */
 void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t now,
 			   uint64_t ages[TCPFSM_TW_AGES]);
 /*

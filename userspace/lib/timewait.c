@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroup.h"
 #include "clock.h"
 #include "tcpfsm.h"
 
@@ -21,6 +22,22 @@
 #define SHRINK		65536U
 #define RATE_MIN_NS	(NSEC_PER_SEC / 10)
 #define PORT_WORDS	(65536 / 64)
+#define BINS		64U		/* longer than TIME_WAIT lasts */
+
+/*
+ * The pace is that of the last seconds: of so many, and of more, up to all there are,
+ * until enough has come for a rate; but not beyond a second that brought more than that
+ * alone.  When some have come, what was quiet before them is left out, and the second that
+ * they began in, as nobody knows when in it.
+ */
+#define PACE_SECONDS	10U
+#define PACE_HISTORY	32U
+#define PACE_ENOUGH	25U
+#define PACE_SOME	8U
+/* A timer of 60 s runs out after 60 to 62 s: so far apart is that level of the timer wheel. */
+#define LASTS		(TCPFSM_TW_SECONDS + 1U)
+/* Further on, nobody should rely on the pace. */
+#define HORIZON		600.0
 
 #define STATE(s)	TCPFSM_STATE_##s
 #define KIND(k)		TCPFSM_TIMEWAIT_##k
@@ -58,8 +75,31 @@ struct key {
 	};
 };
 
+/* Of those in TIME_WAIT, when it began: in seconds of CLOCK_MONOTONIC. */
+struct births {
+	uint32_t last;			/* second */
+	uint32_t bin[BINS];		/* by second modulo BINS, the last ones */
+	uint32_t older, unknown;
+};
+
+/*
+ * What a second brought: how many came (took a port, towards a destination; else became
+ * mini-sockets) or went but for the end of TIME_WAIT; and how the number of those held grew
+ * that are not in TIME_WAIT.
+ */
+struct second {
+	uint32_t came, went;
+	int32_t held;
+};
+
+struct trend {
+	uint32_t last;			/* second */
+	struct second at[PACE_HISTORY];	/* by second modulo PACE_HISTORY, the last ones */
+};
+
 struct group {
 	struct key key;
+	struct trend trend;
 	uint32_t next;
 	uint32_t older, newer;	/* in the list of groups without sockets */
 	bool idle;		/* is in it */
@@ -70,9 +110,13 @@ struct group {
 	uint64_t early, early_ns, recent_early, recent_early_ns;
 	uint64_t *listening;	/* network namespace: ports, or NULL */
 	uint32_t ports;		/* network namespace: that connect() can choose; 0: not known */
+	uint8_t tw_reuse;	/* network namespace: net.ipv4.tcp_tw_reuse */
+	struct births births;
 	uint32_t stamps[STAMPS]; /* of those in TIME_WAIT */
 	uint32_t young;		/* of these with timestamps, those that began it in */
 	uint32_t young_second;	/* this second, the last one */
+	char *cgroup;		/* owner: its path, or NULL; */
+	bool cgroup_asked;	/* after this */
 	uint32_t maker_votes;	/* for now.maker_pid to be who makes most */
 };
 
@@ -100,10 +144,11 @@ struct tcpfsm_timewaits {
 	size_t used, max;
 	struct waiting *waiting;
 	size_t nwaiting, room;
-	bool has_filter, begun;
+	bool has_filter, begun, cgroups;
 	struct tcpfsm_filter filter;
 	int64_t epoch_offset;
 	uint64_t since, snap_ts, mark;
+	uint64_t known;		/* what came is known from then on; 0: long ago */
 	uint64_t lost, untold;
 };
 
@@ -199,6 +244,7 @@ static uint32_t evict(struct groups *t)
 	*link = g->next;
 	add_history(&t->slab[0], g);
 	free(g->listening);
+	free(g->cgroup);
 	return i;
 }
 
@@ -279,12 +325,20 @@ static uint32_t netns_group(struct tcpfsm_timewaits *t, uint32_t netns)
 static uint32_t owner_group(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
 {
 	struct key key = { .netns = 0 };
+	struct group *g;
+	uint32_t i;
 
 	if (ev && ev->has_owner) {
 		key.pid = ev->pid;
 		memcpy(key.comm, ev->comm, strnlen(ev->comm, sizeof(key.comm)));
 	}
-	return get_group(&t->kind[KIND(OWNER)], &key);
+	i = get_group(&t->kind[KIND(OWNER)], &key);
+	g = group(t, KIND(OWNER), i);
+	if (t->cgroups && i && key.pid && !g->cgroup_asked) {
+		g->cgroup_asked = true;
+		g->cgroup = cgroup_of(key.pid, key.comm);
+	}
+	return i;
 }
 
 /* ---- destinations ------------------------------------------------------------------ */
@@ -423,6 +477,29 @@ static uint32_t second(const struct tcpfsm_timewaits *t, uint64_t ts)
 	return (uint32_t)((ts - (uint64_t)t->epoch_offset) / NSEC_PER_SEC);
 }
 
+static void count_birth(const struct tcpfsm_timewaits *t, struct births *b, uint64_t since,
+			uint64_t one)
+{
+	uint32_t then = second(t, since), i;
+
+	if (!since) {
+		b->unknown += (uint32_t)one;
+		return;
+	}
+	for (i = 1; then > b->last && i <= BINS && i <= then - b->last; i++) {
+		uint32_t *bin = &b->bin[(b->last + i) % BINS];
+
+		b->older += *bin;
+		*bin = 0;
+	}
+	if (then > b->last)
+		b->last = then;
+	if (b->last - then < BINS)
+		b->bin[then % BINS] += (uint32_t)one;
+	else
+		b->older += (uint32_t)one;
+}
+
 static void count_stamps(struct tcpfsm_timewaits *t, struct group *g, const struct sock *s,
 			 uint64_t one)
 {
@@ -439,17 +516,21 @@ static void count_stamps(struct tcpfsm_timewaits *t, struct group *g, const stru
 		g->young += (uint32_t)one;
 }
 
-static void count_group(struct groups *t, uint32_t i, const struct sock *s, uint64_t one)
+static void count_group(struct tcpfsm_timewaits *t, uint8_t kind, uint32_t i,
+			const struct sock *s, uint64_t one)
 {
-	struct group *g = &t->slab[i];
+	struct groups *gs = &t->kind[kind];
+	struct group *g = &gs->slab[i];
 
 	if (s->state == OPEN) {
 		g->now.open += one;
 	} else {
-		if (s->state == STATE(TIME_WAIT))
+		if (s->state == STATE(TIME_WAIT)) {
 			g->now.time_wait += one;
-		else
+			count_birth(t, &g->births, s->since, one);
+		} else {
 			g->now.fin_wait2 += one;
+		}
 		g->now.closer[s->closer] += one;
 		if (s->before)
 			g->now.before += one;
@@ -458,9 +539,9 @@ static void count_group(struct groups *t, uint32_t i, const struct sock *s, uint
 		return;
 	if (mini(&g->now) + g->now.open) {
 		if (g->idle)
-			unlink_idle(t, g);
+			unlink_idle(gs, g);
 	} else if (!g->idle) {
-		link_idle(t, g);
+		link_idle(gs, g);
 	}
 }
 
@@ -469,13 +550,68 @@ static void count(struct tcpfsm_timewaits *t, const struct sock *s, uint64_t one
 {
 	if (!s->state)
 		return;
-	count_group(&t->kind[KIND(DESTINATION)], s->dest, s, one);
+	count_group(t, KIND(DESTINATION), s->dest, s, one);
 	if (s->state == OPEN)
 		return;
 	if (s->state == STATE(TIME_WAIT))
 		count_stamps(t, group(t, KIND(DESTINATION), s->dest), s, one);
-	count_group(&t->kind[KIND(OWNER)], s->owner, s, one);
-	count_group(&t->kind[KIND(NETNS)], s->netns, s, one);
+	count_group(t, KIND(OWNER), s->owner, s, one);
+	count_group(t, KIND(NETNS), s->netns, s, one);
+}
+
+static struct second *second_of(struct trend *tr, uint32_t now)
+{
+	uint32_t i;
+
+	for (i = 1; now > tr->last && i <= PACE_HISTORY && i <= now - tr->last; i++)
+		tr->at[(tr->last + i) % PACE_HISTORY] = (struct second) { .came = 0 };
+	if (now > tr->last)
+		tr->last = now;
+	return tr->last - now < PACE_HISTORY ? &tr->at[now % PACE_HISTORY] : NULL;
+}
+
+static void add_trend(struct tcpfsm_timewaits *t, uint8_t kind, uint32_t i, uint64_t ts,
+		      uint32_t came, uint32_t went, int32_t held)
+{
+	struct second *s = second_of(&group(t, kind, i)->trend, second(t, ts));
+
+	if (!s)
+		return;
+	s->came += came;
+	s->went += went;
+	s->held += held;
+}
+
+static uint32_t group_of(const struct sock *s, uint8_t kind)
+{
+	return kind == KIND(NETNS) ? s->netns : kind == KIND(OWNER) ? s->owner : s->dest;
+}
+
+/* What was became what is; either may be of state 0.  Expired: TIME_WAIT was over. */
+static void note(struct tcpfsm_timewaits *t, const struct sock *was, const struct sock *is,
+		 uint64_t ts, bool expired)
+{
+	uint8_t kind;
+
+	for (kind = 0; kind < TCPFSM_TIMEWAIT_KINDS; kind++) {
+		bool in[2] = { was->state, is->state };
+		int32_t held[2] = { was->state != STATE(TIME_WAIT), is->state != STATE(TIME_WAIT) };
+		uint32_t from = group_of(was, kind), to = group_of(is, kind);
+
+		if (kind != KIND(DESTINATION)) {
+			in[0] = in[0] && was->state != OPEN;
+			in[1] = in[1] && is->state != OPEN;
+		}
+		if (in[0] && in[1] && from == to) {
+			if (held[0] != held[1])
+				add_trend(t, kind, to, ts, 0, 0, held[1] - held[0]);
+			continue;
+		}
+		if (in[0])
+			add_trend(t, kind, from, ts, 0, !expired, -held[0]);
+		if (in[1])
+			add_trend(t, kind, to, ts, 1, 0, held[1]);
+	}
 }
 
 static void drop(struct tcpfsm_timewaits *t, struct sock *s)
@@ -565,12 +701,16 @@ static void take_snapshot(struct tcpfsm_timewaits *t)
 		}
 		s->state = w->state;
 		count(t, s, 1);
+		/* How long the others are here, nothing tells. */
+		if (s->state == STATE(TIME_WAIT) && s->since)
+			note(t, &(struct sock) { .state = 0 }, s, s->since, false);
 	}
 	free(t->waiting);
 	t->waiting = NULL;
 	t->room = 0;
 	if (t->snap_ts && t->since < t->snap_ts + (uint64_t)t->epoch_offset)
 		t->since = t->snap_ts + (uint64_t)t->epoch_offset;
+	t->known = 0;
 	t->snap_ts = 0;
 }
 
@@ -586,13 +726,16 @@ static void on_total(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
 	switch (r->rcv) {
 	case TCPFSM_TOTAL_NOW_SINCE_TS:	/* never left out, as zeros are */
 		g->now.tw = 0;
-		g->ports = 0;
+		g->ports = g->tw_reuse = 0;
 		break;
 	case TCPFSM_TOTAL_NOW_TW:
 		g->now.tw = (uint32_t)r->listener;
 		break;
 	case TCPFSM_TOTAL_NOW_TW_MAX:
 		g->now.limit = r->listener;
+		break;
+	case TCPFSM_TOTAL_NOW_TW_REUSE:
+		g->tw_reuse = (uint8_t)r->listener;
 		break;
 	case TCPFSM_TOTAL_NOW_PORTS:
 		g->ports = (uint32_t)r->listener;
@@ -641,6 +784,8 @@ static void mark(struct tcpfsm_timewaits *t, uint64_t now)
 /* What went before was known, too, but flows count from here. */
 static void attach(struct tcpfsm_timewaits *t, uint64_t now)
 {
+	if (t->known == UINT64_MAX)
+		t->known = t->since ? t->since : now;
 	if (t->nwaiting || t->snap_ts)
 		take_snapshot(t);
 	if (t->begun || (t->since && now < t->since))
@@ -713,7 +858,7 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 {
 	uint8_t action = ev->rec.verdict;
 	struct group *netns;
-	struct sock *s, at;
+	struct sock *s, at, was;
 
 	if (!action || action > TW(PURGE))
 		return;
@@ -740,6 +885,7 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 			t->untold++;
 			return;
 		}
+		was = *s;
 		count(t, s, -1ULL);
 		s->netns = at.netns;
 		s->dest = at.dest;
@@ -751,6 +897,7 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 		s->state = ev->new == STATE(FIN_WAIT2) ? STATE(FIN_WAIT2) : STATE(TIME_WAIT);
 		s->since = ev->ts;
 		count(t, s, 1);
+		note(t, &was, s, ev->ts, false);
 		vote(group(t, KIND(DESTINATION), s->dest), ev);
 		return;
 	case TW(DENIED):
@@ -760,17 +907,21 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 			flow(t, &at, TCPFSM_TW_FLOW_FIN);
 		if (!s || s->state == OPEN)
 			return;
+		was = *s;
 		count(t, s, -1ULL);
 		s->state = STATE(TIME_WAIT);
 		s->since = ev->ts;
 		s->stamps = stamps_of(ev);
 		count(t, s, 1);
+		note(t, &was, s, ev->ts, false);
 		return;
 	}
 	if (!s)
 		return;
 	if (action != TW(EXPIRE))
 		ended_early(t, s, ev->ts);
+	note(t, s, &(struct sock) { .state = 0 }, ev->ts,
+	     action == TW(EXPIRE) && s->state == STATE(TIME_WAIT));
 	drop(t, s);
 }
 
@@ -783,8 +934,10 @@ static int on_transition(struct tcpfsm_timewaits *t, const struct tcpfsm_event *
 	s = find(t, ev->rec.conn);
 	if (ev->new == STATE(CLOSE)) {
 		/* A mini-socket tells its end itself. */
-		if (s && s->state == OPEN)
+		if (s && s->state == OPEN) {
+			note(t, s, &(struct sock) { .state = 0 }, ev->ts, false);
 			drop(t, s);
+		}
 	} else if (ev->new == STATE(TIME_WAIT)) {
 		if (s && s->state == STATE(TIME_WAIT) && ev->old == STATE(CLOSING)) {
 			count(t, s, -1ULL);
@@ -801,6 +954,7 @@ static int on_transition(struct tcpfsm_timewaits *t, const struct tcpfsm_event *
 		s->dest = destination(t, ends(&ev->rec));
 		s->state = OPEN;
 		count(t, s, 1);
+		note(t, &(struct sock) { .state = 0 }, s, ev->ts, false);
 	}
 	return 0;
 }
@@ -856,36 +1010,163 @@ int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event
 
 /* ---- readings ---------------------------------------------------------------------- */
 
+/* How it goes on, a second. */
+struct pace {
+	double came;			/* less those that went before their time */
+	double held;			/* of these, those that do not get to TIME_WAIT */
+};
+
+/* False: too little time has been seen. */
+static bool pace_of(const struct tcpfsm_timewaits *t, const struct trend *tr, uint64_t now,
+		    struct pace *out)
+{
+	uint32_t last = second(t, now), known = t->known ? second(t, t->known) : 0, i;
+	struct { uint64_t begin; uint32_t came; int64_t net, held; } all, first, after;
+	uint64_t begin;
+	double seconds;
+
+	memset(&all, 0, sizeof(all));
+	all.begin = now;
+	first = after = all;
+	for (i = 0; i < PACE_HISTORY && last - i >= known && last >= i; i++) {
+		static const struct second nothing;
+		const struct second *s = &nothing;
+
+		if (last - i <= tr->last && tr->last - (last - i) < PACE_HISTORY)
+			s = &tr->at[(last - i) % PACE_HISTORY];
+		if (i >= PACE_SECONDS && (all.came >= PACE_ENOUGH || s->came > PACE_ENOUGH))
+			break;
+		if (s->came)
+			after = all;
+		all.came += s->came;
+		all.net += (int64_t)s->came - s->went;
+		all.held += s->held;
+		all.begin = (last - i) * NSEC_PER_SEC + (uint64_t)t->epoch_offset;
+		if (s->came)
+			first = all;
+	}
+	if (first.begin > all.begin && after.came >= PACE_SOME)
+		all = after;
+	else if (first.begin > all.begin && all.came >= PACE_SOME)
+		all = first;
+	begin = all.begin > t->known ? all.begin : t->known;
+	if (now < begin + RATE_MIN_NS)
+		return false;
+	seconds = (double)(now - begin) / (double)NSEC_PER_SEC;
+	out->came = (double)all.net / seconds;
+	/* A few more or less of those open are no trend. */
+	out->held = all.held >= (int64_t)PACE_SOME || all.held <= -(int64_t)PACE_SOME ?
+		    (double)all.held / seconds : 0;
+	return true;
+}
+
+static bool is_loopback(const struct tcpfsm_timewait *g)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	return g->family == 4 ? g->laddr[0] == 127 || g->raddr[0] == 127 :
+	       !memcmp(g->laddr, one, 16) || !memcmp(g->raddr, one, 16);
+}
+
+/*
+ * Second by second: who is in TIME_WAIT leaves when it is over, and others come as the
+ * pace is.  Only the share that blocks counts of TIME_WAIT.  Return: seconds until there
+ * are limit; -1: there never will be.
+ */
+static double seconds_to(const struct tcpfsm_timewaits *t, const struct group *g, uint64_t now,
+			 const struct pace *pace, double blocks, double limit)
+{
+	const struct births *b = &g->births;
+	double grows = (pace->came - pace->held) * blocks, unknown = blocks * b->unknown / LASTS;
+	double n = (double)used(&g->now) - (double)g->now.time_wait * (1 - blocks), at = 0;
+	uint64_t mono = now - (uint64_t)t->epoch_offset;
+	uint32_t last = second(t, now), i, over = b->older;
+	/* What is left of this second is the first one. */
+	double len = 1 - (double)(mono % NSEC_PER_SEC) / (double)NSEC_PER_SEC;
+
+	if (n >= limit)
+		return 0;
+	for (i = 0; i < BINS; i++)
+		if (b->last >= i && (int32_t)(last - (b->last - i)) > (int32_t)LASTS)
+			over += b->bin[(b->last - i) % BINS];
+	/* Later, those that come at this pace leave at this pace. */
+	for (i = 0; i < LASTS; i++) {
+		uint32_t born = last + i - LASTS;
+		double step = (grows + pace->held - unknown) * len;
+
+		if (born <= b->last && b->last - born < BINS)
+			over += b->bin[born % BINS];
+		step -= blocks * over;
+		if (n + step >= limit)
+			return at + len * (limit - n) / step;
+		n += step;
+		at += len;
+		len = 1;
+		over = 0;
+	}
+	if (!(pace->held > 0))
+		return -1;
+	at += (limit - n) / pace->held;
+	return at < HORIZON ? at : -1;
+}
+
 /*
  * By Little's law: what enters in a second, times how long it stays: 60 s, but for what
  * ends before.
  */
-static void forecast(const struct tcpfsm_timewaits *t, const struct group *g,
+static double settles(const struct group *g, const struct tcpfsm_timewait *o,
+		      const struct pace *pace)
+{
+	double early = o->seconds > 0 ? (double)(g->early_ns - g->recent_early_ns) /
+					(double)NSEC_PER_SEC / o->seconds : 0;
+	double n = (pace->came - pace->held) * TCPFSM_TW_SECONDS + early;
+
+	return (n > 0 ? n : 0) + (double)o->fin_wait2;
+}
+
+/* Is connect() in the way of those that it may not have? */
+static double blocking(const struct tcpfsm_timewaits *t, const struct group *g,
+		       struct tcpfsm_timewait *o)
+{
+	uint8_t mode = find_netns(t, o->netns)->tw_reuse;
+	uint32_t told = g->stamps[STAMPS_WITH] + g->stamps[STAMPS_WITHOUT];
+
+	o->reuse = mode == 1 || (mode == 2 && is_loopback(o));
+	return o->reuse && told ? (double)g->stamps[STAMPS_WITHOUT] / told : 1;
+}
+
+static void forecast(const struct tcpfsm_timewaits *t, const struct group *g, uint64_t now,
 		     struct tcpfsm_timewait *o)
 {
-	double entered = (double)(o->recent[TW(ENTER)] - o->recent[TCPFSM_TW_FLOW_FIN_WAIT2] +
-				  o->recent[TCPFSM_TW_FLOW_FIN]);
-	double early = (double)(g->early - g->recent_early), growth, others;
+	const struct group *netns = find_netns(t, o->netns);
+	bool destination = o->kind == KIND(DESTINATION);
+	struct pace pace;
+	double blocks = 1;
 
 	o->settles = o->full_in = -1;
 	o->used = used(o);
-	if (o->kind == KIND(DESTINATION))
-		o->limit = !o->rest && !o->inbound ? find_netns(t, o->netns)->ports : 0;
-	if (!(o->seconds > 0))
+	if (destination)
+		o->limit = !o->rest && !o->inbound ? netns->ports : 0;
+	if (o->rest || !pace_of(t, &g->trend, now, &pace))
 		return;
-	o->settles = (entered - early) * TCPFSM_TW_SECONDS +
-		     (double)(g->early_ns - g->recent_early_ns) / (double)NSEC_PER_SEC;
-	/* What had begun before may end early, too. */
-	o->settles = o->settles > 0 ? o->settles / o->seconds : 0;
-	o->settles += (double)o->fin_wait2;
-	if (!o->limit || o->rest)
+	o->settles = settles(g, o, &pace);
+	if (destination && !o->inbound)
+		blocks = blocking(t, g, o);
+	if (!o->limit)
 		return;
-	others = (double)(o->used - mini(o));
-	growth = ((double)o->used - (double)g->used) / o->seconds;
-	if (o->used >= o->limit || (o->kind == KIND(DESTINATION) && o->recent_failed))
+	if (destination && o->recent_failed)
 		o->full_in = 0;
-	else if (growth > 0 && o->settles + others > (double)o->limit)
-		o->full_in = (double)(o->limit - o->used) / growth;
+	else
+		o->full_in = seconds_to(t, g, now, &pace, blocks, (double)o->limit);
+	/* Without room for mini-sockets a port is free at once. */
+	if (destination && o->full_in > 0 && !(pace.held > 0) && netns->now.limit &&
+	    pace_of(t, &netns->trend, now, &pace)) {
+		double overflow = seconds_to(t, netns, now, &pace, 1, (double)netns->now.limit);
+
+		o->overflows = overflow >= 0 && overflow < o->full_in;
+		if (o->overflows)
+			o->full_in = -1;
+	}
 }
 
 static void read_group(const struct tcpfsm_timewaits *t, const struct group *g, uint64_t now,
@@ -894,12 +1175,13 @@ static void read_group(const struct tcpfsm_timewaits *t, const struct group *g, 
 	unsigned int i;
 
 	*o = g->now;
+	o->cgroup = g->cgroup;
 	for (i = 0; i < TCPFSM_TW_FLOWS; i++)
 		o->recent[i] = o->flow[i] - g->flow[i];
 	o->recent_failed = o->failed - g->failed;
 	o->seconds = t->begun && now >= t->mark + RATE_MIN_NS ?
 		     (double)(now - t->mark) / (double)NSEC_PER_SEC : 0;
-	forecast(t, g, o);
+	forecast(t, g, now, o);
 }
 
 static bool is_empty(const struct group *g)
@@ -973,31 +1255,35 @@ int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind 
 	return rc;
 }
 
+static void add_ages(const struct tcpfsm_timewaits *t, const struct births *b, uint64_t now,
+		     uint64_t ages[TCPFSM_TW_AGES])
+{
+	uint64_t mono = now - (uint64_t)t->epoch_offset;
+	uint32_t i;
+
+	for (i = 0; i < BINS && i <= b->last; i++) {
+		/* They began half a second later than it did, on average. */
+		uint64_t begin = (b->last - i) * NSEC_PER_SEC + NSEC_PER_SEC / 2;
+		uint64_t age = mono > begin ? (mono - begin) / NSEC_PER_SEC / 10 : 0;
+
+		ages[age < TCPFSM_TW_AGES - 2 ? age : TCPFSM_TW_AGES - 2] +=
+			b->bin[(b->last - i) % BINS];
+	}
+	ages[TCPFSM_TW_AGES - 2] += b->older;
+	ages[TCPFSM_TW_AGES - 1] += b->unknown;
+}
+
 void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t now,
 			   uint64_t ages[TCPFSM_TW_AGES])
 {
-	const struct key key = { .netns = netns };
-	uint32_t group_of = 0, i;
+	const struct groups *gs = &t->kind[KIND(NETNS)];
+	uint32_t i;
 
 	attach(t, now);
 	memset(ages, 0, TCPFSM_TW_AGES * sizeof(ages[0]));
-	if (netns)
-		group_of = find_group(&t->kind[KIND(NETNS)], &key);
-	if (netns && !group_of)
-		return;
-	for (i = 1; i < t->n; i++) {
-		const struct sock *s = &t->slab[i];
-		uint64_t age;
-
-		if (s->state != STATE(TIME_WAIT) || (netns && s->netns != group_of))
-			continue;
-		age = now > s->since ? (now - s->since) / NSEC_PER_SEC / 10 : 0;
-		if (!s->since)
-			age = TCPFSM_TW_AGES - 1;
-		else if (age > TCPFSM_TW_AGES - 2)
-			age = TCPFSM_TW_AGES - 2;
-		ages[age]++;
-	}
+	for (i = 0; i < gs->n; i++)
+		if (!netns || (i && gs->slab[i].key.netns == netns))
+			add_ages(t, &gs->slab[i].births, now, ages);
 }
 
 void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
@@ -1054,6 +1340,8 @@ int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_time
 	t->max = o.max_sockets ? o.max_sockets : SOCKETS_DEFAULT;
 	t->epoch_offset = o.epoch_offset;
 	t->since = o.since;
+	t->known = UINT64_MAX;
+	t->cgroups = o.cgroups;
 	t->has_filter = o.filter;
 	if (o.filter) {
 		t->filter = *o.filter;
@@ -1088,9 +1376,11 @@ void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t)
 
 	if (!t)
 		return;
-	for (i = 0; i < t->kind[KIND(NETNS)].n; i++)
-		free(t->kind[KIND(NETNS)].slab[i].listening);
 	for (kind = 0; kind < TCPFSM_TIMEWAIT_KINDS; kind++) {
+		for (i = 0; i < t->kind[kind].n; i++) {
+			free(t->kind[kind].slab[i].listening);
+			free(t->kind[kind].slab[i].cgroup);
+		}
 		free(t->kind[kind].slab);
 		free(t->kind[kind].buckets);
 	}
