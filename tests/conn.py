@@ -43,6 +43,15 @@ def server_first(port, family):
     close_one_by_one(server, client)
 
 
+def orphan(port, family):
+    """The peer does not close for longer than FIN_WAIT2 is kept."""
+    client, server = pair(port, family)
+    client.close()
+    time.sleep(10)
+    server.close()
+    time.sleep(STEP)
+
+
 def refused(port, family):
     try:
         socket.create_connection(('::1' if family == socket.AF_INET6 else '127.0.0.1', port))

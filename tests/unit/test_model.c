@@ -278,6 +278,8 @@ static int show(const struct tcpfsm_event *ev, void *arg)
 		     tcpfsm_cause_name(ev->cause));
 		if (ev->dur_ns >= 0)
 			tell(" %" PRId64, ev->dur_ns / 1000);
+		if (ev->predecessor)
+			tell(" after %" PRIu64, ev->predecessor);
 		break;
 	case TCPFSM_EVENT_SYN:
 	case TCPFSM_EVENT_HANDSHAKE_ACK:
@@ -289,6 +291,8 @@ static int show(const struct tcpfsm_event *ev, void *arg)
 			tell(" %u/%u", r->synq, r->acceptq);
 		if (ev->asked)
 			tell(" asked %u", ev->asked - 1);
+		if (ev->predecessor)
+			tell(" after %" PRIu64, ev->predecessor);
 		break;
 	case TCPFSM_EVENT_RETRANSMIT:
 		tell("retransmit %s %s %u", tcpfsm_segment_name(r->verdict),
@@ -1336,6 +1340,37 @@ static void tw_ends(void)
 	       "22 timewait kill FIN_WAIT2\n22 FIN_WAIT2>CLOSE rcv_rst\n");
 }
 
+/* Who takes over its addresses and ports knows it, and nobody else. */
+static void tw_predecessor(void)
+{
+	begin();
+	ends(1, TCPFSM_TW_REOPEN, S(TIME_WAIT));
+	cpu = 1;
+	ends(2, TCPFSM_TW_REUSE, S(TIME_WAIT));
+	st(12, S(CLOSE), S(SYN_SENT), 0, 0);
+	st(13, S(CLOSE), S(SYN_SENT), 0, 0);
+	cpu = 0;
+	syn(11, TCPFSM_VERDICT_QUEUED, 0);
+	/* Of another peer, long after, after an end that made no way. */
+	ends(3, TCPFSM_TW_REOPEN, S(TIME_WAIT));
+	syn(14, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_OTHER)->rport++;
+	ends(4, TCPFSM_TW_REOPEN, S(TIME_WAIT));
+	now += 1000000000;
+	syn(15, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_OTHER);
+	ends(5, TCPFSM_TW_KILL, S(TIME_WAIT));
+	syn(16, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_OTHER);
+	expect("1 timewait reopen TIME_WAIT\n1 TIME_WAIT>CLOSE rcv_syn\n"
+	       "2 timewait reuse TIME_WAIT\n2 TIME_WAIT>CLOSE reuse\n"
+	       "12 CLOSE>SYN_SENT active_open after 2\n13 CLOSE>SYN_SENT active_open\n"
+	       "11 syn queued 1/0 after 1\n11 LISTEN>SYN_RECV rcv_syn\n"
+	       "3 timewait reopen TIME_WAIT\n3 TIME_WAIT>CLOSE rcv_syn\n"
+	       "14 syn dropped other 1/0\n"
+	       "4 timewait reopen TIME_WAIT\n4 TIME_WAIT>CLOSE rcv_syn\n"
+	       "15 syn dropped other 1/0\n"
+	       "5 timewait kill TIME_WAIT\n5 TIME_WAIT>CLOSE rcv_rst\n"
+	       "16 syn dropped other 1/0\n");
+}
+
 static void tw_from(void)
 {
 	/* Where it came from is told by the full socket's end. */
@@ -2063,6 +2098,7 @@ static void json_keys(void)
 	ev.cause = TCPFSM_CAUSE_CLOSE;
 	expect_json(&ev, ALWAYS("transition") ",\"old\":\"ESTABLISHED\",\"new\":\"FIN_WAIT1\","
 		    "\"cause\":\"close\",\"tw\":17,\"tw_max\":262144}\n");
+	ev.predecessor = 98;
 	ev.dur_ns = 21999;
 	ev.has_queues = true;
 	ev.rec.listener = 99;
@@ -2072,10 +2108,12 @@ static void json_keys(void)
 	ev.pid = 700;
 	strcpy(ev.comm, "nginx");
 	expect_json(&ev, ALWAYS("transition") ",\"old\":\"ESTABLISHED\",\"new\":\"FIN_WAIT1\","
-		    "\"cause\":\"close\",\"ms\":0.021,\"tw\":17,\"tw_max\":262144" QUEUES
+		    "\"cause\":\"close\",\"ms\":0.021,\"tw\":17,\"tw_max\":262144,"
+		    "\"predecessor\":98" QUEUES
 		    ",\"pid\":700,\"comm\":\"nginx\"}\n");
 
 	ev.type = TCPFSM_EVENT_SYN;
+	ev.predecessor = 0;
 	ev.has_owner = false;
 	ev.new = 0;
 	ev.rec.verdict = TCPFSM_VERDICT_QUEUED;
@@ -2418,6 +2456,7 @@ int main(void)
 	TEST("model: close-reset and errors", close_reset());
 	TEST("model: data after close()", close_unread_data());
 	TEST("model: ends of TIME_WAIT", tw_ends());
+	TEST("model: who takes over from TIME_WAIT", tw_predecessor());
 	TEST("model: ways into TIME_WAIT", tw_from());
 	TEST("model: tw-bucket", tw_denied());
 	TEST("model: data for a FIN_WAIT2 mini-socket", tw_kill_data());

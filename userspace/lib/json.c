@@ -324,6 +324,15 @@ static char *put_lost(char *p, const struct tcpfsm_event *ev)
 	return put_u64(p, ev->to_ts);
 }
 
+static inline char *put_predecessor(char *p, const struct tcpfsm_event *ev)
+{
+	if (ev->predecessor) {
+		PUT(p, ",\"predecessor\":");
+		p = put_u64(p, ev->predecessor);
+	}
+	return p;
+}
+
 static inline char *put_transition(char *p, const struct tcpfsm_event *ev)
 {
 	PUT(p, ",\"old\":\"");
@@ -338,7 +347,7 @@ static inline char *put_transition(char *p, const struct tcpfsm_event *ev)
 	} else {
 		*p++ = '"';
 	}
-	p = put_tw(p, &ev->rec);
+	p = put_predecessor(put_tw(p, &ev->rec), ev);
 	return put_queues(p, ev);
 }
 
@@ -351,7 +360,7 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 		return put_transition(p, ev);
 	case TCPFSM_EVENT_SYN:
 	case TCPFSM_EVENT_HANDSHAKE_ACK:
-		return put_segment(p, ev);
+		return put_predecessor(put_segment(p, ev), ev);
 	case TCPFSM_EVENT_RETRANSMIT:
 		PUT(p, ",\"what\":\"");
 		p = put_name(p, NAME_OF(names_segment, r->verdict));

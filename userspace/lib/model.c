@@ -43,6 +43,13 @@ struct cpu {
 	uint32_t netns;
 	uint16_t lport;
 	bool clone;		/* a child without a request was just made for lport */
+	/* TIME_WAIT that just made way for a connection of the same addresses and ports. */
+	struct {
+		uint64_t conn, ts;
+		uint32_t netns;
+		uint16_t lport, rport;
+		uint8_t laddr[16], raddr[16];
+	} made_way;
 };
 
 struct tcpfsm_model {
@@ -288,7 +295,7 @@ static struct cpu *cpu_of(struct tcpfsm_model *m, uint32_t n)
 
 		cpus = n < CPUS_MAX ? realloc(m->cpus, want * sizeof(*cpus)) : NULL;
 		if (!cpus) {
-			nowhere.clone = false;
+			memset(&nowhere, 0, sizeof(nowhere));
 			return &nowhere;
 		}
 		memset(cpus + m->ncpus, 0, (want - m->ncpus) * sizeof(*cpus));
@@ -296,6 +303,39 @@ static struct cpu *cpu_of(struct tcpfsm_model *m, uint32_t n)
 		m->ncpus = want;
 	}
 	return &m->cpus[n];
+}
+
+/* The SYN or connect() that follows tells of its predecessor. */
+static void makes_way(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct cpu *cpu = cpu_of(m, it->cpu);
+
+	cpu->made_way.conn = r->conn;
+	cpu->made_way.ts = r->ts;
+	cpu->made_way.netns = r->netns;
+	cpu->made_way.lport = r->lport;
+	cpu->made_way.rport = r->rport;
+	memcpy(cpu->made_way.laddr, r->laddr, sizeof(r->laddr));
+	memcpy(cpu->made_way.raddr, r->raddr, sizeof(r->raddr));
+}
+
+/* Cookie of the connection whose TIME_WAIT made way for this one, or 0. */
+static uint64_t predecessor(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct cpu *cpu = cpu_of(m, it->cpu);
+	uint64_t conn = cpu->made_way.conn;
+
+	if (!conn)
+		return 0;
+	cpu->made_way.conn = 0;
+	if (r->ts - cpu->made_way.ts > HINT_NS || r->netns != cpu->made_way.netns ||
+	    r->lport != cpu->made_way.lport || r->rport != cpu->made_way.rport ||
+	    memcmp(r->laddr, cpu->made_way.laddr, sizeof(r->laddr)) ||
+	    memcmp(r->raddr, cpu->made_way.raddr, sizeof(r->raddr)))
+		return 0;
+	return conn;
 }
 
 /* ---- causes ----------------------------------------------------------------- */
@@ -790,7 +830,10 @@ static void on_state(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		c->flags = (uint8_t)((c->flags & ~C_PASSIVE) | C_ACTIVE);
 	if (c && old == STATE(CLOSE) && new != STATE(LISTEN))
 		c->queued = 0;
+	if (new == STATE(SYN_SENT) && !m->quiet)
+		m->ev.predecessor = predecessor(m, it);
 	transition(m, it, c, old, new, cause_of(c, r));
+	m->ev.predecessor = 0;
 }
 
 /* Moves on which nothing else hangs: half of all records. */
@@ -842,7 +885,9 @@ static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 		ev = event(m, it, c, EVENT(SYN));
 		ev->old = STATE(LISTEN);
 		ev->new = 0;
+		ev->predecessor = predecessor(m, it);
 		emit_verdict(m);
+		ev->predecessor = 0;
 	}
 	if (r->verdict == TCPFSM_VERDICT_COOKIE && r->listener) {
 		c = conns_find(&m->conns, r->listener);
@@ -1062,6 +1107,8 @@ static void on_timewait(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 	if (!m->quiet) {
 		event(m, it, c, EVENT(TIMEWAIT));
 		emit(m);
+		if (r->verdict == TCPFSM_TW_REOPEN || r->verdict == TCPFSM_TW_REUSE)
+			makes_way(m, it);
 	}
 	if (r->verdict != TCPFSM_TW_REFRESH) {
 		if (!c || !c->dead)

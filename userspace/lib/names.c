@@ -166,7 +166,7 @@ static const struct {
 	{ TCPFSM_TOTAL_ACK_DROPPED, 16, "ack_dropped", names_reason, NULL },
 	{ TCPFSM_TOTAL_ACK_RESET, 16, "ack_reset", names_reason, NULL },
 	{ TCPFSM_TOTAL_GONE, 8, "gone", NULL, gone },
-	{ TCPFSM_TOTAL_TW, 9, "tw", names_tw_action, NULL },
+	{ TCPFSM_TOTAL_TW, 9, "timewait", names_tw_action, NULL },
 	{ TCPFSM_TOTAL_SYNQ_LENGTH, 32, "synq_length", NULL, NULL },
 	{ TCPFSM_TOTAL_ACCEPTQ_LENGTH, 32, "acceptq_length", NULL, NULL },
 	{ TCPFSM_TOTAL_HANDSHAKE_US, 32, "handshake_us", NULL, NULL },

@@ -234,6 +234,8 @@ struct tcpfsm_event {
 					/* syn_limit; rec tells the listener */
 	uint32_t asked;			/* SYN, HANDSHAKE_ACK refused: backlog that listen(2) asked */
 					/* for plus 1; 0: not known */
+	uint64_t predecessor;		/* SYN, TRANSITION to SYN_SENT: cookie of the connection whose */
+					/* TIME_WAIT made way for it; 0: none */
 	const struct tcpfsm_life *life;	/* with lives: the connection's, this event included; else NULL */
 	struct tcpfsm_record rec;	/* addresses, cookies, counts, sequence numbers */
 };
