@@ -72,6 +72,7 @@ static void look_around(struct tcpfsm_explain_options *o)
 		o->own_netns = (uint32_t)st.st_ino;
 	o->request_bytes = slab_bytes("request_sock_TCP");
 	o->socket_bytes = slab_bytes("TCP");
+	o->timewait_bytes = slab_bytes("tw_sock_TCP");
 }
 
 /* ---- text ------------------------------------------------------------------------ */
@@ -87,7 +88,10 @@ static void wrap(const char *lead, size_t margin, const char *text)
 	while (*p) {
 		size_t len = strcspn(p, " ");
 
-		if (!begun && column + 1 + len > WIDTH) {
+		/* One of several remedies, or its cost. */
+		bool numbered = len == 3 && p[0] == '(' && p[2] == ')';
+
+		if (!begun && (numbered || column + 1 + len > WIDTH)) {
 			out_printf("\n%*s", (int)margin, "");
 			column = margin;
 		} else if (!begun) {
@@ -195,7 +199,8 @@ static int on_item(void *arg, const struct tcpfsm_item *item)
 	struct explain *e = arg;
 
 	e->totals |= item->rec.type == TCPFSM_TYPE_TOTAL;
-	return tcpfsm_listeners_feed(e->ls, item);
+	e->err = tcpfsm_explain_item(e->x, item);
+	return e->err ? e->err : tcpfsm_listeners_feed(e->ls, item);
 }
 
 static int begin(void *arg, struct tcpfsm_model *m)
@@ -208,8 +213,10 @@ static int begin(void *arg, struct tcpfsm_model *m)
 	int err;
 
 	(void)m;
-	if (!e->opts->replay)
+	if (!e->opts->replay) {
 		look_around(&o);
+		o.since = realtime_ns();
+	}
 	err = tcpfsm_explain_new(&e->x, &o);
 	return err ? fail(err, "explain") : 0;
 }

@@ -3,6 +3,7 @@
 #ifndef TCPFSM_LIB_EXPLAIN_H
 #define TCPFSM_LIB_EXPLAIN_H
 
+#include "mishaps.h"
 #include "sources.h"
 #include "tcpfsm.h"
 
@@ -49,6 +50,16 @@ struct facts {
 	struct refused acceptq;			/* the accept queue was full: SYNs and ACKs */
 	struct refused synq;			/* the SYN queue was: dropped or answered with a cookie */
 	uint64_t weight;			/* how much was refused: the worst come first */
+
+	/* Of the destination, or of the network namespace; NULL: no mini-socket is known. */
+	const struct tcpfsm_timewait *tw;
+	const struct mishap *failed;		/* DESTINATION: connect() without a port; NULL: none */
+	struct tcpfsm_timewait_reuse reuse;	/* DESTINATION */
+	const struct mishap *denied, *reset;	/* NETNS: mini-sockets; NULL: none */
+	const struct tcpfsm_timewait *most;	/* NETNS: destination that has most; NULL: none */
+	uint64_t inbound;			/* NETNS: mini-sockets that cost no port */
+	uint64_t ages[TCPFSM_TW_AGES];		/* NETNS */
+	bool told;				/* NETNS: something was found of a destination already */
 };
 
 /* A finding in the making. */
@@ -58,8 +69,9 @@ struct draft {
 	uint64_t weight;
 	unsigned int rank;			/* causes before what they bring about */
 	bool active;
+	unsigned int options;		/* remedies that are numbered */
 	char text[LINE_LEN], line[LINES_MAX][LINE_LEN];
-	char remedy[3 * LINE_LEN], cost[2 * LINE_LEN];
+	char remedy[8 * LINE_LEN], cost[6 * LINE_LEN];
 };
 
 /* Which queue a rule is about: the one that refuses more is told of first. */
@@ -76,6 +88,13 @@ struct rule {
 /* Causes come before what they bring about. */
 extern const struct rule explain_syn_rules[];
 extern const unsigned int explain_syn_nrules;
+extern const struct rule explain_tw_rules[];
+extern const unsigned int explain_tw_nrules;
+
+/* Is there anything that the rules of explain_tw.c could say of that destination? */
+bool explain_tw_worth(const struct facts *f);
+/* The mini-sockets of a network namespace where nothing is wrong. */
+void explain_tw_fine(const struct facts *f, struct draft *d);
 
 /* ---- words: explain.c ------------------------------------------------------------ */
 
@@ -87,10 +106,21 @@ void evidence(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
 void remedy(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
 void cost(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
 
-struct words { char s[128]; };
+/*
+ * One of several remedies, and what it costs: both get the same number.  The cost is
+ * told after its remedy.
+ */
+void option(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
+void option_cost(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
+
+struct words { char s[160]; };
 
 /* "0.0.0.0:80 (nginx, pid 1234)" */
 struct words name_of(const struct tcpfsm_listener *l);
+/* "192.0.2.1 to 192.0.2.2:80"; inbound: "192.0.2.2:80" */
+struct words ends_of(const struct tcpfsm_timewait *tw);
+/* For sysctl(8) where the network namespace may be another one than ours. */
+struct words in_netns(const struct facts *f);
 /* "nginx", or "the application" */
 struct words app_of(const struct tcpfsm_listener *l);
 /* "350 ms" */

@@ -180,16 +180,6 @@ static void evidence_clients(const struct facts *f, struct draft *d, bool refuse
 		 "; it is limited by the module's syn_limit" : "");
 }
 
-/* For sysctl(8): the network namespace may be another one than ours. */
-static struct words in_netns(const struct facts *f)
-{
-	struct words w = { "" };
-
-	if (f->opts->own_netns && f->opts->own_netns != f->l->netns && f->l->has_owner)
-		snprintf(w.s, sizeof(w.s), "nsenter -t %u -n ", f->l->pid);
-	return w;
-}
-
 static uint64_t power_of_two(uint64_t v)
 {
 	uint64_t n = 16;
