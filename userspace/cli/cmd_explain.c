@@ -22,6 +22,9 @@ struct explain {
 	bool totals;			/* there were some */
 	unsigned int n;			/* findings shown */
 	uint64_t conn;			/* whose the last one was, and what was said of it */
+	uint32_t netns;
+	uint16_t rport;
+	uint8_t raddr[16];
 	size_t nsaid, room;
 	char **said;
 	int err;
@@ -123,7 +126,20 @@ static void forget_said(struct explain *e)
 		free(e->said[--e->nsaid]);
 }
 
-/* What one finding has said of a listener, the next need not say again. */
+/* Of the same listener, destination or network namespace as the last one? */
+static bool is_same(struct explain *e, const struct tcpfsm_finding *f)
+{
+	bool same = f->conn == e->conn && f->netns == e->netns && f->rport == e->rport &&
+		    !memcmp(f->raddr, e->raddr, sizeof(e->raddr));
+
+	e->conn = f->conn;
+	e->netns = f->netns;
+	e->rport = f->rport;
+	memcpy(e->raddr, f->raddr, sizeof(e->raddr));
+	return same;
+}
+
+/* What one finding has said of it, the next need not say again. */
 static bool is_new(struct explain *e, const char *text)
 {
 	char **said;
@@ -152,9 +168,8 @@ static void show_text(struct explain *e, const struct tcpfsm_finding *f)
 
 	if (e->n)
 		out_printf("\n");
-	if (f->conn != e->conn)
+	if (!is_same(e, f))
 		forget_said(e);
-	e->conn = f->conn;
 	out_printf("%s%s%s %s\n", colour, tcpfsm_severity_name(f->severity),
 		   *colour ? "\033[0m" : "", f->verdict);
 	wrap("  ", 2, f->text);

@@ -704,7 +704,7 @@ struct busy {
 	size_t n;
 	uint64_t handshakes, listendrops, listendrops_before;
 	double age;
-	struct facts *netns;		/* those with mini-sockets */
+	struct facts *netns;		/* those that have mini-sockets, or had */
 	size_t nnetns;
 	bool all;			/* no filter by listener: the kernel's counters apply */
 };
@@ -722,7 +722,10 @@ static int note_fine(struct busy *b, struct facts *f)
 	struct facts *of;
 
 	fill_netns(b->fs, f);
-	if (b->nnetns == BUSIEST || !f->tw || !(f->tw->time_wait + f->tw->fin_wait2))
+	if (b->nnetns == BUSIEST || !f->tw)
+		return 0;
+	if (!(f->tw->time_wait + f->tw->fin_wait2) &&
+	    (b->fs->listeners || !f->total[TCPFSM_TOTAL_TW + TCPFSM_TW_ENTER]))
 		return 0;
 	of = realloc(b->netns, (b->nnetns + 1) * sizeof(*of));
 	if (!of)

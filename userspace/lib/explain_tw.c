@@ -395,7 +395,9 @@ static enum why why_failed(const struct facts *f)
 
 static bool fails_now(const struct facts *f)
 {
-	return (f->tw->recent_failed && is_recent(f, f->failed->last)) || is_full(f->tw);
+	if (f->tw->recent_failed && is_recent(f, f->failed->last))
+		return true;
+	return is_full(f->tw) && !(reuse_is_on(f) && f->reuse.ready);
 }
 
 static void evidence_failures(const struct facts *f, struct draft *d)
@@ -744,8 +746,8 @@ void explain_tw_fine(const struct facts *f, struct draft *d)
 		snprintf(line, sizeof(line), "; most towards one destination, %s: %llu of %llu ports "
 			 "(%.1f %%)", ends_of(most).s, (ull)most->used, (ull)most->limit,
 			 percent((double)most->used, (double)most->limit));
-	evidence(d, "TIME_WAIT and FIN_WAIT2 in %s: %llu of %llu mini-sockets%s", name_of(f->l).s,
-		 (ull)mini(tw), (ull)tw->limit, line);
+	evidence(d, "TIME_WAIT and FIN_WAIT2 in %s: %llu of %llu mini-sockets, %llu since tcpfsm was "
+		 "loaded%s", name_of(f->l).s, (ull)mini(tw), (ull)tw->limit, (ull)made(f), line);
 }
 
 /* Many mini-sockets, and all is well: says why. */
@@ -753,8 +755,11 @@ static bool tw_harmless(const struct facts *f, struct draft *d)
 {
 	const struct tcpfsm_timewait *tw = f->tw, *most = f->most;
 
-	if (!tw || f->told || mini(tw) < MANY || will_fill(tw) || tw->recent[TW(DENIED)] ||
+	if (!tw || f->told || mini(tw) < MANY || tw->recent[TW(DENIED)] ||
 	    (tw->limit && tw->used >= tw->limit))
+		return false;
+	/* Too short for a forecast, but who knows. */
+	if (tw->full_in >= 0 || (most && most->full_in >= 0))
 		return false;
 	d->f.severity = TCPFSM_SEVERITY_INFO;
 	headline(d, "%llu sockets in TIME_WAIT or FIN_WAIT2 in %s do no harm: that is what closing "
