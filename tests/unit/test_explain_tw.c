@@ -412,6 +412,22 @@ static void test_wide(void)
 	end();
 }
 
+/* A recording without these totals: nothing is said of what is not known. */
+static void test_not_known(void)
+{
+	world(40000, 40019);
+	memset(&w.v[TCPFSM_TOTAL_NOW_PORT_LOW], 0, 16 * sizeof(w.v[0]));
+	reading();
+	closed(20, SEC / 4);
+	failed(6, SEC / 2, 0);
+	explain();
+	CHECK(first("ports_exhausted"));
+	CHECK(says("ports_exhausted", "how many there are is not known"));
+	CHECK(!strstr(found[0].all, "tcp_tw_reuse") && !strstr(found[0].all, "tcp_timestamps"));
+	CHECK(!strstr(found[0].all, "ip_local_port_range"));
+	end();
+}
+
 /* The default covers loopback already. */
 static void test_loopback(void)
 {
@@ -792,6 +808,7 @@ int main(void)
 	TEST("explain: TIME_WAIT has taken the ports", test_exhausted());
 	TEST("explain: TIME_WAIT had taken the ports", test_exhausted_once());
 	TEST("explain: the order of remedies, and those that would not help", test_wide());
+	TEST("explain: ports and sysctls that are not known", test_not_known());
 	TEST("explain: tcp_tw_reuse and loopback", test_loopback());
 	TEST("explain: open connections have taken the ports", test_open());
 	TEST("explain: open connections had taken the ports before", test_open_before());

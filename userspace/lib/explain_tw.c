@@ -139,6 +139,12 @@ static uint64_t sysctl(const struct facts *f, unsigned int index)
 
 #define SYSCTL(s)	sysctl(f, TOTAL(NOW_##s))
 
+/* Old recordings do not have these. */
+static bool sysctls_known(const struct facts *f)
+{
+	return SYSCTL(PORT_LOW);
+}
+
 static void evidence_ports(const struct facts *f, struct draft *d)
 {
 	const struct tcpfsm_timewait *tw = f->tw;
@@ -271,7 +277,7 @@ static void evidence_reuse(const struct facts *f, struct draft *d)
 	const char *does = "would not help, as none could be taken now";
 	uint64_t mode = SYSCTL(TW_REUSE);
 
-	if (!f->tw->time_wait)
+	if (!f->tw->time_wait || !sysctls_known(f))
 		return;
 	if (reuse_is_on(f))
 		does = r->ready ? "is on for this destination already" :
@@ -332,12 +338,12 @@ static void option_peer_closes(const struct facts *f, struct draft *d)
 }
 
 /* What others recommend, and Linux does not have. */
-static void evidence_none(const struct facts *f, struct draft *d)
+static void evidence_none(struct draft *d)
 {
 	evidence(d, "what does not exist: TIME_WAIT lasts %u s, a constant of the kernel "
-		 "(TCP_TIMEWAIT_LEN); net.ipv4.tcp_fin_timeout (%llu) is about FIN_WAIT2 only; "
-		 "tcp_tw_recycle is gone since Linux 4.12; SO_LINGER of 0 s closes with an RST, which "
-		 "throws away what was not delivered", TCPFSM_TW_SECONDS, (ull)SYSCTL(FIN_TIMEOUT));
+		 "(TCP_TIMEWAIT_LEN); net.ipv4.tcp_fin_timeout is about FIN_WAIT2 only; tcp_tw_recycle is "
+		 "gone since Linux 4.12; SO_LINGER of 0 s closes with an RST, which throws away what was "
+		 "not delivered", TCPFSM_TW_SECONDS);
 }
 
 /*
@@ -364,7 +370,7 @@ static void remedy_ports(const struct facts *f, struct draft *d)
 		option_addresses(f, d);
 	option_peer_closes(f, d);
 	evidence_reuse(f, d);
-	evidence_none(f, d);
+	evidence_none(d);
 }
 
 /* ---- ports --------------------------------------------------------------------------- */
@@ -387,10 +393,10 @@ static enum why why_failed(const struct facts *f)
 	/* Asked for one port, which was taken. */
 	if (m->some == m->n)
 		return WHY_OTHER;
-	if (is_full(tw) || !tw->limit)
+	if (is_full(tw) || (!tw->limit && tw->used))
 		return mini(tw) >= tw->open ? WHY_TIMEWAIT : WHY_OPEN;
 	/* It is over, or ends: how it was then. */
-	return 2 * (uint64_t)m->tw >= tw->limit ? WHY_TIMEWAIT : WHY_OTHER;
+	return m->tw && 2 * (uint64_t)m->tw >= tw->limit ? WHY_TIMEWAIT : WHY_OTHER;
 }
 
 static bool fails_now(const struct facts *f)
