@@ -655,6 +655,7 @@ fi
 
 run timewait -h; expect 'help of timewait' 0 '' '^  -n, --top N '
 usage 'a bad number of rows' '-n 0' timewait -n 0
+usage 'a key that there is not' '--sort x: not one of population, in, out, growth, ports, failed; see tcpfsm -h' timewait --sort x
 run timewait -n 3 --device "$device"; expect 'timewait without the module' 3 'module not loaded'
 run timewait -r rec; expect 'timewait' 0 "$lost" '^netns 4026531840: TIME_WAIT [0-9]+, FIN_WAIT2 0; kernel 1234 of 262144$'
 fits 'timewait fits 80 columns'
@@ -682,9 +683,22 @@ if "$make_recording" million 1000000 timewait; then
 	status=$( (ulimit -v 204800; run timewait -r million -n 2; echo $status) )
 	expect 'a million in TIME_WAIT in 200 MiB' 0 '' '^netns 4026531840: TIME_WAIT 1.0M, '
 	expect 'usable ports' 0 '' 'settles at 3429, 12% of 28232 ports$'
+	for key in population in out growth ports FAILED; do
+		run timewait -r million -n 1 --sort $key
+		expect "timewait --sort $key" 0 '' '^10.0.0.1 > 192.168.0.0:80 +400 '
+	done
+	run timewait -r million -n 2
 	expect 'the rest is summed' 0 '' '^all others +999200 '
 	fits 'a million fits 80 columns'
 	rm -r million
+fi
+
+if "$make_recording" burst 100000 timewait; then
+	run timewait -r burst -n 1
+	expect 'buckets overflow' 0 '' '^  settles at 8.6M; tcp_max_tw_buckets is reached in [0-9]+ s$'
+	expect 'before the ports run out' 0 '' '% of 28232 ports; tcp_max_tw_buckets is reached first$'
+	fits 'a forecast fits 80 columns'
+	rm -r burst
 fi
 
 "$bin" ladder -r big 2>err | head -n 1 >out

@@ -92,18 +92,49 @@ static void transition(uint8_t old, uint8_t new, uint64_t conn, uint64_t ts, uin
 	feed(&ev);
 }
 
+static uint64_t snapshot_ts = T0;
+
 static void socket_is(uint64_t conn, uint8_t state, uint16_t lport, uint32_t age_ms)
 {
 	const struct tcpfsm_event ev = event(0, conn, 0, lport, 1);
 	struct tcpfsm_item item = { .rec = ev.rec };
 
 	item.rec.type = TCPFSM_TYPE_SOCKET;
-	item.rec.ts = T0;
+	item.rec.ts = snapshot_ts;
 	item.rec.old = item.rec.new = state;
 	item.rec.rcv = age_ms;
 	if (state == S(TIME_WAIT) || state == S(FIN_WAIT2))
 		item.rec.verdict = TW(ENTER);
 	CHECK_EQ(tcpfsm_timewaits_item(ledger, &item), 0);
+}
+
+static void resync_mark(uint32_t mark, uint32_t netns, uint8_t err)
+{
+	struct tcpfsm_item item = { .rec = {
+		.type = TCPFSM_TYPE_SOCKET, .ts = snapshot_ts, .snd = mark, .netns = netns,
+		.arg = err,
+	} };
+
+	CHECK_EQ(tcpfsm_timewaits_item(ledger, &item), 0);
+}
+
+static void resync_begin(uint64_t ts)
+{
+	snapshot_ts = ts;
+	resync_mark(TCPFSM_RESYNC_BEGIN, 0, 0);
+}
+
+static void resync_end(void)
+{
+	resync_mark(TCPFSM_RESYNC_END, 0, 0);
+	snapshot_ts = T0;
+}
+
+static void lose(uint64_t n, uint64_t ts)
+{
+	struct tcpfsm_event ev = { .type = TCPFSM_EVENT_LOST, .lost = n, .ts = ts };
+
+	feed(&ev);
 }
 
 static void total_of(uint32_t netns, uint32_t index, uint64_t value)
@@ -358,6 +389,141 @@ static void test_lost(void)
 	CHECK_EQ(NETNSES(T0 + SEC)->time_wait, 2);
 }
 
+static void test_resync(void)
+{
+	const struct tcpfsm_timewait *g;
+	uint64_t ages[TCPFSM_TW_AGES], lost, untold;
+
+	begin();
+	socket_is(99, S(LISTEN), 8080, ~0U);
+	enter(1, T0 + SEC, 1, 7);			/* stays */
+	enter(2, T0 + SEC, 1, 7);			/* goes, unheard */
+	action(TW(ENTER), S(FIN_WAIT2), S(FIN_WAIT2), 3, T0 + SEC, 1, 7);
+	enter(4, T0 + SEC, 1, 7);
+	leave(TW(KILL), 4, T0 + 2 * SEC);		/* but is there yet, just so */
+	transition(S(CLOSE), S(SYN_SENT), 5, T0 + SEC, 40005);	/* stays open */
+	transition(S(CLOSE), S(SYN_SENT), 6, T0 + SEC, 40006);	/* goes */
+	transition(S(CLOSE), S(SYN_SENT), 7, T0 + SEC, 40007);	/* TIME_WAIT */
+	enter(8, T0 + 2 * SEC, 1, 7);			/* stays; its end is still to come */
+	CHECK_EQ(tcpfsm_timewaits_resynced(ledger), 0);
+	enter(13, T0 + SEC, 1, 7);			/* begun again, unheard */
+	lose(12, T0 + 10 * SEC);
+	resync_begin(T0 + 20 * SEC);
+	/* Not yet: half of a population is none. */
+	CHECK_EQ(NETNSES(T0 + 20 * SEC)->time_wait, 4);
+	socket_is(1, S(TIME_WAIT), 40000, 19000);
+	socket_is(3, S(TIME_WAIT), 40000, 2000);
+	socket_is(4, S(TIME_WAIT), 40000, 18000);
+	socket_is(5, S(ESTABLISHED), 40005, ~0U);
+	socket_is(7, S(TIME_WAIT), 40007, 3000);
+	socket_is(8, S(TIME_WAIT), 40000, 18000);
+	socket_is(13, S(TIME_WAIT), 40000, 1000);
+	socket_is(9, S(TIME_WAIT), 8080, 15000);	/* new to us */
+	socket_is(9, S(TIME_WAIT), 8080, 15000);	/* a dump may tell of one twice */
+	socket_is(10, S(FIN_WAIT2), 40010, ~0U);
+	socket_is(11, S(CLOSE_WAIT), 40011, ~0U);
+	socket_is(12, S(ESTABLISHED), 8080, ~0U);
+	CHECK_EQ(tcpfsm_timewaits_resynced(ledger), 0);
+	CHECK_EQ(NETNSES(T0 + 20 * SEC)->fin_wait2, 0);
+	resync_end();
+
+	CHECK_EQ(tcpfsm_timewaits_resynced(ledger), T0 + 20 * SEC);
+	tcpfsm_timewaits_uncertain(ledger, &lost, &untold);
+	CHECK_EQ(lost, 12);
+	CHECK_EQ(untold, 0);
+	g = NETNSES(T0 + 20 * SEC);
+	CHECK_EQ(g->time_wait, 6);
+	CHECK_EQ(g->fin_wait2, 1);
+	CHECK_EQ(g->before, 3);
+	CHECK_EQ(g->closer[TCPFSM_CLOSER_LOCAL], 4);
+	CHECK_EQ(g->flow[TW(ENTER)], 6);	/* nothing that was not seen */
+	g = DESTS(T0 + 20 * SEC);
+	CHECK_EQ(g[0].open, 2);
+	CHECK_EQ(g[0].time_wait, 5);
+	CHECK(g[1].inbound);
+	CHECK_EQ(g[1].time_wait, 1);
+	g = OWNERS(T0 + 20 * SEC);
+	CHECK_EQ(ngot, 2);
+	CHECK_EQ(g[g[1].has_owner].time_wait, 4);
+	tcpfsm_timewaits_ages(ledger, 0, T0 + 20 * SEC, ages);
+	CHECK_EQ(ages[0], 3);
+	CHECK_EQ(ages[1], 3);
+
+	/* What follows may be from before: of those that are known, or gone. */
+	enter(9, T0 + 5 * SEC, 1, 8);
+	leave(TW(EXPIRE), 2, T0 + 19 * SEC);
+	leave(TW(EXPIRE), 8, T0 + 20 * SEC + 1);
+	transition(S(SYN_SENT), S(CLOSE), 6, T0 + 19 * SEC, 40006);
+	CHECK_EQ(NETNSES(T0 + 21 * SEC)->time_wait, 5);
+	CHECK_EQ(got->before, 2);
+	CHECK_EQ(DESTS(T0 + 21 * SEC)->open, 2);
+
+	/* Lost again; then there is nothing at all. */
+	lose(1, T0 + 22 * SEC);
+	CHECK_EQ(tcpfsm_timewaits_resynced(ledger), 0);
+	resync_begin(T0 + 23 * SEC);
+	resync_end();
+	CHECK_EQ(tcpfsm_timewaits_resynced(ledger), T0 + 23 * SEC);
+	CHECK_EQ(NETNSES(T0 + 23 * SEC)->time_wait + got->fin_wait2, 0);
+	CHECK_EQ(DESTS(T0 + 23 * SEC)->open, 0);
+	enter(20, T0 + 24 * SEC, 1, 7);
+	CHECK_EQ(NETNSES(T0 + 24 * SEC)->time_wait, 1);
+}
+
+/* A resync that does not see everything takes nothing away, and makes nothing certain. */
+static void test_resync_in_part(void)
+{
+	struct tcpfsm_filter f = { .size = sizeof(f), .netns = NETNS };
+	uint64_t lost, untold;
+
+	begin();
+	enter(1, T0 + SEC, 1, 7);
+	lose(5, T0 + 2 * SEC);
+	resync_begin(T0 + 3 * SEC);
+	socket_is(2, S(TIME_WAIT), 40000, 2000);
+	resync_mark(TCPFSM_RESYNC_END, 0, EACCES);
+	CHECK_EQ(NETNSES(T0 + 4 * SEC)->time_wait, 2);
+	CHECK_EQ(tcpfsm_timewaits_resynced(ledger), 0);
+
+	/* Broken off, and begun again. */
+	resync_begin(T0 + 5 * SEC);
+	socket_is(3, S(TIME_WAIT), 40000, 2000);
+	resync_begin(T0 + 6 * SEC);
+	socket_is(4, S(TIME_WAIT), 40000, 2000);
+	resync_end();
+	resync_end();
+	CHECK_EQ(NETNSES(T0 + 7 * SEC)->time_wait, 1);
+	CHECK_EQ(tcpfsm_timewaits_resynced(ledger), T0 + 6 * SEC);
+
+	/* One network namespace is all there is for who asked for no other. */
+	resync_begin(T0 + 8 * SEC);
+	resync_mark(TCPFSM_RESYNC_END, NETNS, 0);
+	CHECK_EQ(NETNSES(T0 + 9 * SEC)->time_wait, 1);
+	begin_with((struct tcpfsm_timewaits_options) { .since = T0, .filter = &f });
+	enter(1, T0 + SEC, 1, 7);
+	resync_begin(T0 + 8 * SEC);
+	resync_mark(TCPFSM_RESYNC_END, NETNS, 0);
+	CHECK_EQ(NETNSES(T0 + 9 * SEC)->time_wait, 0);
+
+	/* Whose it is, no snapshot tells: it stays with him who is asked for. */
+	f = (struct tcpfsm_filter) { .size = sizeof(f), .pid = 7 };
+	begin_with((struct tcpfsm_timewaits_options) {
+		.since = T0, .filter = &f, .max_sockets = 1,
+	});
+	enter(1, T0 + SEC, 1, 7);
+	enter(2, T0 + SEC, 1, 7);
+	tcpfsm_timewaits_uncertain(ledger, &lost, &untold);
+	CHECK_EQ(untold, 1);
+	resync_begin(T0 + 8 * SEC);
+	socket_is(1, S(TIME_WAIT), 40000, 2000);
+	socket_is(3, S(TIME_WAIT), 40000, 2000);
+	resync_end();
+	CHECK_EQ(NETNSES(T0 + 9 * SEC)->time_wait, 1);
+	CHECK_EQ(OWNERS(T0 + 9 * SEC)->pid, 7);
+	tcpfsm_timewaits_uncertain(ledger, &lost, &untold);
+	CHECK_EQ(untold, 0);
+}
+
 static void test_filter(void)
 {
 	struct tcpfsm_filter f = { .size = sizeof(f), .pid = 7, .states = 1U << S(LISTEN) };
@@ -504,6 +670,57 @@ static void test_million(void)
 	CHECK_EQ(NETNSES(T0 + 61 * SEC)->time_wait, 0);
 	CHECK_EQ(got->flow[TW(EXPIRE)], n);
 	begin();
+}
+
+/* ---- order ------------------------------------------------------------------------------ */
+
+/* The last bytes of the peers' addresses, in order. */
+static void order_is(enum tcpfsm_timewait_sort by, const char *peers)
+{
+	size_t i;
+
+	tcpfsm_timewaits_sort(ledger, by);
+	DESTS(T0 + 20 * SEC);
+	CHECK_EQ(ngot, strlen(peers));
+	for (i = 0; i < ngot; i++)
+		CHECK_EQ(got[i].raddr[3], peers[i] - '0');
+}
+
+static void test_sort(void)
+{
+	struct tcpfsm_event ev;
+	uint32_t i;
+
+	begin();
+	total(TCPFSM_TOTAL_NOW_PORTS, 400);
+	for (i = 0; i < 10; i++)
+		enter(100 + i, T0, 1, 7);
+	for (i = 0; i < 6; i++)
+		enter(200 + i, T0, 2, 8);
+	tcpfsm_timewaits_mark(ledger, T0 + 10 * SEC);
+	for (i = 0; i < 5; i++)
+		enter(300 + i, T0 + 11 * SEC, 3, 9);
+	for (i = 0; i < 3; i++)
+		leave(TW(EXPIRE), 300 + i, T0 + 12 * SEC);
+	for (i = 0; i < 4; i++)
+		enter(400 + i, T0 + 11 * SEC, 2, 8);
+	leave(TW(KILL), 100, T0 + 12 * SEC);
+	for (i = 0; i < 20; i++) {
+		ev = event(TCPFSM_EVENT_TRANSITION, 500 + i, T0 + 13 * SEC, 40000, 3);
+		ev.new = S(SYN_SENT);
+		feed(&ev);
+	}
+	ev = event(TCPFSM_EVENT_CONNECT_FAILED, 600, T0 + 14 * SEC, 0, 1);
+	ev.rec.arg = EADDRNOTAVAIL;
+	feed(&ev);
+	order_is(TCPFSM_TIMEWAIT_BY_POPULATION, "213");	/* 10, 9, 2 */
+	order_is(TCPFSM_TIMEWAIT_BY_IN, "321");		/* 5, 4, 0 */
+	order_is(TCPFSM_TIMEWAIT_BY_OUT, "312");	/* 3, 1, 0 */
+	order_is(TCPFSM_TIMEWAIT_BY_GROWTH, "231");	/* 4, 2, -1 */
+	order_is(TCPFSM_TIMEWAIT_BY_PORTS, "321");	/* 22, 10, 9 */
+	order_is(TCPFSM_TIMEWAIT_BY_FAILED, "123");	/* 1; 10, 2 */
+	OWNERS(T0 + 20 * SEC);
+	CHECK(!got->has_owner);				/* whose connect() failed */
 }
 
 /* ---- forecast --------------------------------------------------------------------------- */
@@ -786,9 +1003,12 @@ int main(void)
 	TEST("timewait: what was there before", test_snapshot());
 	TEST("timewait: ages", test_ages());
 	TEST("timewait: losses are told", test_lost());
+	TEST("timewait: sockets read again after a loss", test_resync());
+	TEST("timewait: sockets read again in part", test_resync_in_part());
 	TEST("timewait: filters", test_filter());
 	TEST("timewait: tables are bounded, and their sums complete", test_bounded());
 	TEST("timewait: a million sockets", test_million());
+	TEST("timewait: order", test_sort());
 	TEST("timewait: forecast", test_forecast());
 	TEST("timewait: forecast from nothing on", test_forecast_from_zero());
 	TEST("timewait: forecast of a slow pace", test_forecast_slow());

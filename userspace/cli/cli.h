@@ -40,6 +40,7 @@ enum {
 #define OPT_INTERVAL	0x2000
 #define OPT_HISTOGRAM	0x4000
 #define OPT_TOP		0x8000
+#define OPT_SORT	0x10000
 
 struct options {
 	const char *dir;		/* record: where to */
@@ -52,6 +53,7 @@ struct options {
 	uint64_t conn;			/* socket cookie, 0: any */
 	uint64_t count;			/* 0: no limit */
 	uint64_t top;			/* rows of a table; 0: the command's choice */
+	enum tcpfsm_timewait_sort sort;
 	uint64_t duration;		/* nanoseconds; UINT64_MAX: no limit */
 	unsigned int given;		/* OPT_* */
 };
@@ -142,6 +144,11 @@ struct view {
 	int totals_ms;
 	bool totals;			/* without item: the model alone hears of the first totals, */
 					/* and so what old listeners asked for */
+	/*
+	 * It shows what is there now: live, sockets are read again after a loss.  item gets them,
+	 * too (see tcpfsm_source_resync()).
+	 */
+	bool resync;
 	/*
 	 * Live, and nothing to read for now.  Return: milliseconds after which
 	 * to be called again at the latest; -1: enough seen.

@@ -67,7 +67,10 @@ static int begin(void *arg, struct tcpfsm_model *m)
 		v->due = v->opts.interval ? o.since + v->opts.interval : UINT64_MAX;
 	}
 	err = tcpfsm_timewaits_new(&v->ledger, &o);
-	return err ? fail(err, "timewait") : 0;
+	if (err)
+		return fail(err, "timewait");
+	tcpfsm_timewaits_sort(v->ledger, v->opts.sort);
+	return 0;
 }
 
 static int on_item(void *arg, const struct tcpfsm_item *item)
@@ -116,6 +119,7 @@ static int run(const struct options *given)
 {
 	static const struct view once = {
 		.begin = begin, .event = on_event, .item = on_item, .idle = idle, .end = end,
+		.resync = true,
 	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
 	struct timewait v = {
@@ -147,6 +151,6 @@ const struct command cmd_timewait = {
 	.args = "",
 	.text = "TIME_WAIT by destination and owner, and when ports run out",
 	.options = OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | OPT_INTERVAL |
-		   OPT_FOLLOW_NEW | OPT_TOP,
+		   OPT_FOLLOW_NEW | OPT_TOP | OPT_SORT,
 	.run = run,
 };

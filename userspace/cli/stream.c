@@ -8,6 +8,11 @@
 
 /* Longest sleep: a signal may come just before it. */
 #define IDLE_MS		500
+/* Sockets are read again after losses: so often at most, and then so much of all time. */
+#define RESYNC_NS	NSEC_PER_SEC
+#define RESYNC_SHARE	10
+/* Losses after so long without one are told of again. */
+#define EPISODE_NS	(10 * NSEC_PER_SEC)
 /* How long a record may wait for its successor once the source is quiet. */
 #define PENDING_MS	10
 
@@ -88,6 +93,11 @@ static bool is_state(const struct tcpfsm_item *item)
 			       item->rec.type == TCPFSM_TYPE_TOTAL);
 }
 
+static bool is_socket(const struct tcpfsm_item *item)
+{
+	return !item->lost && item->rec.type == TCPFSM_TYPE_SOCKET;
+}
+
 static int give_items(const struct view *view, void *arg, const struct tcpfsm_item *items,
 		      size_t n)
 {
@@ -129,14 +139,94 @@ static int totals_due(const struct view *view, uint64_t last, int ms)
 	return due < (uint64_t)ms ? (int)due : ms;
 }
 
+/*
+ * After a loss the sockets are read again.  Best when there is nothing else to read; but
+ * where losses go on, there always is.
+ */
+struct resync {
+	bool possible;
+	bool wanted;			/* records were lost since the last one began */
+	uint64_t since;			/* the first of these */
+	uint64_t begun, next;		/* the last one, and when the next one may be; 0: none */
+	uint64_t told;			/* until then, once is enough */
+};
+
+static int resync_begin(struct resync *r, struct tcpfsm_source *src)
+{
+	r->wanted = false;
+	r->begun = monotonic_ns();
+	return tcpfsm_source_resync(src);
+}
+
+static void resync_end(struct resync *r, uint8_t err)
+{
+	uint64_t now = monotonic_ns(), took = now - r->begun;
+
+	if (r->since < r->told)
+		;
+	else if (err)
+		complain("records were lost, and not all sockets could be read again: %s",
+			 strerror(err));
+	else
+		complain("records were lost: sockets read again from inet_diag in %.1f ms",
+			 (double)took / 1e6);
+	r->next = now + (took > RESYNC_NS / RESYNC_SHARE ? took * RESYNC_SHARE : RESYNC_NS);
+	r->told = now + EPISODE_NS;
+	r->begun = 0;
+}
+
+static void resync_look(struct resync *r, const struct tcpfsm_item *item)
+{
+	if (item->lost && r->possible && !r->wanted) {
+		r->wanted = true;
+		r->since = monotonic_ns();
+	} else if (r->begun && !item->lost && item->rec.type == TCPFSM_TYPE_SOCKET &&
+		   !item->rec.conn && item->rec.snd == TCPFSM_RESYNC_END) {
+		resync_end(r, item->rec.arg);
+	}
+}
+
+/* In milliseconds from now, at most ms. */
+static int resync_due(const struct resync *r, bool quiet, int ms)
+{
+	uint64_t at = quiet ? 0 : r->since + RESYNC_NS, now;
+
+	if (!r->wanted)
+		return ms;
+	if (at < r->next)
+		at = r->next;
+	now = monotonic_ns();
+	if (at <= now)
+		return 0;
+	at = (at - now) / (NSEC_PER_SEC / 1000) + 1;
+	return at < (uint64_t)ms ? (int)at : ms;
+}
+
+/* The sockets as they are at the end; records that wait meanwhile are of no interest. */
+static int last_resync(struct resync *r, const struct view *view, void *arg,
+		       struct tcpfsm_source *src, struct tcpfsm_model *m)
+{
+	const struct tcpfsm_item *item;
+	int rc = resync_begin(r, src);
+
+	while (!rc && r->begun && tcpfsm_source_next(src, &item) > 0) {
+		resync_look(r, item);
+		rc = view->item ? give_items(view, arg, item, 1) : 0;
+		if (!rc && tcpfsm_model_feed(m, item, view->event, arg))
+			break;
+	}
+	return rc;
+}
+
 /* Return: 0 or a negative errno of the source. */
 static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		  struct tcpfsm_model *m, struct deadline *end)
 {
 	bool live_totals = (view->item || view->totals) && !end->replay;
+	struct resync resync = { .possible = view->resync && !end->replay };
 	uint64_t quiet_since = 0, totals_at = 0;
 	bool begun = false;
-	int rc = 0, ms;
+	int rc = 0, err, ms;
 
 	for (;;) {
 		const struct tcpfsm_item *items;
@@ -150,16 +240,26 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 			if (rc && view->item)
 				break;
 		}
+		if (!resync_due(&resync, false, 1)) {
+			rc = resync_begin(&resync, src);
+			if (rc)
+				break;
+		}
 		rc = tcpfsm_source_batch(src, &items, &n);
 		if (rc < 0)
 			break;
 		if (!begun && !(rc && is_state(items))) {
 			begun = true;
-			tell_snapshot(tcpfsm_source_snapshot(src, NULL));
+			err = tcpfsm_source_snapshot(src, NULL);
+			tell_snapshot(err);
+			/* What could not be read then will not be later. */
+			resync.possible = resync.possible && !err;
 		}
 		if (rc) {
 			quiet_since = 0;
-			in_time = begun ? deadline_count(end, items, n) : n;
+			resync_look(&resync, items);
+			/* Sockets are read to their end. */
+			in_time = begun && !is_socket(items) ? deadline_count(end, items, n) : n;
 			rc = view->item ? give_items(view, arg, items, in_time) : 0;
 			if (rc)
 				break;
@@ -171,12 +271,19 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		}
 		if (end->replay)
 			break;
+		if (!resync_due(&resync, true, 1)) {
+			rc = resync_begin(&resync, src);
+			if (rc)
+				break;
+			continue;
+		}
 
 		ms = rest(view, arg, m, &quiet_since);
 		if (ms < 0)
 			return 0;
 		if (live_totals && view->totals_ms)
 			ms = totals_due(view, totals_at, ms);
+		ms = resync_due(&resync, true, ms);
 		if (deadline_over(end))
 			break;
 		rc = tcpfsm_source_wait(src, deadline_sleep(end, ms));
@@ -185,6 +292,8 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		rc = 0;
 	}
 	tcpfsm_model_flush(m, view->event, arg);
+	if (!rc && resync.wanted)
+		rc = last_resync(&resync, view, arg, src, m);
 	if (!rc && live_totals && view->item)
 		rc = last_totals(view, arg, src);
 	return rc;

@@ -74,13 +74,18 @@ static void put_cgroup(const char *path)
 
 static void put_total(const struct timewait_reading *r, const struct tcpfsm_timewait *g)
 {
-	uint64_t ages[TCPFSM_TW_AGES], lost, untold;
+	uint64_t ages[TCPFSM_TW_AGES], lost, untold, resynced;
 	unsigned int i;
 
 	tcpfsm_timewaits_uncertain(r->ledger, &lost, &untold);
+	resynced = tcpfsm_timewaits_resynced(r->ledger);
 	out_printf(",\"tw\":%u,\"tw_max\":%" PRIu64 ",\"uncertain\":%s,\"lost\":%" PRIu64
-		   ",\"untold\":%" PRIu64, g->tw, g->limit, lost || untold ? "true" : "false", lost,
-		   untold);
+		   ",\"untold\":%" PRIu64 ",\"resynced_ts\":", g->tw, g->limit,
+		   (lost && !resynced) || untold ? "true" : "false", lost, untold);
+	if (resynced)
+		out_printf("%" PRIu64, resynced);
+	else
+		out_printf("null");
 	put_number("overflow_seconds", g->full_in, g->full_in >= 0);
 	if (g->rest)
 		return;

@@ -255,7 +255,7 @@ int timewait_text(struct timewait_reading *r, const struct text *text)
 	};
 	struct page p = { .r = r, .text = text, .s = screen_begin(r->redraw) };
 	size_t max = r->opts->top ? r->opts->top : ROWS;
-	uint64_t lost, untold;
+	uint64_t lost, untold, resynced;
 	unsigned int kind;
 	char at[32], a[2][32];
 	int err = 0;
@@ -264,7 +264,12 @@ int timewait_text(struct timewait_reading *r, const struct text *text)
 	out_printf("%s  mini-sockets (TIME_WAIT and FIN_WAIT2 of closed sockets)%s",
 		   when(r->ts, 0, "%T", at), p.s.eol);
 	p.s.left -= p.s.left != SIZE_MAX;
-	if (lost || untold) {
+	resynced = tcpfsm_timewaits_resynced(r->ledger);
+	if (lost && resynced && !untold) {
+		out_printf("%s records lost; sockets read again from inet_diag at %s%s",
+			   count_text(lost, a[0]), when(resynced, 0, "%T", at), p.s.eol);
+		p.s.left -= p.s.left != SIZE_MAX;
+	} else if (lost || untold) {
 		out_printf("UNCERTAIN: %s records lost, %s sockets without a place%s",
 			   count_text(lost, a[0]), count_text(untold, a[1]), p.s.eol);
 		p.s.left -= p.s.left != SIZE_MAX;

@@ -351,6 +351,11 @@ static inline char *put_transition(char *p, const struct tcpfsm_event *ev)
 	return put_queues(p, ev);
 }
 
+static const struct name closers[] = {
+	[TCPFSM_CLOSER_NONE] = NAME("none"), [TCPFSM_CLOSER_LOCAL] = NAME("local"),
+	[TCPFSM_CLOSER_REMOTE] = NAME("remote"), [TCPFSM_CLOSER_BOTH] = NAME("both"),
+};
+
 static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
@@ -393,6 +398,10 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 		p = put_name(p, NAME_OF(names_tw_action, r->verdict));
 		PUT(p, "\",\"substate\":\"");
 		p = put_name(p, NAME_OF(names_state, r->new ? r->new : r->old));
+		if (ev->closer) {
+			PUT(p, "\",\"closed_first\":\"");
+			p = put_name(p, &closers[ev->closer]);
+		}
 		*p++ = '"';
 		return put_tw(p, r);
 	case TCPFSM_EVENT_CONNECT_FAILED:
@@ -465,11 +474,6 @@ static const struct name life_keys[TCPFSM_LIFE_TIMES] = {
 	STRING("ESTABLISHED"), STRING("SYN_SENT"), STRING("SYN_RECV"), STRING("FIN_WAIT1"),
 	STRING("FIN_WAIT2"), STRING("TIME_WAIT"), STRING("CLOSE_WAIT"), STRING("LAST_ACK"),
 	STRING("CLOSING"),
-};
-
-static const struct name closers[] = {
-	[TCPFSM_CLOSER_NONE] = NAME("none"), [TCPFSM_CLOSER_LOCAL] = NAME("local"),
-	[TCPFSM_CLOSER_REMOTE] = NAME("remote"), [TCPFSM_CLOSER_BOTH] = NAME("both"),
 };
 
 static inline char *put_times(char *p, const struct tcpfsm_event *ev)

@@ -38,6 +38,7 @@ enum { HINT_NONE, HINT_RST_RECEIVED, HINT_RST_SENT, HINT_SHUTDOWN };
 #define C_MINI		0x04	/* became a mini-socket: the full socket's CLOSE means nothing */
 #define C_NO_RST	0x08	/* the kernel reset it by itself, see on_reset() */
 #define C_COOKIES	0x10	/* a listener that answered with SYN cookies */
+#define C_SEEN		0x20	/* in the resync under way */
 
 struct cpu {
 	uint32_t netns;
@@ -58,6 +59,7 @@ struct tcpfsm_model {
 	uint32_t ncpus;
 	bool raw;
 	bool quiet;		/* only lives are told */
+	bool syncing;		/* a resync is under way */
 	int64_t epoch_offset;
 	uint64_t snap_ts;	/* of the snapshot */
 
@@ -89,6 +91,7 @@ static struct tcpfsm_event *event(struct tcpfsm_model *m, const struct tcpfsm_it
 	ev->cause = CAUSE(NONE);
 	ev->has_queues = it->rec.flags & TCPFSM_F_PASSIVE;
 	ev->has_owner = c && c->pid;
+	ev->closer = TCPFSM_CLOSER_NONE;
 	ev->cpu = it->cpu;
 	ev->ts = it->rec.ts + (uint64_t)m->epoch_offset;
 	ev->dur_ns = -1;
@@ -230,7 +233,13 @@ static void transition(struct tcpfsm_model *m, const struct tcpfsm_item *it, str
 /* What the snapshot says is what the state is by now. */
 static void use_snap(struct conn *c)
 {
-	c->state = c->snap;
+	/* It had not found this one, which is there all the same. */
+	if (c->snap != STATE(CLOSE)) {
+		/* How it came there was lost, and when. */
+		if (c->state)
+			c->since = 0;
+		c->state = c->snap;
+	}
 	c->snap = 0;
 }
 
@@ -673,9 +682,9 @@ static void on_connect_error(struct tcpfsm_model *m, const struct tcpfsm_item *i
 	emit(m);
 }
 
-/* TIMEWAIT enter or denied, from a record of either type. */
+/* TIMEWAIT enter or denied, from a record of either type, of a full socket in state from. */
 static void tell_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, const struct conn *c,
-		      uint8_t substate)
+		      uint8_t substate, uint8_t from)
 {
 	struct tcpfsm_event *ev;
 
@@ -687,6 +696,8 @@ static void tell_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, cons
 	ev->rec.reason = 0;
 	ev->old = substate;
 	ev->new = substate;
+	/* The FIN of this side went first, or the socket would be in LAST_ACK. */
+	ev->closer = from == STATE(CLOSING) ? TCPFSM_CLOSER_BOTH : TCPFSM_CLOSER_LOCAL;
 	emit(m);
 }
 
@@ -696,7 +707,7 @@ static void enter_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, str
 {
 	uint8_t cause = CAUSE(RCV_FIN);
 
-	tell_mini(m, it, c, substate);
+	tell_mini(m, it, c, substate, from);
 	if (substate != STATE(TIME_WAIT)) {
 		/* It waits on for the FIN, only smaller. */
 		if (c && c->state != substate)
@@ -781,7 +792,7 @@ static void on_close(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		return;
 	}
 	if (r->verdict == TCPFSM_TW_DENIED)
-		tell_mini(m, it, c, r->reason);
+		tell_mini(m, it, c, r->reason, old);
 
 	cause = close_cause(c, r);
 	if (old == STATE(SYN_SENT) && is_type(next, TYPE(CONNECT_FAILED), r->conn))
@@ -1158,6 +1169,28 @@ static void on_suppressed(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	ev->lost = ev->from_ts = ev->to_ts = 0;
 }
 
+/* Those that are not seen until its end are gone, and how, was lost: no event tells. */
+static void on_resync(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+{
+	bool all = m->syncing && r->snd == TCPFSM_RESYNC_END && !r->arg && !r->netns;
+	struct conn *c, *next;
+
+	m->syncing = r->snd == TCPFSM_RESYNC_BEGIN;
+	for (c = conns_first(&m->conns); c; c = next) {
+		next = conns_next(&m->conns, c);
+		if (m->syncing)
+			c->flags &= (uint8_t)~C_SEEN;
+		else if (!all || c->flags & C_SEEN || !conn_state(c))
+			continue;
+		else if (c->snap == STATE(CLOSE))
+			enter(m, c, STATE(CLOSE), 0);
+		else	/* What the records are still to tell may be its end. */
+			c->snap = STATE(CLOSE);
+	}
+	if (all && r->ts > m->snap_ts)
+		m->snap_ts = r->ts;
+}
+
 /* It is no event, but what the records after it are about. */
 static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
@@ -1165,15 +1198,25 @@ static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	struct conn *c = r->conn ? conns_find(&m->conns, r->conn) : NULL;
 	uint64_t age = r->rcv * NSEC_PER_MSEC;
 
+	if (!r->conn) {
+		on_resync(m, r);
+		return;
+	}
 	if (!c)
 		c = conns_add(&m->conns, r->conn);
 	if (!c)
 		return;
 	learn_owner(c, r);
-	if (c->state || !r->new || r->new > STATE(NEW_SYN_RECV))
+	c->flags |= C_SEEN;
+	if (c->dead || (c->state && !m->syncing) || !r->new || r->new > STATE(NEW_SYN_RECV))
 		return;
+	if (c->state == r->new) {
+		c->snap = 0;
+		return;
+	}
 	c->snap = r->new;
-	c->since = r->rcv != UINT32_MAX && age < r->ts ? r->ts - age : 0;
+	if (!c->state)
+		c->since = r->rcv != UINT32_MAX && age < r->ts ? r->ts - age : 0;
 	if (r->new == STATE(SYN_RECV) && r->flags & TCPFSM_F_PASSIVE)
 		c->flags |= C_PASSIVE;
 	if (r->ts > m->snap_ts)
@@ -1271,7 +1314,7 @@ static void raw_state(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	if (r->new == STATE(CLOSE)) {
 		mini = r->verdict || (c && c->flags & C_MINI);
 		if (r->verdict)
-			tell_mini(m, it, c, r->reason);
+			tell_mini(m, it, c, r->reason, r->old);
 	}
 	/* The kernel says CLOSE when it means TIME_WAIT: no cause fits. */
 	if (r->old != r->new && !mini)
@@ -1336,6 +1379,13 @@ static void enqueue(struct tcpfsm_model *m, const struct tcpfsm_item *item)
 	/* A reader asked for it, and there may be more than the queue holds. */
 	if (!item->lost && item->rec.type == TYPE(TOTAL)) {
 		on_total(m, &item->rec);
+		return;
+	}
+	if (!item->lost && item->rec.type == TYPE(SOCKET)) {
+		/* A resync begins: what came before has nothing to wait for. */
+		if (!item->rec.conn)
+			drain(m, true);
+		on_socket(m, item);
 		return;
 	}
 	m->queue[(m->head + m->n) % QUEUE_LEN] = *item;
@@ -1445,7 +1495,7 @@ int tcpfsm_model_unfinished(struct tcpfsm_model *m, uint64_t now, tcpfsm_event_f
 		};
 		int rc;
 
-		if (c->state != STATE(TIME_WAIT) || !life->begin)
+		if (c->state != STATE(TIME_WAIT) || c->snap || !life->begin)
 			continue;
 		ev.dur_ns = since(c->since + (uint64_t)m->epoch_offset, now);
 		memcpy(ev.comm, c->comm, sizeof(c->comm));

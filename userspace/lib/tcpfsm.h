@@ -74,7 +74,8 @@ int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
  * tcpfsm_source_next() - the next item of the merged stream
  *
  * A live source gives an item only when no earlier one of another CPU can
- * still come.  The SOCKET records of a snapshot come before all others.
+ * still come.  The SOCKET records of a snapshot come before all others, those of a
+ * resync when it is asked for.
  *
  * Return: 1 and *item (valid until the next call); 0: nothing now (live) or
  * the end (recording); -EBADMSG: a file of the recording is damaged, and what
@@ -106,6 +107,31 @@ int tcpfsm_source_wait(struct tcpfsm_source *src, int timeout_ms);
  */
 int tcpfsm_source_totals(struct tcpfsm_source *src);
 
+/*
+ * In the stream, a SOCKET record without conn is a mark: of these, by its member snd.  Its
+ * netns is the only one that was looked at (0: all); arg of END is why sockets are missing,
+ * an errno as tcpfsm_source_snapshot() has it, or 0.
+ */
+enum tcpfsm_resync { TCPFSM_RESYNC_BEGIN = 1, TCPFSM_RESYNC_END = 2 };
+
+/**
+ * tcpfsm_source_resync() - read the sockets that are there again, as after a loss
+ *
+ * They come as the next items of the stream, as in a snapshot (see
+ * struct tcpfsm_source_options), between the marks BEGIN and END and without
+ * others among them.  All of them were there at some time after BEGIN's ts; what
+ * happened before a SOCKET record's ts may still follow it, but nothing that was
+ * lost according to gaps told so far.  So what is not among them and was known at
+ * BEGIN is gone (unless END has an error), and records that follow about what has
+ * come or gone already say nothing new.
+ *
+ * A recording has what its recorder read, at its time in the stream: then nothing
+ * happens.
+ *
+ * Return: 0; -EBUSY: a snapshot is still under way; -ENOMEM.
+ */
+int tcpfsm_source_resync(struct tcpfsm_source *src);
+
 /* Epoch minus CLOCK_MONOTONIC of the machine recorded, in nanoseconds. */
 int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src);
 /* Records delivered and lost so far by this source. */
@@ -132,7 +158,8 @@ struct tcpfsm_recorder;
  * tcpfsm_recorder_open() - record a device into a new directory, as CTF 1.8
  *
  * A snapshot of the sockets (see opts) and the totals are taken and written at
- * once, and the totals again when it is closed.
+ * once, and the totals again when it is closed.  After a loss it has the sockets
+ * again (see tcpfsm_source_resync()), where opts ask for them.
  *
  * Return: 0; -EEXIST: the directory exists and is not empty; errors of
  * tcpfsm_source_open_device(); another negative errno.
@@ -224,6 +251,7 @@ struct tcpfsm_event {
 					/* connection, as the transition after it tells */
 	bool has_queues;		/* listener, synq, acceptq, backlog of rec count */
 	bool has_owner;			/* pid and comm count */
+	uint8_t closer;			/* TIMEWAIT, enter and denied: enum tcpfsm_closer: who closed first */
 	uint32_t cpu;
 	uint64_t ts;			/* nanoseconds since the Unix epoch */
 	int64_t dur_ns;			/* TRANSITION: time in old; ACCEPT: wait in the accept queue; -1: not known */
@@ -630,6 +658,16 @@ enum tcpfsm_timewait_kind {
 	TCPFSM_TIMEWAIT_KINDS,
 };
 
+/* What tcpfsm_timewaits_each() goes by, the most first. */
+#define TCPFSM_TIMEWAIT_SORTS(X) \
+	X(POPULATION, "population")	/* here now */ \
+	X(IN, "in") X(OUT, "out")	/* recent: made, ended */ \
+	X(GROWTH, "growth")		/* the one less the other */ \
+	X(PORTS, "ports")		/* share of the usable ports; not of destinations: population */ \
+	X(FAILED, "failed")		/* connect() without a port, since attach */
+#define TCPFSM_ENUM_TIMEWAIT_SORT(s, name) TCPFSM_TIMEWAIT_BY_##s,
+enum tcpfsm_timewait_sort { TCPFSM_TIMEWAIT_SORTS(TCPFSM_ENUM_TIMEWAIT_SORT) };
+
 /*
  * Mini-sockets that belong together: of a network namespace; from a local address to a
  * destination, or inbound: of all peers at a local address and port that is listened on; or of
@@ -704,10 +742,14 @@ typedef int (*tcpfsm_timewait_fn)(const struct tcpfsm_timewait *tw, void *arg);
 int tcpfsm_timewaits_new(struct tcpfsm_timewaits **t, const struct tcpfsm_timewaits_options *opts);
 /* A raw item: SOCKET and TOTAL; others do nothing.  Return: 0 or -ENOMEM. */
 int tcpfsm_timewaits_item(struct tcpfsm_timewaits *t, const struct tcpfsm_item *item);
-/* An event of the model (not raw), after the SOCKET items.  Return: 0 or -ENOMEM. */
+/*
+ * An event of the model (not raw), after the SOCKET items; those of a resync may come at any
+ * time.  They are given to this first, to the model then.  Return: 0 or -ENOMEM.
+ */
 int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev);
 /**
- * tcpfsm_timewaits_each() - the groups of a kind, those with most mini-sockets first
+ * tcpfsm_timewaits_each() - the groups of a kind, those with most mini-sockets first, or as
+ * tcpfsm_timewaits_sort() has it
  * @now: epoch
  * @max: so many; the others are one more, the last, with rest set
  *
@@ -730,6 +772,7 @@ void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_time
  * Return: false: there is none, and @dest is as it was.
  */
 bool tcpfsm_timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest, uint64_t now);
+void tcpfsm_timewaits_sort(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_sort by);
 /* What is recent begins here: at @now (epoch). */
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
 /*
@@ -738,6 +781,11 @@ void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
  */
 void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost,
 				uint64_t *untold);
+/*
+ * When sockets were last read again, after all that was lost (epoch): they are certain since
+ * then, and flows have a hole before.  0: they were not, or records were lost since.
+ */
+uint64_t tcpfsm_timewaits_resynced(const struct tcpfsm_timewaits *t);
 void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t);
 
 /* ---- names and text -------------------------------------------------------- */
@@ -748,6 +796,7 @@ const char *tcpfsm_cause_name(unsigned int cause);
 /* The number behind a name, in any case and with '-' for '_'; -1: there is none. */
 int tcpfsm_state_by_name(const char *name, size_t len);
 int tcpfsm_cause_by_name(const char *name, size_t len);
+int tcpfsm_timewait_sort_by_name(const char *name, size_t len);
 const char *tcpfsm_verdict_name(unsigned int verdict);
 const char *tcpfsm_reason_name(unsigned int reason);
 const char *tcpfsm_tw_action_name(unsigned int action);

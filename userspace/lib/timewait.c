@@ -22,6 +22,8 @@
 #define SHRINK		65536U
 #define RATE_MIN_NS	(NSEC_PER_SEC / 10)
 #define PORT_WORDS	(65536 / 64)
+#define ENDED		256U		/* a power of two */
+#define SAME_NS		NSEC_PER_SEC
 #define BINS		64U		/* longer than TIME_WAIT lasts */
 
 /*
@@ -58,6 +60,7 @@ struct sock {
 	uint8_t state;		/* OPEN, FIN_WAIT2, TIME_WAIT; 0: free */
 	uint8_t closer:2;	/* enum tcpfsm_closer */
 	uint8_t before:1;	/* nothing was heard of it but that it is there */
+	uint8_t seen:1;		/* in the resync under way */
 	uint8_t stamps:2;	/* enum stamps */
 };
 
@@ -145,11 +148,18 @@ struct tcpfsm_timewaits {
 	struct waiting *waiting;
 	size_t nwaiting, room;
 	bool has_filter, begun, cgroups;
+	enum tcpfsm_timewait_sort sort;
 	struct tcpfsm_filter filter;
 	int64_t epoch_offset;
 	uint64_t since, snap_ts, mark;
 	uint64_t known;		/* what came is known from then on; 0: long ago */
 	uint64_t lost, untold;
+	bool syncing;		/* a resync is under way */
+	bool unsynced;		/* lost since the last one */
+	uint64_t sync_ts;	/* its beginning; epoch */
+	uint64_t resynced;	/* that of the last one that was complete */
+	/* Mini-sockets that ended last: a record may tell a moment before they are gone. */
+	uint64_t ended[ENDED];
 };
 
 /* ---- groups ------------------------------------------------------------------------ */
@@ -619,6 +629,8 @@ static void drop(struct tcpfsm_timewaits *t, struct sock *s)
 	uint32_t i = (uint32_t)(s - t->slab), *link = &t->buckets[hash(t, s->conn)];
 
 	count(t, s, -1ULL);
+	if (s->state != OPEN)
+		t->ended[s->conn % ENDED] = s->conn;
 	while (*link != i)
 		link = &t->slab[*link].next;
 	*link = s->next;
@@ -633,40 +645,6 @@ static void drop(struct tcpfsm_timewaits *t, struct sock *s)
 static bool wanted(const struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
 {
 	return !t->has_filter || tcpfsm_filter_match(&t->filter, ev);
-}
-
-static int on_socket(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
-{
-	struct tcpfsm_event ev = { .type = TCPFSM_EVENT_TIMEWAIT, .rec = *r };
-	bool is_mini = r->verdict == TW(ENTER);
-	struct waiting *w;
-	uint64_t age;
-
-	if (r->ts > t->snap_ts)
-		t->snap_ts = r->ts;
-	if (r->new == STATE(LISTEN))
-		return learn_listener(t, r->netns, r->lport);
-	if (r->flags & TCPFSM_F_OWNER) {
-		ev.has_owner = true;
-		ev.pid = r->pid;
-	}
-	if (!r->conn || r->new == STATE(CLOSE) || r->flags & TCPFSM_F_PASSIVE || !wanted(t, &ev))
-		return 0;
-	if (t->nwaiting == t->room) {
-		size_t room = t->room ? t->room + t->room / 2 : 1024;
-
-		w = realloc(t->waiting, room * sizeof(*w));
-		if (!w)
-			return -ENOMEM;
-		t->waiting = w;
-		t->room = room;
-	}
-	w = &t->waiting[t->nwaiting++];
-	*w = (struct waiting) { .conn = r->conn, .key = ends(r), .state = is_mini ? r->new : OPEN };
-	age = r->rcv * NSEC_PER_MSEC;
-	if (is_mini && r->rcv != UINT32_MAX && age < r->ts)
-		w->since = r->ts - age + (uint64_t)t->epoch_offset;
-	return 0;
 }
 
 /* The snapshot is complete, and so are its listeners. */
@@ -712,6 +690,119 @@ static void take_snapshot(struct tcpfsm_timewaits *t)
 		t->since = t->snap_ts + (uint64_t)t->epoch_offset;
 	t->known = 0;
 	t->snap_ts = 0;
+}
+
+static void resync_begin(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
+{
+	uint32_t i;
+
+	/* Of one that was broken off, nothing counts. */
+	if (t->syncing)
+		t->nwaiting = 0;
+	else if (t->nwaiting || t->snap_ts)
+		take_snapshot(t);
+	for (i = 1; i < t->n; i++)
+		t->slab[i].seen = false;
+	t->syncing = true;
+	t->sync_ts = r->ts + (uint64_t)t->epoch_offset;
+}
+
+/* All that was known is from before the beginning: what was not seen is gone. */
+static void resync_end(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
+{
+	bool all = !r->netns || (t->has_filter && t->filter.netns == r->netns);
+	uint32_t i;
+
+	if (!t->syncing)
+		return;
+	t->syncing = false;
+	if (!r->arg && all) {
+		for (i = 1; i < t->n; i++)
+			if (t->slab[i].state && !t->slab[i].seen)
+				drop(t, &t->slab[i]);
+		t->untold = 0;
+		t->unsynced = false;
+		t->resynced = t->sync_ts;
+	}
+	take_snapshot(t);
+}
+
+static void on_mark(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
+{
+	if (r->snd == TCPFSM_RESYNC_BEGIN)
+		resync_begin(t, r);
+	else if (r->snd == TCPFSM_RESYNC_END)
+		resync_end(t, r);
+}
+
+/* A resync tells of one that is known.  What only records can tell stays. */
+static void seen_again(struct tcpfsm_timewaits *t, struct sock *s, const struct tcpfsm_record *r)
+{
+	uint64_t age = r->rcv * NSEC_PER_MSEC, since = 0;
+
+	s->seen = true;
+	if (r->rcv != UINT32_MAX && age < r->ts)
+		since = r->ts - age + (uint64_t)t->epoch_offset;
+	/* On its way to be a mini-socket; as it was, to the kernel's ticks, and not begun again. */
+	if (r->verdict != TW(ENTER) || (s->state == STATE(TIME_WAIT) && r->new != s->state) ||
+	    (s->state == r->new && since < s->since + SAME_NS))
+		return;
+	count(t, s, -1ULL);
+	if (s->state == OPEN) {
+		s->netns = (uint16_t)netns_group(t, r->netns);
+		s->owner = owner_group(t, NULL);
+		s->closer = TCPFSM_CLOSER_NONE;
+		s->before = true;
+	}
+	s->state = r->new;
+	s->since = since;
+	count(t, s, 1);
+}
+
+static int on_socket(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
+{
+	struct tcpfsm_event ev = { .type = TCPFSM_EVENT_TIMEWAIT, .rec = *r };
+	bool is_mini = r->verdict == TW(ENTER);
+	struct waiting *w;
+	struct sock *s;
+	uint64_t age;
+
+	if (!r->conn) {
+		on_mark(t, r);
+		return 0;
+	}
+	if (r->ts > t->snap_ts && !t->syncing)
+		t->snap_ts = r->ts;
+	if (r->new == STATE(LISTEN))
+		return learn_listener(t, r->netns, r->lport);
+	if (r->flags & TCPFSM_F_OWNER) {
+		ev.has_owner = true;
+		ev.pid = r->pid;
+	}
+	/* Its owner may be what the filter asked for, and is not told again. */
+	s = t->syncing ? find(t, r->conn) : NULL;
+	if (s) {
+		seen_again(t, s, r);
+		return 0;
+	}
+	if (r->new == STATE(CLOSE) || r->flags & TCPFSM_F_PASSIVE || !wanted(t, &ev) ||
+	    t->ended[r->conn % ENDED] == r->conn)
+		return 0;
+	if (t->nwaiting == t->room) {
+		size_t room = t->room ? t->room + t->room / 2 : 1024;
+
+		w = realloc(t->waiting, room * sizeof(*w));
+		if (!w)
+			return -ENOMEM;
+		t->waiting = w;
+		t->room = room;
+	}
+	w = &t->waiting[t->nwaiting++];
+	*w = (struct waiting) { .conn = r->conn, .key = ends(r), .state = is_mini ? r->new : OPEN };
+	age = r->rcv * NSEC_PER_MSEC;
+	if (is_mini && r->rcv != UINT32_MAX && age < r->ts)
+		w->since = r->ts - age + (uint64_t)t->epoch_offset;
+	return 0;
 }
 
 static void on_total(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
@@ -786,7 +877,7 @@ static void attach(struct tcpfsm_timewaits *t, uint64_t now)
 {
 	if (t->known == UINT64_MAX)
 		t->known = t->since ? t->since : now;
-	if (t->nwaiting || t->snap_ts)
+	if (!t->syncing && (t->nwaiting || t->snap_ts))
 		take_snapshot(t);
 	if (t->begun || (t->since && now < t->since))
 		return;
@@ -986,8 +1077,10 @@ int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event
 {
 	attach(t, ev->ts);
 	if (ev->type == TCPFSM_EVENT_LOST) {
-		if (!ev->suppressed)
+		if (!ev->suppressed) {
 			t->lost += ev->lost;
+			t->unsynced = true;
+		}
 		return 0;
 	}
 	/* Listeners have no peer that a filter could ask for. */
@@ -1190,18 +1283,62 @@ static bool is_empty(const struct group *g)
 	       !memcmp(g->flow, g->now.flow, sizeof(g->flow));
 }
 
-static int by_population(const void *a, const void *b)
-{
-	const struct group *x = *(const struct group *const *)a, *y = *(const struct group *const *)b;
-	uint64_t n[2] = { mini(&x->now), mini(&y->now) };
+struct sorted {
+	const struct group *g;
+	double first, second;
+};
 
-	if (n[0] == n[1]) {
-		n[0] = x->now.flow[TW(ENTER)] + x->now.failed;
-		n[1] = y->now.flow[TW(ENTER)] + y->now.failed;
+static double out_of(const struct group *g)
+{
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = TW(REOPEN); i <= TW(PURGE); i++)
+		if (i != TW(DENIED))
+			n += g->now.flow[i] - g->flow[i];
+	return (double)n;
+}
+
+static struct sorted sort_by(const struct tcpfsm_timewaits *t, const struct group *g)
+{
+	double in = (double)(g->now.flow[TW(ENTER)] - g->flow[TW(ENTER)]);
+	uint32_t ports = find_netns(t, g->key.netns)->ports;
+	struct sorted s = { .g = g, .first = (double)mini(&g->now) };
+
+	switch (t->sort) {
+	case TCPFSM_TIMEWAIT_BY_POPULATION:
+		s.second = (double)(g->now.flow[TW(ENTER)] + g->now.failed);
+		return s;
+	case TCPFSM_TIMEWAIT_BY_IN:
+		s.first = in;
+		break;
+	case TCPFSM_TIMEWAIT_BY_OUT:
+		s.first = out_of(g);
+		break;
+	case TCPFSM_TIMEWAIT_BY_GROWTH:
+		s.first = in - out_of(g);
+		break;
+	case TCPFSM_TIMEWAIT_BY_PORTS:
+		if (g->now.kind == KIND(DESTINATION))
+			s.first = ports && !g->now.inbound ? (double)used(&g->now) / ports : 0;
+		break;
+	case TCPFSM_TIMEWAIT_BY_FAILED:
+		s.first = (double)g->now.failed;
+		break;
 	}
-	if (n[0] == n[1])
-		return memcmp(&x->key, &y->key, sizeof(x->key));
-	return n[0] < n[1] ? 1 : -1;
+	s.second = (double)mini(&g->now);
+	return s;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct sorted *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? 1 : -1;
+	if (x->second != y->second)
+		return x->second < y->second ? 1 : -1;
+	return memcmp(&x->g->key, &y->g->key, sizeof(x->g->key));
 }
 
 static void add_population(struct tcpfsm_timewait *to, const struct tcpfsm_timewait *g)
@@ -1220,7 +1357,7 @@ int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind 
 			  uint64_t now, size_t max, tcpfsm_timewait_fn fn, void *arg)
 {
 	struct groups *gs = &t->kind[kind];
-	const struct group **sorted;
+	struct sorted *sorted;
 	struct group rest;
 	size_t n = 0, i;
 	int rc = 0;
@@ -1231,18 +1368,18 @@ int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind 
 		return -ENOMEM;
 	for (i = 1; i < gs->n; i++)
 		if (kind == KIND(NETNS) || !is_empty(&gs->slab[i]))
-			sorted[n++] = &gs->slab[i];
-	qsort(sorted, n, sizeof(*sorted), by_population);
+			sorted[n++] = sort_by(t, &gs->slab[i]);
+	qsort(sorted, n, sizeof(*sorted), compare);
 	rest = gs->slab[0];
 	for (i = 0; i < n && !rc; i++) {
 		struct tcpfsm_timewait o;
 
 		if (i < max) {
-			read_group(t, sorted[i], now, &o);
+			read_group(t, sorted[i].g, now, &o);
 			rc = fn(&o, arg);
 		} else {
-			add_history(&rest, sorted[i]);
-			add_population(&rest.now, &sorted[i]->now);
+			add_history(&rest, sorted[i].g);
+			add_population(&rest.now, &sorted[i].g->now);
 		}
 	}
 	if (!rc && !is_empty(&rest)) {
@@ -1327,6 +1464,11 @@ bool tcpfsm_timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *d
 	return i;
 }
 
+void tcpfsm_timewaits_sort(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_sort by)
+{
+	t->sort = by;
+}
+
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now)
 {
 	attach(t, now);
@@ -1338,6 +1480,11 @@ void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost
 {
 	*lost = t->lost;
 	*untold = t->untold;
+}
+
+uint64_t tcpfsm_timewaits_resynced(const struct tcpfsm_timewaits *t)
+{
+	return t->unsynced ? 0 : t->resynced;
 }
 
 /* ---- in and out -------------------------------------------------------------------- */
