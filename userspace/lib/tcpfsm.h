@@ -565,8 +565,8 @@ void tcpfsm_checks_free(struct tcpfsm_checks *c);
 /* ---- explain: what is wrong, in words ------------------------------------------- */
 
 /*
- * The worst first.  critical: clients are refused now; warning: they were, or it takes
- * long; ok: nothing of these; info: good to know.
+ * The worst first.  critical: clients are refused now, or connect() fails; warning: they were,
+ * or will be, or it takes long; ok: nothing of these; info: good to know.
  */
 #define TCPFSM_SEVERITIES(X) \
 	X(CRITICAL, 0, "critical") X(WARNING, 1, "warning") X(OK, 2, "ok") X(INFO, 3, "info")
@@ -578,19 +578,20 @@ struct tcpfsm_finding {
 	const char *verdict;		/* stable name, as the manual page lists them */
 	uint8_t severity;		/* enum tcpfsm_severity */
 	uint64_t ts;			/* of the totals; nanoseconds since the Unix epoch */
-	uint64_t conn;			/* the listener's cookie; 0: of a network namespace, or of all */
+	uint64_t conn;			/* the listener's cookie; 0: of a destination (rport), of a */
+					/* network namespace, or of all */
 	uint32_t netns;			/* 0: of all */
-	uint8_t family;			/* 4 or 6; 0: no listener */
-	uint16_t lport;
-	uint8_t laddr[16];
+	uint8_t family;			/* 4 or 6; 0: no listener or destination */
+	uint16_t lport, rport;		/* only destinations have an rport */
+	uint8_t laddr[16], raddr[16];
 	bool has_owner;
 	uint32_t pid;
 	char comm[17];
 	const char *text;		/* what is the matter, a sentence or two */
 	const char *const *evidence;	/* the numbers that prove it */
 	size_t nevidence;
-	const char *remedy;		/* "": none is needed */
-	const char *cost;		/* of the remedy; "": none */
+	const char *remedy;		/* "": none is needed; several begin "(1) ", "(2) " and so on */
+	const char *cost;		/* of the remedy, with the same numbers; "": none */
 };
 
 struct tcpfsm_explain_options {
@@ -600,6 +601,9 @@ struct tcpfsm_explain_options {
 	uint32_t own_netns;		/* inode of ours, for commands to give; 0: not known */
 	uint32_t request_bytes;		/* memory of a request socket; 0: not known */
 	uint32_t socket_bytes;		/* and of a connection */
+	uint32_t timewait_bytes;	/* and of a mini-socket */
+	uint64_t since;			/* epoch: from when on flows of mini-sockets count; 0: with the */
+					/* snapshot, or the first event */
 };
 
 struct tcpfsm_explain;
@@ -607,14 +611,18 @@ struct tcpfsm_explain;
 typedef int (*tcpfsm_finding_fn)(const struct tcpfsm_finding *f, void *arg);
 
 int tcpfsm_explain_new(struct tcpfsm_explain **x, const struct tcpfsm_explain_options *opts);
+/* A raw item: SOCKET and TOTAL; others do nothing.  Return: 0 or -ENOMEM. */
+int tcpfsm_explain_item(struct tcpfsm_explain *x, const struct tcpfsm_item *item);
 /**
- * tcpfsm_explain_event() - an event of the model (not raw), for the sample of clients
+ * tcpfsm_explain_event() - an event of the model (not raw), after the SOCKET items
  *
- * Optional: the findings rest on the totals.  Return: 0 or -ENOMEM.
+ * For the sample of clients and for the ledger of mini-sockets; of listeners the findings
+ * rest on the totals.  Return: 0 or -ENOMEM.
  */
 int tcpfsm_explain_event(struct tcpfsm_explain *x, const struct tcpfsm_event *ev);
 /**
- * tcpfsm_explain_findings() - judge the listeners as their last two readings tell
+ * tcpfsm_explain_findings() - judge the listeners as their last two readings tell, and the
+ *			       ports and mini-sockets of what was fed
  * @fn: called for each finding, the worst and true cause first; at least once
  *
  * What listeners saw since their first reading is "now"; the totals tell of before.
@@ -627,7 +635,7 @@ void tcpfsm_explain_free(struct tcpfsm_explain *x);
 
 const char *tcpfsm_severity_name(unsigned int severity);
 /* Longest JSON line of a finding, newline included. */
-#define TCPFSM_FINDING_JSON_MAX	24576
+#define TCPFSM_FINDING_JSON_MAX	32768
 /* Formats f as one JSON object and a newline; returns the length (no NUL). */
 size_t tcpfsm_finding_json(const struct tcpfsm_finding *f, char buf[TCPFSM_FINDING_JSON_MAX]);
 
@@ -759,6 +767,11 @@ void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t 
  */
 void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
 			    uint64_t now, struct tcpfsm_timewait_reuse *out);
+/*
+ * The destination whose ends @dest tells, at @now (epoch), also if it has open connections only.
+ * Return: false: there is none, and @dest is as it was.
+ */
+bool tcpfsm_timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest, uint64_t now);
 void tcpfsm_timewaits_sort(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_sort by);
 /* What is recent begins here: at @now (epoch). */
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);

@@ -1459,6 +1459,23 @@ void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_time
 	out->unknown = g->stamps[STAMPS_UNKNOWN];
 }
 
+bool tcpfsm_timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest, uint64_t now)
+{
+	struct key key = {
+		.netns = dest->netns, .lport = dest->lport, .rport = dest->rport,
+		.family = dest->family, .inbound = dest->inbound,
+	};
+	uint32_t i;
+
+	attach(t, now);
+	memcpy(key.laddr, dest->laddr, sizeof(key.laddr));
+	memcpy(key.raddr, dest->raddr, sizeof(key.raddr));
+	i = find_group(&t->kind[KIND(DESTINATION)], &key);
+	if (i)
+		read_group(t, group(t, KIND(DESTINATION), i), now, dest);
+	return i;
+}
+
 void tcpfsm_timewaits_sort(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_sort by)
 {
 	t->sort = by;
