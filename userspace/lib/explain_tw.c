@@ -284,8 +284,8 @@ static void evidence_reuse(const struct facts *f, struct draft *d)
 				  "is on for this destination, but none can be taken now";
 	else if (r->ready)
 		does = "would help";
-	evidence(d, "net.ipv4.tcp_tw_reuse (%llu: %s) %s: of %llu in TIME_WAIT %llu can be reused, %llu are "
-		 "younger than a second, %llu have no timestamps, of %llu it is not known%s",
+	evidence(d, "net.ipv4.tcp_tw_reuse (%llu: %s) %s: of %llu in TIME_WAIT %llu can be reused, "
+		 "%llu are younger than a second, %llu have no timestamps, of %llu it is not known%s",
 		 (ull)mode, mode == 1 ? "on" : mode == 2 ? "for loopback only" : "off", does,
 		 (ull)f->tw->time_wait, (ull)r->ready, (ull)r->young, (ull)r->without,
 		 (ull)r->unknown, SYSCTL(TIMESTAMPS) ? "" : "; net.ipv4.tcp_timestamps is 0");
