@@ -566,7 +566,7 @@ static bool fin_wait2(const struct facts *f, struct draft *d)
 	d->active = true;
 	d->f.severity = TCPFSM_SEVERITY_INFO;
 	headline(d, "%s %s does not close its side: %llu connections wait in FIN_WAIT2 for its FIN.",
-		 tw->inbound ? "Who connects to" : "Who answers", ends_of(tw).s,
+		 tw->inbound ? "Who connects to" : "The other end of", ends_of(tw).s,
 		 (ull)tw->fin_wait2);
 	evidence(d, "%llu in FIN_WAIT2, %llu in TIME_WAIT; %s", (ull)tw->fin_wait2,
 		 (ull)tw->time_wait, tw->inbound ? "they cost memory, and no port" :
