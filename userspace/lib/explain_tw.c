@@ -284,8 +284,8 @@ static void evidence_reuse(const struct facts *f, struct draft *d)
 				  "is on for this destination, but none can be taken now";
 	else if (r->ready)
 		does = "would help";
-	evidence(d, "net.ipv4.tcp_tw_reuse (%llu: %s) %s: of %llu in TIME_WAIT %llu can be reused, %llu are "
-		 "younger than a second, %llu have no timestamps, of %llu it is not known%s",
+	evidence(d, "net.ipv4.tcp_tw_reuse (%llu: %s) %s: of %llu in TIME_WAIT %llu can be reused, "
+		 "%llu are younger than a second, %llu have no timestamps, of %llu it is not known%s",
 		 (ull)mode, mode == 1 ? "on" : mode == 2 ? "for loopback only" : "off", does,
 		 (ull)f->tw->time_wait, (ull)r->ready, (ull)r->young, (ull)r->without,
 		 (ull)r->unknown, SYSCTL(TIMESTAMPS) ? "" : "; net.ipv4.tcp_timestamps is 0");
@@ -566,7 +566,7 @@ static bool fin_wait2(const struct facts *f, struct draft *d)
 	d->active = true;
 	d->f.severity = TCPFSM_SEVERITY_INFO;
 	headline(d, "%s %s does not close its side: %llu connections wait in FIN_WAIT2 for its FIN.",
-		 tw->inbound ? "Who connects to" : "Who answers", ends_of(tw).s,
+		 tw->inbound ? "Who connects to" : "The other end of", ends_of(tw).s,
 		 (ull)tw->fin_wait2);
 	evidence(d, "%llu in FIN_WAIT2, %llu in TIME_WAIT; %s", (ull)tw->fin_wait2,
 		 (ull)tw->time_wait, tw->inbound ? "they cost memory, and no port" :
