@@ -400,7 +400,7 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 		p = put_name(p, NAME_OF(names_state, r->new ? r->new : r->old));
 		if (ev->closer) {
 			PUT(p, "\",\"closed_first\":\"");
-			p = put_name(p, &closers[ev->closer]);
+			p = put_name(p, NAME_OF(closers, ev->closer));
 		}
 		*p++ = '"';
 		return put_tw(p, r);
