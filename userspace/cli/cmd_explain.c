@@ -180,6 +180,17 @@ static int on_finding(const struct tcpfsm_finding *f, void *arg)
 	return out_error() ? 1 : 0;
 }
 
+int explain_text(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls, bool colour)
+{
+	static const struct options none;
+	struct explain e = { .opts = &none, .colour = colour };
+	int err = tcpfsm_explain_findings(x, ls, on_finding, &e);
+
+	forget_said(&e);
+	free(e.said);
+	return err < 0 ? err : 0;
+}
+
 /* ---- view ------------------------------------------------------------------------ */
 
 static int on_event(const struct tcpfsm_event *ev, void *arg)

@@ -81,13 +81,6 @@ static int rest(const struct view *view, void *arg, struct tcpfsm_model *m,
 	return view_ms < ms ? view_ms : ms;
 }
 
-/* What is there, rather than happens: sockets and totals. */
-static bool is_state(const struct tcpfsm_item *item)
-{
-	return !item->lost && (item->rec.type == TCPFSM_TYPE_SOCKET ||
-			       item->rec.type == TCPFSM_TYPE_TOTAL);
-}
-
 static int give_items(const struct view *view, void *arg, const struct tcpfsm_item *items,
 		      size_t n)
 {
@@ -197,7 +190,7 @@ static int fail_source(int err, const struct options *opts, const struct tcpfsm_
 	return fail(err, opts->device ? opts->device : TCPFSM_DEVICE);
 }
 
-static void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m)
+void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m)
 {
 	uint64_t lost, forgotten;
 

@@ -72,6 +72,7 @@ static void forget(struct conns *t, uint32_t i)
 		t->dead--;
 	else
 		t->live--;
+	c->key = 0;
 	c->next = t->free;
 	t->free = i;
 }
@@ -212,4 +213,15 @@ struct conn *conns_first(const struct conns *t)
 struct conn *conns_next(const struct conns *t, const struct conn *c)
 {
 	return c->newer == LIVE ? NULL : &t->slab[c->newer];
+}
+
+const struct conn *conns_slot(const struct conns *t, size_t *at)
+{
+	const struct conn *c;
+
+	if (*at < FIRST)
+		*at = FIRST;
+	c = *at < t->used ? &t->slab[*at] : NULL;
+	*at = *at + 1 < t->used ? *at + 1 : 0;
+	return c;
 }

@@ -51,6 +51,7 @@ struct tcpfsm_model {
 	uint32_t ncpus;
 	bool raw;
 	bool quiet;		/* only lives are told */
+	bool all;		/* lives, and everything else */
 	int64_t epoch_offset;
 	uint64_t snap_ts;	/* of the snapshot */
 
@@ -1125,6 +1126,8 @@ static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	learn_owner(c, r);
 	if (c->state || !r->new || r->new > STATE(NEW_SYN_RECV))
 		return;
+	if (m->all && !conns_life(&m->conns, c)->begin)
+		life_begin(conns_life(&m->conns, c), r, r->ts + (uint64_t)m->epoch_offset, r->new);
 	c->snap = r->new;
 	c->since = r->rcv != UINT32_MAX && age < r->ts ? r->ts - age : 0;
 	if (r->new == STATE(SYN_RECV) && r->flags & TCPFSM_F_PASSIVE)
@@ -1368,7 +1371,8 @@ int tcpfsm_model_new(struct tcpfsm_model **out, const struct tcpfsm_model_option
 		return err;
 	}
 	m->raw = o.raw;
-	m->quiet = o.lives && !o.raw;
+	m->all = o.lives && o.all;
+	m->quiet = o.lives && !o.raw && !o.all;
 	m->epoch_offset = o.epoch_offset;
 	*out = m;
 	return 0;
@@ -1435,6 +1439,41 @@ void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16])
 	/* Kept for a late RST or accept(), but no sockets any more. */
 	count[0] = 0;
 	count[STATE(CLOSE)] = 0;
+}
+
+static void tell_conn(const struct tcpfsm_model *m, const struct conn *c, struct tcpfsm_conn *to)
+{
+	to->conn = c->key;
+	to->since = c->since ? c->since + (uint64_t)m->epoch_offset : 0;
+	to->life = conns_life(&m->conns, c);
+	to->comm = c->comm;
+	to->pid = c->pid;
+	to->state = conn_state(c);
+}
+
+int tcpfsm_model_scan(struct tcpfsm_model *m, size_t *at, size_t n, tcpfsm_conn_fn fn, void *arg)
+{
+	const struct conn *c;
+	struct tcpfsm_conn to;
+	int rc = 0;
+
+	do {
+		c = conns_slot(&m->conns, at);
+		if (!c || !c->key || c->dead)
+			continue;
+		tell_conn(m, c, &to);
+		rc = fn(&to, arg);
+	} while (*at && --n && !rc);
+	return rc;
+}
+
+bool tcpfsm_model_find(struct tcpfsm_model *m, uint64_t conn, struct tcpfsm_conn *to)
+{
+	const struct conn *c = conn ? conns_find(&m->conns, conn) : NULL;
+
+	if (c)
+		tell_conn(m, c, to);
+	return c;
 }
 
 void tcpfsm_model_free(struct tcpfsm_model *m)

@@ -22,6 +22,7 @@ static SCREEN *screen;
 static FILE *in;			/* keys; NULL: nobody types */
 static bool opened;
 static bool eof;
+static int mouse_x, mouse_y;
 static attr_t looks[NATTRS];
 
 /* ---- whatever ends the program -------------------------------------------------- */
@@ -201,12 +202,17 @@ void term_size(int *cols, int *rows)
 	*rows = LINES;
 }
 
-void term_paint(const struct grid *g)
+bool term_paint(const struct grid *g)
 {
+	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
 	bool utf8 = term_utf8();
 	char buf[1024];
 	int x, y;
 
+	if (poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLERR | POLLHUP))
+		eof = true;
+	if (!(pfd.revents & POLLOUT))
+		return false;
 	erase();
 	for (y = 0; y < g->rows && y < LINES; y++) {
 		for (x = 0; x < g->cols && x < COLS; ) {
@@ -220,11 +226,77 @@ void term_paint(const struct grid *g)
 	}
 	attrset(A_NORMAL);
 	refresh();
+	return true;
 }
 
 void term_redraw(void)
 {
 	clearok(curscr, TRUE);
+}
+
+void term_use_mouse(void)
+{
+	/* A press is a click: nobody shall wait whether it becomes a double one. */
+	mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
+	mouseinterval(0);
+}
+
+void term_mouse(int *x, int *y)
+{
+	*x = mouse_x;
+	*y = mouse_y;
+}
+
+int term_fd(void)
+{
+	return in && !eof ? fileno(in) : -1;
+}
+
+static int mouse_key(void)
+{
+	MEVENT ev;
+
+	if (getmouse(&ev) != OK)
+		return TERM_OTHER;
+	mouse_x = ev.x;
+	mouse_y = ev.y;
+	return ev.bstate & BUTTON4_PRESSED ? TERM_WHEEL_UP :
+	       ev.bstate & BUTTON5_PRESSED ? TERM_WHEEL_DOWN :
+	       ev.bstate & BUTTON1_PRESSED ? TERM_CLICK : TERM_OTHER;
+}
+
+static int key_of(int key)
+{
+	static const struct { int curses, ours; } keys[] = {
+		{ KEY_UP, TERM_UP }, { KEY_DOWN, TERM_DOWN }, { KEY_LEFT, TERM_LEFT },
+		{ KEY_RIGHT, TERM_RIGHT }, { KEY_PPAGE, TERM_PAGE_UP },
+		{ KEY_NPAGE, TERM_PAGE_DOWN }, { KEY_HOME, TERM_HOME }, { KEY_END, TERM_END },
+		{ KEY_FIND, TERM_HOME }, { KEY_SELECT, TERM_END },
+		{ KEY_BACKSPACE, TERM_BACKSPACE }, { 0x7f, TERM_BACKSPACE },
+		{ '\b', TERM_BACKSPACE }, { KEY_BTAB, TERM_BACK_TAB },
+		{ KEY_ENTER, TERM_ENTER }, { '\r', TERM_ENTER },
+	};
+	size_t i;
+
+	if (key == KEY_MOUSE)
+		return mouse_key();
+	if (key >= KEY_F(1) && key <= KEY_F(12))
+		return TERM_F + (key - KEY_F(0));
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].curses == key)
+			return keys[i].ours;
+	return key < KEY_MIN ? key : TERM_OTHER;
+}
+
+/* What curses has; ERR: nothing.  A change of size is no key. */
+static int read_key(void)
+{
+	int key;
+
+	do
+		key = getch();
+	while (key == KEY_RESIZE);
+	return key;
 }
 
 int term_key(void)
@@ -234,18 +306,13 @@ int term_key(void)
 
 	if (eof)
 		return TERM_GONE;
-	do
-		key = getch();
-	while (key == KEY_RESIZE);
-	if (key != ERR)
-		return key;
+	key = read_key();
 	/* There is something to read, and then there is not: the end. */
-	if (poll(&pfd, 1, 0) > 0) {
-		key = getch();
+	if (key == ERR && poll(&pfd, 1, 0) > 0) {
+		key = read_key();
 		eof = key == ERR;
-		return eof ? TERM_GONE : key == KEY_RESIZE ? TERM_NO_KEY : key;
 	}
-	return TERM_NO_KEY;
+	return eof ? TERM_GONE : key == ERR ? TERM_NO_KEY : key_of(key);
 }
 
 void term_wait(int ms)
