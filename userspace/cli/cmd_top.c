@@ -72,18 +72,12 @@ static uint32_t own_netns(void)
 static int window_open(struct top_command *c, struct window *w)
 {
 	struct ui *u = &c->u;
-	struct tcpfsm_explain_options o = {
-		.size = sizeof(o), .filter = &u->filter, .epoch_offset = u->epoch_offset,
-		.own_netns = c->opts.replay ? 0 : own_netns(),
-	};
 	size_t i;
 	int err;
 
 	memset(w, 0, sizeof(*w));
 	w->begun = monotonic_ns();
 	err = tcpfsm_listeners_new(&w->ls);
-	if (!err)
-		err = tcpfsm_explain_new(&w->x, &o);
 	/* Who has old listeners open, only the snapshot told. */
 	for (i = 0; !err && i < u->nsockets; i++)
 		err = tcpfsm_listeners_feed(w->ls, &u->sockets[i]);
@@ -92,7 +86,6 @@ static int window_open(struct top_command *c, struct window *w)
 
 static void window_close(struct window *w)
 {
-	tcpfsm_explain_free(w->x);
 	tcpfsm_listeners_free(w->ls);
 	memset(w, 0, sizeof(*w));
 }
@@ -108,6 +101,10 @@ static int story_begin(struct top_command *c)
 	struct tcpfsm_timewaits_options to = {
 		.size = sizeof(to), .epoch_offset = mo.epoch_offset,
 		.filter = filtered ? &c->opts.filter : NULL,
+	};
+	struct tcpfsm_explain_options eo = {
+		.size = sizeof(eo), .filter = &u->filter, .epoch_offset = mo.epoch_offset,
+		.own_netns = c->opts.replay ? 0 : own_netns(),
 	};
 	char range[64], reserved[65536];
 	int err;
@@ -126,6 +123,8 @@ static int story_begin(struct top_command *c)
 	if (!err)
 		err = tcpfsm_timewaits_new(&u->ledger, &to);
 	if (!err)
+		err = tcpfsm_explain_new(&u->explain, &eo);
+	if (!err)
 		err = window_open(c, &u->window[0]);
 	return err;
 }
@@ -136,8 +135,10 @@ static void story_end(struct top_command *c)
 
 	window_close(&u->window[0]);
 	window_close(&u->window[1]);
+	tcpfsm_explain_free(u->explain);
 	tcpfsm_timewaits_free(u->ledger);
 	tcpfsm_model_free(u->model);
+	u->explain = NULL;
 	u->ledger = NULL;
 	u->model = NULL;
 	u->nsockets = 0;
@@ -163,18 +164,30 @@ static int windows_move_on(struct top_command *c)
 
 /* ---- records -------------------------------------------------------------------------------- */
 
+/*
+ * Is it of any use to the ledger?  Between SYN_SENT and TIME_WAIT nothing is: that
+ * spares it two events of three.
+ */
+static bool concerns_ledger(const struct tcpfsm_event *ev)
+{
+	if (ev->type != TCPFSM_EVENT_TRANSITION)
+		return ev->type == TCPFSM_EVENT_TIMEWAIT || ev->type == TCPFSM_EVENT_CONNECT_FAILED ||
+		       ev->type == TCPFSM_EVENT_LOST;
+	return ev->new == TCPFSM_STATE_SYN_SENT || ev->new == TCPFSM_STATE_TIME_WAIT ||
+	       ev->new == TCPFSM_STATE_CLOSE || ev->new == TCPFSM_STATE_LISTEN ||
+	       ev->old == TCPFSM_STATE_LISTEN;
+}
+
 static int on_event(const struct tcpfsm_event *ev, void *arg)
 {
 	struct top_command *c = arg;
 	struct ui *u = &c->u;
-	int i;
 
 	top_event(&u->top, ev);
-	c->err = tcpfsm_timewaits_event(u->ledger, ev);
-	if (ev->type != TCPFSM_EVENT_TRANSITION)
-		for (i = 0; i < 2 && !c->err; i++)
-			if (u->window[i].x)
-				c->err = tcpfsm_explain_event(u->window[i].x, ev);
+	if (concerns_ledger(ev))
+		c->err = tcpfsm_timewaits_event(u->ledger, ev);
+	else if (ev->type == TCPFSM_EVENT_SYN || ev->type == TCPFSM_EVENT_HANDSHAKE_ACK)
+		c->err = tcpfsm_explain_event(u->explain, ev);
 	return c->err;
 }
 
@@ -218,9 +231,9 @@ static int feed(struct top_command *c, const struct tcpfsm_item *items, size_t n
 	size_t i;
 	int err = 0;
 
-	for (i = 0; i < n && !err; i++)
-		if (is_state(&items[i]))
-			err = feed_state(c, &items[i]);
+	/* What lies together is of one kind. */
+	for (i = 0; is_state(items) && i < n && !err; i++)
+		err = feed_state(c, &items[i]);
 	if (!err && tcpfsm_model_feed_batch(c->u.model, items, n, on_event, c))
 		err = c->err;
 	return err;
@@ -513,8 +526,7 @@ static bool make_list(struct top_command *c)
 	}
 	c->list_took += monotonic_ns() - now;
 	if (u->now)
-		history_put(&u->top.time_wait, u->now / NSEC_PER_SEC,
-			    u->top.list.population[TCPFSM_STATE_TIME_WAIT]);
+		history_put(&u->top.time_wait, u->now / NSEC_PER_SEC, u->top.in_time_wait);
 	if (u->view == VIEW_CONNS || u->view == VIEW_DIAGRAM)
 		u->dirty = true;
 	return false;

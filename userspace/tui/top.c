@@ -160,19 +160,67 @@ const struct top_listener *top_worst(const struct top *t, uint64_t now)
 
 /* ---- events ------------------------------------------------------------------------------- */
 
+#define KIND(ev)	((unsigned int)((ev)->old & 15) << 10 | ((ev)->new & 15U) << 6 | \
+			 ((ev)->rec.type == TCPFSM_TYPE_REQUEST_GONE) << 5 | ((ev)->cause & 31U))
+
+static void settle_kind(struct top *t, unsigned int kind, uint64_t ts, uint32_t n)
+{
+	const struct diagram_move m = {
+		.old = kind >> 10, .new = kind >> 6 & 15, .cause = kind & 31, .request = kind & 32,
+	};
+
+	diagram_add(&t->diagram, &m, ts, n);
+	if (m.new == S(ESTABLISHED))
+		history_put(&t->series[TOP_OPENS], ts / NS, n);
+	else if (m.old == S(ESTABLISHED))
+		history_put(&t->series[TOP_CLOSES], ts / NS, n);
+	if (m.new == S(TIME_WAIT))
+		t->in_time_wait += n;
+	else if (m.old == S(TIME_WAIT))
+		t->in_time_wait -= n < t->in_time_wait ? n : t->in_time_wait;
+	else
+		return;
+	history_put(&t->time_wait, ts / NS, t->in_time_wait);
+}
+
+void top_settle(struct top *t)
+{
+	struct tally *tally = &t->tally;
+	unsigned int i;
+
+	for (i = 0; i < tally->kinds; i++) {
+		unsigned int kind = tally->kind[i];
+
+		settle_kind(t, kind, tally->from, tally->n[kind]);
+		tally->n[kind] = 0;
+	}
+	tally->kinds = 0;
+}
+
+static void count_transition(struct top *t, const struct tcpfsm_event *ev)
+{
+	struct tally *tally = &t->tally;
+	unsigned int kind = KIND(ev);
+
+	if (ev->ts - tally->from >= DIAGRAM_SLOT_NS || tally->kinds == TALLY_MAX) {
+		top_settle(t);
+		tally->from = ev->ts - ev->ts % DIAGRAM_SLOT_NS;
+	}
+	if (!tally->n[kind]++)
+		tally->kind[tally->kinds++] = (uint16_t)kind;
+}
+
 static void count(struct top *t, const struct tcpfsm_event *ev)
 {
-	uint64_t second = ev->ts / NS, refused = 0;
+	uint64_t second, refused = 0;
 
-	switch (ev->type) {
-	case TCPFSM_EVENT_TRANSITION:
-		diagram_count(&t->diagram, ev);
-		if (ev->new == S(ESTABLISHED))
-			history_put(&t->series[TOP_OPENS], second, 1);
-		else if (ev->old == S(ESTABLISHED))
-			history_put(&t->series[TOP_CLOSES], second, 1);
-		/* What its queues are is told at the SYN and at the third ACK. */
+	if (ev->type == TCPFSM_EVENT_TRANSITION) {
+		/* What the queues are is told at the SYN and at the third ACK. */
+		count_transition(t, ev);
 		return;
+	}
+	second = ev->ts / NS;
+	switch (ev->type) {
 	case TCPFSM_EVENT_RESET:
 		history_put(&t->series[TOP_RESETS], second, 1);
 		return;
@@ -258,13 +306,19 @@ void top_set_filter(struct top *t, const struct tcpfsm_filter *filter)
 	t->filtered = filter;
 	if (filter)
 		t->filter = *filter;
+	top_settle(t);
 	diagram_reset(&t->diagram);
 	memset(t->series, 0, sizeof(t->series));
 	memset(t->listener, 0, sizeof(t->listener));
+	/* Of who passes, the next pass tells. */
+	memset(&t->time_wait, 0, sizeof(t->time_wait));
+	t->time_wait.gauge = true;
+	t->in_time_wait = 0;
 	t->nindex = 0;
 	t->list.busy = false;
 	for (; i < t->nlog; i++)
 		see(t, &t->log[i % TOP_LOG], i);
+	top_settle(t);
 }
 
 /* What has been overwritten is gone, whatever the index says. */
@@ -519,6 +573,7 @@ bool top_list_step(struct top *t, struct tcpfsm_model *m, size_t slots)
 	tcpfsm_model_scan(m, &list->at, slots, on_conn, t);
 	if (list->at)
 		return false;
+	top_settle(t);
 	add_ended(t);
 	select_first(list->heap, list->nheap, TOP_ROWS);
 	list->n = list->nheap < TOP_ROWS ? list->nheap : TOP_ROWS;
@@ -527,6 +582,7 @@ bool top_list_step(struct top *t, struct tcpfsm_model *m, size_t slots)
 	list->matched = list->next_matched;
 	memcpy(list->population, list->next_population, sizeof(list->population));
 	list->population[0] = list->population[S(CLOSE)] = 0;
+	t->in_time_wait = list->population[S(TIME_WAIT)];
 	list->busy = false;
 	return true;
 }

@@ -105,12 +105,24 @@ struct top_list {
 	uint64_t limit;			/* keys beyond it are of no use */
 };
 
+/* Transitions of one moment, by what they are: to be counted together, as they come by the thousand. */
+#define TALLY_KINDS	(1U << 14)
+#define TALLY_MAX	256U
+
+struct tally {
+	uint64_t from;			/* of DIAGRAM_SLOT_NS */
+	uint16_t kind[TALLY_MAX];	/* those that are not 0 */
+	unsigned int kinds;
+	uint32_t n[TALLY_KINDS];
+};
+
 struct top {
 	struct tcpfsm_filter filter;
 	bool filtered;
 	struct diagram diagram;
 	struct history series[TOP_NSERIES];
-	struct history time_wait;	/* population, fed by the program */
+	struct history time_wait;	/* population */
+	uint64_t in_time_wait;		/* by the last pass of the list and the events since */
 	struct top_listener listener[TOP_LISTENERS];
 	uint64_t lost, suppressed;	/* records */
 	uint64_t first, last;		/* times of the oldest and the newest event */
@@ -124,6 +136,7 @@ struct top {
 	struct top_ended *ended;	/* [TOP_ENDED], by number */
 	uint64_t nended;
 	struct top_list list;
+	struct tally tally;
 };
 
 /* Return: 0 or -ENOMEM. */
@@ -132,6 +145,8 @@ int top_init(struct top *t, const struct tcpfsm_filter *filter,
 void top_free(struct top *t);
 /* An event of a model with lives and all. */
 void top_event(struct top *t, const struct tcpfsm_event *ev);
+/* Before anything that was counted is read. */
+void top_settle(struct top *t);
 /* NULL: none.  What was counted is counted anew, as far as the log goes back. */
 void top_set_filter(struct top *t, const struct tcpfsm_filter *filter);
 

@@ -664,6 +664,7 @@ void ui_draw(struct ui *u)
 	struct area a;
 	char buf[128];
 
+	top_settle(&u->top);
 	term_size(&cols, &rows);
 	if (grid_init(g, cols, rows))
 		return;

@@ -61,7 +61,6 @@ extern const struct view_ops view_diagram, view_log, view_ladder, view_explain, 
 /* Listeners as they have been of late: of two windows that overlap, the older is judged. */
 struct window {
 	struct tcpfsm_listeners *ls;
-	struct tcpfsm_explain *x;
 	uint64_t begun;
 	uint64_t first_ts, last_ts;	/* of its readings, CLOCK_MONOTONIC of the records; 0: none */
 };
@@ -84,6 +83,7 @@ struct ui {
 	char filter_text[128];
 	struct tcpfsm_model *model;
 	struct tcpfsm_timewaits *ledger;
+	struct tcpfsm_explain *explain;
 	struct window window[2];
 	struct tcpfsm_item *sockets;	/* listeners of the snapshot, for the next window */
 	size_t nsockets;

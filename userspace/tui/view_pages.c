@@ -210,7 +210,7 @@ void judge(struct ui *u)
 
 	u->has_finding = false;
 	if (w && w->first_ts)
-		tcpfsm_explain_findings(w->x, w->ls, on_finding, u);
+		tcpfsm_explain_findings(u->explain, w->ls, on_finding, u);
 	*u->tw_owner = '\0';
 	tcpfsm_timewaits_each(u->ledger, TCPFSM_TIMEWAIT_OWNER, u->now, 1, on_owner, u);
 }
@@ -222,7 +222,7 @@ static void refresh_explain(struct ui *u)
 
 	page_begin(&u->page[VIEW_EXPLAIN]);
 	if (w && w->first_ts)
-		err = explain_text(w->x, w->ls, true);
+		err = explain_text(u->explain, w->ls, true);
 	else
 		out_printf("no totals of listeners yet\n");
 	end_page(u, VIEW_EXPLAIN, err);
