@@ -22,27 +22,64 @@ static bool all_tell(const struct tcpfsm_event *ev)
 	return ev->type != TCPFSM_EVENT_SYN;
 }
 
-static struct tcpfsm_event event(uint8_t type, uint64_t conn, uint64_t ts)
+static struct tcpfsm_model *model;
+
+static int on_event(const struct tcpfsm_event *ev, void *arg)
 {
-	return (struct tcpfsm_event) {
-		.type = type, .ts = ts, .dur_ns = -1,
-		.rec = { .family = 4, .conn = conn, .lport = (uint16_t)(1000 + conn), .rport = 80,
-			 .netns = 7 },
-	};
+	(void)arg;
+	top_event(&t, ev);
+	return 0;
+}
+
+static void put(const struct tcpfsm_item *it)
+{
+	CHECK_EQ(top_portion(&t, model, it, 1), 1);
+	CHECK_EQ(tcpfsm_model_feed(model, it, on_event, NULL), 0);
+	CHECK_EQ(top_feed(&t, it, 1), 0);
+}
+
+static void flush(void)
+{
+	tcpfsm_model_flush(model, on_event, NULL);
+	top_flush(&t);
+}
+
+static struct tcpfsm_item record(uint8_t type, uint64_t conn, uint64_t ts)
+{
+	return (struct tcpfsm_item) { .rec = {
+		.type = type, .ts = ts, .family = 4, .conn = conn, .lport = (uint16_t)(1000 + conn),
+		.rport = 80, .netns = 7,
+	} };
 }
 
 static void moves(uint64_t conn, uint8_t old, uint8_t new, uint64_t ts)
 {
-	struct tcpfsm_event ev = event(TCPFSM_EVENT_TRANSITION, conn, ts);
+	struct tcpfsm_item it = record(TCPFSM_TYPE_STATE, conn, ts);
 
-	ev.old = old;
-	ev.new = new;
-	top_event(&t, &ev);
+	it.rec.old = old;
+	it.rec.new = new;
+	put(&it);
 }
 
 static void begin(const struct tcpfsm_filter *f)
 {
-	CHECK_EQ(top_init(&t, f, all_tell), 0);
+	struct tcpfsm_model_options o = { .size = sizeof(o), .lives = true, .watch = true,
+					  .epoch_offset = (int64_t)START };
+
+	CHECK_EQ(tcpfsm_model_new(&model, &o), 0);
+	CHECK_EQ(top_init(&t, f, all_tell, (int64_t)START), 0);
+}
+
+static void end(void)
+{
+	tcpfsm_model_free(model);
+	top_free(&t);
+}
+
+static void filter(const struct tcpfsm_filter *f)
+{
+	top_settle(&t, model);
+	CHECK_EQ(top_set_filter(&t, f), 0);
 }
 
 /* ---- history ------------------------------------------------------------------------ */
@@ -101,89 +138,134 @@ static void test_gauge(void)
 
 static uint64_t of(enum top_series i)
 {
-	top_settle(&t);
-	return history_at(&t.series[i], START / SECOND);
+	top_settle(&t, model);
+	return history_at(&t.series[i], START / SECOND + 1);
 }
 
 static void test_rates(void)
 {
-	struct tcpfsm_event ev;
+	struct tcpfsm_item it;
 
 	begin(NULL);
-	moves(1, S(CLOSE), S(SYN_SENT), START);
-	moves(1, S(SYN_SENT), S(ESTABLISHED), START + 1);
-	moves(1, S(ESTABLISHED), S(FIN_WAIT1), START + 2);
-	moves(1, S(FIN_WAIT1), S(TIME_WAIT), START + 3);
-	moves(2, S(FIN_WAIT1), S(TIME_WAIT), START + 3);
-	moves(1, S(TIME_WAIT), S(CLOSE), START + 4);
+	moves(1, S(CLOSE), S(SYN_SENT), SECOND);
+	moves(1, S(SYN_SENT), S(ESTABLISHED), SECOND + 1);
+	moves(1, S(ESTABLISHED), S(FIN_WAIT1), SECOND + 2);
+	it = record(TCPFSM_TYPE_STATE, 1, SECOND + 3);
+	it.rec.old = S(FIN_WAIT1);
+	it.rec.new = S(CLOSE);
+	it.rec.verdict = TCPFSM_TW_ENTER;
+	it.rec.reason = S(TIME_WAIT);
+	it.rec.flags = TCPFSM_F_SAME_SEGMENT;
+	put(&it);
 	CHECK_EQ(of(TOP_OPENS), 1);
 	CHECK_EQ(of(TOP_CLOSES), 1);
-	CHECK_EQ(history_at(&t.time_wait, START / SECOND), 1);
-	ev = event(TCPFSM_EVENT_RESET, 1, START);
-	top_event(&t, &ev);
-	ev = event(TCPFSM_EVENT_RETRANSMIT, 1, START);
-	top_event(&t, &ev);
-	top_event(&t, &ev);
-	ev = event(TCPFSM_EVENT_CONNECT_FAILED, 1, START);
-	top_event(&t, &ev);
+	CHECK_EQ(history_at(&t.time_wait, START / SECOND + 1), 1);
+	CHECK_EQ(t.diagram.all.n, 4);
+	it = record(TCPFSM_TYPE_TIMEWAIT, 1, SECOND + 4);
+	it.rec.verdict = TCPFSM_TW_EXPIRE;
+	it.rec.old = it.rec.new = S(TIME_WAIT);
+	put(&it);
+	it = record(TCPFSM_TYPE_RESET, 0, SECOND);
+	it.rec.verdict = TCPFSM_DIRECTION_SENT;
+	put(&it);
+	it = record(TCPFSM_TYPE_RETRANSMIT, 1, SECOND);
+	it.rec.verdict = TCPFSM_SEGMENT_SYN;
+	put(&it);
+	put(&it);
+	it = record(TCPFSM_TYPE_CONNECT_FAILED, 1, SECOND);
+	it.rec.arg = 99;
+	put(&it);
+	flush();
 	CHECK_EQ(of(TOP_RESETS), 1);
 	CHECK_EQ(of(TOP_RETRANSMITS), 2);
 	CHECK_EQ(of(TOP_FAILED), 1);
 	CHECK_EQ(of(TOP_REFUSED), 0);
+	CHECK_EQ(history_at(&t.time_wait, START / SECOND + 1), 0);
 	/* What the module counted and left out counts, what was lost is told. */
-	ev = event(TCPFSM_EVENT_LOST, 0, START);
-	ev.lost = 100;
-	ev.suppressed = true;
-	ev.rec.verdict = TCPFSM_TYPE_SYN;
-	top_event(&t, &ev);
-	ev.suppressed = false;
-	ev.lost = 7;
-	top_event(&t, &ev);
+	it = record(TCPFSM_TYPE_SUPPRESSED, 0, SECOND);
+	it.rec.verdict = TCPFSM_TYPE_SYN;
+	it.rec.snd = 100;
+	put(&it);
+	it.rec.verdict = TCPFSM_TYPE_RESET;
+	put(&it);
+	it = (struct tcpfsm_item) { .lost = 7, .from_ts = SECOND, .to_ts = SECOND + 10 };
+	put(&it);
 	CHECK_EQ(of(TOP_REFUSED), 100);
+	CHECK_EQ(of(TOP_RESETS), 101);
 	CHECK_EQ(t.lost, 7);
-	CHECK_EQ(t.suppressed, 100);
-	top_free(&t);
+	CHECK_EQ(t.suppressed, 200);
+	end();
+}
+
+/* Each is counted for its own second, however many come at a time. */
+static void test_seconds_of_a_batch(void)
+{
+	static struct tcpfsm_item items[3 * 20];
+	size_t i, n, some;
+
+	begin(NULL);
+	for (i = 0; i < 60; i++) {
+		items[i] = record(TCPFSM_TYPE_STATE, 1 + i, (1 + i / 20) * SECOND + i % 20 * SECOND / 20);
+		items[i].rec.old = S(SYN_SENT);
+		items[i].rec.new = S(ESTABLISHED);
+	}
+	for (i = 0, n = 60; n; i += some, n -= some) {
+		some = top_portion(&t, model, items + i, n);
+		CHECK(some > 0 && some <= n);
+		CHECK_EQ(tcpfsm_model_feed_batch(model, items + i, some, on_event, NULL), 0);
+		CHECK_EQ(top_feed(&t, items + i, some), 0);
+	}
+	CHECK_EQ(of(TOP_OPENS), 20);
+	CHECK_EQ(history_at(&t.series[TOP_OPENS], START / SECOND + 2), 20);
+	CHECK_EQ(history_at(&t.series[TOP_OPENS], START / SECOND + 3), 20);
+	end();
 }
 
 static void syn(uint64_t listener, uint8_t verdict, uint8_t reason, uint32_t acceptq)
 {
-	struct tcpfsm_event ev = event(TCPFSM_EVENT_SYN, 0, START);
+	struct tcpfsm_item it = record(TCPFSM_TYPE_SYN, 0, SECOND);
 
-	ev.has_queues = true;
-	ev.rec.type = TCPFSM_TYPE_SYN;
-	ev.rec.listener = listener;
-	ev.rec.lport = (uint16_t)listener;
-	ev.rec.verdict = verdict;
-	ev.rec.reason = reason;
-	ev.rec.acceptq = acceptq;
-	ev.rec.backlog = 100;
-	top_event(&t, &ev);
+	it.rec.flags = TCPFSM_F_PASSIVE;
+	it.rec.listener = listener;
+	it.rec.lport = (uint16_t)listener;
+	it.rec.verdict = verdict;
+	it.rec.reason = reason;
+	it.rec.acceptq = acceptq;
+	it.rec.backlog = 100;
+	put(&it);
 }
 
 static void test_worst_listener(void)
 {
+	const uint64_t now = START + SECOND;
 	unsigned int i;
 
 	begin(NULL);
-	CHECK(!top_worst(&t, START));
-	syn(80, TCPFSM_VERDICT_QUEUED, 0, 10);
-	syn(81, TCPFSM_VERDICT_QUEUED, 0, 90);
-	syn(82, TCPFSM_VERDICT_QUEUED, 0, 20);
-	CHECK_EQ(top_worst(&t, START)->conn, 81);
-	/* Who refuses is worse than who has a long queue; held back on demand is no refusal. */
+	CHECK(!top_worst(&t, now));
+	syn(80, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_DEFER_ACCEPT, 10);
+	syn(81, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_DEFER_ACCEPT, 90);
+	syn(82, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_DEFER_ACCEPT, 20);
+	/* Held back on demand is no refusal. */
+	CHECK_EQ(top_worst(&t, now)->conn, 81);
+	CHECK_EQ(top_worst(&t, now)->refused, 0);
+	CHECK_EQ(history_at(&top_worst(&t, now)->fill, now / SECOND), 900);
+	/* Who refuses is worse than who has a long queue. */
 	syn(82, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_SYNQ_FULL, 20);
-	CHECK_EQ(top_worst(&t, START)->conn, 82);
-	CHECK_EQ(top_worst(&t, START)->refused, 1);
-	for (i = 0; i < 5; i++)
-		syn(80, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_DEFER_ACCEPT, 1);
-	CHECK_EQ(top_worst(&t, START)->conn, 82);
+	CHECK_EQ(top_worst(&t, now)->conn, 82);
+	CHECK_EQ(top_worst(&t, now)->refused, 1);
+	/* A queue that has become shorter was longer within this second. */
+	syn(81, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_DEFER_ACCEPT, 5);
+	syn(81, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_DEFER_ACCEPT, 7);
+	for (i = 0; i < TOP_LISTENERS; i++)
+		if (t.listener[i].conn == 81)
+			CHECK_EQ(history_at(&t.listener[i].fill, now / SECOND), 900);
 	/* It was long ago. */
-	CHECK_EQ(top_worst(&t, START + 300 * SECOND)->refused, 0);
+	CHECK_EQ(history_rate(&top_worst(&t, now)->refusals, now / SECOND + 300, 60), 0);
 	/* More than there is room for: the quiet ones go, and nothing else happens. */
 	for (i = 1000; i < 1000 + 3 * TOP_LISTENERS; i++)
 		syn(i, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_SYNQ_FULL, 20);
-	CHECK(top_worst(&t, START)->conn >= 80);
-	top_free(&t);
+	CHECK(top_worst(&t, now)->conn >= 80);
+	end();
 }
 
 /* ---- the log ---------------------------------------------------------------------------- */
@@ -197,38 +279,71 @@ static void test_log(void)
 	CHECK_EQ(top_log_first(&t), 0);
 	CHECK(!top_log_at(&t, 0));
 	for (i = 0; i < 10; i++)
-		moves(i % 5, S(CLOSE), S(SYN_SENT), START + i);
-	syn(9, TCPFSM_VERDICT_QUEUED, 0, 0);		/* has no line */
+		moves(1 + i % 5, S(CLOSE), S(SYN_SENT), SECOND + i);
+	/* It begins with what was before it was wanted. */
+	CHECK(!top_log_at(&t, 0));
+	CHECK_EQ(top_keep_log(&t, model, true), 0);
 	CHECK_EQ(t.nindex, 10);
-	CHECK_EQ(top_log_at(&t, 9)->rec.conn, 4);
+	CHECK_EQ(top_log_at(&t, 9)->rec.conn, 5);
 	CHECK(!top_log_at(&t, 10));
+	syn(9, TCPFSM_VERDICT_QUEUED, 0, 0);
+	CHECK_EQ(t.nindex, 11);		/* a transition; the SYN has no line */
 	/* What has happened is filtered as well. */
-	top_set_filter(&t, &f);
+	filter(&f);
 	CHECK_EQ(t.nindex, 2);
 	CHECK_EQ(t.diagram.all.n, 2);
-	moves(3, S(SYN_SENT), S(ESTABLISHED), START);
-	moves(4, S(SYN_SENT), S(ESTABLISHED), START);
+	moves(3, S(SYN_SENT), S(ESTABLISHED), SECOND);
+	moves(4, S(SYN_SENT), S(ESTABLISHED), SECOND);
 	CHECK_EQ(t.nindex, 3);
 	CHECK_EQ(of(TOP_OPENS), 1);
 	CHECK_EQ(top_log_at(&t, 2)->rec.conn, 3);
-	top_set_filter(&t, NULL);
-	CHECK_EQ(t.nindex, 12);
+	filter(NULL);
+	CHECK_EQ(t.nindex, 13);
+	CHECK_EQ(t.diagram.all.n, 13);
 	CHECK_EQ(of(TOP_OPENS), 2);
+	/* And counting goes on as without one. */
+	moves(5, S(SYN_SENT), S(ESTABLISHED), SECOND);
+	CHECK_EQ(of(TOP_OPENS), 3);
+	CHECK_EQ(top_keep_log(&t, model, false), 0);
+	CHECK(!top_log_at(&t, 12) && !t.log);
 	/* Around its end; a filter whose lines are older than what is kept. */
+	CHECK_EQ(top_keep_log(&t, model, true), 0);
 	for (i = 0; i < 2 * TOP_LOG + 5; i++)
-		moves(8, S(CLOSE), S(SYN_SENT), START + i);
+		moves(8, S(CLOSE), S(SYN_SENT), SECOND + i);
 	first = top_log_first(&t);
 	CHECK_EQ(t.nindex - first, TOP_LOG);
 	CHECK(top_log_at(&t, first) && !top_log_at(&t, first - 1));
-	CHECK_EQ(top_log_at(&t, first)->ts, START + TOP_LOG + 5);
-	top_set_filter(&t, &f);
-	moves(3, S(SYN_SENT), S(ESTABLISHED), START);
+	CHECK_EQ(top_log_at(&t, first)->ts, START + SECOND + TOP_LOG + 5);
+	filter(&f);
+	moves(3, S(SYN_SENT), S(ESTABLISHED), SECOND);
 	for (i = 0; i < TOP_LOG; i++)
-		moves(8, S(CLOSE), S(SYN_SENT), START + i);
+		moves(8, S(CLOSE), S(SYN_SENT), SECOND + i);
 	CHECK_EQ(t.nindex, 1);
 	CHECK_EQ(top_log_first(&t), 1);
 	CHECK(!top_log_at(&t, 0));
-	top_free(&t);
+	end();
+}
+
+/* Who owns a connection that is older than the log. */
+static void test_log_owner(void)
+{
+	struct tcpfsm_item it = record(TCPFSM_TYPE_STATE, 3, SECOND);
+	uint64_t i;
+
+	begin(NULL);
+	it.rec.old = S(CLOSE);
+	it.rec.new = S(SYN_SENT);
+	it.rec.flags = TCPFSM_F_OWNER | TCPFSM_F_TASK;
+	it.rec.pid = 4711;
+	strcpy((char *)it.rec.comm, "curl");
+	put(&it);
+	for (i = 0; i < TOP_LOG; i++)
+		moves(8, S(CLOSE), S(SYN_SENT), SECOND + i);
+	moves(3, S(SYN_SENT), S(ESTABLISHED), 2 * SECOND);
+	CHECK_EQ(top_keep_log(&t, model, true), 0);
+	CHECK_EQ(top_log_at(&t, t.nindex - 1)->pid, 4711);
+	CHECK(!strcmp(top_log_at(&t, t.nindex - 1)->comm, "curl"));
+	end();
 }
 
 static int count_rows(const struct tcpfsm_ladder *l, void *arg)
@@ -242,27 +357,19 @@ static void test_ladder(void)
 	size_t nrows = 0;
 
 	begin(NULL);
-	moves(1, S(CLOSE), S(SYN_SENT), START);
-	moves(2, S(CLOSE), S(SYN_SENT), START);
-	moves(1, S(SYN_SENT), S(ESTABLISHED), START + 5);
+	moves(1, S(CLOSE), S(SYN_SENT), SECOND);
+	moves(2, S(CLOSE), S(SYN_SENT), SECOND);
+	moves(1, S(SYN_SENT), S(ESTABLISHED), SECOND + 5);
+	CHECK_EQ(top_keep_log(&t, model, true), 0);
 	CHECK_EQ(top_ladder(&t, 1, count_rows, &nrows), 0);
 	CHECK(nrows > 1);
 	nrows = 0;
 	CHECK_EQ(top_ladder(&t, 99, count_rows, &nrows), 0);
 	CHECK_EQ(nrows, 0);
-	top_free(&t);
+	end();
 }
 
 /* ---- the list --------------------------------------------------------------------------- */
-
-static struct tcpfsm_model *model;
-
-static int feed_event(const struct tcpfsm_event *ev, void *arg)
-{
-	(void)arg;
-	top_event(&t, ev);
-	return 0;
-}
 
 static void feed(uint64_t conn, uint8_t type, uint8_t old, uint8_t new, uint64_t ts)
 {
@@ -276,25 +383,16 @@ static void feed(uint64_t conn, uint8_t type, uint8_t old, uint8_t new, uint64_t
 	it.rec.raddr[3] = (uint8_t)(conn * 13);
 	it.rec.raddr[0] = 10;
 	snprintf((char *)it.rec.comm, sizeof(it.rec.comm), "p%u", it.rec.pid);
-	tcpfsm_model_feed(model, &it, feed_event, NULL);
+	put(&it);
 }
 
 static void begin_model(void)
 {
-	struct tcpfsm_model_options o = { .size = sizeof(o), .lives = true, .all = true,
-					  .epoch_offset = (int64_t)START };
 	uint64_t conn;
 
 	begin(NULL);
-	CHECK_EQ(tcpfsm_model_new(&model, &o), 0);
 	for (conn = 1; conn <= MANY; conn++)
 		feed(conn, TCPFSM_TYPE_STATE, S(CLOSE), S(SYN_SENT), conn * 7717 % MANY + 1);
-}
-
-static void end_model(void)
-{
-	tcpfsm_model_free(model);
-	top_free(&t);
 }
 
 static void make_list(size_t slots)
@@ -374,7 +472,7 @@ static void test_list_sorts(void)
 	t.list.reverse = false;
 	make_list(100);
 	CHECK_EQ(t.list.n, TOP_ROWS);
-	end_model();
+	end();
 }
 
 static void test_list_filters(void)
@@ -387,21 +485,21 @@ static void test_list_filters(void)
 	for (i = 1; i <= MANY; i++)
 		expected += tcpfsm_model_find(model, i, &c) && c.pid == 32;
 	CHECK(expected > 1);
-	top_set_filter(&t, &f);
+	filter(&f);
 	make_list(1000);
 	CHECK_EQ(t.list.matched, expected);
 	CHECK_EQ(t.list.population[S(SYN_SENT)], expected);
 	for (i = 0; i < t.list.n; i++)
 		CHECK(tcpfsm_model_find(model, t.list.rows[i].conn, &c) && c.pid == 32);
 	f = (struct tcpfsm_filter) { .size = sizeof(f), .rport = { 81 }, .nrport = 1 };
-	top_set_filter(&t, &f);
+	filter(&f);
 	make_list(1000);
 	CHECK_EQ(t.list.matched, 0);
 	f = (struct tcpfsm_filter) { .size = sizeof(f), .states = 1U << S(SYN_SENT), .family = 4 };
-	top_set_filter(&t, &f);
+	filter(&f);
 	make_list(1000);
 	CHECK_EQ(t.list.matched, MANY);
-	end_model();
+	end();
 }
 
 /* Ended ones are in the list, for a while, and then no more. */
@@ -413,7 +511,7 @@ static void test_list_ended(void)
 	begin_model();
 	feed(17, TCPFSM_TYPE_STATE, S(SYN_SENT), S(ESTABLISHED), 10000);
 	feed(17, TCPFSM_TYPE_STATE, S(ESTABLISHED), S(CLOSE), 20000);
-	tcpfsm_model_flush(model, feed_event, NULL);
+	flush();
 	make_list(1000);		/* the newest change first */
 	CHECK_EQ(t.list.matched, MANY);
 	CHECK_EQ(t.list.rows[0].conn, 17);
@@ -422,12 +520,12 @@ static void test_list_ended(void)
 	CHECK_EQ(t.list.population[S(SYN_SENT)], MANY - 1);
 	for (i = 0; i < TOP_ENDED; i++) {
 		feed(MANY + 1 + i, TCPFSM_TYPE_STATE, S(ESTABLISHED), S(CLOSE), 30000 + i);
-		tcpfsm_model_flush(model, feed_event, NULL);
+		flush();
 	}
 	CHECK(!top_ended_of(&t, &t.list.rows[0]));
 	make_list(1000);
 	CHECK_EQ(t.list.matched, MANY - 1 + TOP_ENDED);
-	end_model();
+	end();
 }
 
 /* Records come between the slices. */
@@ -452,7 +550,7 @@ static void test_list_while_fed(void)
 			seen[conn - 1] += t.list.rows[i].conn == conn;
 	for (i = 0; i < 3; i++)
 		CHECK(seen[i] <= 1);
-	end_model();
+	end();
 }
 
 static void test_snapshot_has_addresses(void)
@@ -466,7 +564,7 @@ static void test_snapshot_has_addresses(void)
 	CHECK_EQ(c.state, S(ESTABLISHED));
 	CHECK_EQ(c.since, 0);
 	CHECK(!tcpfsm_model_find(model, 0, &c) && !tcpfsm_model_find(model, 123456, &c));
-	end_model();
+	end();
 }
 
 /* ---- filters in words ----------------------------------------------------------------------- */
@@ -511,8 +609,10 @@ int main(void)
 	TEST("top: a number for each second", test_history());
 	TEST("top: a population for each second", test_gauge());
 	TEST("top: rates of what happens", test_rates());
+	TEST("top: the seconds of what comes at a time", test_seconds_of_a_batch());
 	TEST("top: the worst listener", test_worst_listener());
 	TEST("top: the log, filtered and overwritten", test_log());
+	TEST("top: owners of what is older than the log", test_log_owner());
 	TEST("top: the ladder of one connection", test_ladder());
 	TEST("top: the first rows are those of plain sorting", test_list_sorts());
 	TEST("top: filters of the list", test_list_filters());

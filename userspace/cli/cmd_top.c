@@ -95,7 +95,7 @@ static int story_begin(struct top_command *c)
 	struct ui *u = &c->u;
 	bool filtered = c->opts.given & OPT_FILTER;
 	struct tcpfsm_model_options mo = {
-		.size = sizeof(mo), .lives = true, .all = true,
+		.size = sizeof(mo), .lives = true, .watch = true,
 		.epoch_offset = tcpfsm_source_epoch_offset(c->src),
 	};
 	struct tcpfsm_timewaits_options to = {
@@ -164,30 +164,22 @@ static int windows_move_on(struct top_command *c)
 
 /* ---- records -------------------------------------------------------------------------------- */
 
-/*
- * Is it of any use to the ledger?  Between SYN_SENT and TIME_WAIT nothing is: that
- * spares it two events of three.
- */
-static bool concerns_ledger(const struct tcpfsm_event *ev)
+/* The sample of clients: who is well needs none. */
+static int sample(struct top_command *c, const struct tcpfsm_event *ev)
 {
-	if (ev->type != TCPFSM_EVENT_TRANSITION)
-		return ev->type == TCPFSM_EVENT_TIMEWAIT || ev->type == TCPFSM_EVENT_CONNECT_FAILED ||
-		       ev->type == TCPFSM_EVENT_LOST;
-	return ev->new == TCPFSM_STATE_SYN_SENT || ev->new == TCPFSM_STATE_TIME_WAIT ||
-	       ev->new == TCPFSM_STATE_CLOSE || ev->new == TCPFSM_STATE_LISTEN ||
-	       ev->old == TCPFSM_STATE_LISTEN;
+	if (ev->type == TCPFSM_EVENT_SYN || ev->type == TCPFSM_EVENT_HANDSHAKE_ACK)
+		return tcpfsm_explain_event(c->u.explain, ev);
+	return 0;
 }
 
 static int on_event(const struct tcpfsm_event *ev, void *arg)
 {
 	struct top_command *c = arg;
-	struct ui *u = &c->u;
 
-	top_event(&u->top, ev);
-	if (concerns_ledger(ev))
-		c->err = tcpfsm_timewaits_event(u->ledger, ev);
-	else if (ev->type == TCPFSM_EVENT_SYN || ev->type == TCPFSM_EVENT_HANDSHAKE_ACK)
-		c->err = tcpfsm_explain_event(u->explain, ev);
+	top_event(&c->u.top, ev);
+	c->err = tcpfsm_timewaits_event(c->u.ledger, ev);
+	if (!c->err)
+		c->err = sample(c, ev);
 	return c->err;
 }
 
@@ -228,14 +220,28 @@ static int feed_state(struct top_command *c, const struct tcpfsm_item *item)
 
 static int feed(struct top_command *c, const struct tcpfsm_item *items, size_t n)
 {
-	size_t i;
+	struct ui *u = &c->u;
 	int err = 0;
 
 	/* What lies together is of one kind. */
-	for (i = 0; is_state(items) && i < n && !err; i++)
-		err = feed_state(c, &items[i]);
-	if (!err && tcpfsm_model_feed_batch(c->u.model, items, n, on_event, c))
-		err = c->err;
+	if (is_state(items)) {
+		size_t i;
+
+		for (i = 0; i < n && !err; i++)
+			err = feed_state(c, &items[i]);
+		if (!err && tcpfsm_model_feed_batch(u->model, items, n, on_event, c))
+			err = c->err;
+		return err;
+	}
+	while (n && !err) {
+		size_t some = top_portion(&u->top, u->model, items, n);
+
+		if (tcpfsm_model_feed_batch(u->model, items, some, on_event, c))
+			return c->err;
+		err = top_feed(&u->top, items, some);
+		items += some;
+		n -= some;
+	}
 	return err;
 }
 
@@ -244,6 +250,7 @@ static int flush_pending(struct top_command *c)
 {
 	if (tcpfsm_model_flush(c->u.model, on_event, c))
 		return c->err;
+	top_flush(&c->u.top);
 	return 0;
 }
 
@@ -350,7 +357,8 @@ static int rewind_recording(struct top_command *c)
 	}
 	err = story_begin(c);
 	if (!err)
-		err = top_init(&u->top, *u->filter_text ? &u->filter : NULL, u->top.tells);
+		err = top_init(&u->top, *u->filter_text ? &u->filter : NULL, u->top.tells,
+			       u->epoch_offset);
 	memset(u->refreshed, 0, sizeof(u->refreshed));
 	memset(u->place, 0, sizeof(u->place));
 	u->place[VIEW_LOG].follow = true;
@@ -520,6 +528,7 @@ static bool make_list(struct top_command *c)
 		c->list_took = 0;
 		u->list_now = false;
 	}
+	top_settle(&u->top, u->model);
 	if (!top_list_step(&u->top, u->model, LIST_SLOTS)) {
 		c->list_took += monotonic_ns() - now;
 		return true;
@@ -577,12 +586,12 @@ static int rest(struct top_command *c, int ms)
 	return rc < 0 && rc != -EINTR ? rc : 0;
 }
 
-static bool is_resized(const struct ui *u)
-{
-	int cols, rows;
+static volatile sig_atomic_t resized;
 
-	term_size(&cols, &rows);
-	return cols != u->grid.cols || rows != u->grid.rows;
+static void on_resize(int sig)
+{
+	(void)sig;
+	resized = 1;
 }
 
 /* Return: 0; 1: the terminal has gone; or a negative errno. */
@@ -610,9 +619,12 @@ static int follow(struct top_command *c)
 		if (rc)
 			return rc;
 		mark_timewaits(c);
+		ui_keep_log(u);
 		more |= make_list(c);
-		if (is_resized(u))
+		if (resized) {
+			resized = 0;
 			u->dirty = true;
+		}
 		ms = draw_due(c);
 		rc = more ? 0 : rest(c, ms);
 		if (rc)
@@ -633,7 +645,11 @@ static int open_terminal(void)
 	const char *term = getenv("TERM");
 
 	if (!term_open()) {
+		struct sigaction sa = { .sa_handler = on_resize };
+
 		term_use_mouse();
+		/* Curses looks at the size when it is asked to: term_size(). */
+		sigaction(SIGWINCH, &sa, NULL);
 		return 0;
 	}
 	complain("top: this terminal cannot show it (TERM is %s); set TERM to what it is, or use "
@@ -689,9 +705,9 @@ static int run(const struct options *opts)
 	text_init(&u->text, &c->opts);
 	u->text.one_line = true;
 	c->end_at = opts->duration == UINT64_MAX ? UINT64_MAX : monotonic_ns() + opts->duration;
-	rc = top_init(&u->top, *u->filter_text ? &u->filter : NULL, tells);
+	rc = story_begin(c);
 	if (!rc)
-		rc = story_begin(c);
+		rc = top_init(&u->top, *u->filter_text ? &u->filter : NULL, tells, u->epoch_offset);
 	status = rc ? fail(rc, "top") : open_terminal();
 	if (!status) {
 		rc = follow(c);

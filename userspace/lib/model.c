@@ -45,13 +45,24 @@ struct cpu {
 	bool clone;		/* a child without a request was just made for lport */
 };
 
+/* Transitions since they were asked for, by what they are. */
+#define KINDS		(1U << 14)
+#define KINDS_MAX	256U	/* more are not told apart; there are about 60 */
+
+struct moves {
+	uint32_t *n;		/* [KINDS] */
+	uint16_t kind[KINDS_MAX]; /* those that are not 0 */
+	unsigned int kinds;
+};
+
 struct tcpfsm_model {
 	struct conns conns;
 	struct cpu *cpus;
 	uint32_t ncpus;
 	bool raw;
 	bool quiet;		/* only lives are told */
-	bool all;		/* lives, and everything else */
+	bool watch;		/* lives, what is notable, and transitions as numbers */
+	struct moves moves;
 	int64_t epoch_offset;
 	uint64_t snap_ts;	/* of the snapshot */
 
@@ -190,6 +201,27 @@ live(const struct tcpfsm_model *m, struct tcpfsm_life *life, const struct tcpfsm
 		life->closer = closer;
 }
 
+static inline void count_move(struct tcpfsm_model *m, uint8_t type, uint8_t old, uint8_t new,
+			      uint8_t cause)
+{
+	unsigned int kind = (old & 15U) << 10 | (new & 15U) << 6 |
+			    (unsigned int)(type == TYPE(REQUEST_GONE)) << 5 | (cause & 31U);
+
+	if (!m->moves.n[kind]) {
+		if (m->moves.kinds == KINDS_MAX)
+			return;
+		m->moves.kind[m->moves.kinds++] = (uint16_t)kind;
+	}
+	m->moves.n[kind]++;
+}
+
+/* Worth to be told to who watches: where a connection begins and ends for its ports. */
+static inline bool is_notable(uint8_t new)
+{
+	return 1U << (new & 15) & (1U << STATE(CLOSE) | 1U << STATE(SYN_SENT) |
+				   1U << STATE(TIME_WAIT) | 1U << STATE(LISTEN));
+}
+
 static inline __attribute__((always_inline)) void
 transition_inline(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct conn *c,
 		  uint8_t old, uint8_t new, uint8_t cause)
@@ -199,7 +231,9 @@ transition_inline(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct c
 
 	if (m->conns.lives && c)
 		live(m, conns_life(&m->conns, c), &it->rec, old, new, cause, dur);
-	if (!m->quiet || new == STATE(CLOSE)) {
+	if (m->watch)
+		count_move(m, it->rec.type, old, new, cause);
+	if (m->watch ? is_notable(new) : !m->quiet || new == STATE(CLOSE)) {
 		if (it->rec.type == TYPE(STATE))
 			ev = event_own(m, it, c, EVENT(TRANSITION));
 		else
@@ -615,7 +649,7 @@ static void on_passive_established(struct tcpfsm_model *m, const struct tcpfsm_i
 	c->flags |= C_PASSIVE;
 	if (!c->queued)			/* Fast Open queues at the SYN */
 		c->queued = r->ts;
-	if (m->quiet)
+	if (m->quiet || m->watch)
 		return;
 	ev = event(m, it, c, EVENT(HANDSHAKE_ACK));
 	ev->old = STATE(SYN_RECV);
@@ -839,7 +873,7 @@ static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	struct conn *c = known(m, r);
 	struct tcpfsm_event *ev;
 
-	if (!m->quiet) {
+	if (m->watch ? r->verdict != TCPFSM_VERDICT_QUEUED : !m->quiet) {
 		ev = event(m, it, c, EVENT(SYN));
 		ev->old = STATE(LISTEN);
 		ev->new = 0;
@@ -974,7 +1008,7 @@ static void on_accept(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	}
 	if (life && life->begin && waited > 0)
 		life->waited = (uint64_t)waited;
-	if (m->quiet)
+	if (m->quiet || m->watch)
 		return;
 	ev = event_own(m, it, c, EVENT(ACCEPT));
 	ev->dur_ns = waited;
@@ -1126,7 +1160,7 @@ static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	learn_owner(c, r);
 	if (c->state || !r->new || r->new > STATE(NEW_SYN_RECV))
 		return;
-	if (m->all && !conns_life(&m->conns, c)->begin)
+	if (m->watch && !conns_life(&m->conns, c)->begin)
 		life_begin(conns_life(&m->conns, c), r, r->ts + (uint64_t)m->epoch_offset, r->new);
 	c->snap = r->new;
 	c->since = r->rcv != UINT32_MAX && age < r->ts ? r->ts - age : 0;
@@ -1371,9 +1405,14 @@ int tcpfsm_model_new(struct tcpfsm_model **out, const struct tcpfsm_model_option
 		return err;
 	}
 	m->raw = o.raw;
-	m->all = o.lives && o.all;
-	m->quiet = o.lives && !o.raw && !o.all;
+	m->watch = o.lives && o.watch && !o.raw;
+	m->quiet = o.lives && !o.raw && !o.watch;
 	m->epoch_offset = o.epoch_offset;
+	m->moves.n = m->watch ? calloc(KINDS, sizeof(*m->moves.n)) : NULL;
+	if (m->watch && !m->moves.n) {
+		tcpfsm_model_free(m);
+		return -ENOMEM;
+	}
 	*out = m;
 	return 0;
 }
@@ -1441,6 +1480,23 @@ void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16])
 	count[STATE(CLOSE)] = 0;
 }
 
+void tcpfsm_model_moves(struct tcpfsm_model *m, tcpfsm_move_fn fn, void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->moves.kinds; i++) {
+		unsigned int kind = m->moves.kind[i];
+		const struct tcpfsm_move move = {
+			.old = (uint8_t)(kind >> 10), .new = kind >> 6 & 15, .cause = kind & 31,
+			.request = kind & 32, .n = m->moves.n[kind],
+		};
+
+		m->moves.n[kind] = 0;
+		fn(&move, arg);
+	}
+	m->moves.kinds = 0;
+}
+
 static void tell_conn(const struct tcpfsm_model *m, const struct conn *c, struct tcpfsm_conn *to)
 {
 	to->conn = c->key;
@@ -1481,6 +1537,7 @@ void tcpfsm_model_free(struct tcpfsm_model *m)
 	if (!m)
 		return;
 	conns_exit(&m->conns);
+	free(m->moves.n);
 	free(m->cpus);
 	free(m);
 }

@@ -250,8 +250,13 @@ struct tcpfsm_model_options {
 	size_t max_conns;		/* connections remembered; 0: default (1 << 20) */
 	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
 	bool lives;			/* keep lives; only their ends and LOST (not suppressed) are told */
-	bool all;			/* with lives: every event is told all the same, and sockets of */
-					/* a snapshot have a life from then on */
+	/*
+	 * With lives, for a program that watches all there is: told, too, is what is
+	 * notable, not transitions but to SYN_SENT, LISTEN and TIME_WAIT, SYNs and ACKs that
+	 * went well, and accept().  tcpfsm_model_moves() has all transitions as numbers.
+	 * Sockets of a snapshot have a life from then on.
+	 */
+	bool watch;
 };
 
 int tcpfsm_model_new(struct tcpfsm_model **m, const struct tcpfsm_model_options *opts);
@@ -286,6 +291,17 @@ void tcpfsm_model_counts(const struct tcpfsm_model *m, uint64_t *conns, uint64_t
  * whose state was seen or is told by a snapshot.  CLOSE is always 0.
  */
 void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16]);
+
+/* So many transitions of a kind. */
+struct tcpfsm_move {
+	uint8_t old, new, cause;
+	bool request;			/* of a request socket that died */
+	uint32_t n;
+};
+
+typedef void (*tcpfsm_move_fn)(const struct tcpfsm_move *m, void *arg);
+/* Those since the last call, by kind.  Needs watch. */
+void tcpfsm_model_moves(struct tcpfsm_model *m, tcpfsm_move_fn fn, void *arg);
 
 /* A connection (or listener) that is remembered, as it is now. */
 struct tcpfsm_conn {

@@ -64,8 +64,9 @@ static bool has_exit(uint8_t state)
 	       state != TCPFSM_STATE_CLOSE && state != TCPFSM_STATE_LISTEN;
 }
 
-void diagram_add(struct diagram *d, const struct diagram_move *m, uint64_t ts, uint32_t n)
+void diagram_add(struct diagram *d, const struct tcpfsm_move *m, uint64_t ts)
 {
+	uint32_t n = m->n;
 	uint8_t old = m->old < DIAGRAM_STATES ? m->old : 0;
 	uint8_t new = m->new < DIAGRAM_STATES ? m->new : 0, shown = new;
 	uint8_t cause = m->cause < DIAGRAM_CAUSES ? m->cause : 0;
@@ -99,12 +100,12 @@ void diagram_add(struct diagram *d, const struct diagram_move *m, uint64_t ts, u
 
 void diagram_count(struct diagram *d, const struct tcpfsm_event *ev)
 {
-	const struct diagram_move m = {
+	const struct tcpfsm_move m = {
 		.old = ev->old, .new = ev->new, .cause = ev->cause,
-		.request = ev->rec.type == TCPFSM_TYPE_REQUEST_GONE,
+		.request = ev->rec.type == TCPFSM_TYPE_REQUEST_GONE, .n = 1,
 	};
 
-	diagram_add(d, &m, ev->ts, 1);
+	diagram_add(d, &m, ev->ts);
 }
 
 void diagram_reset(struct diagram *d)

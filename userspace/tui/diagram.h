@@ -90,14 +90,8 @@ struct diagram {
 	uint64_t lost;			/* records, as the source told */
 };
 
-/* What tells one transition from another. */
-struct diagram_move {
-	uint8_t old, new, cause;
-	bool request;			/* of a request socket that died */
-};
-
 /* So many of a kind at a time. */
-void diagram_add(struct diagram *d, const struct diagram_move *m, uint64_t ts, uint32_t n);
+void diagram_add(struct diagram *d, const struct tcpfsm_move *m, uint64_t ts);
 /* A transition; other events are none of its business. */
 void diagram_count(struct diagram *d, const struct tcpfsm_event *ev);
 /* Forgets what was counted, but not who is in which state. */

@@ -23,6 +23,8 @@ static FILE *in;			/* keys; NULL: nobody types */
 static bool opened;
 static bool eof;
 static int mouse_x, mouse_y;
+static struct grid shown;		/* what was painted last */
+static bool again;			/* and it still counts */
 static attr_t looks[NATTRS];
 
 /* ---- whatever ends the program -------------------------------------------------- */
@@ -186,6 +188,8 @@ void term_close(void)
 	if (in && in != stdin)
 		fclose(in);
 	in = NULL;
+	grid_free(&shown);
+	again = false;
 }
 
 /* ---- use ------------------------------------------------------------------------------ */
@@ -205,7 +209,7 @@ void term_size(int *cols, int *rows)
 bool term_paint(const struct grid *g)
 {
 	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
-	bool utf8 = term_utf8();
+	bool utf8 = term_utf8(), all;
 	char buf[1024];
 	int x, y;
 
@@ -213,8 +217,17 @@ bool term_paint(const struct grid *g)
 		eof = true;
 	if (!(pfd.revents & POLLOUT))
 		return false;
-	erase();
+	all = shown.cols != g->cols || shown.rows != g->rows || !again;
+	if (all && grid_init(&shown, g->cols, g->rows))
+		grid_free(&shown);
+	if (all)
+		erase();
 	for (y = 0; y < g->rows && y < LINES; y++) {
+		size_t bytes = (size_t)g->cols * sizeof(struct cell);
+
+		/* Most lines are as they were, and curses would find that out at length. */
+		if (!all && !memcmp(grid_cell(g, 0, y), grid_cell(&shown, 0, y), bytes))
+			continue;
 		for (x = 0; x < g->cols && x < COLS; ) {
 			size_t len;
 			int n = grid_run(g, x, y, utf8, buf, sizeof(buf), &len);
@@ -223,7 +236,10 @@ bool term_paint(const struct grid *g)
 			mvaddnstr(y, x, buf, (int)len);
 			x += n;
 		}
+		if (shown.cells)
+			memcpy(grid_cell(&shown, 0, y), grid_cell(g, 0, y), bytes);
 	}
+	again = shown.cells;
 	attrset(A_NORMAL);
 	refresh();
 	return true;
@@ -231,6 +247,7 @@ bool term_paint(const struct grid *g)
 
 void term_redraw(void)
 {
+	again = false;
 	clearok(curscr, TRUE);
 }
 
@@ -302,11 +319,16 @@ static int read_key(void)
 int term_key(void)
 {
 	struct pollfd pfd = { .fd = in ? fileno(in) : -1, .events = POLLIN };
+	static bool more;
 	int key;
 
 	if (eof)
 		return TERM_GONE;
+	if (!more && poll(&pfd, 1, 0) <= 0)
+		return TERM_NO_KEY;
 	key = read_key();
+	/* Curses may have read more than one. */
+	more = key != ERR;
 	/* There is something to read, and then there is not: the end. */
 	if (key == ERR && poll(&pfd, 1, 0) > 0) {
 		key = read_key();

@@ -59,9 +59,8 @@ double history_rate(const struct history *h, uint64_t second, unsigned int secon
 /* ---- listeners ----------------------------------------------------------------------------- */
 
 /* Its entry; for a new one, that of who was silent longest. */
-static struct top_listener *listener_of(struct top *t, const struct tcpfsm_event *ev)
+static struct top_listener *listener_of(struct top *t, const struct tcpfsm_record *r)
 {
-	const struct tcpfsm_record *r = &ev->rec;
 	struct top_listener *l, *oldest = t->listener;
 
 	for (l = t->listener; l < t->listener + TOP_LISTENERS; l++) {
@@ -92,44 +91,42 @@ static bool is_refused(const struct tcpfsm_event *ev)
 	return r->verdict == TCPFSM_VERDICT_DROPPED || r->verdict == TCPFSM_VERDICT_RESET;
 }
 
-static uint64_t fill_of(const struct tcpfsm_record *r)
+/* Of a record that tells of queues. */
+static void see_queues(struct top *t, const struct tcpfsm_record *r)
 {
-	uint64_t longer = r->synq > r->acceptq ? r->synq : r->acceptq;
+	uint64_t longer = r->synq > r->acceptq ? r->synq : r->acceptq, second, fill;
+	struct top_listener *l = t->latest;
 
-	/* It takes one more than the limit says. */
-	return longer * 1000 / (r->backlog ? r->backlog : 1);
-}
-
-static void count_listener(struct top *t, const struct tcpfsm_event *ev, uint64_t refused)
-{
-	const struct tcpfsm_record *r = &ev->rec;
-	struct top_listener *l;
-	uint64_t second = ev->ts / NS, fill;
-
-	if (!ev->has_queues || !r->listener || r->type == TCPFSM_TYPE_REQUEST_GONE)
+	if (!r->listener)
 		return;
-	l = listener_of(t, ev);
-	l->last = ev->ts;
+	if (!l || l->conn != r->listener)
+		l = t->latest = listener_of(t, r);
+	l->last = r->ts;
 	l->synq = r->synq;
 	l->acceptq = r->acceptq;
 	l->backlog = r->backlog;
-	/* Where it listens; of a connection it is the address that was called. */
-	if (ev->type == TCPFSM_EVENT_LISTEN || r->conn == r->listener) {
-		memcpy(l->laddr, r->laddr, sizeof(l->laddr));
-		l->family = r->family;
-	}
-	if (ev->has_owner) {
-		l->pid = ev->pid;
-		memcpy(l->comm, ev->comm, sizeof(l->comm));
-	}
-	if (refused) {
-		l->refused += refused;
-		history_put(&l->refusals, second, refused);
-	}
-	fill = fill_of(r);
-	if (fill > history_at(&l->fill, second)) {
-		history_put(&l->fill, second, fill - history_at(&l->fill, second));
-	}
+	/* Longer than within this second, as yet?  It takes one more than the limit says. */
+	if (r->ts - l->peak_ts < NS && longer <= l->peak)
+		return;
+	second = (r->ts + (uint64_t)t->epoch_offset) / NS;
+	l->peak_ts = second * NS - (uint64_t)t->epoch_offset;
+	l->peak = longer;
+	fill = longer * 1000 / (r->backlog ? r->backlog : 1);
+	history_put(&l->fill, second, fill > history_at(&l->fill, second) ? fill :
+					       history_at(&l->fill, second));
+}
+
+static void count_refused(struct top *t, const struct tcpfsm_event *ev, uint64_t refused)
+{
+	struct top_listener *l;
+
+	history_put(&t->series[TOP_REFUSED], ev->ts / NS, refused);
+	if (!ev->has_queues || !ev->rec.listener)
+		return;
+	l = listener_of(t, &ev->rec);
+	l->last = ev->rec.ts;
+	l->refused += refused;
+	history_put(&l->refusals, ev->ts / NS, refused);
 }
 
 const struct top_listener *top_worst(const struct top *t, uint64_t now)
@@ -160,54 +157,72 @@ const struct top_listener *top_worst(const struct top *t, uint64_t now)
 
 /* ---- events ------------------------------------------------------------------------------- */
 
-#define KIND(ev)	((unsigned int)((ev)->old & 15) << 10 | ((ev)->new & 15U) << 6 | \
-			 ((ev)->rec.type == TCPFSM_TYPE_REQUEST_GONE) << 5 | ((ev)->cause & 31U))
-
-static void settle_kind(struct top *t, unsigned int kind, uint64_t ts, uint32_t n)
+static void count_move(const struct tcpfsm_move *m, void *arg)
 {
-	const struct diagram_move m = {
-		.old = kind >> 10, .new = kind >> 6 & 15, .cause = kind & 31, .request = kind & 32,
-	};
+	struct top *t = arg;
+	uint64_t ts = t->slot + (uint64_t)t->epoch_offset, second = ts / NS;
 
-	diagram_add(&t->diagram, &m, ts, n);
-	if (m.new == S(ESTABLISHED))
-		history_put(&t->series[TOP_OPENS], ts / NS, n);
-	else if (m.old == S(ESTABLISHED))
-		history_put(&t->series[TOP_CLOSES], ts / NS, n);
-	if (m.new == S(TIME_WAIT))
-		t->in_time_wait += n;
-	else if (m.old == S(TIME_WAIT))
-		t->in_time_wait -= n < t->in_time_wait ? n : t->in_time_wait;
+	diagram_add(&t->diagram, m, ts);
+	if (m->new == S(ESTABLISHED))
+		history_put(&t->series[TOP_OPENS], second, m->n);
+	else if (m->old == S(ESTABLISHED))
+		history_put(&t->series[TOP_CLOSES], second, m->n);
+	if (m->new == S(TIME_WAIT))
+		t->in_time_wait += m->n;
+	else if (m->old == S(TIME_WAIT))
+		t->in_time_wait -= m->n < t->in_time_wait ? m->n : t->in_time_wait;
 	else
 		return;
-	history_put(&t->time_wait, ts / NS, t->in_time_wait);
+	history_put(&t->time_wait, second, t->in_time_wait);
 }
 
-void top_settle(struct top *t)
+static void forget_move(const struct tcpfsm_move *m, void *arg)
 {
-	struct tally *tally = &t->tally;
-	unsigned int i;
-
-	for (i = 0; i < tally->kinds; i++) {
-		unsigned int kind = tally->kind[i];
-
-		settle_kind(t, kind, tally->from, tally->n[kind]);
-		tally->n[kind] = 0;
-	}
-	tally->kinds = 0;
+	(void)m;
+	(void)arg;
 }
 
-static void count_transition(struct top *t, const struct tcpfsm_event *ev)
+void top_settle(struct top *t, struct tcpfsm_model *m)
 {
-	struct tally *tally = &t->tally;
-	unsigned int kind = KIND(ev);
+	/* With a filter, events are counted one by one. */
+	tcpfsm_model_moves(m, t->filtered ? forget_move : count_move, t);
+}
 
-	if (ev->ts - tally->from >= DIAGRAM_SLOT_NS || tally->kinds == TALLY_MAX) {
-		top_settle(t);
-		tally->from = ev->ts - ev->ts % DIAGRAM_SLOT_NS;
+static uint64_t time_of(const struct tcpfsm_item *item)
+{
+	return item->lost ? item->to_ts ? item->to_ts : item->from_ts : item->rec.ts;
+}
+
+/* As many as fall into one slot: what the model counts is of that time. */
+size_t top_portion(struct top *t, struct tcpfsm_model *m, const struct tcpfsm_item *items,
+		   size_t n)
+{
+	size_t i;
+
+	if (time_of(&items[n - 1]) - t->slot < DIAGRAM_SLOT_NS)
+		return n;
+	if (time_of(&items[0]) - t->slot >= DIAGRAM_SLOT_NS) {
+		uint64_t ts = time_of(&items[0]) + (uint64_t)t->epoch_offset;
+
+		top_settle(t, m);
+		t->slot = ts - ts % DIAGRAM_SLOT_NS - (uint64_t)t->epoch_offset;
 	}
-	if (!tally->n[kind]++)
-		tally->kind[tally->kinds++] = (uint16_t)kind;
+	for (i = 1; i < n && time_of(&items[i]) - t->slot < DIAGRAM_SLOT_NS; i++)
+		;
+	return i;
+}
+
+static void count_one(struct top *t, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_move m = {
+		.old = ev->old, .new = ev->new, .cause = ev->cause,
+		.request = ev->rec.type == TCPFSM_TYPE_REQUEST_GONE, .n = 1,
+	};
+	uint64_t slot = t->slot;
+
+	t->slot = ev->ts - (uint64_t)t->epoch_offset;
+	count_move(&m, t);
+	t->slot = slot;
 }
 
 static void count(struct top *t, const struct tcpfsm_event *ev)
@@ -215,8 +230,8 @@ static void count(struct top *t, const struct tcpfsm_event *ev)
 	uint64_t second, refused = 0;
 
 	if (ev->type == TCPFSM_EVENT_TRANSITION) {
-		/* What the queues are is told at the SYN and at the third ACK. */
-		count_transition(t, ev);
+		if (t->filtered)
+			count_one(t, ev);
 		return;
 	}
 	second = ev->ts / NS;
@@ -242,8 +257,7 @@ static void count(struct top *t, const struct tcpfsm_event *ev)
 		break;
 	}
 	if (refused)
-		history_put(&t->series[TOP_REFUSED], second, refused);
-	count_listener(t, ev, refused);
+		count_refused(t, ev, refused);
 }
 
 static void count_lost(struct top *t, const struct tcpfsm_event *ev)
@@ -272,53 +286,149 @@ static void keep_ended(struct top *t, const struct tcpfsm_event *ev)
 	e->old = ev->old;
 }
 
-static void see(struct top *t, const struct tcpfsm_event *ev, uint64_t number)
-{
-	if (!passes(t, ev))
-		return;
-	count(t, ev);
-	if (t->tells(ev))
-		t->index[t->nindex++ % TOP_LOG] = number;
-}
-
 void top_event(struct top *t, const struct tcpfsm_event *ev)
 {
-	struct tcpfsm_event *copy = &t->log[t->nlog % TOP_LOG];
-
 	if (ev->ts > t->last)
 		t->last = ev->ts;
-	if (!t->first)
-		t->first = ev->ts;
 	if (ev->type == TCPFSM_EVENT_LOST)
 		count_lost(t, ev);
 	else if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new == S(CLOSE) && ev->life &&
 		 ev->old != S(LISTEN))
 		keep_ended(t, ev);
-	*copy = *ev;
-	copy->life = NULL;
-	see(t, copy, t->nlog++);
+	if (!t->filtered)
+		count(t, ev);
 }
 
-void top_set_filter(struct top *t, const struct tcpfsm_filter *filter)
-{
-	uint64_t i = t->nlog > TOP_LOG ? t->nlog - TOP_LOG : 0;
+/* ---- the log ------------------------------------------------------------------------------ */
 
+/* What is older than the log, the model that saw it all may know. */
+static void find_owner(const struct top *t, struct tcpfsm_event *ev)
+{
+	struct tcpfsm_conn c;
+
+	if (ev->has_owner || !t->owners || !tcpfsm_model_find(t->owners, ev->rec.conn, &c) || !c.pid)
+		return;
+	ev->has_owner = true;
+	ev->pid = c.pid;
+	memcpy(ev->comm, c.comm, 16);
+	ev->comm[16] = '\0';
+}
+
+static int on_log_event(const struct tcpfsm_event *ev, void *arg)
+{
+	struct top *t = arg;
+	struct tcpfsm_event *copy = &t->log[t->nlog % TOP_LOG];
+
+	*copy = *ev;
+	copy->life = NULL;
+	find_owner(t, copy);
+	if (passes(t, copy)) {
+		if (t->filtered)
+			count(t, copy);
+		if (t->tells(copy))
+			t->index[t->nindex++ % TOP_LOG] = t->nlog;
+	}
+	t->nlog++;
+	return 0;
+}
+
+static void forget_log(struct top *t)
+{
+	tcpfsm_model_free(t->log_model);
+	free(t->log);
+	free(t->index);
+	t->log_model = NULL;
+	t->log = NULL;
+	t->index = NULL;
+	t->nlog = t->nindex = 0;
+}
+
+static int begin_log(struct top *t)
+{
+	const struct tcpfsm_model_options o = {
+		.size = sizeof(o), .epoch_offset = t->epoch_offset, .max_conns = TOP_LOG,
+	};
+	uint64_t i = t->nraw > TOP_LOG ? t->nraw - TOP_LOG : 0;
+	int err = tcpfsm_model_new(&t->log_model, &o);
+
+	t->log = malloc(TOP_LOG * sizeof(*t->log));
+	t->index = malloc(TOP_LOG * sizeof(*t->index));
+	if (err || !t->log || !t->index) {
+		forget_log(t);
+		return -ENOMEM;
+	}
+	for (; i < t->nraw; i++)
+		tcpfsm_model_feed(t->log_model, &t->raw[i % TOP_LOG], on_log_event, t);
+	return 0;
+}
+
+int top_keep_log(struct top *t, struct tcpfsm_model *owners, bool wanted)
+{
+	t->owners = owners;
+	if ((wanted || t->filtered) && !t->log_model)
+		return begin_log(t);
+	if (!wanted && !t->filtered && t->log_model)
+		forget_log(t);
+	return 0;
+}
+
+static void keep_raw(struct top *t, const struct tcpfsm_item *items, size_t n)
+{
+	while (n) {
+		size_t at = t->nraw % TOP_LOG, some = TOP_LOG - at < n ? TOP_LOG - at : n;
+
+		memcpy(&t->raw[at], items, some * sizeof(*items));
+		t->nraw += some;
+		items += some;
+		n -= some;
+	}
+}
+
+int top_feed(struct top *t, const struct tcpfsm_item *items, size_t n)
+{
+	const struct tcpfsm_item *end = items + n, *it;
+
+	if (!t->first && time_of(items))
+		t->first = time_of(items) + (uint64_t)t->epoch_offset;
+	keep_raw(t, items, n);
+	for (it = items; it < end; it++) {
+		if (it->rec.type == TCPFSM_TYPE_SYN && !it->lost &&
+		    it->rec.flags & TCPFSM_F_PASSIVE)
+			see_queues(t, &it->rec);
+	}
+	if (t->log_model)
+		return tcpfsm_model_feed_batch(t->log_model, items, n, on_log_event, t);
+	return 0;
+}
+
+void top_flush(struct top *t)
+{
+	if (t->log_model)
+		tcpfsm_model_flush(t->log_model, on_log_event, t);
+}
+
+int top_set_filter(struct top *t, const struct tcpfsm_filter *filter)
+{
 	t->filtered = filter;
 	if (filter)
 		t->filter = *filter;
-	top_settle(t);
 	diagram_reset(&t->diagram);
 	memset(t->series, 0, sizeof(t->series));
-	memset(t->listener, 0, sizeof(t->listener));
 	/* Of who passes, the next pass tells. */
 	memset(&t->time_wait, 0, sizeof(t->time_wait));
 	t->time_wait.gauge = true;
 	t->in_time_wait = 0;
-	t->nindex = 0;
 	t->list.busy = false;
-	for (; i < t->nlog; i++)
-		see(t, &t->log[i % TOP_LOG], i);
-	top_settle(t);
+	forget_log(t);
+	if (filter)
+		return begin_log(t);
+	/* Nothing is left of what passed no filter: from the log once more. */
+	t->filtered = true;
+	t->filter = (struct tcpfsm_filter) { .size = sizeof(t->filter) };
+	if (begin_log(t))
+		return -ENOMEM;
+	t->filtered = false;
+	return 0;
 }
 
 /* What has been overwritten is gone, whatever the index says. */
@@ -339,17 +449,19 @@ uint64_t top_log_first(const struct top *t)
 
 const struct tcpfsm_event *top_log_at(const struct top *t, uint64_t line)
 {
-	uint64_t number = t->index[line % TOP_LOG];
+	uint64_t number;
 
-	if (line >= t->nindex || line + TOP_LOG < t->nindex || number + TOP_LOG < t->nlog)
+	if (line >= t->nindex || line + TOP_LOG < t->nindex)
 		return NULL;
-	return &t->log[number % TOP_LOG];
+	number = t->index[line % TOP_LOG];
+	return number + TOP_LOG < t->nlog ? NULL : &t->log[number % TOP_LOG];
 }
 
 int top_init(struct top *t, const struct tcpfsm_filter *filter,
-	     bool (*tells)(const struct tcpfsm_event *ev))
+	     bool (*tells)(const struct tcpfsm_event *ev), int64_t epoch_offset)
 {
 	memset(t, 0, sizeof(*t));
+	t->epoch_offset = epoch_offset;
 	t->tells = tells;
 	t->time_wait.gauge = true;
 	t->filtered = filter;
@@ -357,10 +469,9 @@ int top_init(struct top *t, const struct tcpfsm_filter *filter,
 		t->filter = *filter;
 	t->list.column = TOP_BY_FOR;
 	t->list.reverse = true;
-	t->log = malloc(TOP_LOG * sizeof(*t->log));
-	t->index = malloc(TOP_LOG * sizeof(*t->index));
+	t->raw = malloc(TOP_LOG * sizeof(*t->raw));
 	t->ended = malloc(TOP_ENDED * sizeof(*t->ended));
-	if (t->log && t->index && t->ended)
+	if (t->raw && t->ended && (!filter || !begin_log(t)))
 		return 0;
 	top_free(t);
 	return -ENOMEM;
@@ -368,11 +479,10 @@ int top_init(struct top *t, const struct tcpfsm_filter *filter,
 
 void top_free(struct top *t)
 {
-	free(t->log);
-	free(t->index);
+	forget_log(t);
+	free(t->raw);
 	free(t->ended);
-	t->log = NULL;
-	t->index = NULL;
+	t->raw = NULL;
 	t->ended = NULL;
 }
 
@@ -573,7 +683,6 @@ bool top_list_step(struct top *t, struct tcpfsm_model *m, size_t slots)
 	tcpfsm_model_scan(m, &list->at, slots, on_conn, t);
 	if (list->at)
 		return false;
-	top_settle(t);
 	add_ended(t);
 	select_first(list->heap, list->nheap, TOP_ROWS);
 	list->n = list->nheap < TOP_ROWS ? list->nheap : TOP_ROWS;

@@ -43,10 +43,10 @@ enum top_series { TOP_SERIES(TOP_ENUM_SERIES) TOP_NSERIES };
 /* A listener as the events tell of it. */
 struct top_listener {
 	uint64_t conn;			/* 0: free */
-	uint64_t refused, last;		/* SYNs and ACKs; when anything was heard of it */
+	uint64_t refused;		/* SYNs and ACKs */
+	uint64_t last;			/* when it was heard of; CLOCK_MONOTONIC */
+	uint64_t peak_ts, peak;		/* this second's longest queue */
 	uint32_t netns, synq, acceptq, backlog;
-	uint32_t pid;			/* 0: not known */
-	char comm[17];
 	uint8_t family;
 	uint16_t lport;
 	uint8_t laddr[16];
@@ -105,17 +105,6 @@ struct top_list {
 	uint64_t limit;			/* keys beyond it are of no use */
 };
 
-/* Transitions of one moment, by what they are: to be counted together, as they come by the thousand. */
-#define TALLY_KINDS	(1U << 14)
-#define TALLY_MAX	256U
-
-struct tally {
-	uint64_t from;			/* of DIAGRAM_SLOT_NS */
-	uint16_t kind[TALLY_MAX];	/* those that are not 0 */
-	unsigned int kinds;
-	uint32_t n[TALLY_KINDS];
-};
-
 struct top {
 	struct tcpfsm_filter filter;
 	bool filtered;
@@ -123,10 +112,19 @@ struct top {
 	struct history series[TOP_NSERIES];
 	struct history time_wait;	/* population */
 	uint64_t in_time_wait;		/* by the last pass of the list and the events since */
-	struct top_listener listener[TOP_LISTENERS];
+	struct top_listener listener[TOP_LISTENERS], *latest;
 	uint64_t lost, suppressed;	/* records */
 	uint64_t first, last;		/* times of the oldest and the newest event */
 
+	/* The newest records, raw: what is needed of them always is little, and cheap. */
+	struct tcpfsm_item *raw;	/* [TOP_LOG], by number */
+	uint64_t nraw;			/* numbered from 0 */
+	uint64_t slot;			/* of DIAGRAM_SLOT_NS, CLOCK_MONOTONIC: what was counted since */
+	int64_t epoch_offset;
+
+	/* While somebody reads the log, or a filter needs it: the same as events. */
+	struct tcpfsm_model *log_model;	/* NULL: not now */
+	struct tcpfsm_model *owners;	/* who knows what is older than the log */
 	struct tcpfsm_event *log;	/* [TOP_LOG], by number */
 	uint64_t nlog;			/* numbered from 0 */
 	uint64_t *index;		/* [TOP_LOG]: numbers of those that have a line and pass */
@@ -136,19 +134,29 @@ struct top {
 	struct top_ended *ended;	/* [TOP_ENDED], by number */
 	uint64_t nended;
 	struct top_list list;
-	struct tally tally;
 };
 
-/* Return: 0 or -ENOMEM. */
+/*
+ * tells: has an event a line in the log?  epoch_offset: as the model's.
+ * Return: 0 or -ENOMEM.
+ */
 int top_init(struct top *t, const struct tcpfsm_filter *filter,
-	     bool (*tells)(const struct tcpfsm_event *ev));
+	     bool (*tells)(const struct tcpfsm_event *ev), int64_t epoch_offset);
 void top_free(struct top *t);
-/* An event of a model with lives and all. */
+/* Records, and their number at least 1; first to the model, in portions of top_portion(). */
+size_t top_portion(struct top *t, struct tcpfsm_model *m, const struct tcpfsm_item *items,
+		   size_t n);
+int top_feed(struct top *t, const struct tcpfsm_item *items, size_t n);
+/* An event of that model, which watches. */
 void top_event(struct top *t, const struct tcpfsm_event *ev);
+/* Nothing comes just now: what waits in the log's model is told. */
+void top_flush(struct top *t);
 /* Before anything that was counted is read. */
-void top_settle(struct top *t);
+void top_settle(struct top *t, struct tcpfsm_model *m);
 /* NULL: none.  What was counted is counted anew, as far as the log goes back. */
-void top_set_filter(struct top *t, const struct tcpfsm_filter *filter);
+int top_set_filter(struct top *t, const struct tcpfsm_filter *filter);
+/* Is the log wanted?  It begins with what is kept, and ends when it is not any more. */
+int top_keep_log(struct top *t, struct tcpfsm_model *owners, bool wanted);
 
 /* Lines of the log: the number of the first that is kept, and of the one after the last. */
 uint64_t top_log_first(const struct top *t);
@@ -167,7 +175,7 @@ bool top_list_step(struct top *t, struct tcpfsm_model *m, size_t slots);
 /* The ended one of a row; NULL: it is there, or was forgotten. */
 const struct top_ended *top_ended_of(const struct top *t, const struct top_row *row);
 
-/* The ladder of a connection, as far as the log goes back.  As tcpfsm_ladders_flush(). */
+/* The ladder of a connection, as far as the log, which is wanted, goes back.  As tcpfsm_ladders_flush(). */
 int top_ladder(const struct top *t, uint64_t conn, tcpfsm_ladder_fn fn, void *arg);
 
 #endif /* TCPFSM_TUI_TOP_H */

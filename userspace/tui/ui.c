@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Menu, status, keys, and moving about: what all views of tcpfsm top have around them. */
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -262,7 +263,10 @@ static void set_filter(struct ui *u, const char *text)
 	}
 	u->filter = f;
 	snprintf(u->filter_text, sizeof(u->filter_text), "%s", text + strspn(text, " "));
-	top_set_filter(&u->top, *u->filter_text ? &u->filter : NULL);
+	top_settle(&u->top, u->model);
+	if (top_set_filter(&u->top, *u->filter_text ? &u->filter : NULL))
+		ui_say(u, "filter: %s", strerror(ENOMEM));
+	u->list_now = true;
 	memset(u->refreshed, 0, sizeof(u->refreshed));
 	u->log_end = u->top.nindex;
 	u->place[VIEW_LOG].follow = true;
@@ -639,6 +643,20 @@ static void draw_bottom(const struct ui *u, struct grid *g)
 		draw_keys(g, x, g->rows - 1, views[ui_current(u)]->keys);
 }
 
+void ui_keep_log(struct ui *u)
+{
+	bool wanted = u->opts->replay || u->view == VIEW_LOG || u->over == VIEW_LADDER;
+	bool had = u->top.log_model;
+
+	if (top_keep_log(&u->top, u->model, wanted))
+		ui_say(u, "log: %s", strerror(ENOMEM));
+	if (had || !u->top.log_model)
+		return;
+	/* Its lines have new numbers. */
+	u->log_end = u->top.nindex;
+	u->place[VIEW_LOG] = (struct place) { .follow = true };
+}
+
 bool ui_refresh(struct ui *u)
 {
 	enum view_id id = ui_current(u);
@@ -664,7 +682,7 @@ void ui_draw(struct ui *u)
 	struct area a;
 	char buf[128];
 
-	top_settle(&u->top);
+	top_settle(&u->top, u->model);
 	term_size(&cols, &rows);
 	if (grid_init(g, cols, rows))
 		return;

@@ -133,6 +133,8 @@ void ui_key(struct ui *u, int key);
 void ui_draw(struct ui *u);
 /* The view that has the keys. */
 enum view_id ui_current(const struct ui *u);
+/* The log costs: it is kept while it is looked at. */
+void ui_keep_log(struct ui *u);
 /* What is shown is made anew if it is time.  Return: something was. */
 bool ui_refresh(struct ui *u);
 void ui_open(struct ui *u, enum view_id over);

@@ -274,7 +274,7 @@ static void enter(struct ui *u, uint64_t row)
 const struct view_ops view_overview = {
 	.name = "Overview",
 	.keys = "Enter why",
-	.refresh_ms = 500,
+	.refresh_ms = 1000,
 	.refresh = judge,
 	.draw = draw,
 	.enter = enter,

@@ -112,21 +112,23 @@ static bool key_listeners(struct ui *u, int key)
 
 void listener_name(struct ui *u, const struct top_listener *l, char *buf, size_t size)
 {
-	struct window *w = judged(u);
-	const struct tcpfsm_listener *known = w ? tcpfsm_listeners_find(w->ls, l->conn) : NULL;
-	struct tcpfsm_record r = { .family = known ? known->family : l->family };
-	char address[80], comm[20] = "";
-	uint32_t pid = l->pid;
+	struct tcpfsm_record r = { .family = l->family };
+	const uint8_t *laddr = l->laddr;
+	char address[80], comm[20] = "", name[17] = "";
+	struct tcpfsm_conn c;
 
-	*put_address(address, &r, known ? known->laddr : l->laddr, l->lport) = '\0';
-	if (known && known->has_owner) {
-		pid = known->pid;
-		*put_comm(comm, known->comm) = '\0';
-	} else if (pid) {
-		*put_comm(comm, l->comm) = '\0';
+	/* Of a SYN it is the address that was called; where it listens, the model knows. */
+	if (tcpfsm_model_find(u->model, l->conn, &c)) {
+		if (c.life->begin) {
+			r.family = c.life->family;
+			laddr = c.life->laddr;
+		}
+		memcpy(name, c.comm, 16);
+		*put_comm(comm, name) = '\0';
 	}
-	if (pid)
-		snprintf(buf, size, "%s %s/%u", address, comm, pid);
+	*put_address(address, &r, laddr, l->lport) = '\0';
+	if (*comm)
+		snprintf(buf, size, "%s %s/%u", address, comm, c.pid);
 	else
 		snprintf(buf, size, "%s", address);
 }
