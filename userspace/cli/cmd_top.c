@@ -22,7 +22,7 @@
 #define FRAME_NS	(100 * MS)
 #define KEY_FRAME_NS	(20 * MS)
 /* Longest sleep: a signal may come just before it. */
-#define IDLE_MS		200
+#define IDLE_MS		500
 #define PENDING_MS	10
 /* Of the model's table at a time: below a millisecond. */
 #define LIST_SLOTS	16384
@@ -218,27 +218,44 @@ static int feed_state(struct top_command *c, const struct tcpfsm_item *item)
 	return err;
 }
 
-static int feed(struct top_command *c, const struct tcpfsm_item *items, size_t n)
+/* From the device, what lies together is of one kind; who made a recording, made it as he liked. */
+static size_t of_a_kind(const struct top_command *c, const struct tcpfsm_item *items, size_t n)
 {
+	size_t i;
+
+	if (!c->opts.replay)
+		return n;
+	for (i = 1; i < n && is_state(&items[i]) == is_state(&items[0]); i++)
+		;
+	return i;
+}
+
+static int feed_some(struct top_command *c, const struct tcpfsm_item *items, size_t n)
+{
+	bool state = is_state(items);
 	struct ui *u = &c->u;
+	size_t i;
 	int err = 0;
 
-	/* What lies together is of one kind. */
-	if (is_state(items)) {
-		size_t i;
+	for (i = 0; state && i < n && !err; i++)
+		err = feed_state(c, &items[i]);
+	if (!err && tcpfsm_model_feed_batch(u->model, items, n, on_event, c))
+		err = c->err;
+	if (!err && !state)
+		err = top_feed(&u->top, items, n);
+	return err;
+}
 
-		for (i = 0; i < n && !err; i++)
-			err = feed_state(c, &items[i]);
-		if (!err && tcpfsm_model_feed_batch(u->model, items, n, on_event, c))
-			err = c->err;
-		return err;
-	}
+static int feed(struct top_command *c, const struct tcpfsm_item *items, size_t n)
+{
+	int err = 0;
+
 	while (n && !err) {
-		size_t some = top_portion(&u->top, u->model, items, n);
+		size_t some = of_a_kind(c, items, n);
 
-		if (tcpfsm_model_feed_batch(u->model, items, some, on_event, c))
-			return c->err;
-		err = top_feed(&u->top, items, some);
+		if (!is_state(items))
+			some = top_portion(&c->u.top, c->u.model, items, some);
+		err = feed_some(c, items, some);
 		items += some;
 		n -= some;
 	}
@@ -454,10 +471,10 @@ static int read_recording(struct top_command *c)
 		return 0;
 	}
 	while (play_more(c)) {
-		bool first = !p->now && !is_state(c->ahead);
 		size_t n;
 
-		if (first) {
+		/* What was there before has no time of its own. */
+		if (!p->now && (c->ahead->lost || c->ahead->rec.type != TCPFSM_TYPE_SOCKET)) {
 			p->now = p->first = time_of(c->ahead);
 			if (until < p->now)
 				until = p->now;
@@ -527,6 +544,7 @@ static bool make_list(struct top_command *c)
 		c->listed_at = now;
 		c->list_took = 0;
 		u->list_now = false;
+		u->top.list.unwanted = u->view != VIEW_CONNS;
 	}
 	top_settle(&u->top, u->model);
 	if (!top_list_step(&u->top, u->model, LIST_SLOTS)) {
@@ -559,13 +577,17 @@ static int draw_due(struct top_command *c)
 	uint64_t now = monotonic_ns(), since = now - c->drawn_at;
 	uint64_t wait = u->dirty ? KEY_FRAME_NS : FRAME_NS;
 
-	if (c->drawn_at && since < wait)
-		return (int)((wait - since) / MS) + 1;
-	if (ui_refresh(u) || u->dirty || since > NSEC_PER_SEC) {
-		ui_draw(u);
-		c->drawn_at = monotonic_ns();
+	if (!c->drawn_at || since >= wait) {
+		if (ui_refresh(u) || u->dirty || since > NSEC_PER_SEC) {
+			ui_draw(u);
+			c->drawn_at = monotonic_ns();
+			since = 0;
+		}
+		wait = u->dirty ? KEY_FRAME_NS : ui_next(u) * MS;
+		if (wait < FRAME_NS && !u->dirty)
+			wait = FRAME_NS;
 	}
-	return FRAME_NS / MS;
+	return since < wait ? (int)((wait - since) / MS) + 1 : 1;
 }
 
 /* Until there is something to do.  Return: 0 or a negative errno. */

@@ -215,11 +215,14 @@ static inline void count_move(struct tcpfsm_model *m, uint8_t type, uint8_t old,
 	m->moves.n[kind]++;
 }
 
-/* Worth to be told to who watches: where a connection begins and ends for its ports. */
-static inline bool is_notable(uint8_t new)
+/*
+ * Worth to be told to who watches: where a connection takes its port and gives it back.
+ * TIME_WAIT has events of its own, but for how one came there.
+ */
+static inline bool is_notable(uint8_t old, uint8_t new)
 {
-	return 1U << (new & 15) & (1U << STATE(CLOSE) | 1U << STATE(SYN_SENT) |
-				   1U << STATE(TIME_WAIT) | 1U << STATE(LISTEN));
+	return 1U << (new & 15) & (1U << STATE(CLOSE) | 1U << STATE(SYN_SENT) | 1U << STATE(LISTEN)) ||
+	       old == STATE(CLOSING);
 }
 
 static inline __attribute__((always_inline)) void
@@ -233,7 +236,7 @@ transition_inline(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct c
 		live(m, conns_life(&m->conns, c), &it->rec, old, new, cause, dur);
 	if (m->watch)
 		count_move(m, it->rec.type, old, new, cause);
-	if (m->watch ? is_notable(new) : !m->quiet || new == STATE(CLOSE)) {
+	if (m->watch ? is_notable(old, new) : !m->quiet || new == STATE(CLOSE)) {
 		if (it->rec.type == TYPE(STATE))
 			ev = event_own(m, it, c, EVENT(TRANSITION));
 		else

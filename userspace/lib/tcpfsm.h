@@ -252,8 +252,8 @@ struct tcpfsm_model_options {
 	bool lives;			/* keep lives; only their ends and LOST (not suppressed) are told */
 	/*
 	 * With lives, for a program that watches all there is: told, too, is what is
-	 * notable, not transitions but to SYN_SENT, LISTEN and TIME_WAIT, SYNs and ACKs that
-	 * went well, and accept().  tcpfsm_model_moves() has all transitions as numbers.
+	 * notable: not SYNs and ACKs that went well, not accept(), and of transitions only
+	 * those to SYN_SENT, LISTEN and CLOSE, and from CLOSING.  tcpfsm_model_moves() has all transitions as numbers.
 	 * Sockets of a snapshot have a life from then on.
 	 */
 	bool watch;

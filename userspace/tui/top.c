@@ -91,13 +91,30 @@ static bool is_refused(const struct tcpfsm_event *ev)
 	return r->verdict == TCPFSM_VERDICT_DROPPED || r->verdict == TCPFSM_VERDICT_RESET;
 }
 
+static bool has_port(const uint16_t *ports, unsigned int n, uint16_t port)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (ports[i] == port)
+			return true;
+	return !n;
+}
+
+/* Does a listener pass?  It has no peer, and its process is not known here. */
+static bool listener_passes(const struct tcpfsm_filter *f, const struct tcpfsm_record *r)
+{
+	return (!f->family || f->family == r->family) && (!f->netns || f->netns == r->netns) &&
+	       has_port(f->lport, f->nlport, r->lport);
+}
+
 /* Of a record that tells of queues. */
 static void see_queues(struct top *t, const struct tcpfsm_record *r)
 {
 	uint64_t longer = r->synq > r->acceptq ? r->synq : r->acceptq, second, fill;
 	struct top_listener *l = t->latest;
 
-	if (!r->listener)
+	if (!r->listener || (t->filtered && !listener_passes(&t->filter, r)))
 		return;
 	if (!l || l->conn != r->listener)
 		l = t->latest = listener_of(t, r);
@@ -372,26 +389,14 @@ int top_keep_log(struct top *t, struct tcpfsm_model *owners, bool wanted)
 	return 0;
 }
 
-static void keep_raw(struct top *t, const struct tcpfsm_item *items, size_t n)
-{
-	while (n) {
-		size_t at = t->nraw % TOP_LOG, some = TOP_LOG - at < n ? TOP_LOG - at : n;
-
-		memcpy(&t->raw[at], items, some * sizeof(*items));
-		t->nraw += some;
-		items += some;
-		n -= some;
-	}
-}
-
 int top_feed(struct top *t, const struct tcpfsm_item *items, size_t n)
 {
 	const struct tcpfsm_item *end = items + n, *it;
 
 	if (!t->first && time_of(items))
 		t->first = time_of(items) + (uint64_t)t->epoch_offset;
-	keep_raw(t, items, n);
 	for (it = items; it < end; it++) {
+		t->raw[t->nraw++ % TOP_LOG] = *it;
 		if (it->rec.type == TCPFSM_TYPE_SYN && !it->lost &&
 		    it->rec.flags & TCPFSM_F_PASSIVE)
 			see_queues(t, &it->rec);
@@ -414,6 +419,8 @@ int top_set_filter(struct top *t, const struct tcpfsm_filter *filter)
 		t->filter = *filter;
 	diagram_reset(&t->diagram);
 	memset(t->series, 0, sizeof(t->series));
+	memset(t->listener, 0, sizeof(t->listener));
+	t->latest = NULL;
 	/* Of who passes, the next pass tells. */
 	memset(&t->time_wait, 0, sizeof(t->time_wait));
 	t->time_wait.gauge = true;
@@ -471,6 +478,11 @@ int top_init(struct top *t, const struct tcpfsm_filter *filter,
 	t->list.reverse = true;
 	t->raw = malloc(TOP_LOG * sizeof(*t->raw));
 	t->ended = malloc(TOP_ENDED * sizeof(*t->ended));
+	/* Pages are had now, while nothing waits to be read. */
+	if (t->raw)
+		memset(t->raw, 0, TOP_LOG * sizeof(*t->raw));
+	if (t->ended)
+		memset(t->ended, 0, TOP_ENDED * sizeof(*t->ended));
 	if (t->raw && t->ended && (!filter || !begin_log(t)))
 		return 0;
 	top_free(t);
@@ -487,16 +499,6 @@ void top_free(struct top *t)
 }
 
 /* ---- the list -------------------------------------------------------------------------------- */
-
-static bool has_port(const uint16_t *ports, unsigned int n, uint16_t port)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		if (ports[i] == port)
-			return true;
-	return !n;
-}
 
 static bool conn_passes(const struct tcpfsm_filter *f, const struct tcpfsm_life *life,
 			uint8_t state, uint32_t pid)
@@ -612,7 +614,7 @@ static void add_row(struct top_list *list, uint64_t key, uint64_t conn, uint64_t
 	size_t i;
 
 	list->next_matched++;
-	if (key > list->limit)
+	if (list->unwanted || key > list->limit)
 		return;
 	list->heap[list->nheap++] = (struct top_row) { key, conn, ended };
 	if (list->nheap < 2 * TOP_ROWS)
@@ -636,7 +638,7 @@ static int on_conn(const struct tcpfsm_conn *c, void *arg)
 		return 0;
 	list->next_population[c->state & 15]++;
 	if (c->state && c->state != S(LISTEN))
-		add_row(list, key_of(list, c), c->conn, 0);
+		add_row(list, list->unwanted ? 0 : key_of(list, c), c->conn, 0);
 	return 0;
 }
 

@@ -92,6 +92,7 @@ struct top_row {
 struct top_list {
 	enum top_column column;
 	bool reverse;
+	bool unwanted;			/* nobody looks at the rows: only what is counted counts */
 	struct top_row rows[TOP_ROWS];
 	size_t n;
 	uint64_t matched;		/* connections that pass the filter, ended ones too */

@@ -22,6 +22,7 @@
 #define PLAY_KEYS	"+- speed|. step|\x13\x11 10 s"
 #define PLAY_KEYS_COLS	28
 
+#define SEEK_NS		(10 * NSEC_PER_SEC)
 #define MESSAGE_NS	(4 * NSEC_PER_SEC)
 
 static const struct view_ops * const views[VIEWS_ALL] = {
@@ -315,6 +316,8 @@ static void go_to(struct ui *u, enum view_id id)
 {
 	u->view = id;
 	u->over = VIEWS_ALL;
+	/* Its rows are made for who looks at them. */
+	u->list_now = id == VIEW_CONNS;
 }
 
 void ui_open(struct ui *u, enum view_id over)
@@ -386,6 +389,7 @@ static void pause_or_go_on(struct ui *u)
 static bool play_key(struct ui *u, int key)
 {
 	struct play *p = &u->play;
+	uint64_t at = p->seek ? p->seek : p->now;
 
 	if (!u->opts->replay)
 		return false;
@@ -402,11 +406,10 @@ static bool play_key(struct ui *u, int key)
 		p->step = true;
 		return true;
 	case TERM_LEFT:
-		p->seek = p->now > p->first + 10 * NSEC_PER_SEC ? p->now - 10 * NSEC_PER_SEC :
-								    p->first + 1;
+		p->seek = at > p->first + SEEK_NS ? at - SEEK_NS : p->first;
 		return true;
 	case TERM_RIGHT:
-		p->seek = p->now + 10 * NSEC_PER_SEC;
+		p->seek = at + SEEK_NS;
 		return true;
 	}
 	return false;
@@ -655,6 +658,14 @@ void ui_keep_log(struct ui *u)
 	/* Its lines have new numbers. */
 	u->log_end = u->top.nindex;
 	u->place[VIEW_LOG] = (struct place) { .follow = true };
+}
+
+unsigned int ui_next(const struct ui *u)
+{
+	unsigned int ms = views[ui_current(u)]->refresh_ms;
+
+	/* The time of day, at least. */
+	return ms < 1000 ? ms : 1000;
 }
 
 bool ui_refresh(struct ui *u)

@@ -137,6 +137,8 @@ enum view_id ui_current(const struct ui *u);
 void ui_keep_log(struct ui *u);
 /* What is shown is made anew if it is time.  Return: something was. */
 bool ui_refresh(struct ui *u);
+/* In so many milliseconds it may be time again. */
+unsigned int ui_next(const struct ui *u);
 void ui_open(struct ui *u, enum view_id over);
 void ui_show_ladder(struct ui *u, uint64_t conn, const char *name);
 void ui_say(struct ui *u, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -214,7 +214,7 @@ static void draw_time_wait(const struct ui *u, struct grid *g, int x, int y, int
 static void draw_worst(struct ui *u, struct grid *g, int x, int y, int rows)
 {
 	const struct top_listener *l = top_worst(&u->top, u->now);
-	uint64_t second = u->now / NSEC_PER_SEC, peak;
+	uint64_t second = u->now / NSEC_PER_SEC;
 	char buf[192], name[128], a[2][32];
 	double refused;
 
@@ -227,16 +227,11 @@ static void draw_worst(struct ui *u, struct grid *g, int x, int y, int rows)
 	refused = history_rate(&l->refusals, second + 1, 60) * 60;
 	snprintf(buf, sizeof(buf), "WORST LISTENER %s", name);
 	grid_text(g, x, y, refused > 0 ? ATTR_BAD_HOT : ATTR_BOLD, buf);
-	snprintf(buf, sizeof(buf), "queues SYN %u, accept %u of %u", l->synq, l->acceptq, l->backlog);
-	if (refused > 0)
-		snprintf(buf + strlen(buf), sizeof(buf) - strlen(buf), "; refused %s in 1 min, %s/s",
-			 count_text((uint64_t)refused, a[0]),
-			 rate_text(history_rate(&l->refusals, second, 1), a[1]));
-	else
-		snprintf(buf + strlen(buf), sizeof(buf) - strlen(buf), "; refused none");
+	snprintf(buf, sizeof(buf), "SYNQ %u ACCQ %u of %u; refused %s/min, %s/s", l->synq, l->acceptq,
+		 l->backlog, count_text((uint64_t)refused, a[0]),
+		 rate_text(history_rate(&l->refusals, second, 1), a[1]));
 	grid_text(g, x, y + 1, refused > 0 ? ATTR_BAD : ATTR_PLAIN, buf);
-	peak = l->refused;
-	if (peak)
+	if (l->refused)
 		draw_graph(u, g, x, y + 2, g->cols - x, rows - 2, &l->refusals, 0, ATTR_BAD);
 	else
 		draw_graph(u, g, x, y + 2, g->cols - x, rows - 2, &l->fill, 1000, ATTR_OPEN);
