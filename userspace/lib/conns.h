@@ -77,7 +77,8 @@ static inline uint8_t conn_state(const struct conn *c)
 	return c->state ? c->state : c->snap;
 }
 
-int conns_init(struct conns *t, size_t max, bool lives);
+/* roomy: memory for many at once, rather than as they come. */
+int conns_init(struct conns *t, size_t max, bool lives, bool roomy);
 void conns_exit(struct conns *t);
 
 static inline size_t conns_hash(const struct conns *t, uint64_t key)

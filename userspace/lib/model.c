@@ -1402,7 +1402,8 @@ int tcpfsm_model_new(struct tcpfsm_model **out, const struct tcpfsm_model_option
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	err = conns_init(&m->conns, o.max_conns ? o.max_conns : CONNS_DEFAULT, o.lives);
+	err = conns_init(&m->conns, o.max_conns ? o.max_conns : CONNS_DEFAULT, o.lives,
+			 o.lives && o.watch);
 	if (err) {
 		free(m);
 		return err;

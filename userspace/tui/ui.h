@@ -106,6 +106,7 @@ struct ui {
 	char finding[2048];
 	uint8_t severity;
 	bool has_finding;
+	uint64_t judged_at;		/* CLOCK_MONOTONIC */
 	char tw_owner[64];
 	unsigned int tw_share;		/* of it, percent */
 	uint64_t tw_marked;		/* when its rates began; epoch */

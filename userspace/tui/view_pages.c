@@ -209,7 +209,12 @@ static int on_owner(const struct tcpfsm_timewait *g, void *arg)
 void judge(struct ui *u)
 {
 	struct window *w = judged(u);
+	uint64_t now = monotonic_ns();
 
+	/* It looks back half a minute and more: a second changes little. */
+	if (u->has_finding && now - u->judged_at < 2 * NSEC_PER_SEC && !u->opts->replay)
+		return;
+	u->judged_at = now;
 	u->has_finding = false;
 	if (w && w->first_ts)
 		tcpfsm_explain_findings(u->explain, w->ls, on_finding, u);
