@@ -380,6 +380,7 @@ static void click(struct ui *u)
 static void pause_or_go_on(struct ui *u)
 {
 	u->paused = !u->paused;
+	u->list_now = u->opts->replay;
 	u->log_end = u->top.nindex;
 	memset(u->refreshed, 0, sizeof(u->refreshed));
 	if (u->play.end)

@@ -180,7 +180,8 @@ static void draw_states(const struct ui *u, struct grid *g, int y, int rows)
 	snprintf(buf, sizeof(buf), "%-12s%8s", "SOCKETS", count_text(all, n));
 	grid_text(g, 0, y, ATTR_BOLD, buf);
 	for (i = 0; i < NSTATES && line < rows; i++) {
-		uint64_t count = population[states[i]];
+		uint64_t count = states[i] == S(TIME_WAIT) ? u->top.in_time_wait :
+							     population[states[i]];
 		int bar = (int)(count * (STATES_COLS - 22) * 8 / most), x = 21;
 
 		/* Those who are not there make room for those who are. */
@@ -204,7 +205,7 @@ static void draw_time_wait(const struct ui *u, struct grid *g, int x, int y, int
 	int len;
 
 	len = snprintf(buf, sizeof(buf), "TIME_WAIT %s",
-		       count_text(u->top.list.population[S(TIME_WAIT)], n));
+		       count_text(u->top.in_time_wait, n));
 	if (*u->tw_owner)
 		snprintf(buf + len, sizeof(buf) - (size_t)len, "  %u%% of %s", u->tw_share, u->tw_owner);
 	grid_text(g, x, y, ATTR_BOLD, buf);

@@ -159,6 +159,9 @@ static void refresh_timewait(struct ui *u)
 			   u->filter_text);
 	err = timewait_text(&r, &t);
 	end_page(u, VIEW_TIMEWAIT, err);
+	/* A rate takes a while. */
+	if (u->now < u->tw_marked + NSEC_PER_SEC)
+		return;
 	tcpfsm_timewaits_mark(u->ledger, u->now);
 	u->tw_marked = u->now;
 }
@@ -190,7 +193,7 @@ static int on_finding(const struct tcpfsm_finding *f, void *arg)
 static int on_owner(const struct tcpfsm_timewait *g, void *arg)
 {
 	struct ui *u = arg;
-	uint64_t all = u->top.list.population[TCPFSM_STATE_TIME_WAIT];
+	uint64_t all = u->top.in_time_wait;
 	char *p;
 
 	if (g->rest || !g->time_wait || !all)
