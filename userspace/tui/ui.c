@@ -257,6 +257,7 @@ static void set_filter(struct ui *u, const char *text)
 	struct tcpfsm_filter f;
 	char wrong[64];
 	const char *why = filter_words(&f, text, wrong);
+	size_t end;
 
 	if (why) {
 		ui_say(u, "filter: %s%s%s", wrong, *wrong ? ": " : "", why);
@@ -264,6 +265,8 @@ static void set_filter(struct ui *u, const char *text)
 	}
 	u->filter = f;
 	snprintf(u->filter_text, sizeof(u->filter_text), "%s", text + strspn(text, " "));
+	for (end = strlen(u->filter_text); end && u->filter_text[end - 1] == ' '; )
+		u->filter_text[--end] = '\0';
 	top_settle(&u->top, u->model);
 	if (top_set_filter(&u->top, *u->filter_text ? &u->filter : NULL))
 		ui_say(u, "filter: %s", strerror(ENOMEM));
@@ -308,6 +311,9 @@ static void ask(struct ui *u, char what)
 	u->prompt = what;
 	u->message_until = 0;
 	strcpy(u->typed, what == 'f' ? u->filter_text : "");
+	/* More words may follow. */
+	if (*u->typed && strlen(u->typed) + 1 < sizeof(u->typed))
+		strcat(u->typed, " ");
 }
 
 /* ---- keys --------------------------------------------------------------------------------- */
