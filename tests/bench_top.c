@@ -52,7 +52,8 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 static void feed(uint64_t conn, uint8_t old, uint8_t new, uint8_t verdict, uint64_t ts)
 {
 	struct tcpfsm_item it = { .rec = {
-		.ts = ts, .type = TCPFSM_TYPE_STATE, .family = 4, .old = old, .new = new, .conn = conn,
+		.ts = ts, .type = TCPFSM_TYPE_STATE, .family = 4, .old = old, .new = new,
+		.conn = conn,
 		.netns = 7, .lport = (uint16_t)(1024 + conn * 7919 % 60000), .rport = 80,
 		.flags = TCPFSM_F_OWNER | TCPFSM_F_TASK | (verdict ? TCPFSM_F_SAME_SEGMENT : 0),
 		.verdict = verdict, .reason = verdict ? TCPFSM_STATE_TIME_WAIT : 0,
@@ -61,7 +62,8 @@ static void feed(uint64_t conn, uint8_t old, uint8_t new, uint8_t verdict, uint6
 	} };
 
 	snprintf((char *)it.rec.comm, sizeof(it.rec.comm), "p%u", it.rec.pid);
-	if (tcpfsm_model_feed_batch(u.model, &it, top_portion(&u.top, u.model, &it, 1), on_event, NULL) ||
+	top_portion(&u.top, u.model, &it, 1);
+	if (tcpfsm_model_feed(u.model, &it, on_event, NULL) ||
 	    top_feed(&u.top, &it, 1))
 		exit(1);
 }
@@ -188,8 +190,9 @@ int main(int argc, char **argv)
 		if (i && i != TOP_BY_FOR && i != TOP_BY_REMOTE)
 			continue;
 		fprintf(results, "%-40s %8.1f ms, its longest slice %.1f ms\n",
-			i == TOP_BY_FOR ? "connections sorted by time" : i ? "connections sorted by address" :
-			"connections sorted by state", pass, slice);
+			i == TOP_BY_FOR ? "connections sorted by time" :
+			i ? "connections sorted by address" : "connections sorted by state", pass,
+			slice);
 		status |= slice > TARGET_MS;
 	}
 	for (i = 0; i < NVIEWS; i++) {

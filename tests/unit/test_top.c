@@ -82,7 +82,7 @@ static void filter(const struct tcpfsm_filter *f)
 	CHECK_EQ(top_set_filter(&t, f), 0);
 }
 
-/* ---- history ------------------------------------------------------------------------ */
+/* ---- history --------------------------------------------------------------------- */
 
 static void test_history(void)
 {
@@ -134,7 +134,7 @@ static void test_gauge(void)
 	CHECK_EQ(history_at(&h, s - 1), 0);
 }
 
-/* ---- events -------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------- */
 
 static uint64_t of(enum top_series i)
 {
@@ -205,7 +205,7 @@ static void test_seconds_of_a_batch(void)
 
 	begin(NULL);
 	for (i = 0; i < 60; i++) {
-		items[i] = record(TCPFSM_TYPE_STATE, 1 + i, (1 + i / 20) * SECOND + i % 20 * SECOND / 20);
+		items[i] = record(TCPFSM_TYPE_STATE, 1 + i, SECOND + i * SECOND / 20);
 		items[i].rec.old = S(SYN_SENT);
 		items[i].rec.new = S(ESTABLISHED);
 	}
@@ -268,7 +268,7 @@ static void test_worst_listener(void)
 	end();
 }
 
-/* ---- the log ---------------------------------------------------------------------------- */
+/* ---- the log --------------------------------------------------------------------- */
 
 static void test_log(void)
 {
@@ -369,7 +369,7 @@ static void test_ladder(void)
 	end();
 }
 
-/* ---- the list --------------------------------------------------------------------------- */
+/* ---- the list -------------------------------------------------------------------- */
 
 static void feed(uint64_t conn, uint8_t type, uint8_t old, uint8_t new, uint64_t ts)
 {
@@ -567,7 +567,7 @@ static void test_snapshot_has_addresses(void)
 	end();
 }
 
-/* ---- filters in words ----------------------------------------------------------------------- */
+/* ---- filters in words ------------------------------------------------------------ */
 
 static const char *parse(struct tcpfsm_filter *f, const char *text)
 {
@@ -582,7 +582,8 @@ static void test_words(void)
 	char text[256];
 
 	CHECK(!parse(&f, "") && !f.nlport && !f.states);
-	CHECK(!parse(&f, "lport 80,443 rport=5432 state TIME_WAIT,syn-sent cause timeout pid 7 ipv6"));
+	CHECK(!parse(&f, "lport 80,443 rport=5432 state TIME_WAIT,syn-sent cause timeout pid 7 "
+			 "ipv6"));
 	CHECK(f.nlport == 2 && f.lport[1] == 443 && f.nrport == 1 && f.rport[0] == 5432);
 	CHECK(f.states == (1U << S(TIME_WAIT) | 1U << S(SYN_SENT)) && f.family == 6 && f.pid == 7);
 	filter_to_words(&f, text, sizeof(text));

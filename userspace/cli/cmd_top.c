@@ -46,7 +46,7 @@ struct top_command {
 	bool snapshot_told;
 };
 
-/* ---- what the advice needs to know: see cmd_timewait.c and cmd_explain.c ------------------ */
+/* ---- what the advice needs to know: see cmd_timewait.c and cmd_explain.c --------- */
 
 static bool read_line(const char *path, char *buf, size_t size)
 {
@@ -67,7 +67,7 @@ static uint32_t own_netns(void)
 	return stat("/proc/self/ns/net", &st) ? 0 : (uint32_t)st.st_ino;
 }
 
-/* ---- objects that live as long as a story is told ------------------------------------------- */
+/* ---- objects that live as long as a story is told -------------------------------- */
 
 static int window_open(struct top_command *c, struct window *w)
 {
@@ -162,7 +162,7 @@ static int windows_move_on(struct top_command *c)
 	return window_open(c, &w[1]);
 }
 
-/* ---- records -------------------------------------------------------------------------------- */
+/* ---- records --------------------------------------------------------------------- */
 
 /* The sample of clients: who is well needs none. */
 static int sample(struct top_command *c, const struct tcpfsm_event *ev)
@@ -271,7 +271,7 @@ static int flush_pending(struct top_command *c)
 	return 0;
 }
 
-/* ---- live -------------------------------------------------------------------------------------- */
+/* ---- live ------------------------------------------------------------------------ */
 
 static int sum_opens(const struct tcpfsm_listener *l, void *arg)
 {
@@ -333,7 +333,8 @@ static int read_live(struct top_command *c)
 		if (monotonic_ns() - begin > FEED_NS) {
 			uint64_t now = realtime_ns();
 
-			u->behind_ns = now > u->top.last && !is_state(items) ? now - u->top.last : 0;
+			u->behind_ns = now > u->top.last && !is_state(items) ?
+				       now - u->top.last : 0;
 			return 1;
 		}
 	}
@@ -347,7 +348,7 @@ static int read_live(struct top_command *c)
 	return rc;
 }
 
-/* ---- recording --------------------------------------------------------------------------------- */
+/* ---- recording ------------------------------------------------------------------- */
 
 static uint64_t time_of(const struct tcpfsm_item *item)
 {
@@ -517,7 +518,7 @@ static int read_recording(struct top_command *c)
 	return 0;
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------ */
+/* ---- the loop -------------------------------------------------------------------- */
 
 static void tell_time(struct top_command *c)
 {
@@ -706,7 +707,8 @@ static int run(const struct options *opts)
 	int status, rc;
 
 	if (!out_is_terminal()) {
-		complain("top: needs a terminal; tcpfsm trace, conns, listen and timewait write to files and pipes");
+		complain("top: needs a terminal; tcpfsm trace, conns, listen and timewait write "
+			 "to files and pipes");
 		return EXIT_ERROR;
 	}
 	setlocale(LC_CTYPE, "");

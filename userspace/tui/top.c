@@ -8,7 +8,7 @@
 #define NS		1000000000ULL
 #define S(s)		TCPFSM_STATE_##s
 
-/* ---- history ------------------------------------------------------------------------- */
+/* ---- history --------------------------------------------------------------------- */
 
 /* How far a gap is filled; beyond it nothing is left of what was. */
 static void advance(struct history *h, uint64_t second)
@@ -56,7 +56,7 @@ double history_rate(const struct history *h, uint64_t second, unsigned int secon
 	return (double)sum / seconds;
 }
 
-/* ---- listeners ----------------------------------------------------------------------------- */
+/* ---- listeners ------------------------------------------------------------------- */
 
 /* Its entry; for a new one, that of who was silent longest. */
 static struct top_listener *listener_of(struct top *t, const struct tcpfsm_record *r)
@@ -172,7 +172,7 @@ const struct top_listener *top_worst(const struct top *t, uint64_t now)
 	return worst;
 }
 
-/* ---- events ------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------- */
 
 static void count_move(const struct tcpfsm_move *m, void *arg)
 {
@@ -316,14 +316,15 @@ void top_event(struct top *t, const struct tcpfsm_event *ev)
 		count(t, ev);
 }
 
-/* ---- the log ------------------------------------------------------------------------------ */
+/* ---- the log --------------------------------------------------------------------- */
 
 /* What is older than the log, the model that saw it all may know. */
 static void find_owner(const struct top *t, struct tcpfsm_event *ev)
 {
 	struct tcpfsm_conn c;
 
-	if (ev->has_owner || !t->owners || !tcpfsm_model_find(t->owners, ev->rec.conn, &c) || !c.pid)
+	if (ev->has_owner || !t->owners ||
+	    !tcpfsm_model_find(t->owners, ev->rec.conn, &c) || !c.pid)
 		return;
 	ev->has_owner = true;
 	ev->pid = c.pid;
@@ -498,7 +499,7 @@ void top_free(struct top *t)
 	t->ended = NULL;
 }
 
-/* ---- the list -------------------------------------------------------------------------------- */
+/* ---- the list -------------------------------------------------------------------- */
 
 static bool conn_passes(const struct tcpfsm_filter *f, const struct tcpfsm_life *life,
 			uint8_t state, uint32_t pid)
@@ -705,7 +706,7 @@ const struct top_ended *top_ended_of(const struct top *t, const struct top_row *
 	return &t->ended[(row->ended - 1) % TOP_ENDED];
 }
 
-/* ---- ladders ----------------------------------------------------------------------------- */
+/* ---- ladders --------------------------------------------------------------------- */
 
 /* Of this connection, at either end?  What a listener tells of its peer, too. */
 static bool concerns(const struct tcpfsm_event *ev, const struct tcpfsm_record *r)

@@ -12,7 +12,7 @@
 
 #include "diagram.h"
 
-/* ---- history: a number for each second ------------------------------------------ */
+/* ---- history: a number for each second ------------------------------------------- */
 
 #define HISTORY_SECONDS	900
 
@@ -29,7 +29,7 @@ uint64_t history_at(const struct history *h, uint64_t second);
 /* A second, on average, of so many whole seconds before this one. */
 double history_rate(const struct history *h, uint64_t second, unsigned int seconds);
 
-/* ---- what is counted --------------------------------------------------------------- */
+/* ---- what is counted ------------------------------------------------------------- */
 
 /* X(symbol, title, what is bad when it is not 0) */
 #define TOP_SERIES(X) \
@@ -68,7 +68,7 @@ struct top_ended {
 	uint8_t old;
 };
 
-/* ---- the list of connections ---------------------------------------------------------- */
+/* ---- the list of connections ----------------------------------------------------- */
 
 /* X(symbol, title); in the order that one would ask for, the first row is the most interesting */
 #define TOP_COLUMNS(X) \
@@ -120,7 +120,7 @@ struct top {
 	/* The newest records, raw: what is needed of them always is little, and cheap. */
 	struct tcpfsm_item *raw;	/* [TOP_LOG], by number */
 	uint64_t nraw;			/* numbered from 0 */
-	uint64_t slot;			/* of DIAGRAM_SLOT_NS, CLOCK_MONOTONIC: what was counted since */
+	uint64_t slot;			/* CLOCK_MONOTONIC: since when the model counts */
 	int64_t epoch_offset;
 
 	/* While somebody reads the log, or a filter needs it: the same as events. */
@@ -176,7 +176,7 @@ bool top_list_step(struct top *t, struct tcpfsm_model *m, size_t slots);
 /* The ended one of a row; NULL: it is there, or was forgotten. */
 const struct top_ended *top_ended_of(const struct top *t, const struct top_row *row);
 
-/* The ladder of a connection, as far as the log, which is wanted, goes back.  As tcpfsm_ladders_flush(). */
+/* The ladder of a connection, as far as the log goes back.  As tcpfsm_ladders_flush(). */
 int top_ladder(const struct top *t, uint64_t conn, tcpfsm_ladder_fn fn, void *arg);
 
 #endif /* TCPFSM_TUI_TOP_H */

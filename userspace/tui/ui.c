@@ -56,7 +56,7 @@ void ui_say(struct ui *u, const char *fmt, ...)
 	u->dirty = true;
 }
 
-/* ---- moving in lists ---------------------------------------------------------------- */
+/* ---- moving in lists ------------------------------------------------------------- */
 
 static struct area body(const struct ui *u)
 {
@@ -193,7 +193,7 @@ static bool move_key(struct ui *u, int key)
 	return false;
 }
 
-/* ---- search ------------------------------------------------------------------------- */
+/* ---- search ---------------------------------------------------------------------- */
 
 static bool row_matches(struct ui *u, uint64_t row)
 {
@@ -250,7 +250,7 @@ static void highlight(struct ui *u, struct grid *g, struct area a)
 	}
 }
 
-/* ---- filter --------------------------------------------------------------------------- */
+/* ---- filter ---------------------------------------------------------------------- */
 
 static void set_filter(struct ui *u, const char *text)
 {
@@ -316,7 +316,7 @@ static void ask(struct ui *u, char what)
 		strcat(u->typed, " ");
 }
 
-/* ---- keys --------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------ */
 
 static void go_to(struct ui *u, enum view_id id)
 {
@@ -498,7 +498,7 @@ void ui_key(struct ui *u, int key)
 	}
 }
 
-/* ---- frame ---------------------------------------------------------------------------- */
+/* ---- frame ----------------------------------------------------------------------- */
 
 static void draw_menu(const struct ui *u, struct grid *g)
 {
@@ -640,15 +640,16 @@ static void draw_bottom(const struct ui *u, struct grid *g)
 		grid_text(g, 0, g->rows - 1, ATTR_BOLD, buf);
 		grid_put(g, x, g->rows - 1, ATTR_TITLE, ' ');
 		if (u->prompt == 'f' && !*u->typed)
-			grid_text(g, x + 2, g->rows - 1, ATTR_DIM, "lport 80  rport 443  pid 7  ipv4  "
-				  "state TIME_WAIT  cause timeout");
+			grid_text(g, x + 2, g->rows - 1, ATTR_DIM,
+				  "lport 80  rport 443  pid 7  ipv4  state TIME_WAIT  cause timeout");
 		return;
 	}
 	if (monotonic_ns() < u->message_until) {
 		grid_text(g, 0, g->rows - 1, ATTR_CLOSE_HOT, u->message);
 		return;
 	}
-	x = draw_keys(g, 0, g->rows - 1, is_over(u) ? "q back|? help" : "? help|q quit|space pause|f filter");
+	x = draw_keys(g, 0, g->rows - 1, is_over(u) ? "q back|? help" :
+					 "? help|q quit|space pause|f filter");
 	if (views[ui_current(u)]->keys)
 		draw_keys(g, x, g->rows - 1, views[ui_current(u)]->keys);
 }

@@ -62,7 +62,7 @@ extern const struct view_ops view_diagram, view_log, view_ladder, view_explain, 
 struct window {
 	struct tcpfsm_listeners *ls;
 	uint64_t begun;
-	uint64_t first_ts, last_ts;	/* of its readings, CLOCK_MONOTONIC of the records; 0: none */
+	uint64_t first_ts, last_ts;	/* of its readings; CLOCK_MONOTONIC, 0: none */
 };
 
 /* How time goes in a recording. */
@@ -147,7 +147,7 @@ void ui_say(struct ui *u, const char *fmt, ...) __attribute__((format(printf, 2,
 /* Rows of the list in view, as many as the area has: where the first one is. */
 uint64_t ui_list_top(struct ui *u, int rows);
 
-/* ---- view_pages.c: texts of the other commands ------------------------------------------- */
+/* ---- view_pages.c: texts of the other commands ----------------------------------- */
 
 
 /* "0.0.0.0:80" of whoever listens there, and its process: by its cookie. */

@@ -111,7 +111,8 @@ static char *put_field(char *p, const struct row *r, int f)
 	case F_AGE:
 		if (!r->life || r->life->begin > r->until)
 			return put(p, "?");
-		return put_duration(p, (int64_t)((r->ended ? r->since : r->until) - r->life->begin));
+		n = (r->ended ? r->since : r->until) - r->life->begin;
+		return put_duration(p, (int64_t)n);
 	case F_OWNER:
 		if (!r->pid)
 			return put(p, "-");
@@ -155,12 +156,13 @@ static size_t line(struct ui *u, uint64_t i, char buf[ROW_MAX])
 		if (!is_shown(u, f))
 			continue;
 		len = (int)(put_field(field, &r, f) - field);
-		p += sprintf(p, fields[f].right ? "%*.*s " : "%-*.*s ", fields[f].width, len, field);
+		p += sprintf(p, fields[f].right ? "%*.*s " : "%-*.*s ", fields[f].width, len,
+			     field);
 	}
 	return (size_t)(p - buf);
 }
 
-/* ---- the view ---------------------------------------------------------------------------- */
+/* ---- the view -------------------------------------------------------------------- */
 
 static uint64_t rows(struct ui *u, uint64_t *first)
 {
@@ -238,8 +240,9 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 			enum attr attr = r.state == S(ESTABLISHED) ? ATTR_OPEN :
 					 r.state == S(TIME_WAIT) ? ATTR_CLOSE :
 					 r.ended ? ATTR_DIM : ATTR_PLAIN;
+			int end = r.ended ? g->cols : fields[F_STATE].width - (int)p->left;
 
-			for (x = 0; x < g->cols && (r.ended || x < fields[F_STATE].width - (int)p->left); x++)
+			for (x = 0; x < g->cols && x < end; x++)
 				grid_cell(g, x, y)->attr = attr;
 		}
 	}

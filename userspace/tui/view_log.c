@@ -70,8 +70,8 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 			grid_cell(g, x, y)->attr = ATTR_TITLE;
 	}
 	if (end == first)
-		grid_text(g, 2, a.y + 2, ATTR_DIM, u->top.filtered ? "nothing that passes the filter yet" :
-			  "nothing has happened yet");
+		grid_text(g, 2, a.y + 2, ATTR_DIM, u->top.filtered ?
+			  "nothing that passes the filter yet" : "nothing has happened yet");
 }
 
 static void enter(struct ui *u, uint64_t row)

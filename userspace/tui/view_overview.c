@@ -30,7 +30,7 @@ static const uint8_t states[] = {
 
 #define NSTATES		(int)(sizeof(states) / sizeof(states[0]))
 
-/* ---- graphs ------------------------------------------------------------------------ */
+/* ---- graphs ---------------------------------------------------------------------- */
 
 /* Seconds for each of so many columns. */
 static unsigned int step_of(const struct ui *u, int cols)
@@ -89,7 +89,7 @@ static void draw_graph(const struct ui *u, struct grid *g, int x, int y, int col
 	}
 }
 
-/* ---- parts ----------------------------------------------------------------------------- */
+/* ---- parts ----------------------------------------------------------------------- */
 
 /* Words into so many columns and lines.  Return: lines used. */
 static int draw_words(struct grid *g, int x, int y, int lines, enum attr attr, const char *s)
@@ -115,12 +115,15 @@ static int draw_words(struct grid *g, int x, int y, int lines, enum attr attr, c
 static int draw_verdict(const struct ui *u, struct grid *g, int y, int lines)
 {
 	static const enum attr looks[] = {
-		[TCPFSM_SEVERITY_CRITICAL] = ATTR_BAD_HOT, [TCPFSM_SEVERITY_WARNING] = ATTR_CLOSE_HOT,
-		[TCPFSM_SEVERITY_OK] = ATTR_OPEN, [TCPFSM_SEVERITY_INFO] = ATTR_PLAIN,
+		[TCPFSM_SEVERITY_CRITICAL] = ATTR_BAD_HOT,
+		[TCPFSM_SEVERITY_WARNING] = ATTR_CLOSE_HOT,
+		[TCPFSM_SEVERITY_OK] = ATTR_OPEN,
+		[TCPFSM_SEVERITY_INFO] = ATTR_PLAIN,
 	};
 
 	if (!u->has_finding) {
-		grid_text(g, 0, y, ATTR_DIM, u->opts->replay ? "no totals of listeners in the recording yet" :
+		grid_text(g, 0, y, ATTR_DIM, u->opts->replay ?
+			  "no totals of listeners in the recording yet" :
 			  "listeners are being looked at");
 		return 1;
 	}
@@ -207,7 +210,8 @@ static void draw_time_wait(const struct ui *u, struct grid *g, int x, int y, int
 	len = snprintf(buf, sizeof(buf), "TIME_WAIT %s",
 		       count_text(u->top.in_time_wait, n));
 	if (*u->tw_owner)
-		snprintf(buf + len, sizeof(buf) - (size_t)len, "  %u%% of %s", u->tw_share, u->tw_owner);
+		snprintf(buf + len, sizeof(buf) - (size_t)len, "  %u%% of %s", u->tw_share,
+			 u->tw_owner);
 	grid_text(g, x, y, ATTR_BOLD, buf);
 	draw_graph(u, g, x, y + 1, g->cols - x, rows - 1, &u->top.time_wait, 0, ATTR_CLOSE);
 }
@@ -228,8 +232,8 @@ static void draw_worst(struct ui *u, struct grid *g, int x, int y, int rows)
 	refused = history_rate(&l->refusals, second + 1, 60) * 60;
 	snprintf(buf, sizeof(buf), "WORST LISTENER %s", name);
 	grid_text(g, x, y, refused > 0 ? ATTR_BAD_HOT : ATTR_BOLD, buf);
-	snprintf(buf, sizeof(buf), "SYNQ %u ACCQ %u of %u; refused %s/min, %s/s", l->synq, l->acceptq,
-		 l->backlog, count_text((uint64_t)refused, a[0]),
+	snprintf(buf, sizeof(buf), "SYNQ %u ACCQ %u of %u; refused %s/min, %s/s", l->synq,
+		 l->acceptq, l->backlog, count_text((uint64_t)refused, a[0]),
 		 rate_text(history_rate(&l->refusals, second, 1), a[1]));
 	grid_text(g, x, y + 1, refused > 0 ? ATTR_BAD : ATTR_PLAIN, buf);
 	if (l->refused)
@@ -238,7 +242,7 @@ static void draw_worst(struct ui *u, struct grid *g, int x, int y, int rows)
 		draw_graph(u, g, x, y + 2, g->cols - x, rows - 2, &l->fill, 1000, ATTR_OPEN);
 }
 
-/* ---- the view ---------------------------------------------------------------------------- */
+/* ---- the view -------------------------------------------------------------------- */
 
 static void draw(struct ui *u, struct grid *g, struct area a)
 {

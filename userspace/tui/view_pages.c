@@ -13,7 +13,7 @@
 
 #define RATE_MIN_NS	(NSEC_PER_SEC / 2)
 
-/* ---- what they have in common --------------------------------------------------------- */
+/* ---- what they have in common ---------------------------------------------------- */
 
 static uint64_t rows(struct ui *u, uint64_t *first)
 {
@@ -68,7 +68,7 @@ static void end_page(struct ui *u, enum view_id id, int err)
 		ui_say(u, "%s", strerror(err ? -err : -rc));
 }
 
-/* ---- listeners ------------------------------------------------------------------------------ */
+/* ---- listeners ------------------------------------------------------------------- */
 
 /* The window that goes back further, when it has more than one reading. */
 static struct window *judged(struct ui *u)
@@ -145,7 +145,7 @@ const struct view_ops view_listeners = {
 	.key = key_listeners,
 };
 
-/* ---- TIME_WAIT -------------------------------------------------------------------------------- */
+/* ---- TIME_WAIT ------------------------------------------------------------------- */
 
 static void refresh_timewait(struct ui *u)
 {
@@ -155,7 +155,7 @@ static void refresh_timewait(struct ui *u)
 
 	page_begin(&u->page[VIEW_TIMEWAIT]);
 	if (*u->filter_text)
-		out_printf("(all of them: the filter \"%s\" is not for this view; start with -L, -D, -p or -N)\n",
+		out_printf("(the filter \"%s\" is not for this view, but -L, -D, -p and -N are)\n",
 			   u->filter_text);
 	err = timewait_text(&r, &t);
 	end_page(u, VIEW_TIMEWAIT, err);
@@ -176,7 +176,7 @@ const struct view_ops view_timewait = {
 	.text = text,
 };
 
-/* ---- what is wrong ------------------------------------------------------------------------------ */
+/* ---- what is wrong --------------------------------------------------------------- */
 
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
 {
@@ -205,7 +205,8 @@ static int on_owner(const struct tcpfsm_timewait *g, void *arg)
 	} else {
 		strcpy(u->tw_owner, "no known process");
 	}
-	u->tw_share = (unsigned int)(100 * g->time_wait / (g->time_wait > all ? g->time_wait : all));
+	all = g->time_wait > all ? g->time_wait : all;
+	u->tw_share = (unsigned int)(100 * g->time_wait / all);
 	return 1;
 }
 
@@ -249,7 +250,7 @@ const struct view_ops view_explain = {
 	.text = text,
 };
 
-/* ---- the ladder of one ------------------------------------------------------------------------- */
+/* ---- the ladder of one ----------------------------------------------------------- */
 
 static int on_ladder(const struct tcpfsm_ladder *l, void *arg)
 {
@@ -269,8 +270,8 @@ static void refresh_ladder(struct ui *u)
 	page_begin(&u->page[VIEW_LADDER]);
 	err = top_ladder(&u->top, u->ladder_conn, on_ladder, &v);
 	if (!v.printed)
-		out_printf("%s\n\nNothing has happened to it within the last %u events, which are what is kept.\n",
-			   u->ladder_name, TOP_LOG);
+		out_printf("%s\n\nNothing has happened to it within the last %u records, "
+			   "which are what is kept.\n", u->ladder_name, TOP_LOG);
 	end_page(u, VIEW_LADDER, err);
 }
 
@@ -285,7 +286,7 @@ const struct view_ops view_ladder = {
 	.text = text,
 };
 
-/* ---- help ------------------------------------------------------------------------------------------ */
+/* ---- help ------------------------------------------------------------------------ */
 
 static const char help[] =
 	"\033[1mViews\033[0m\n"
