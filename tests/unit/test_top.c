@@ -268,6 +268,43 @@ static void test_worst_listener(void)
 	end();
 }
 
+/* SYNs that are queued are told of while others are refused, for the sample of clients. */
+static uint64_t nsyns;
+
+static int count_syns(const struct tcpfsm_event *ev, void *arg)
+{
+	(void)arg;
+	nsyns += ev->type == TCPFSM_EVENT_SYN;
+	return 0;
+}
+
+static void test_told_while_refused(void)
+{
+	struct tcpfsm_item it = record(TCPFSM_TYPE_SYN, 1, 1000 * SECOND);
+
+	begin(NULL);
+	it.rec.flags = TCPFSM_F_PASSIVE;
+	it.rec.listener = 80;
+	it.rec.verdict = TCPFSM_VERDICT_QUEUED;
+	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	CHECK_EQ(nsyns, 0);
+	it.rec.conn = 2;
+	it.rec.verdict = TCPFSM_VERDICT_DROPPED;
+	it.rec.reason = TCPFSM_REASON_SYNQ_FULL;
+	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	CHECK_EQ(nsyns, 1);
+	it.rec.conn = 3;
+	it.rec.ts += 30 * SECOND;
+	it.rec.verdict = TCPFSM_VERDICT_QUEUED;
+	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	CHECK_EQ(nsyns, 2);
+	it.rec.conn = 4;
+	it.rec.ts += 31 * SECOND;
+	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	CHECK_EQ(nsyns, 2);
+	end();
+}
+
 /* ---- the log --------------------------------------------------------------------- */
 
 static void test_log(void)
@@ -612,6 +649,7 @@ int main(void)
 	TEST("top: rates of what happens", test_rates());
 	TEST("top: the seconds of what comes at a time", test_seconds_of_a_batch());
 	TEST("top: the worst listener", test_worst_listener());
+	TEST("top: who gets through while others are refused", test_told_while_refused());
 	TEST("top: the log, filtered and overwritten", test_log());
 	TEST("top: owners of what is older than the log", test_log_owner());
 	TEST("top: the ladder of one connection", test_ladder());

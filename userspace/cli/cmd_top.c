@@ -164,11 +164,18 @@ static int windows_move_on(struct top_command *c)
 
 /* ---- records --------------------------------------------------------------------- */
 
-/* The sample of clients: who is well needs none. */
+/* For the sample of clients: of those who get through, the model tells while others do not. */
 static int sample(struct top_command *c, const struct tcpfsm_event *ev)
 {
-	if (ev->type == TCPFSM_EVENT_SYN || ev->type == TCPFSM_EVENT_HANDSHAKE_ACK)
+	switch (ev->type) {
+	case TCPFSM_EVENT_SYN:
+	case TCPFSM_EVENT_HANDSHAKE_ACK:
+	case TCPFSM_EVENT_LOST:
 		return tcpfsm_explain_event(c->u.explain, ev);
+	case TCPFSM_EVENT_TRANSITION:
+		if (ev->new == TCPFSM_STATE_ESTABLISHED)
+			return tcpfsm_explain_event(c->u.explain, ev);
+	}
 	return 0;
 }
 
@@ -177,6 +184,10 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 	struct top_command *c = arg;
 
 	top_event(&c->u.top, ev);
+	/* The end of what a listener made takes no port from anybody. */
+	if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new == TCPFSM_STATE_CLOSE && ev->life &&
+	    ev->life->passive && ev->old != TCPFSM_STATE_TIME_WAIT)
+		return 0;
 	c->err = tcpfsm_timewaits_event(c->u.ledger, ev);
 	if (!c->err)
 		c->err = sample(c, ev);

@@ -63,6 +63,7 @@ struct tcpfsm_model {
 	bool quiet;		/* only lives are told */
 	bool watch;		/* lives, what is notable, and transitions as numbers */
 	struct moves moves;
+	uint64_t refused_ts;	/* watch: when a listener last refused somebody */
 	int64_t epoch_offset;
 	uint64_t snap_ts;	/* of the snapshot */
 
@@ -215,12 +216,23 @@ static inline void count_move(struct tcpfsm_model *m, uint8_t type, uint8_t old,
 	m->moves.n[kind]++;
 }
 
+/* While a listener refuses, those who get through are of interest, too. */
+#define REFUSING_NS	(60 * NSEC_PER_SEC)
+
+static inline bool is_told(const struct tcpfsm_model *m, const struct tcpfsm_record *r)
+{
+	return m->watch ? r->ts - m->refused_ts < REFUSING_NS : !m->quiet;
+}
+
 /*
  * Worth to be told to who watches: where a connection takes its port and gives it back.
  * TIME_WAIT has events of its own, but for how one came there.
  */
-static inline bool is_notable(uint8_t old, uint8_t new)
+static inline bool is_notable(const struct tcpfsm_model *m, const struct tcpfsm_record *r,
+			      uint8_t old, uint8_t new)
 {
+	if (new == STATE(ESTABLISHED))
+		return r->flags & TCPFSM_F_PASSIVE && is_told(m, r);
 	return 1U << (new & 15) & (1U << STATE(CLOSE) | 1U << STATE(SYN_SENT) | 1U << STATE(LISTEN)) ||
 	       old == STATE(CLOSING);
 }
@@ -236,7 +248,7 @@ transition_inline(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct c
 		live(m, conns_life(&m->conns, c), &it->rec, old, new, cause, dur);
 	if (m->watch)
 		count_move(m, it->rec.type, old, new, cause);
-	if (m->watch ? is_notable(old, new) : !m->quiet || new == STATE(CLOSE)) {
+	if (m->watch ? is_notable(m, &it->rec, old, new) : !m->quiet || new == STATE(CLOSE)) {
 		if (it->rec.type == TYPE(STATE))
 			ev = event_own(m, it, c, EVENT(TRANSITION));
 		else
@@ -652,7 +664,7 @@ static void on_passive_established(struct tcpfsm_model *m, const struct tcpfsm_i
 	c->flags |= C_PASSIVE;
 	if (!c->queued)			/* Fast Open queues at the SYN */
 		c->queued = r->ts;
-	if (m->quiet || m->watch)
+	if (!is_told(m, r))
 		return;
 	ev = event(m, it, c, EVENT(HANDSHAKE_ACK));
 	ev->old = STATE(SYN_RECV);
@@ -876,7 +888,9 @@ static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	struct conn *c = known(m, r);
 	struct tcpfsm_event *ev;
 
-	if (m->watch ? r->verdict != TCPFSM_VERDICT_QUEUED : !m->quiet) {
+	if (r->verdict != TCPFSM_VERDICT_QUEUED)
+		m->refused_ts = r->ts;
+	if (is_told(m, r)) {
 		ev = event(m, it, c, EVENT(SYN));
 		ev->old = STATE(LISTEN);
 		ev->new = 0;
@@ -910,6 +924,7 @@ static void on_ack(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 
 	if (m->quiet)
 		return;
+	m->refused_ts = it->rec.ts;
 	ev = event(m, it, known(m, &it->rec), EVENT(HANDSHAKE_ACK));
 	ev->old = it->rec.conn ? STATE(SYN_RECV) : STATE(LISTEN);
 	ev->new = 0;
@@ -1137,6 +1152,8 @@ static void on_suppressed(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 
 	if (m->quiet)
 		return;
+	if (r->verdict == TYPE(SYN))
+		m->refused_ts = r->ts;
 	ev = event(m, it, NULL, EVENT(LOST));
 	ev->old = r->old;
 	ev->new = 0;

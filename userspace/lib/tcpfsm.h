@@ -252,8 +252,9 @@ struct tcpfsm_model_options {
 	bool lives;			/* keep lives; only their ends and LOST (not suppressed) are told */
 	/*
 	 * With lives, for a program that watches all there is: told, too, is what is
-	 * notable: not SYNs and ACKs that went well, not accept(), and of transitions only
-	 * those to SYN_SENT, LISTEN and CLOSE, and from CLOSING.  tcpfsm_model_moves() has all transitions as numbers.
+	 * notable: not accept(), and of transitions only those to SYN_SENT, LISTEN and CLOSE,
+	 * and from CLOSING; SYNs and ACKs that went well, and where they led, within a minute
+	 * after one that did not.  tcpfsm_model_moves() has all transitions as numbers.
 	 * Sockets of a snapshot have a life from then on.
 	 */
 	bool watch;
