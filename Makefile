@@ -20,7 +20,7 @@ test: ## all tests; TEST="name ..." for single ones
 	scripts/setup build vm lab test
 	tests/run $(TEST)
 
-bench: ## measure the cost per connection, ours and the peers', and the ring
+bench: ## measure the cost per connection, ours and the peers', closes per second, and the ring
 	scripts/setup build vm lab bench
 	scripts/bench
 

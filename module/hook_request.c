@@ -54,7 +54,7 @@ judge_begin(enum tcpfsm_judged kind, struct sock *listener,
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 
 	if (unlikely(ctx->skb && ctx->skb != skb))
-		ctx->unjudged++;
+		tcpfsm_unjudged(ctx);
 	ctx->skb = skb;
 	ctx->transport = skb_transport_header(skb);
 	ctx->began = jiffies;
@@ -451,7 +451,7 @@ static noinline void judge_end(const struct sk_buff *skb)
 	if (!skb_transport_header_was_set(skb) ||
 	    skb_transport_header(skb) != ctx->transport ||
 	    time_after(jiffies, ctx->began + HZ)) {
-		ctx->unjudged++;
+		tcpfsm_unjudged(ctx);
 		return;
 	}
 	net = sock_net(ctx->listener);

@@ -84,7 +84,7 @@ static noinline void note_clone(const struct sock *child)
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 
 	if (unlikely(ctx->clone))
-		ctx->unjudged++;
+		tcpfsm_unjudged(ctx);
 	ctx->clone = child;
 	ctx->clone_listener = atomic64_read(&child->sk_cookie);
 	ctx->clone_conn = ctx->skb && ctx->req ? ctx->conn : 0;
@@ -140,6 +140,7 @@ static void on_close(const struct sock *sk, u8 oldstate)
 	} else if (unlikely(ctx->closing == sk) && tcpfsm_timewait_denied(sk)) {
 		verdict = TCPFSM_TW_DENIED;
 		substate = ctx->closing_state;
+		tcpfsm_listener_net_inc(sock_net(sk), TCPFSM_TOTAL_TW + TCPFSM_TW_DENIED);
 	}
 	rec = begin(sk, oldstate, TCP_CLOSE, 0, &flags);
 	rec->verdict = verdict;

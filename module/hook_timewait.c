@@ -15,6 +15,15 @@ static bool is_tcp(const struct inet_timewait_sock *tw)
 	return tw->tw_dr == &twsk_net(tw)->ipv4.tcp_death_row;
 }
 
+#define TW(action)	(TCPFSM_TOTAL_TW + TCPFSM_TW_##action)
+
+/* As __inet_twsk_schedule() tells TWKilled from TW. */
+static void count_short(const struct inet_timewait_sock *tw, int timeo)
+{
+	if (unlikely(timeo <= 4 * HZ) && is_tcp(tw))
+		tcpfsm_listener_net_inc(twsk_net(tw), TCPFSM_TOTAL_TW_SHORT);
+}
+
 static unsigned long overflows(const struct sock *sk)
 {
 	return this_cpu_ptr(sock_net(sk)->mib.net_statistics)->mibs[LINUX_MIB_TCPTIMEWAITOVERFLOW];
@@ -67,10 +76,13 @@ void tcpfsm_on_twsk_hashdance(TCPFSM_FUNCTION_ARGS)
 	struct tcpfsm_record *rec;
 	struct tcpfsm_ctx *ctx;
 	unsigned long flags;
-	u8 same;
+	u8 noted;
 
 	if (!is_tcp(tw))
 		return;
+	tcpfsm_listener_net_inc(twsk_net(tw), TW(ENTER));
+	if (!TCPFSM_TW_COUNTED_AT_ENTRY)
+		count_short(tw, TCPFSM_ARG_INT(3));
 	/* Seen for the first time: both shall have the same cookie. */
 	if (unlikely(!atomic64_read(&tw->tw_cookie)))
 		atomic64_set(&tw->tw_cookie, tcpfsm_cookie(&sk->__sk_common));
@@ -78,13 +90,14 @@ void tcpfsm_on_twsk_hashdance(TCPFSM_FUNCTION_ARGS)
 	ctx = get_cpu_ptr(&tcpfsm_ctx);
 	if (ctx->closing == sk)
 		ctx->closing = NULL;
-	same = ctx->fin_wait2 == sk &&
+	noted = ctx->fin_wait2 == sk &&
 	       ctx->fin_wait2_stamp == tcp_sk(sk)->tcp_clock_cache ?
 	       TCPFSM_F_SAME_SEGMENT : 0;
+	noted |= tcpfsm_timestamps(tw);
 	if (in_serving_softirq()) {
 		ctx->entered = sk;
 		ctx->entered_substate = tw->tw_substate;
-		ctx->entered_flags = same;
+		ctx->entered_flags = noted;
 	}
 	put_cpu_ptr(&tcpfsm_ctx);
 	if (in_serving_softirq())
@@ -92,7 +105,7 @@ void tcpfsm_on_twsk_hashdance(TCPFSM_FUNCTION_ARGS)
 
 	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
 	rec->verdict = TCPFSM_TW_ENTER;
-	rec->flags |= same;
+	rec->flags |= noted;
 	if (sock_flag(sk, SOCK_DEAD))
 		rec->flags |= TCPFSM_F_ORPHAN;
 	rec->tw += !TCPFSM_TW_COUNTED_AT_ENTRY;
@@ -125,7 +138,8 @@ void tcpfsm_on_twsk_segment(TCPFSM_FUNCTION_ARGS)
  * tcpfsm_on_twsk_schedule() - __inet_twsk_schedule(tw, timeo, rearm)
  * @TCPFSM_FUNCTION_ARGS: see hooks.h
  *
- * Rearmed: a segment restarts the timer, or turns FIN_WAIT2 into TIME_WAIT.
+ * Rearmed: a segment restarts the timer, or turns FIN_WAIT2 into TIME_WAIT.  Else it is new, and
+ * where inet_twsk_hashdance() does not know @timeo, it comes next.
  * Context: softirqs off.
  */
 void tcpfsm_on_twsk_schedule(TCPFSM_FUNCTION_ARGS)
@@ -135,8 +149,14 @@ void tcpfsm_on_twsk_schedule(TCPFSM_FUNCTION_ARGS)
 	struct tcpfsm_ctx *ctx;
 	unsigned long flags;
 
-	if (!(TCPFSM_ARG_INT(2) & 0xff) || !is_tcp(tw))
+	if (!(TCPFSM_ARG_INT(2) & 0xff)) {
+		if (TCPFSM_TW_COUNTED_AT_ENTRY)
+			count_short(tw, TCPFSM_ARG_INT(1));
 		return;
+	}
+	if (!is_tcp(tw))
+		return;
+	tcpfsm_listener_net_inc(twsk_net(tw), TW(REFRESH));
 	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
 	ctx = this_cpu_ptr(&tcpfsm_ctx);
 	rec->verdict = TCPFSM_TW_REFRESH;
@@ -199,20 +219,24 @@ void tcpfsm_on_twsk_kill(TCPFSM_FUNCTION_ARGS)
 	struct tcpfsm_record *rec;
 	struct tcpfsm_ctx *ctx;
 	unsigned long flags;
+	bool early;
 
 	if (!is_tcp(tw))
 		return;
 	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
 	ctx = this_cpu_ptr(&tcpfsm_ctx);
-	if (ctx->dying == tw && time_before(jiffies, ctx->dying_at + 2))
+	/* Its timer never runs early; moments are long where the hypervisor takes the CPU away. */
+	early = time_before(jiffies, tw->tw_timer.expires);
+	if (ctx->dying == tw && (early || time_before(jiffies, ctx->dying_at + 2)))
 		rec->verdict = ctx->dying_action;
 	else if (!check_net(twsk_net(tw)))
 		rec->verdict = TCPFSM_TW_PURGE;
 	else
-		rec->verdict = TCPFSM_TW_EXPIRE;
+		rec->verdict = early ? TCPFSM_TW_KILL : TCPFSM_TW_EXPIRE;
 	ctx->dying = NULL;
 	/* Itself not counted any more. */
 	if (rec->tw)
 		rec->tw--;
+	tcpfsm_listener_net_inc(twsk_net(tw), TCPFSM_TOTAL_TW + rec->verdict);
 	tcpfsm_record_done(rec, flags);
 }

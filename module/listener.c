@@ -8,7 +8,9 @@
  * workqueue's) and, once a second under a flood, the timer's that tells of
  * records left out.
  */
+#include <linux/bitmap.h>
 #include <linux/cpu.h>
+#include <linux/delay.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -17,6 +19,7 @@
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
+#include <net/ip.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include <net/sock_reuseport.h>
@@ -31,6 +34,11 @@
 #define KEY_LEAVING	(~0ULL)
 /* Records that one TCPFSM_IOC_TOTALS may ask for: 64 MiB. */
 #define RECORDS_MAX	(1 << 19)
+
+/* The same difference of mini-sockets, so often in a row, is the true one; how often to look, at most. */
+#define SETTLE_FOUND	5
+#define SETTLE_LOOKS	15
+#define SETTLE_PAUSE_US	1000
 
 #define KERNEL_NUM	(TCPFSM_TOTAL_KERNEL - TCPFSM_TOTAL_KERNEL_BASE)
 
@@ -67,13 +75,19 @@ struct net_cpu {
 /**
  * struct net_counts - a network namespace
  * @cpu: see struct net_cpu
- * @folded: of listeners that lost their place, under table_lock
+ * @folded: of listeners that lost their place, and TW_CAME and TW_WENT, under table_lock
  * @since: when it was made, or counting began
+ * @tw_sought: how far the population was from what was counted, when last looked at
+ * @tw_found: so often in a row
+ * @tw_settled: TW_CAME and TW_WENT are up to date
  */
 struct net_counts {
 	struct net_cpu __percpu *cpu;
 	u64 folded[TCPFSM_TOTAL_COUNTED];
 	u64 since;
+	s64 tw_sought;
+	unsigned int tw_found;
+	bool tw_settled;
 };
 
 /* ---- the kernel's own counters --------------------------------------------- */
@@ -95,6 +109,10 @@ static const struct {
 	{ TCPFSM_KERNEL_TIMEOUTS,	   LINUX_MIB_TCPTIMEOUTS, false },
 	{ TCPFSM_KERNEL_DEFERACCEPTDROP,   LINUX_MIB_TCPDEFERACCEPTDROP, false },
 	{ TCPFSM_KERNEL_RETRANSFAIL,	   LINUX_MIB_TCPRETRANSFAIL, false },
+	{ TCPFSM_KERNEL_TW,		   LINUX_MIB_TIMEWAITED, false },
+	{ TCPFSM_KERNEL_TWKILLED,	   LINUX_MIB_TIMEWAITKILLED, false },
+	{ TCPFSM_KERNEL_TWRECYCLED,	   LINUX_MIB_TIMEWAITRECYCLED, false },
+	{ TCPFSM_KERNEL_TIMEWAITOVERFLOW,  LINUX_MIB_TCPTIMEWAITOVERFLOW, false },
 };
 
 static u64 read_mib(const struct net *net, int cpu, unsigned int i)
@@ -174,6 +192,89 @@ static void set_armed_everywhere(bool armed)
 	cpus_read_unlock();
 }
 
+/* Mini-sockets there should be, by what was counted; under table_lock. */
+static u64 tw_counted(const struct net_counts *nc)
+{
+	static const u8 ends[] = {
+		TCPFSM_TW_REOPEN, TCPFSM_TW_REUSE, TCPFSM_TW_KILL, TCPFSM_TW_EXPIRE,
+		TCPFSM_TW_PURGE,
+	};
+	u64 n = nc->folded[TCPFSM_TOTAL_TW_CAME] - nc->folded[TCPFSM_TOTAL_TW_WENT];
+	unsigned int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		const u64 *v = per_cpu_ptr(nc->cpu, cpu)->rest.v + TCPFSM_TOTAL_TW;
+
+		n += READ_ONCE(v[TCPFSM_TW_ENTER]);
+		for (i = 0; i < ARRAY_SIZE(ends); i++)
+			n -= READ_ONCE(v[ends[i]]);
+	}
+	return n;
+}
+
+static u64 tw_population(const struct net *net)
+{
+	return refcount_read(&net->ipv4.tcp_death_row.tw_refcount) - 1;
+}
+
+/*
+ * Those that came and went uncounted make a difference that does not change
+ * any more, but each look at it may be off by those that come and go just then.
+ */
+static bool settle_net(const struct net *net, struct net_counts *nc)
+{
+	s64 d = tw_population(net) - tw_counted(nc);
+
+	nc->tw_found = nc->tw_found && d == nc->tw_sought ? nc->tw_found + 1 : 1;
+	nc->tw_sought = d;
+	if (nc->tw_found < SETTLE_FOUND)
+		return false;
+	if (d > 0)
+		nc->folded[TCPFSM_TOTAL_TW_CAME] += d;
+	else
+		nc->folded[TCPFSM_TOTAL_TW_WENT] -= d;
+	nc->tw_found = 0;
+	nc->tw_settled = true;
+	return true;
+}
+
+/* Brings TW_CAME and TW_WENT up to date; under table_lock. */
+static void settle_tw(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < SETTLE_LOOKS; i++) {
+		bool all = true;
+		struct net *net;
+
+		down_read(&net_rwsem);
+		for_each_net(net) {
+			struct net_counts *nc = net_counts(net);
+
+			if (nc && nc->cpu && !nc->tw_settled)
+				all &= settle_net(net, nc);
+		}
+		up_read(&net_rwsem);
+		if (all)
+			return;
+		usleep_range(SETTLE_PAUSE_US, 2 * SETTLE_PAUSE_US);
+	}
+}
+
+static void unsettle_tw(void)
+{
+	struct net *net;
+
+	down_read(&net_rwsem);
+	for_each_net(net) {
+		struct net_counts *nc = net_counts(net);
+
+		if (nc)
+			nc->tw_settled = false;
+	}
+	up_read(&net_rwsem);
+}
+
 /**
  * tcpfsm_listener_arm() - count from now on; all hooks are attached
  *
@@ -184,7 +285,11 @@ void tcpfsm_listener_arm(void)
 	/* Softirqs that some of the hooks have missed end first. */
 	synchronize_rcu();
 	armed_since = ktime_get_mono_fast_ns();
+	mutex_lock(&table_lock);
+	unsettle_tw();
 	set_armed_everywhere(true);
+	settle_tw();
+	mutex_unlock(&table_lock);
 }
 
 /**
@@ -320,10 +425,12 @@ struct tcpfsm_counts *tcpfsm_listener_rest(const struct net *net)
  */
 void tcpfsm_listener_net_inc(const struct net *net, enum tcpfsm_total index)
 {
-	struct net_counts *nc = net_counts(net);
+	const struct net_counts *nc;
 	struct net_cpu __percpu *cpu;
 
 	preempt_disable();
+	/* Which is an RCU read side: net_generic() would enter another one. */
+	nc = rcu_dereference_raw(net->gen)->ptr[net_id];
 	cpu = nc ? READ_ONCE(nc->cpu) : NULL;
 	if (cpu && this_cpu_read(tcpfsm_listener_cpu.armed))
 		this_cpu_inc(cpu->rest.v[index]);
@@ -519,6 +626,7 @@ static int __net_init net_made(struct net *net)
 
 	nc->cpu = alloc_percpu(struct net_cpu);
 	nc->since = ktime_get_mono_fast_ns();
+	nc->tw_settled = true;		/* a new one has none; of old ones see tcpfsm_listener_arm() */
 	return nc->cpu ? 0 : -ENOMEM;
 }
 
@@ -826,6 +934,24 @@ static void put_gone(struct sink *s, unsigned int at, u64 *totals)
 	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_GONE_TS, entry->gone);
 }
 
+/* Whose ports connect() chooses: as __inet_hash_connect() goes through them. */
+static void put_ports(struct sink *s, const struct tcpfsm_listener *id, const struct net *net)
+{
+	const unsigned long *reserved = net->ipv4.sysctl_local_reserved_ports;
+	int low, high, last;
+	u64 ports;
+
+	inet_get_local_port_range(net, &low, &high);
+	/* By pairs: the odd one is left out. */
+	last = high - low > 1 && (high - low) % 2 == 0 ? high - 1 : high;
+	ports = last - low + 1;
+	if (reserved)
+		ports -= bitmap_weight(reserved, last + 1) - bitmap_weight(reserved, low);
+	put(s, id, 0, TCPFSM_TOTAL_NOW_PORT_LOW, low);
+	put(s, id, 0, TCPFSM_TOTAL_NOW_PORT_HIGH, high);
+	put(s, id, 0, TCPFSM_TOTAL_NOW_PORTS, ports);
+}
+
 static void put_netns(struct sink *s, const struct net *net, u64 *totals)
 {
 	struct net_counts *nc = net_counts(net);
@@ -847,10 +973,16 @@ static void put_netns(struct sink *s, const struct net *net, u64 *totals)
 	    READ_ONCE(net->ipv4.sysctl_tcp_abort_on_overflow));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_SYNACK_RETRIES,
 	    READ_ONCE(net->ipv4.sysctl_tcp_synack_retries));
-	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW,
-	    refcount_read(&net->ipv4.tcp_death_row.tw_refcount) - 1);
+	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW, tw_population(net));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW_MAX,
 	    READ_ONCE(net->ipv4.tcp_death_row.sysctl_max_tw_buckets));
+	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW_UNSETTLED, !nc->tw_settled);
+	put_ports(s, &id, net);
+	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW_REUSE, READ_ONCE(net->ipv4.sysctl_tcp_tw_reuse));
+	put(s, &id, 0, TCPFSM_TOTAL_NOW_TIMESTAMPS, READ_ONCE(net->ipv4.sysctl_tcp_timestamps));
+	put(s, &id, 0, TCPFSM_TOTAL_NOW_FIN_TIMEOUT,
+	    READ_ONCE(net->ipv4.sysctl_tcp_fin_timeout) / HZ);
+	put(s, &id, 0, TCPFSM_TOTAL_NOW_RFC1337, READ_ONCE(net->ipv4.sysctl_tcp_rfc1337));
 	for (i = 0; i < ARRAY_SIZE(mibs); i++) {
 		u64 base = 0, now = 0;
 
@@ -892,6 +1024,7 @@ static int collect(struct sink *s)
 			put_gone(s, i, totals);
 		cond_resched();
 	}
+	settle_tw();
 	down_read(&net_rwsem);
 	for_each_net(net)
 		put_netns(s, net, totals);

@@ -11,16 +11,20 @@
 
 #define SLOTS_MIN	64
 #define SLOTS_MAX	(1 << 20)
+#define SLOTS_FEW	8192
+#define SLOTS_MANY	32768
+#define RINGS_BYTES	(64UL << 20)
+#define WATERMARK	1024
 #define LISTENERS_MIN	(2 * TCPFSM_LISTENER_WAYS)
 #define LISTENERS_MAX	(1 << 12)
 
-static unsigned int slots = 8192;
+static unsigned int slots;
 module_param(slots, uint, 0444);
-MODULE_PARM_DESC(slots, "records per CPU, a power of two from 64 to 1048576; 128 bytes each (default 8192)");
+MODULE_PARM_DESC(slots, "records per CPU, a power of two from 64 to 1048576; 128 bytes each (default 32768, with more than 16 possible CPUs so many that all have 64 MiB, but no less than 8192)");
 
 static unsigned int watermark;
 module_param(watermark, uint, 0444);
-MODULE_PARM_DESC(watermark, "records in one ring that wake a sleeping reader, 1 to slots (default slots/8)");
+MODULE_PARM_DESC(watermark, "records in one ring that wake a sleeping reader, 1 to slots (default slots/8, 1024 at most)");
 
 static bool flight_recorder = true;
 module_param(flight_recorder, bool, 0444);
@@ -34,18 +38,28 @@ static unsigned int syn_limit = 1000;
 module_param(syn_limit, uint, 0444);
 MODULE_PARM_DESC(syn_limit, "records of refused SYNs and ACKs per second, listener and CPU, and of RSTs without a connection per network namespace; 0: no limit (default 1000)");
 
+/* All that one CPU made in 2 s leaves TIME_WAIT at once: 60 s fall in that level of the timer wheel. */
+static unsigned int __init default_slots(void)
+{
+	unsigned long n = RINGS_BYTES / sizeof(struct tcpfsm_record) / num_possible_cpus();
+
+	return clamp_t(unsigned long, rounddown_pow_of_two(n), SLOTS_FEW, SLOTS_MANY);
+}
+
 static int __init tcpfsm_init(void)
 {
 	struct tcpfsm_info info = {};
 	int err;
 
+	if (!slots)
+		slots = default_slots();
 	if (!is_power_of_2(slots) || slots < SLOTS_MIN || slots > SLOTS_MAX) {
 		pr_err("tcpfsm: slots=%u: must be a power of two from %u to %u\n",
 		       slots, SLOTS_MIN, SLOTS_MAX);
 		return -EINVAL;
 	}
 	if (!watermark)
-		watermark = slots / 8;
+		watermark = min_t(unsigned int, slots / 8, WATERMARK);
 	if (watermark > slots) {
 		pr_err("tcpfsm: watermark=%u: must be from 1 to slots (%u)\n",
 		       watermark, slots);

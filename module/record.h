@@ -252,6 +252,12 @@ tcpfsm_record_request(u8 type, const struct request_sock *req,
 	return rec;
 }
 
+/* TCPFSM_F_TIMESTAMPS, or 0: as tcp_twsk_unique() looks at it. */
+static __always_inline u8 tcpfsm_timestamps(const struct inet_timewait_sock *tw)
+{
+	return tcp_twsk((struct sock *)tw)->tw_ts_recent_stamp ? TCPFSM_F_TIMESTAMPS : 0;
+}
+
 /**
  * tcpfsm_record_timewait() - begin a record about a mini-socket
  * @type: enum tcpfsm_type
@@ -280,6 +286,7 @@ tcpfsm_record_timewait(u8 type, const struct inet_timewait_sock *tw,
 		tcpfsm_fill_addr(rec->laddr, tw->tw_rcv_saddr);
 		tcpfsm_fill_addr(rec->raddr, tw->tw_daddr);
 	}
+	rec->flags |= tcpfsm_timestamps(tw);
 	rec->old = tw->tw_substate;
 	rec->new = tw->tw_substate;
 	rec->snd = tcptw->tw_snd_nxt;

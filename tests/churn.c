@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * churn [-6] [-p PORT] [-w WARMUP] [-s MS] COUNT|-i: connect, accept, one byte,
- * close, one after the other over loopback in one thread.  Prints nanoseconds per
- * connection, which are instructions in a guest under -icount shift=0.
+ * churn [-6 | -a N] [-n] [-p PORT] [-r RATE] [-w WARMUP] [-s MS] COUNT|-i: connect,
+ * accept, one byte, close, one after the other over loopback in one thread.  Prints
+ * nanoseconds per connection, which are instructions in a guest under -icount
+ * shift=0.
  *
+ * -a N: to N addresses in turn, from 127.0.0.1 on
+ * -n: not even the byte
  * -p PORT: where it listens; any otherwise
+ * -r RATE: so many per second, if it can
  * -i: until SIGINT comes; prints how many connections there were
  *
  * -s MS: sleeps so long after the warm-up and at the end, or longer, so that
@@ -23,12 +27,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#define NSEC_PER_SEC	1000000000LL
+
 static union {
 	struct sockaddr any;
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
 } addr;
 static socklen_t addr_len;
+static long addresses = 1, turn, rate;
+static bool empty;
+static long long begun, made;		/* for rate */
 static volatile sig_atomic_t interrupted;
 
 static void interrupt(int signal)
@@ -37,11 +46,29 @@ static void interrupt(int signal)
 	interrupted = 1;
 }
 
+/* To the next millisecond in which a connection is due. */
+static void pace(void)
+{
+	long long due = begun + made * NSEC_PER_SEC / rate;
+	struct timespec ts = { due / NSEC_PER_SEC, due % NSEC_PER_SEC / 1000000 * 1000000 };
+
+	if (!begun) {
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		begun = ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+	}
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
+	made++;
+}
+
 static void connection(int listener)
 {
 	char byte = 'x';
 	int client, server;
 
+	if (rate)
+		pace();
+	if (addresses > 1)
+		addr.v4.sin_addr.s_addr = htonl((uint32_t)(INADDR_LOOPBACK + turn++ % addresses));
 	client = socket(addr.any.sa_family, SOCK_STREAM, 0);
 	if (client < 0)
 		err(1, "socket");
@@ -50,7 +77,7 @@ static void connection(int listener)
 	server = accept(listener, NULL, NULL);
 	if (server < 0)
 		err(1, "accept");
-	if (write(client, &byte, 1) != 1 || read(server, &byte, 1) != 1)
+	if (!empty && (write(client, &byte, 1) != 1 || read(server, &byte, 1) != 1))
 		err(1, "one byte");
 	if (close(client) || close(server))
 		err(1, "close");
@@ -89,33 +116,41 @@ static long long now(long settle)
 		return after;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
 int main(int argc, char **argv)
 {
+	static const char usage[] =
+		"usage: churn [-6 | -a N] [-n] [-p PORT] [-r RATE] [-w WARMUP] [-s MS] COUNT|-i";
 	long warmup = 100, settle = 0, port = 0, count, i;
 	bool v6 = false, endless = false;
 	long long start;
 	int listener, c;
 
-	while ((c = getopt(argc, argv, "6ip:s:w:")) != -1) {
+	while ((c = getopt(argc, argv, "6a:inp:r:s:w:")) != -1) {
 		if (c == '6')
 			v6 = true;
+		else if (c == 'a')
+			addresses = atol(optarg);
 		else if (c == 'i')
 			endless = true;
+		else if (c == 'n')
+			empty = true;
 		else if (c == 'p')
 			port = atol(optarg);
+		else if (c == 'r')
+			rate = atol(optarg);
 		else if (c == 's')
 			settle = atol(optarg);
 		else if (c == 'w')
 			warmup = atol(optarg);
 		else
-			errx(2, "usage: churn [-6] [-p PORT] [-w WARMUP] [-s MS] COUNT|-i");
+			errx(2, "%s", usage);
 	}
 	count = optind < argc ? atol(argv[optind]) : 0;
-	if (count < 1 && !endless)
-		errx(2, "usage: churn [-6] [-p PORT] [-w WARMUP] [-s MS] COUNT|-i");
+	if ((count < 1 && !endless) || addresses < 1 || rate < 0 || (v6 && addresses > 1))
+		errx(2, "%s", usage);
 
 	addr_len = v6 ? sizeof(addr.v6) : sizeof(addr.v4);
 	addr.any.sa_family = v6 ? AF_INET6 : AF_INET;
@@ -123,7 +158,7 @@ int main(int argc, char **argv)
 	if (v6)
 		addr.v6.sin6_addr = in6addr_loopback;
 	else
-		addr.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		addr.v4.sin_addr.s_addr = htonl(addresses > 1 ? INADDR_ANY : INADDR_LOOPBACK);
 	listener = socket(addr.any.sa_family, SOCK_STREAM, 0);
 	if (listener < 0 || bind(listener, &addr.any, addr_len) ||
 	    listen(listener, 128) ||
@@ -143,6 +178,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < warmup; i++)
 		connection(listener);
 	start = now(settle);
+	begun = made = 0;
 	for (i = 0; i < count; i++)
 		connection(listener);
 	printf("%.1f\n", (double)(now(settle) - start) / (double)count);

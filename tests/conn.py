@@ -43,6 +43,15 @@ def server_first(port, family):
     close_one_by_one(server, client)
 
 
+def orphan(port, family):
+    """The peer does not close for longer than FIN_WAIT2 is kept."""
+    client, server = pair(port, family)
+    client.close()
+    time.sleep(10)
+    server.close()
+    time.sleep(STEP)
+
+
 def refused(port, family):
     try:
         socket.create_connection(('::1' if family == socket.AF_INET6 else '127.0.0.1', port))
@@ -88,6 +97,24 @@ def no_port(port, family):
             break
         clients.append(client)
     print(len(clients))
+
+
+def run_out(port, family):
+    """Five connections a second, each closed by the client at once, until no port is left."""
+    server = listener(port, family)
+    print('ready', os.getpid(), flush=True)
+    due = time.monotonic()
+    while True:
+        client = socket.socket(family)
+        try:
+            client.connect(server.getsockname()[:2])
+        except OSError as error:
+            assert error.errno == errno.EADDRNOTAVAIL, error
+            break
+        client.close()
+        server.accept()[0].close()
+        due += 0.2
+        time.sleep(max(due - time.monotonic(), 0))
 
 
 def slow_accept(port, family):

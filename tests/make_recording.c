@@ -381,6 +381,9 @@ static void in_time_wait(unsigned long n)
 {
 	unsigned long i;
 
+	total(0, TCPFSM_TOTAL_NOW_SINCE_TS, 1000000000);
+	total(0, TCPFSM_TOTAL_NOW_TW_MAX, 262144);
+	total(0, TCPFSM_TOTAL_NOW_PORTS, 28232);
 	for (i = 0; i < n; i++) {
 		client_port = (uint16_t)(20000 + i % 40000);
 		record(TCPFSM_TYPE_STATE, 1000 + 2 * i, F(ORPHAN));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * totals: what TCPFSM_IOC_TOTALS reads, without the library: one JSON object for each
+ * totals: what TCPFSM_IOC_TOTALS reads, with nothing of the library but names: one JSON object for each
  * listener and network namespace (conn 0), with its totals that are not zero.
  */
 #include <err.h>
@@ -12,51 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "uapi/tcpfsm.h"
-
-#define NAME(s, n, name, ...)	[n] = name,
-static const char *const totals[TCPFSM_TOTAL_NUM] = { TCPFSM_TOTALS(NAME) };
-static const char *const reasons[16] = { TCPFSM_REASONS(NAME) };
-static const char *const gone[16] = { TCPFSM_GONE(NAME) };
-static const char *const kernel[32] = { TCPFSM_KERNEL(NAME) };
-
-static const struct {
-	unsigned int first, n;
-	const char *name;
-	const char *const *names;	/* NULL: numbers */
-} tables[] = {
-	{ TCPFSM_TOTAL_SYN_DROPPED, 16, "syn_dropped", reasons },
-	{ TCPFSM_TOTAL_ACK_DROPPED, 16, "ack_dropped", reasons },
-	{ TCPFSM_TOTAL_ACK_RESET, 16, "ack_reset", reasons },
-	{ TCPFSM_TOTAL_GONE, 16, "gone", gone },
-	{ TCPFSM_TOTAL_SYNQ_LENGTH, 32, "synq_length", NULL },
-	{ TCPFSM_TOTAL_ACCEPTQ_LENGTH, 32, "acceptq_length", NULL },
-	{ TCPFSM_TOTAL_HANDSHAKE_US, 32, "handshake_us", NULL },
-	{ TCPFSM_TOTAL_ACCEPT_US, 32, "accept_us", NULL },
-	{ TCPFSM_TOTAL_KERNEL_BASE, 32, "kernel_base", kernel },
-	{ TCPFSM_TOTAL_KERNEL, 32, "kernel", kernel },
-};
-
-static const char *name_of(unsigned int index, char buf[64])
-{
-	unsigned int t, i;
-
-	for (t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
-		i = index - tables[t].first;
-		if (i >= tables[t].n)
-			continue;
-		if (!tables[t].names)
-			snprintf(buf, 64, "%s.%u", tables[t].name, i);
-		else if (tables[t].names[i])
-			snprintf(buf, 64, "%s.%s", tables[t].name, tables[t].names[i]);
-		else
-			break;
-		return buf;
-	}
-	if (index >= TCPFSM_TOTAL_NUM || !totals[index])
-		errx(1, "a total without a name: %u", index);
-	return totals[index];
-}
+#include "tcpfsm.h"
 
 int main(void)
 {
@@ -79,12 +35,14 @@ int main(void)
 		free(records);
 	}
 	for (r = records; r < records + req.count; r++) {
+		if (*tcpfsm_total_name(r->rcv, buf) == '?')
+			errx(1, "a total without a name: %u", r->rcv);
 		if (!last || last->conn != r->conn || last->netns != r->netns) {
 			printf("%s{\"conn\":%" PRIu64 ",\"netns\":%u,\"family\":%u,\"lport\":%u",
 			       last ? "}\n" : "", (uint64_t)r->conn, r->netns, r->family, r->lport);
 			last = r;
 		}
-		printf(",\"%s\":%" PRIu64, name_of(r->rcv, buf), (uint64_t)r->listener);
+		printf(",\"%s\":%" PRIu64, tcpfsm_total_name(r->rcv, buf), (uint64_t)r->listener);
 	}
 	printf("%s", last ? "}\n" : "");
 	return 0;

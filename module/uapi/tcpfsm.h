@@ -163,7 +163,7 @@
 	X(LISTENERS_LOST, 25, "listeners_lost",	SUM, \
 	  "events of listeners that found no place in the table: parameter listeners (network namespace)") \
 	X(TW_SHORT,	  27, "tw_short",	SUM, \
-	  "of tw.enter, those made for 4 seconds or less (network namespace)") \
+	  "of timewait.enter, those made for 4 seconds or less (network namespace)") \
 	X(TW_CAME,	  28, "tw_came",	SUM, \
 	  "mini-sockets that were made before counting began, or while it paused (network namespace)") \
 	X(TW_WENT,	  29, "tw_went",	SUM, "and that ended while it paused (network namespace)") \

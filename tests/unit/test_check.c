@@ -11,6 +11,7 @@
 
 #define SYN_DROPPED(r)	(TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_##r)
 #define ACK_DROPPED(r)	(TCPFSM_TOTAL_ACK_DROPPED + TCPFSM_REASON_##r)
+#define TW(a)		(TCPFSM_TOTAL_TW + TCPFSM_TW_##a)
 #define ACK_RESET(r)	(TCPFSM_TOTAL_ACK_RESET + TCPFSM_REASON_##r)
 
 static struct tcpfsm_checks *checks;
@@ -49,13 +50,13 @@ static void reading(uint64_t ns)
 	total(0, TCPFSM_TOTAL_NOW_SINCE_TS, 1 * SEC);
 }
 
-static struct tcpfsm_check all[64];
+static struct tcpfsm_check all[128];
 static unsigned int n;
 
 static int collect(const struct tcpfsm_check *check, void *arg)
 {
 	(void)arg;
-	if (n < 64)
+	if (n < 128)
 		all[n++] = *check;
 	return 0;
 }
@@ -140,9 +141,26 @@ static void equations(void)
 	kernel(TCPFSM_KERNEL_PASSIVEOPENS, 1 + 2 + 2 + 4);
 	kernel(TCPFSM_KERNEL_SYNRETRANS, 8 + 16);
 	kernel(TCPFSM_KERNEL_TIMEOUTS, 9);
+	/* Mini-sockets: 100 were there, 64 are. */
+	total(0, TCPFSM_TOTAL_TW_CAME, 100);
+	total(0, TCPFSM_TOTAL_TW_WENT, 7);
+	total(0, TW(ENTER), 50);
+	total(0, TCPFSM_TOTAL_TW_SHORT, 20);
+	total(0, TW(REFRESH), 11);
+	total(0, TW(REOPEN), 6);
+	total(0, TW(REUSE), 8);
+	total(0, TW(KILL), 10);
+	total(0, TW(EXPIRE), 52);
+	total(0, TW(DENIED), 9);
+	total(0, TW(PURGE), 3);
+	total(0, TCPFSM_TOTAL_NOW_TW, 64);
+	kernel(TCPFSM_KERNEL_TW, 30);
+	kernel(TCPFSM_KERNEL_TWKILLED, 20);
+	kernel(TCPFSM_KERNEL_TWRECYCLED, 8);
+	kernel(TCPFSM_KERNEL_TIMEWAITOVERFLOW, 9);
 	CHECK(tcpfsm_checks_settled(checks));
 	CHECK_EQ(bad(), 0);
-	CHECK_EQ(n, 12);
+	CHECK_EQ(n, 17);
 	for (i = 0; i < n; i++) {
 		uint64_t parts = 0;
 		unsigned int j;
@@ -150,10 +168,12 @@ static void equations(void)
 		CHECK_EQ(all[i].difference, 0);
 		CHECK_EQ(all[i].status, TCPFSM_CHECK_EQUAL);
 		CHECK_EQ(all[i].since, 1 * SEC);
-		CHECK_EQ(all[i].counter, all[i].kernel + (all[i].of_kernel ? 1000 : 0));
+		CHECK_EQ(all[i].counter, all[i].kernel +
+			 (!strncmp(all[i].name, "Tcp", 3) ? 1000 : 0));
 		CHECK(!all[i].why[0]);
 		for (j = 0; j < all[i].nparts; j++)
-			parts += all[i].part[j].value;
+			parts += all[i].part[j].minus ? -all[i].part[j].value :
+							all[i].part[j].value;
 		CHECK_EQ(parts, all[i].ours);
 	}
 	CHECK_EQ(row("syn")->kernel, 51);
@@ -232,6 +252,25 @@ static void explained(void)
 	CHECK_EQ(bad(), 0);
 	end();
 
+	/* How many there were at first could not be told. */
+	begin(NULL);
+	reading(0);
+	total(0, TCPFSM_TOTAL_NOW_TW, 64);
+	total(0, TW(EXPIRE), 3);
+	CHECK_EQ(bad(), 1);
+	reading(2 * SEC);
+	total(0, TCPFSM_TOTAL_NOW_TW, 64);
+	total(0, TW(EXPIRE), 3);
+	total(0, TCPFSM_TOTAL_NOW_TW_UNSETTLED, 1);
+	CHECK_EQ(bad(), 0);
+	CHECK(strstr(row("sockstat tw")->why, "too many"));
+	/* Fewer than none: its true size is told. */
+	reading(2 * SEC);
+	total(0, TW(EXPIRE), 3);
+	CHECK_EQ(bad(), 1);
+	CHECK_EQ(row("sockstat tw")->difference, 3);
+	end();
+
 	/* What a hook that is missing would have counted. */
 	begin(&info);
 	reading(0);
@@ -253,6 +292,10 @@ static void explained(void)
 	CHECK_EQ(bad(), 0);
 	reading(2 * SEC);
 	kernel(TCPFSM_KERNEL_SYNCOOKIESRECV, 6);
+	CHECK_EQ(bad(), 1);
+	/* These are of SYNs and ACKs. */
+	reading(2 * SEC);
+	kernel(TCPFSM_KERNEL_TWRECYCLED, 1);
 	CHECK_EQ(bad(), 1);
 	end();
 }
@@ -336,15 +379,15 @@ static void spaces(void)
 	}
 	CHECK_EQ(tcpfsm_checks_feed(checks, &gap), 0);
 	CHECK_EQ(bad(), 1);
-	CHECK_EQ(n, 48);
+	CHECK_EQ(n, 68);
 	netns = NETNS;
 	CHECK_EQ(row("TcpExtListenDrops")->status, TCPFSM_CHECK_UNEXPLAINED);
 	for (i = 0; i < 3; i++)
-		CHECK_EQ(all[12 * i].netns, 7 + i);
+		CHECK_EQ(all[17 * i].netns, 7 + i);
 	netns = 8;
 	reading(MSEC);
 	CHECK_EQ(bad(), 0);
-	CHECK_EQ(n, 12);
+	CHECK_EQ(n, 17);
 	/* Listeners of one whose counters nobody can read any more. */
 	netns = 7;
 	now += MSEC;
@@ -357,7 +400,7 @@ static void spaces(void)
 	total(7, UINT32_MAX, 5);
 	total(0, TCPFSM_TOTAL_NOW_SINCE_TS, 0);
 	CHECK_EQ(bad(), 0);
-	CHECK_EQ(n, 12);
+	CHECK_EQ(n, 17);
 	end();
 }
 

@@ -190,8 +190,8 @@ if "$make_recording" even 0 totals && "$make_recording" odd 3 totals; then
 	run check -r odd; expect 'check finds a difference' 1 '^tcpfsm: 1 counter differs and nothing explains it' \
 		'^SYNs seen, SYNs judged +1003 +1000 +3 unexplained$'
 	run check -r odd --json; status=$((status == 1 ? 0 : 9)); : >err
-	if jq -es 'length == 12 and all(.netns == 4026531840 and .since_ts == 1000000000 and .ts > .since_ts)
-		and (map(select(.status == "equal")) | length == 10 and all(.difference == 0 and (has("reason") | not)))
+	if jq -es 'length == 17 and all(.netns == 4026531840 and .since_ts == 1000000000 and .ts > .since_ts)
+		and (map(select(.status == "equal")) | length == 15 and all(.difference == 0 and (has("reason") | not)))
 		and (map(select(.status == "unexplained")) | length == 1 and .[0].counter == "syn"
 		     and .[0].seen == 1003 and .[0].tcpfsm == 1000)
 		and any(.counter == "TcpExtListenDrops" and .nstat == 1004 and .kernel == 999
@@ -655,6 +655,7 @@ fi
 
 run timewait -h; expect 'help of timewait' 0 '' '^  -n, --top N '
 usage 'a bad number of rows' '-n 0' timewait -n 0
+usage 'a key that there is not' '--sort x: not one of population, in, out, growth, ports, failed; see tcpfsm -h' timewait --sort x
 run timewait -n 3 --device "$device"; expect 'timewait without the module' 3 'module not loaded'
 run timewait -r rec; expect 'timewait' 0 "$lost" '^netns 4026531840: TIME_WAIT [0-9]+, FIN_WAIT2 0; kernel 1234 of 262144$'
 fits 'timewait fits 80 columns'
@@ -667,7 +668,7 @@ if jq -es 'map(select(.event == "timewait_total")) as $t | map(select(.event == 
 	| all(.conn == 0 and .cpu == 0 and has("raddr") and has("rport"))
 	and ($t | length == 1 and .[0].uncertain and .[0].since_attach.denied == 1 and .[0].tw_max == 262144)
 	and any(.event == "timewait_destination" and .raddr == "192.168.100.200" and .rport == 80
-		and .direction == "out" and .ports == null)
+		and .direction == "out" and .ports == null and .maker_comm == "curl" and .maker_pid == 80123)
 	and any($o[]; .pid == 80123 and .comm == "curl" and .closed_first.local == 1)' <out >err 2>&1; then
 	ok 'timewait --json'
 else
@@ -681,10 +682,23 @@ run timewait -r rec -s TIME_WAIT; expect 'timewait: no states' 0 'timewait: -s a
 if "$make_recording" million 1000000 timewait; then
 	status=$( (ulimit -v 204800; run timewait -r million -n 2; echo $status) )
 	expect 'a million in TIME_WAIT in 200 MiB' 0 '' '^netns 4026531840: TIME_WAIT 1.0M, '
-	expect 'the ports of a recording are not known' 0 '' 'settles at 3429, usable ports not known$'
+	expect 'usable ports' 0 '' 'settles at 3429, 12% of 28232 ports$'
+	for key in population in out growth ports FAILED; do
+		run timewait -r million -n 1 --sort $key
+		expect "timewait --sort $key" 0 '' '^10.0.0.1 > 192.168.0.0:80 +400 '
+	done
+	run timewait -r million -n 2
 	expect 'the rest is summed' 0 '' '^all others +999200 '
 	fits 'a million fits 80 columns'
 	rm -r million
+fi
+
+if "$make_recording" burst 100000 timewait; then
+	run timewait -r burst -n 1
+	expect 'buckets overflow' 0 '' '^  settles at 8.6M; tcp_max_tw_buckets is reached in [0-9]+ s$'
+	expect 'before the ports run out' 0 '' '% of 28232 ports; tcp_max_tw_buckets is reached first$'
+	fits 'a forecast fits 80 columns'
+	rm -r burst
 fi
 
 "$bin" ladder -r big 2>err | head -n 1 >out

@@ -278,6 +278,8 @@ static int show(const struct tcpfsm_event *ev, void *arg)
 		     tcpfsm_cause_name(ev->cause));
 		if (ev->dur_ns >= 0)
 			tell(" %" PRId64, ev->dur_ns / 1000);
+		if (ev->predecessor)
+			tell(" after %" PRIu64, ev->predecessor);
 		break;
 	case TCPFSM_EVENT_SYN:
 	case TCPFSM_EVENT_HANDSHAKE_ACK:
@@ -289,6 +291,8 @@ static int show(const struct tcpfsm_event *ev, void *arg)
 			tell(" %u/%u", r->synq, r->acceptq);
 		if (ev->asked)
 			tell(" asked %u", ev->asked - 1);
+		if (ev->predecessor)
+			tell(" after %" PRIu64, ev->predecessor);
 		break;
 	case TCPFSM_EVENT_RETRANSMIT:
 		tell("retransmit %s %s %u", tcpfsm_segment_name(r->verdict),
@@ -304,8 +308,9 @@ static int show(const struct tcpfsm_event *ev, void *arg)
 		tell("listen %u %u", r->snd, r->backlog);
 		break;
 	case TCPFSM_EVENT_TIMEWAIT:
-		tell("timewait %s %s", tcpfsm_tw_action_name(r->verdict),
-		     tcpfsm_state_name(r->new ? r->new : r->old));
+		tell("timewait %s %s%s", tcpfsm_tw_action_name(r->verdict),
+		     tcpfsm_state_name(r->new ? r->new : r->old),
+		     ev->closer == TCPFSM_CLOSER_BOTH ? " both" : "");
 		break;
 	case TCPFSM_EVENT_CONNECT_FAILED:
 		tell("connect_failed %s", tcpfsm_errno_name(r->arg));
@@ -1141,7 +1146,7 @@ static void close_simultaneous(void)
 	ends(1, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
 	expect("1 ESTABLISHED>FIN_WAIT1 close\n"
 	       "1 FIN_WAIT1>CLOSING rcv_fin 10\n"
-	       "1 timewait enter TIME_WAIT\n"
+	       "1 timewait enter TIME_WAIT both\n"
 	       "1 CLOSING>TIME_WAIT rcv_ack_of_fin 10\n"
 	       "1 timewait expire TIME_WAIT\n"
 	       "1 TIME_WAIT>CLOSE 2msl 10\n");
@@ -1321,19 +1326,50 @@ static void tw_ends(void)
 	ends(20, TCPFSM_TW_EXPIRE, S(TIME_WAIT));
 	ends(21, TCPFSM_TW_EXPIRE, S(FIN_WAIT2));
 	ends(22, TCPFSM_TW_KILL, S(FIN_WAIT2));
-	expect("10 timewait enter TIME_WAIT\n10 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	expect("10 timewait enter TIME_WAIT both\n10 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "10 timewait expire TIME_WAIT\n10 TIME_WAIT>CLOSE 2msl 10\n"
-	       "11 timewait enter TIME_WAIT\n11 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	       "11 timewait enter TIME_WAIT both\n11 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "11 timewait kill TIME_WAIT\n11 TIME_WAIT>CLOSE rcv_rst 10\n"
-	       "12 timewait enter TIME_WAIT\n12 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	       "12 timewait enter TIME_WAIT both\n12 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "12 timewait reuse TIME_WAIT\n12 TIME_WAIT>CLOSE reuse 10\n"
-	       "13 timewait enter TIME_WAIT\n13 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	       "13 timewait enter TIME_WAIT both\n13 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "13 timewait reopen TIME_WAIT\n13 TIME_WAIT>CLOSE rcv_syn 10\n"
-	       "14 timewait enter TIME_WAIT\n14 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	       "14 timewait enter TIME_WAIT both\n14 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "14 timewait purge TIME_WAIT\n14 TIME_WAIT>CLOSE netns_exit 10\n"
 	       "20 timewait expire TIME_WAIT\n20 TIME_WAIT>CLOSE 2msl\n"
 	       "21 timewait expire FIN_WAIT2\n21 FIN_WAIT2>CLOSE timeout\n"
 	       "22 timewait kill FIN_WAIT2\n22 FIN_WAIT2>CLOSE rcv_rst\n");
+}
+
+/* Who takes over its addresses and ports knows it, and nobody else. */
+static void tw_predecessor(void)
+{
+	begin();
+	ends(1, TCPFSM_TW_REOPEN, S(TIME_WAIT));
+	cpu = 1;
+	ends(2, TCPFSM_TW_REUSE, S(TIME_WAIT));
+	st(12, S(CLOSE), S(SYN_SENT), 0, 0);
+	st(13, S(CLOSE), S(SYN_SENT), 0, 0);
+	cpu = 0;
+	syn(11, TCPFSM_VERDICT_QUEUED, 0);
+	/* Of another peer, long after, after an end that made no way. */
+	ends(3, TCPFSM_TW_REOPEN, S(TIME_WAIT));
+	syn(14, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_OTHER)->rport++;
+	ends(4, TCPFSM_TW_REOPEN, S(TIME_WAIT));
+	now += 1000000000;
+	syn(15, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_OTHER);
+	ends(5, TCPFSM_TW_KILL, S(TIME_WAIT));
+	syn(16, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_OTHER);
+	expect("1 timewait reopen TIME_WAIT\n1 TIME_WAIT>CLOSE rcv_syn\n"
+	       "2 timewait reuse TIME_WAIT\n2 TIME_WAIT>CLOSE reuse\n"
+	       "12 CLOSE>SYN_SENT active_open after 2\n13 CLOSE>SYN_SENT active_open\n"
+	       "11 syn queued 1/0 after 1\n11 LISTEN>SYN_RECV rcv_syn\n"
+	       "3 timewait reopen TIME_WAIT\n3 TIME_WAIT>CLOSE rcv_syn\n"
+	       "14 syn dropped other 1/0\n"
+	       "4 timewait reopen TIME_WAIT\n4 TIME_WAIT>CLOSE rcv_syn\n"
+	       "15 syn dropped other 1/0\n"
+	       "5 timewait kill TIME_WAIT\n5 TIME_WAIT>CLOSE rcv_rst\n"
+	       "16 syn dropped other 1/0\n");
 }
 
 static void tw_from(void)
@@ -1348,9 +1384,9 @@ static void tw_from(void)
 	st(4, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
 	st(5, S(ESTABLISHED), S(FIN_WAIT1), 0, 0);
 	tw(5, TCPFSM_TW_ENTER, S(TIME_WAIT), S(TIME_WAIT), 0);
-	expect("1 timewait enter TIME_WAIT\n1 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	expect("1 timewait enter TIME_WAIT both\n1 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "2 timewait enter TIME_WAIT\n2 FIN_WAIT2>TIME_WAIT rcv_fin\n"
-	       "6 timewait enter TIME_WAIT\n6 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
+	       "6 timewait enter TIME_WAIT both\n6 CLOSING>TIME_WAIT rcv_ack_of_fin\n"
 	       "3 timewait enter TIME_WAIT\n3 FIN_WAIT2>TIME_WAIT rcv_fin\n"
 	       "4 ESTABLISHED>CLOSE_WAIT rcv_fin\n"
 	       "5 ESTABLISHED>FIN_WAIT1 close\n"
@@ -1367,7 +1403,7 @@ static void tw_denied(void)
 	expect("1 FIN_WAIT1>FIN_WAIT2 rcv_ack_of_fin\n"
 	       "1 timewait denied TIME_WAIT\n"
 	       "1 FIN_WAIT2>CLOSE rcv_fin 10\n"
-	       "2 timewait denied TIME_WAIT\n"
+	       "2 timewait denied TIME_WAIT both\n"
 	       "2 CLOSING>CLOSE rcv_ack_of_fin\n"
 	       "3 timewait denied FIN_WAIT2\n"
 	       "3 FIN_WAIT2>CLOSE abort\n");
@@ -1644,6 +1680,150 @@ static void snapshot_counts(void)
 	/* Of 2 there is nothing to tell. */
 	CHECK_EQ(tcpfsm_model_unfinished(m, now, keep, &life), 0);
 	CHECK_EQ(nevents, 1);
+	tcpfsm_model_free(m);
+}
+
+static void mark(uint32_t what, uint8_t err)
+{
+	struct tcpfsm_record *r = add(TCPFSM_TYPE_SOCKET, 0, 0);
+
+	now -= STEP;
+	r->ts = now;
+	r->netns = 0;
+	r->snd = what;
+	r->arg = err;
+}
+
+/* Read again now. */
+static void again(uint64_t conn, uint8_t state, uint8_t flags)
+{
+	sock(conn, state, (now - 1000000000) / STEP, UNKNOWN, flags);
+}
+
+/* Sockets read again after a loss: no event of their own, and none that is wrong. */
+static void resync_events(void)
+{
+	begin();
+	active_open(1);
+	active_open(2);
+	active_open(3);
+	active_open(4);
+	st(4, S(ESTABLISHED), S(FIN_WAIT1), 0, CLOSING_FD);
+	st(4, S(FIN_WAIT1), S(FIN_WAIT2), 0, 0);
+	lost(9);
+	now += 5 * STEP;
+	/* 1 goes on, 2 got a FIN, 3 and 4 are gone; 6 is new. */
+	mark(TCPFSM_RESYNC_BEGIN, 0);
+	again(1, S(ESTABLISHED), OWNED);
+	again(2, S(CLOSE_WAIT), OWNED);
+	again(6, S(FIN_WAIT2), 0);
+	mark(TCPFSM_RESYNC_END, 0);
+	/* From before it, read only now; then after it. */
+	time_wait(4, S(FIN_WAIT2), 0);
+	items[nitems - 1].rec.ts -= 3 * STEP;
+	st(1, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	st(2, S(CLOSE_WAIT), S(LAST_ACK), 0, CLOSING_FD);
+	st(2, S(LAST_ACK), S(CLOSE), 0, 0);
+	time_wait(6, S(FIN_WAIT2), 0);
+	/* It was not found, and is there: as it was. */
+	st(3, S(ESTABLISHED), S(CLOSE_WAIT), 0, 0);
+	expect(OPENED
+	       "2 CLOSE>SYN_SENT active_open\n"
+	       "2 SYN_SENT>ESTABLISHED rcv_synack 10\n"
+	       "3 CLOSE>SYN_SENT active_open\n"
+	       "3 SYN_SENT>ESTABLISHED rcv_synack 10\n"
+	       "4 CLOSE>SYN_SENT active_open\n"
+	       "4 SYN_SENT>ESTABLISHED rcv_synack 10\n"
+	       "4 ESTABLISHED>FIN_WAIT1 close 10\n"
+	       "4 FIN_WAIT1>FIN_WAIT2 rcv_ack_of_fin 10\n"
+	       "lost 9 cpu 0 10\n"
+	       "4 timewait enter TIME_WAIT\n"
+	       "4 FIN_WAIT2>TIME_WAIT rcv_fin 40\n"
+	       "1 ESTABLISHED>CLOSE_WAIT rcv_fin 160\n"
+	       "2 CLOSE_WAIT>LAST_ACK close\n"
+	       "2 LAST_ACK>CLOSE rcv_ack_of_fin 10\n"
+	       "6 timewait enter TIME_WAIT\n"
+	       "6 FIN_WAIT2>TIME_WAIT rcv_fin\n"
+	       "3 ESTABLISHED>CLOSE_WAIT rcv_fin 160\n");
+}
+
+static int count_events(const struct tcpfsm_event *ev, void *arg)
+{
+	(void)ev;
+	(*(size_t *)arg)++;
+	return 0;
+}
+
+/* Feeds what was added since the last call. */
+static void feed_more(struct tcpfsm_model *m, size_t *told, uint64_t count[16])
+{
+	static size_t done;
+
+	if (!m) {
+		done = 0;
+		return;
+	}
+	*told = 0;
+	CHECK_EQ(tcpfsm_model_feed_batch(m, items + done, nitems - done, count_events, told), 0);
+	done = nitems;
+	tcpfsm_model_population(m, count);
+}
+
+static void resync_counts(void)
+{
+	struct tcpfsm_model_options opts = { .size = sizeof(opts) };
+	struct tcpfsm_model *m;
+	uint64_t count[16];
+	size_t told;
+
+	begin();
+	CHECK_EQ(tcpfsm_model_new(&m, &opts), 0);
+	feed_more(NULL, NULL, NULL);
+	sock(99, S(LISTEN), 0, UNKNOWN, F(PASSIVE));
+	active_open(1);
+	active_open(2);
+	active_open(3);
+	time_wait(3, S(FIN_WAIT2), F(SAME_SEGMENT));
+	feed_more(m, &told, count);
+	CHECK(count[S(LISTEN)] == 1 && count[S(ESTABLISHED)] == 2 && count[S(TIME_WAIT)] == 1);
+
+	/* A record waits for its successor when the resync begins: no longer. */
+	st(2, S(ESTABLISHED), S(CLOSE), 0, OWNED);
+	feed_more(m, &told, count);
+	CHECK_EQ(told, 0);
+	CHECK_EQ(tcpfsm_model_pending(m), 1);
+	lost(9);
+	mark(TCPFSM_RESYNC_BEGIN, 0);
+	feed_more(m, &told, count);
+	CHECK_EQ(told, 2);
+	CHECK_EQ(tcpfsm_model_pending(m), 0);
+	again(99, S(LISTEN), F(PASSIVE));
+	again(1, S(CLOSE_WAIT), 0);
+	again(2, S(ESTABLISHED), 0);		/* just so */
+	again(4, S(TIME_WAIT), 0);
+	again(5, S(TIME_WAIT), 0);
+	mark(TCPFSM_RESYNC_END, 0);
+	feed_more(m, &told, count);
+	CHECK_EQ(told, 0);
+	CHECK(count[S(LISTEN)] == 1 && count[S(CLOSE_WAIT)] == 1 && count[S(ESTABLISHED)] == 0 &&
+	      count[S(TIME_WAIT)] == 2);
+
+	/* One that fails takes nothing away; the next one does, and for good. */
+	mark(TCPFSM_RESYNC_BEGIN, 0);
+	again(4, S(TIME_WAIT), 0);
+	mark(TCPFSM_RESYNC_END, EACCES);
+	feed_more(m, &told, count);
+	CHECK(count[S(LISTEN)] == 1 && count[S(CLOSE_WAIT)] == 1 && count[S(TIME_WAIT)] == 2);
+	mark(TCPFSM_RESYNC_BEGIN, 0);
+	mark(TCPFSM_RESYNC_END, 0);
+	mark(TCPFSM_RESYNC_BEGIN, 0);
+	again(4, S(TIME_WAIT), 0);
+	mark(TCPFSM_RESYNC_END, 0);
+	feed_more(m, &told, count);
+	CHECK_EQ(told, 0);
+	CHECK(!count[S(LISTEN)] && !count[S(CLOSE_WAIT)] && count[S(TIME_WAIT)] == 1);
+	tcpfsm_model_counts(m, &count[0], NULL);
+	CHECK_EQ(count[0], 1);
 	tcpfsm_model_free(m);
 }
 
@@ -2063,6 +2243,7 @@ static void json_keys(void)
 	ev.cause = TCPFSM_CAUSE_CLOSE;
 	expect_json(&ev, ALWAYS("transition") ",\"old\":\"ESTABLISHED\",\"new\":\"FIN_WAIT1\","
 		    "\"cause\":\"close\",\"tw\":17,\"tw_max\":262144}\n");
+	ev.predecessor = 98;
 	ev.dur_ns = 21999;
 	ev.has_queues = true;
 	ev.rec.listener = 99;
@@ -2072,10 +2253,12 @@ static void json_keys(void)
 	ev.pid = 700;
 	strcpy(ev.comm, "nginx");
 	expect_json(&ev, ALWAYS("transition") ",\"old\":\"ESTABLISHED\",\"new\":\"FIN_WAIT1\","
-		    "\"cause\":\"close\",\"ms\":0.021,\"tw\":17,\"tw_max\":262144" QUEUES
+		    "\"cause\":\"close\",\"ms\":0.021,\"tw\":17,\"tw_max\":262144,"
+		    "\"predecessor\":98" QUEUES
 		    ",\"pid\":700,\"comm\":\"nginx\"}\n");
 
 	ev.type = TCPFSM_EVENT_SYN;
+	ev.predecessor = 0;
 	ev.has_owner = false;
 	ev.new = 0;
 	ev.rec.verdict = TCPFSM_VERDICT_QUEUED;
@@ -2134,6 +2317,10 @@ static void json_keys(void)
 	ev.rec.new = S(TIME_WAIT);
 	expect_json(&ev, ALWAYS("timewait") ",\"action\":\"refresh\",\"substate\":\"TIME_WAIT\","
 		    "\"tw\":17,\"tw_max\":262144}\n");
+	ev.rec.verdict = TCPFSM_TW_ENTER;
+	ev.closer = TCPFSM_CLOSER_BOTH;
+	expect_json(&ev, ALWAYS("timewait") ",\"action\":\"enter\",\"substate\":\"TIME_WAIT\","
+		    "\"closed_first\":\"both\",\"tw\":17,\"tw_max\":262144}\n");
 	ev.type = TCPFSM_EVENT_CONNECT_FAILED;
 	ev.rec.arg = EADDRNOTAVAIL;
 	expect_json(&ev, ALWAYS("connect_failed") ",\"errno\":\"EADDRNOTAVAIL\"}\n");
@@ -2418,6 +2605,7 @@ int main(void)
 	TEST("model: close-reset and errors", close_reset());
 	TEST("model: data after close()", close_unread_data());
 	TEST("model: ends of TIME_WAIT", tw_ends());
+	TEST("model: who takes over from TIME_WAIT", tw_predecessor());
 	TEST("model: ways into TIME_WAIT", tw_from());
 	TEST("model: tw-bucket", tw_denied());
 	TEST("model: data for a FIN_WAIT2 mini-socket", tw_kill_data());
@@ -2427,6 +2615,8 @@ int main(void)
 	TEST("model: snapshot ahead of the module", snapshot_ahead());
 	TEST("model: snapshot with oddities", snapshot_odd());
 	TEST("model: snapshot, population and lives", snapshot_counts());
+	TEST("model: sockets read again, events", resync_events());
+	TEST("model: sockets read again, population", resync_counts());
 	TEST("model: losses", losses());
 	TEST("model: a socket used twice", reused_socket());
 	TEST("model: states set again", repeated_states());

@@ -270,6 +270,60 @@ static int read_sockets(uint64_t *sockets, uint64_t *records, char error[256])
 	return rc;
 }
 
+static void write_mark(struct ctf_writer *w, uint64_t seq, uint32_t what, uint64_t ts)
+{
+	struct tcpfsm_record rec = {
+		.type = TCPFSM_TYPE_SOCKET, .seq = seq, .ts = ts, .snd = what,
+	};
+
+	write_record(w, ctf_writer_sockets(w), &rec, 0);
+}
+
+/* Sockets read again come when that began, all of them, whatever their time. */
+static void test_sockets_again(void)
+{
+	/* Letters: record, socket, beginning and end; two readings, the last behind all records. */
+	static const char order[] = "ss" "rrrrrr" "bsse" "rrrrrr" "be";
+	const struct tcpfsm_item *item;
+	char got[sizeof(order) + 8] = "";
+	struct tcpfsm_source *src;
+	struct tcpfsm_record rec;
+	struct ctf_writer *w;
+	const char *why;
+	uint64_t i, n;
+	size_t len = 0;
+
+	w = writer(2);
+	for (i = 1; i <= 6; i++) {
+		rec = make(0, i, i * 10);
+		write_record(w, 0, &rec, 0);
+		rec = make(1, i, i * 10 + 1);
+		write_record(w, 1, &rec, 0);
+	}
+	write_socket(w, 1);
+	write_socket(w, 2);
+	write_mark(w, 3, TCPFSM_RESYNC_BEGIN, 35);
+	for (i = 4; i <= 5; i++) {
+		rec = make_socket(i);
+		rec.ts = 30 + i * 10;
+		write_record(w, ctf_writer_sockets(w), &rec, 0);
+	}
+	write_mark(w, 6, TCPFSM_RESYNC_END, 85);
+	write_mark(w, 7, TCPFSM_RESYNC_BEGIN, 90);
+	write_mark(w, 8, TCPFSM_RESYNC_END, 91);
+	CHECK_EQ(ctf_writer_close(w), 0);
+
+	CHECK_EQ(tcpfsm_source_open_recording(&src, dir, &why), 0);
+	CHECK_EQ(tcpfsm_source_resync(src), 0);
+	while (tcpfsm_source_next(src, &item) == 1 && len < sizeof(got) - 1)
+		got[len++] = item->rec.type != TCPFSM_TYPE_SOCKET ? 'r' : item->rec.conn ? 's' :
+			     item->rec.snd == TCPFSM_RESYNC_BEGIN ? 'b' : 'e';
+	CHECK(!strcmp(got, order));
+	CHECK_EQ(tcpfsm_source_snapshot(src, &n), 0);
+	CHECK_EQ(n, 2);
+	tcpfsm_source_close(src);
+}
+
 static void test_sockets(void)
 {
 	char file[2 * SMALL_PACKET], other[2 * SMALL_PACKET], error[256];
@@ -1038,6 +1092,7 @@ int main(int argc, char **argv)
 	TEST("recording: metadata cut off at every length", test_truncated_metadata());
 	TEST("recording: hostile packets", test_hostile_packets());
 	TEST("recording: the sockets of a snapshot", test_sockets());
+	TEST("recording: sockets read again", test_sockets_again());
 	TEST("recording: the totals", test_totals());
 	TEST("recording: random bit flips", test_bit_flips(flips));
 	TEST("recording: things that are not recordings", test_foreign());

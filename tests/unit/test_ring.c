@@ -901,6 +901,72 @@ static void test_totals(void)
 		writer_free(&w[i]);
 }
 
+/* The sockets of this machine, between marks and before all else. */
+static void expect_resync(struct tcpfsm_source *src)
+{
+	const struct tcpfsm_item *item;
+	uint64_t began;
+	size_t n = 1;
+
+	CHECK_EQ(tcpfsm_source_resync(src), 0);
+	CHECK_EQ(tcpfsm_source_resync(src), -EBUSY);
+	CHECK_EQ(tcpfsm_source_wait(src, 0), 1);
+	put_totals(src, 2);
+	CHECK_EQ(tcpfsm_source_batch(src, &item, &n), 1);
+	CHECK(n == 1 && item->rec.type == TCPFSM_TYPE_SOCKET && !item->rec.conn && !item->lost &&
+	      item->rec.snd == TCPFSM_RESYNC_BEGIN && !item->rec.arg);
+	began = item->rec.ts;
+	do {
+		CHECK_EQ(tcpfsm_source_batch(src, &item, &n), 1);
+		CHECK(n == 1 && item->rec.type == TCPFSM_TYPE_SOCKET && item->rec.ts >= began);
+	} while (item->rec.conn);
+	CHECK_EQ(item->rec.snd, TCPFSM_RESYNC_END);
+	expect_totals(src, 2);
+}
+
+static void test_resync(void)
+{
+	struct tcpfsm_record rec = { .type = TCPFSM_TYPE_SHUTDOWN };
+	const struct tcpfsm_item *item;
+	struct tcpfsm_source *src;
+	struct ring_reader rd[2];
+	struct ring_writer w[2];
+	uint64_t i, last = 0;
+
+	for (i = 0; i < 2; i++) {
+		writer_init(&w[i], 32, (uint32_t)i);
+		writer_attach(&w[i], &rd[i], false);
+	}
+	for (i = 1; i <= 20; i++) {
+		rec.ts = i;
+		writer_put(&w[i / 8 % 2], &rec);
+	}
+	CHECK_EQ(source_open_rings(&src, rd, 2, 0, 0), 0);
+	expect_resync(src);
+	while (tcpfsm_source_next(src, &item) == 1) {
+		CHECK(item->rec.ts == ++last && !item->lost);
+		expect_resync(src);
+	}
+	CHECK_EQ(last, 20);
+	/* In the middle of a gap. */
+	for (i = 21; i <= 60; i++) {
+		rec.ts = i;
+		writer_put(&w[0], &rec);
+	}
+	CHECK_EQ(tcpfsm_source_next(src, &item), 1);
+	CHECK(item->lost > 0);
+	last += item->lost;
+	expect_resync(src);
+	while (tcpfsm_source_next(src, &item) == 1)
+		CHECK(item->rec.ts == ++last && !item->lost);
+	CHECK_EQ(last, 60);
+	/* One that nobody fetches. */
+	CHECK_EQ(tcpfsm_source_resync(src), 0);
+	tcpfsm_source_close(src);
+	for (i = 0; i < 2; i++)
+		writer_free(&w[i]);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t records = argc > 1 ? strtoull(argv[1], NULL, 0) : 1000000;
@@ -931,6 +997,7 @@ int main(int argc, char **argv)
 	TEST("merge: nothing is given away before its time", test_merge_horizon());
 	TEST("merge: a record in flight holds younger ones back", test_merge_in_flight());
 	TEST("merge: totals come next, wherever that is", test_totals());
+	TEST("source: sockets read again", test_resync());
 	TEST("merge: 4 writers that lap the reader", test_merge_threads(records / 5));
 	return check_done();
 }

@@ -40,6 +40,7 @@ enum {
 #define OPT_INTERVAL	0x2000
 #define OPT_HISTOGRAM	0x4000
 #define OPT_TOP		0x8000
+#define OPT_SORT	0x10000
 
 struct options {
 	const char *dir;		/* record: where to */
@@ -52,6 +53,7 @@ struct options {
 	uint64_t conn;			/* socket cookie, 0: any */
 	uint64_t count;			/* 0: no limit */
 	uint64_t top;			/* rows of a table; 0: the command's choice */
+	enum tcpfsm_timewait_sort sort;
 	uint64_t duration;		/* nanoseconds; UINT64_MAX: no limit */
 	unsigned int given;		/* OPT_* */
 };
@@ -171,6 +173,11 @@ struct view {
 	bool totals;			/* without item: the model alone hears of the first totals, */
 					/* and so what old listeners asked for */
 	/*
+	 * It shows what is there now: live, sockets are read again after a loss.  item gets them,
+	 * too (see tcpfsm_source_resync()).
+	 */
+	bool resync;
+	/*
 	 * Live, and nothing to read for now.  Return: milliseconds after which
 	 * to be called again at the latest; -1: enough seen.
 	 */
@@ -202,6 +209,29 @@ static inline bool is_state(const struct tcpfsm_item *item)
 			       item->rec.type == TCPFSM_TYPE_TOTAL);
 }
 
+/* ---- resync.c ------------------------------------------------------------------ */
+
+#define RESYNC_TEXT	160
+
+/*
+ * After a loss the sockets are read again.  Best when there is nothing else to read; but
+ * where losses go on, there always is.
+ */
+struct resync {
+	bool possible;
+	bool wanted;			/* records were lost since the last one began */
+	uint64_t since;			/* the first of these */
+	uint64_t begun, next;		/* the last one, and when the next one may be; 0: none */
+	uint64_t told;			/* until then, once is enough */
+};
+
+/* Return: that of tcpfsm_source_resync(). */
+int resync_begin(struct resync *r, struct tcpfsm_source *src);
+/* The first item of each batch.  True: a resync is over, and text shall be told. */
+bool resync_look(struct resync *r, const struct tcpfsm_item *item, char text[RESYNC_TEXT]);
+/* When one is due, in milliseconds from now, at most ms.  Quiet: nothing else to read. */
+int resync_due(const struct resync *r, bool quiet, int ms);
+
 /* ---- deadline.c ---------------------------------------------------------------- */
 
 /*
@@ -228,6 +258,8 @@ uint64_t realtime_ns(void);
 
 /* ---- cmd_explain.c --------------------------------------------------------------- */
 
+/* What findings say of this machine, as it is now: a recording may be of another one. */
+void explain_look_around(struct tcpfsm_explain_options *o);
 /* All findings to stdout.  Return: 0 or -ENOMEM. */
 int explain_text(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls, bool colour);
 

@@ -46,8 +46,9 @@ static void put_json(const struct check_view *v, const struct tcpfsm_check *c)
 		out_printf(",\"reason\":\"%s\"", c->why);
 	out_printf(",\"parts\":{");
 	for (i = 0; i < c->nparts; i++)
-		out_printf("%s\"%s\":%" PRIu64, i ? "," : "",
-			   tcpfsm_total_name(c->part[i].index, name), c->part[i].value);
+		out_printf("%s\"%s\":%s%" PRIu64, i ? "," : "",
+			   tcpfsm_total_name(c->part[i].index, name), c->part[i].minus ? "-" : "",
+			   c->part[i].value);
 	out_printf("}}\n");
 }
 
@@ -73,7 +74,8 @@ static void put_parts(const struct tcpfsm_check *c)
 	unsigned int i;
 
 	for (i = 0; i < c->nparts; i++) {
-		len = (size_t)snprintf(part, sizeof(part), "%s%" PRIu64 " %s", i ? " + " : "= ",
+		len = (size_t)snprintf(part, sizeof(part), "%s%" PRIu64 " %s",
+				       c->part[i].minus ? " - " : i ? " + " : "= ",
 				       c->part[i].value,
 				       tcpfsm_total_name(c->part[i].index, name));
 		if (column + len > 80) {

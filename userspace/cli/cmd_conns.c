@@ -279,7 +279,9 @@ static int end(void *arg)
 
 static int run(const struct options *opts)
 {
-	static const struct view view = { .begin = begin, .event = on_event, .end = end };
+	static const struct view view = {
+		.begin = begin, .event = on_event, .end = end, .resync = true,
+	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts), .lives = true };
 	struct conns_view v = { .opts = opts, .whose = opts->filter };
 

@@ -22,6 +22,9 @@ struct explain {
 	bool totals;			/* there were some */
 	unsigned int n;			/* findings shown */
 	uint64_t conn;			/* whose the last one was, and what was said of it */
+	uint32_t netns;
+	uint16_t rport;
+	uint8_t raddr[16];
 	size_t nsaid, room;
 	char **said;
 	int err;
@@ -63,8 +66,7 @@ static uint32_t slab_bytes(const char *cache)
 	return bytes;
 }
 
-/* Of this machine now: a recording may be of another one. */
-static void look_around(struct tcpfsm_explain_options *o)
+void explain_look_around(struct tcpfsm_explain_options *o)
 {
 	struct stat st;
 
@@ -72,6 +74,7 @@ static void look_around(struct tcpfsm_explain_options *o)
 		o->own_netns = (uint32_t)st.st_ino;
 	o->request_bytes = slab_bytes("request_sock_TCP");
 	o->socket_bytes = slab_bytes("TCP");
+	o->timewait_bytes = slab_bytes("tw_sock_TCP");
 }
 
 /* ---- text ------------------------------------------------------------------------ */
@@ -87,7 +90,10 @@ static void wrap(const char *lead, size_t margin, const char *text)
 	while (*p) {
 		size_t len = strcspn(p, " ");
 
-		if (!begun && column + 1 + len > WIDTH) {
+		/* One of several remedies, or its cost. */
+		bool numbered = len == 3 && p[0] == '(' && p[2] == ')';
+
+		if (!begun && (numbered || column + 1 + len > WIDTH)) {
 			out_printf("\n%*s", (int)margin, "");
 			column = margin;
 		} else if (!begun) {
@@ -119,7 +125,20 @@ static void forget_said(struct explain *e)
 		free(e->said[--e->nsaid]);
 }
 
-/* What one finding has said of a listener, the next need not say again. */
+/* Of the same listener, destination or network namespace as the last one? */
+static bool is_same(struct explain *e, const struct tcpfsm_finding *f)
+{
+	bool same = f->conn == e->conn && f->netns == e->netns && f->rport == e->rport &&
+		    !memcmp(f->raddr, e->raddr, sizeof(e->raddr));
+
+	e->conn = f->conn;
+	e->netns = f->netns;
+	e->rport = f->rport;
+	memcpy(e->raddr, f->raddr, sizeof(e->raddr));
+	return same;
+}
+
+/* What one finding has said of it, the next need not say again. */
 static bool is_new(struct explain *e, const char *text)
 {
 	char **said;
@@ -148,9 +167,8 @@ static void show_text(struct explain *e, const struct tcpfsm_finding *f)
 
 	if (e->n)
 		out_printf("\n");
-	if (f->conn != e->conn)
+	if (!is_same(e, f))
 		forget_said(e);
-	e->conn = f->conn;
 	out_printf("%s%s%s %s\n", colour, tcpfsm_severity_name(f->severity),
 		   *colour ? "\033[0m" : "", f->verdict);
 	wrap("  ", 2, f->text);
@@ -206,7 +224,8 @@ static int on_item(void *arg, const struct tcpfsm_item *item)
 	struct explain *e = arg;
 
 	e->totals |= item->rec.type == TCPFSM_TYPE_TOTAL;
-	return tcpfsm_listeners_feed(e->ls, item);
+	e->err = tcpfsm_explain_item(e->x, item);
+	return e->err ? e->err : tcpfsm_listeners_feed(e->ls, item);
 }
 
 static int begin(void *arg, struct tcpfsm_model *m)
@@ -219,8 +238,10 @@ static int begin(void *arg, struct tcpfsm_model *m)
 	int err;
 
 	(void)m;
-	if (!e->opts->replay)
-		look_around(&o);
+	if (!e->opts->replay) {
+		explain_look_around(&o);
+		o.since = realtime_ns();
+	}
 	err = tcpfsm_explain_new(&e->x, &o);
 	return err ? fail(err, "explain") : 0;
 }

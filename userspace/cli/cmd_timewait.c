@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* tcpfsm timewait: who makes TIME_WAIT sockets, towards where, and what it comes to. */
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "timewait.h"
 
 /* How long to observe, unless -d says otherwise. */
@@ -25,32 +20,6 @@ struct timewait {
 	uint64_t readings;
 	int err;
 };
-
-/* A file of one line.  False: it cannot be read. */
-static bool read_line(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	buf[n > 0 ? n : 0] = '\0';
-	return n > 0;
-}
-
-/* Of this machine now: a recording may be of another one. */
-static void look_around(struct tcpfsm_timewaits_options *o)
-{
-	char range[64], reserved[65536];
-	struct stat st;
-
-	if (stat("/proc/self/ns/net", &st) ||
-	    !read_line("/proc/sys/net/ipv4/ip_local_port_range", range, sizeof(range)) ||
-	    !read_line("/proc/sys/net/ipv4/ip_local_reserved_ports", reserved, sizeof(reserved)))
-		return;
-	o->own_netns = (uint32_t)st.st_ino;
-	o->ports = tcpfsm_usable_ports(range, reserved);
-}
 
 /* Return: non-zero: enough. */
 static int show(struct timewait *v, uint64_t ts)
@@ -93,12 +62,15 @@ static int begin(void *arg, struct tcpfsm_model *m)
 
 	(void)m;
 	if (!v->opts.replay) {
-		look_around(&o);
 		o.since = realtime_ns();
+		o.cgroups = true;
 		v->due = v->opts.interval ? o.since + v->opts.interval : UINT64_MAX;
 	}
 	err = tcpfsm_timewaits_new(&v->ledger, &o);
-	return err ? fail(err, "timewait") : 0;
+	if (err)
+		return fail(err, "timewait");
+	tcpfsm_timewaits_sort(v->ledger, v->opts.sort);
+	return 0;
 }
 
 static int on_item(void *arg, const struct tcpfsm_item *item)
@@ -147,6 +119,7 @@ static int run(const struct options *given)
 {
 	static const struct view once = {
 		.begin = begin, .event = on_event, .item = on_item, .idle = idle, .end = end,
+		.resync = true,
 	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
 	struct timewait v = {
@@ -178,6 +151,6 @@ const struct command cmd_timewait = {
 	.args = "",
 	.text = "TIME_WAIT by destination and owner, and when ports run out",
 	.options = OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | OPT_INTERVAL |
-		   OPT_FOLLOW_NEW | OPT_TOP,
+		   OPT_FOLLOW_NEW | OPT_TOP | OPT_SORT,
 	.run = run,
 };

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../tui/ui.h"
@@ -44,28 +43,10 @@ struct top_command {
 	uint64_t opens, moved_at, moved_opens, delivered;
 	uint64_t end_at;			/* -d */
 	bool snapshot_told;
+	struct resync resync;
 };
 
 /* ---- what the advice needs to know: see cmd_timewait.c and cmd_explain.c --------- */
-
-static bool read_line(const char *path, char *buf, size_t size)
-{
-	FILE *f = fopen(path, "re");
-	bool ok = f && fgets(buf, (int)size, f);
-
-	if (f)
-		fclose(f);
-	if (!ok)
-		*buf = '\0';
-	return ok;
-}
-
-static uint32_t own_netns(void)
-{
-	struct stat st;
-
-	return stat("/proc/self/ns/net", &st) ? 0 : (uint32_t)st.st_ino;
-}
 
 /* ---- objects that live as long as a story is told -------------------------------- */
 
@@ -104,24 +85,21 @@ static int story_begin(struct top_command *c)
 	};
 	struct tcpfsm_explain_options eo = {
 		.size = sizeof(eo), .filter = &u->filter, .epoch_offset = mo.epoch_offset,
-		.own_netns = c->opts.replay ? 0 : own_netns(),
 	};
-	char range[64], reserved[65536];
 	int err;
 
 	u->epoch_offset = mo.epoch_offset;
 	if (!c->opts.replay) {
-		to.since = realtime_ns();
-		if (read_line("/proc/sys/net/ipv4/ip_local_port_range", range, sizeof(range)) &&
-		    (read_line("/proc/sys/net/ipv4/ip_local_reserved_ports", reserved,
-			       sizeof(reserved)) || !*reserved)) {
-			to.own_netns = own_netns();
-			to.ports = tcpfsm_usable_ports(range, reserved);
-		}
+		to.since = eo.since = realtime_ns();
+		to.cgroups = true;
+		explain_look_around(&eo);
 	}
 	err = tcpfsm_model_new(&u->model, &mo);
 	if (!err)
 		err = tcpfsm_timewaits_new(&u->ledger, &to);
+	/* Whether ports are short is a question of all that use them. */
+	if (!err && !filtered)
+		eo.ledger = u->ledger;
 	if (!err)
 		err = tcpfsm_explain_new(&u->explain, &eo);
 	if (!err)
@@ -164,19 +142,29 @@ static int windows_move_on(struct top_command *c)
 
 /* ---- records --------------------------------------------------------------------- */
 
-/* For the sample of clients: of those who get through, the model tells while others do not. */
-static int sample(struct top_command *c, const struct tcpfsm_event *ev)
+/*
+ * For the sample of clients, of those who get through, the model tells while others do not;
+ * and what goes wrong with ports.  The rest is for a ledger of its own.
+ */
+static bool is_for_explain(const struct top_command *c, const struct tcpfsm_event *ev)
 {
 	switch (ev->type) {
 	case TCPFSM_EVENT_SYN:
 	case TCPFSM_EVENT_HANDSHAKE_ACK:
+	case TCPFSM_EVENT_CONNECT_FAILED:
 	case TCPFSM_EVENT_LOST:
-		return tcpfsm_explain_event(c->u.explain, ev);
+		return true;
+	case TCPFSM_EVENT_TIMEWAIT:
+		if (ev->rec.verdict == TCPFSM_TW_DENIED)
+			return true;
+		break;
 	case TCPFSM_EVENT_TRANSITION:
-		if (ev->new == TCPFSM_STATE_ESTABLISHED)
-			return tcpfsm_explain_event(c->u.explain, ev);
+		if (ev->new == TCPFSM_STATE_ESTABLISHED ||
+		    (ev->old == TCPFSM_STATE_TIME_WAIT && ev->cause == TCPFSM_CAUSE_RCV_RST))
+			return true;
+		break;
 	}
-	return 0;
+	return c->opts.given & OPT_FILTER;
 }
 
 static int on_event(const struct tcpfsm_event *ev, void *arg)
@@ -189,13 +177,16 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 	    ev->life->passive && ev->old != TCPFSM_STATE_TIME_WAIT)
 		return 0;
 	c->err = tcpfsm_timewaits_event(c->u.ledger, ev);
-	if (!c->err)
-		c->err = sample(c, ev);
+	if (!c->err && is_for_explain(c, ev))
+		c->err = tcpfsm_explain_event(c->u.explain, ev);
 	return c->err;
 }
 
 static int keep_socket(struct ui *u, const struct tcpfsm_item *item)
 {
+	if (item->rec.type == TCPFSM_TYPE_SOCKET && !item->rec.conn &&
+	    item->rec.snd == TCPFSM_RESYNC_BEGIN)
+		u->nsockets = 0;
 	if (item->rec.type != TCPFSM_TYPE_SOCKET || item->rec.new != TCPFSM_STATE_LISTEN ||
 	    u->nsockets == LISTENERS_MAX)
 		return 0;
@@ -212,6 +203,8 @@ static int feed_state(struct top_command *c, const struct tcpfsm_item *item)
 	struct ui *u = &c->u;
 	int err = tcpfsm_timewaits_item(u->ledger, item), i;
 
+	if (!err)
+		err = tcpfsm_explain_item(u->explain, item);
 	if (!err)
 		err = keep_socket(u, item);
 	for (i = 0; i < 2 && !err; i++) {
@@ -328,15 +321,31 @@ static int read_live(struct top_command *c)
 	ask_for_totals(c);
 	for (;;) {
 		const struct tcpfsm_item *items;
+		char text[RESYNC_TEXT];
 		size_t n;
 
+		if (!resync_due(&c->resync, false, 1)) {
+			rc = resync_begin(&c->resync, c->src);
+			if (rc)
+				return rc;
+		}
 		rc = tcpfsm_source_batch(c->src, &items, &n);
 		if (!c->snapshot_told && !(rc > 0 && is_state(items))) {
 			c->snapshot_told = true;
 			u->snapshot_error = tcpfsm_source_snapshot(c->src, NULL);
+			/* What could not be read then will not be later. */
+			c->resync.possible = !u->snapshot_error;
 		}
-		if (rc <= 0)
+		if (rc < 0 || (!rc && resync_due(&c->resync, true, 1)))
 			break;
+		if (!rc) {
+			rc = resync_begin(&c->resync, c->src);
+			if (rc)
+				return rc;
+			continue;
+		}
+		if (resync_look(&c->resync, items, text))
+			ui_say(u, "%s", text);
 		c->quiet_since = 0;
 		rc = feed(c, items, n);
 		if (rc < 0)

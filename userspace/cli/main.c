@@ -44,7 +44,10 @@ enum {
 	LONG_SVG,
 	LONG_CONN,
 	LONG_HISTOGRAM,
+	LONG_SORT,
 };
+
+#define SORTS "population, in, out, growth, ports, failed"
 
 /* X(short or LONG_*, long, argument, OPT_*, text); of two that share a letter, see in_force() */
 #define OPTIONS(X) \
@@ -64,6 +67,7 @@ enum {
 	X('w', "wide",	    NULL,     OPT_WIDE,	      "owner and local address too, however wide") \
 	X('w', "interval",  "SECONDS", OPT_INTERVAL,  "show it again every so many seconds") \
 	X('n', "top",	    "N",      OPT_TOP,	      "so many rows of each table") \
+	X(LONG_SORT, "sort", "KEY",   OPT_SORT,	      "rows by " SORTS) \
 	X(LONG_HISTOGRAM, "histogram", NULL, OPT_HISTOGRAM, "queue lengths and times as histograms") \
 	X(LONG_CONN, "conn", "COOKIE", OPT_CONN,      "only this socket's: decimal, or sk:HEX as ss -e") \
 	X(LONG_SVG, "svg",  "FILE",   OPT_SVG,	      "write a picture, too") \
@@ -356,6 +360,15 @@ static int take_option(struct options *o, int val, const char *arg)
 		else
 			why = parse_interval(arg, &o->interval);
 		break;
+	case LONG_SORT: {
+		int by = tcpfsm_timewait_sort_by_name(arg, strlen(arg));
+
+		if (by < 0)
+			why = "not one of " SORTS;
+		else
+			o->sort = (enum tcpfsm_timewait_sort)by;
+		break;
+	}
 	case LONG_HISTOGRAM:
 		o->histogram = true;
 		break;

@@ -81,6 +81,11 @@ static int rest(const struct view *view, void *arg, struct tcpfsm_model *m,
 	return view_ms < ms ? view_ms : ms;
 }
 
+static bool is_socket(const struct tcpfsm_item *item)
+{
+	return !item->lost && item->rec.type == TCPFSM_TYPE_SOCKET;
+}
+
 static int give_items(const struct view *view, void *arg, const struct tcpfsm_item *items,
 		      size_t n)
 {
@@ -122,14 +127,39 @@ static int totals_due(const struct view *view, uint64_t last, int ms)
 	return due < (uint64_t)ms ? (int)due : ms;
 }
 
+static void tell_resync(struct resync *r, const struct tcpfsm_item *item)
+{
+	char text[RESYNC_TEXT];
+
+	if (resync_look(r, item, text))
+		complain("%s", text);
+}
+
+/* The sockets as they are at the end; records that wait meanwhile are of no interest. */
+static int last_resync(struct resync *r, const struct view *view, void *arg,
+		       struct tcpfsm_source *src, struct tcpfsm_model *m)
+{
+	const struct tcpfsm_item *item;
+	int rc = resync_begin(r, src);
+
+	while (!rc && r->begun && tcpfsm_source_next(src, &item) > 0) {
+		tell_resync(r, item);
+		rc = view->item ? give_items(view, arg, item, 1) : 0;
+		if (!rc && tcpfsm_model_feed(m, item, view->event, arg))
+			break;
+	}
+	return rc;
+}
+
 /* Return: 0 or a negative errno of the source. */
 static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		  struct tcpfsm_model *m, struct deadline *end)
 {
 	bool live_totals = (view->item || view->totals) && !end->replay;
+	struct resync resync = { .possible = view->resync && !end->replay };
 	uint64_t quiet_since = 0, totals_at = 0;
 	bool begun = false;
-	int rc = 0, ms;
+	int rc = 0, err, ms;
 
 	for (;;) {
 		const struct tcpfsm_item *items;
@@ -143,16 +173,26 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 			if (rc && view->item)
 				break;
 		}
+		if (!resync_due(&resync, false, 1)) {
+			rc = resync_begin(&resync, src);
+			if (rc)
+				break;
+		}
 		rc = tcpfsm_source_batch(src, &items, &n);
 		if (rc < 0)
 			break;
 		if (!begun && !(rc && is_state(items))) {
 			begun = true;
-			tell_snapshot(tcpfsm_source_snapshot(src, NULL));
+			err = tcpfsm_source_snapshot(src, NULL);
+			tell_snapshot(err);
+			/* What could not be read then will not be later. */
+			resync.possible = resync.possible && !err;
 		}
 		if (rc) {
 			quiet_since = 0;
-			in_time = begun ? deadline_count(end, items, n) : n;
+			tell_resync(&resync, items);
+			/* Sockets are read to their end. */
+			in_time = begun && !is_socket(items) ? deadline_count(end, items, n) : n;
 			rc = view->item ? give_items(view, arg, items, in_time) : 0;
 			if (rc)
 				break;
@@ -164,12 +204,19 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		}
 		if (end->replay)
 			break;
+		if (!resync_due(&resync, true, 1)) {
+			rc = resync_begin(&resync, src);
+			if (rc)
+				break;
+			continue;
+		}
 
 		ms = rest(view, arg, m, &quiet_since);
 		if (ms < 0)
 			return 0;
 		if (live_totals && view->totals_ms)
 			ms = totals_due(view, totals_at, ms);
+		ms = resync_due(&resync, true, ms);
 		if (deadline_over(end))
 			break;
 		rc = tcpfsm_source_wait(src, deadline_sleep(end, ms));
@@ -178,6 +225,8 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		rc = 0;
 	}
 	tcpfsm_model_flush(m, view->event, arg);
+	if (!rc && resync.wanted)
+		rc = last_resync(&resync, view, arg, src, m);
 	if (!rc && live_totals && view->item)
 		rc = last_totals(view, arg, src);
 	return rc;

@@ -2,7 +2,9 @@
 /* tcpfsm timewait --json: an object for each network namespace, destination and owner. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "put.h"
 #include "timewait.h"
 
 static void put_flows(const char *name, const uint64_t flow[TCPFSM_TW_FLOWS])
@@ -41,26 +43,49 @@ static void put_rates(const struct tcpfsm_timewait *g)
 	out_printf("}");
 }
 
-static void put_owner(const struct tcpfsm_timewait *g, const char *prefix)
+static void put_process(const char *prefix, bool known, uint32_t pid, const char comm[17])
 {
-	char comm[TCPFSM_COMM_JSON_MAX];
+	char text[TCPFSM_COMM_JSON_MAX];
 
-	if (g->has_owner)
-		out_printf(",\"%spid\":%u,\"%scomm\":\"%.*s\"", prefix, g->pid, prefix,
-			   (int)tcpfsm_comm_json(g->comm, comm), comm);
+	if (known)
+		out_printf(",\"%spid\":%u,\"%scomm\":\"%.*s\"", prefix, pid, prefix,
+			   (int)tcpfsm_comm_json(comm, text), text);
 	else
 		out_printf(",\"%spid\":null,\"%scomm\":null", prefix, prefix);
 }
 
+static void put_cgroup(const char *path)
+{
+	char *p = out_room(2 * strlen(path ? path : "") + 32), *start = p;
+
+	if (!path) {
+		out_printf(",\"cgroup\":null");
+		return;
+	}
+	p = put(p, ",\"cgroup\":\"");
+	for (; *path; path++) {
+		if (*path == '"' || *path == '\\')
+			*p++ = '\\';
+		*p++ = *path;
+	}
+	*p++ = '"';
+	out_add((size_t)(p - start));
+}
+
 static void put_total(const struct timewait_reading *r, const struct tcpfsm_timewait *g)
 {
-	uint64_t ages[TCPFSM_TW_AGES], lost, untold;
+	uint64_t ages[TCPFSM_TW_AGES], lost, untold, resynced;
 	unsigned int i;
 
 	tcpfsm_timewaits_uncertain(r->ledger, &lost, &untold);
+	resynced = tcpfsm_timewaits_resynced(r->ledger);
 	out_printf(",\"tw\":%u,\"tw_max\":%" PRIu64 ",\"uncertain\":%s,\"lost\":%" PRIu64
-		   ",\"untold\":%" PRIu64, g->tw, g->limit, lost || untold ? "true" : "false", lost,
-		   untold);
+		   ",\"untold\":%" PRIu64 ",\"resynced_ts\":", g->tw, g->limit,
+		   (lost && !resynced) || untold ? "true" : "false", lost, untold);
+	if (resynced)
+		out_printf("%" PRIu64, resynced);
+	else
+		out_printf("null");
 	put_number("overflow_seconds", g->full_in, g->full_in >= 0);
 	if (g->rest)
 		return;
@@ -74,8 +99,10 @@ static void put_total(const struct timewait_reading *r, const struct tcpfsm_time
 	}
 }
 
-static void put_destination(const struct tcpfsm_timewait *g)
+static void put_destination(const struct timewait_reading *r, const struct tcpfsm_timewait *g)
 {
+	struct tcpfsm_timewait_reuse reuse;
+
 	out_printf(",\"direction\":\"%s\",\"open\":%" PRIu64, g->rest ? "" : g->inbound ? "in" : "out",
 		   g->open);
 	if (g->limit)
@@ -83,7 +110,13 @@ static void put_destination(const struct tcpfsm_timewait *g)
 	else
 		out_printf(",\"ports\":null,\"ports_used\":null");
 	put_number("exhausted_seconds", g->full_in, g->full_in >= 0);
-	put_owner(g, "failed_");
+	tcpfsm_timewaits_reuse(r->ledger, g, r->ts, &reuse);
+	out_printf(",\"overflow_first\":%s,\"tw_reuse\":%s,\"reusable\":{\"ready\":%" PRIu64
+		   ",\"young\":%" PRIu64 ",\"without_timestamps\":%" PRIu64 ",\"unknown\":%" PRIu64 "}",
+		   g->overflows ? "true" : "false", g->reuse ? "true" : "false", reuse.ready,
+		   reuse.young, reuse.without, reuse.unknown);
+	put_process("failed_", g->has_owner, g->pid, g->comm);
+	put_process("maker_", g->has_maker, g->maker_pid, g->maker_comm);
 }
 
 static int put_group(const struct tcpfsm_timewait *g, void *arg)
@@ -118,10 +151,11 @@ static int put_group(const struct tcpfsm_timewait *g, void *arg)
 		put_total(r, g);
 		break;
 	case TCPFSM_TIMEWAIT_DESTINATION:
-		put_destination(g);
+		put_destination(r, g);
 		break;
 	case TCPFSM_TIMEWAIT_OWNER:
-		put_owner(g, "");
+		put_process("", g->has_owner, g->pid, g->comm);
+		put_cgroup(g->cgroup);
 		break;
 	}
 	out_printf("}\n");

@@ -10,6 +10,7 @@
 
 #define ENDS_LEN	41		/* "255.255.255.255 > 255.255.255.255:65535" */
 #define OWNER_LEN	24		/* "0123456789abcde/4194304" */
+#define CGROUP_LEN	74		/* columns left in a line of its own */
 #define OWNERS_MIN	4		/* that a full screen has room for */
 #define ROWS		10		/* of a table, unless -n says otherwise */
 
@@ -56,18 +57,20 @@ static const char *population(double n, char buf[32])
 	return count_text((uint64_t)(n + 0.5), buf);
 }
 
+static const char *process(uint32_t pid, const char comm[17], char buf[64])
+{
+	char *p = put_comm(buf, comm);
+
+	*p++ = '/';
+	*put_u64(p, pid) = '\0';
+	return buf;
+}
+
 static const char *owner(const struct tcpfsm_timewait *g, char buf[64])
 {
-	char *p;
-
 	if (g->rest)
 		return "all others";
-	if (!g->has_owner)
-		return "not known";
-	p = put_comm(buf, g->comm);
-	*p++ = '/';
-	*put_u64(p, g->pid) = '\0';
-	return buf;
+	return g->has_owner ? process(g->pid, g->comm, buf) : "not known";
 }
 
 static const char *ends(const struct tcpfsm_timewait *g, char buf[160])
@@ -143,7 +146,7 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 		   count_text(g->closer[TCPFSM_CLOSER_LOCAL], a[0]),
 		   count_text(g->closer[TCPFSM_CLOSER_BOTH], a[1]),
 		   count_text(g->closer[TCPFSM_CLOSER_NONE], a[2]), p->s.eol);
-	if (g->settles >= 0 && g->recent[TCPFSM_TW_ENTER]) {
+	if (g->settles > 0) {
 		out_printf("  settles at %s", population(g->settles, a[0]));
 		if (g->full_in >= 0)
 			out_printf("; %stcp_max_tw_buckets is reached in %.0f s%s", red, g->full_in, end);
@@ -164,8 +167,8 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 	return 0;
 }
 
-/* What it comes to, and whom it hits. */
-static void forecast_line(struct page *p, const struct tcpfsm_timewait *g)
+/* What it comes to, who makes them, and whom it hits. */
+static void forecast_lines(struct page *p, const struct tcpfsm_timewait *g)
 {
 	const char *red = p->text->colour ? "\033[31m" : "", *end = *red ? "\033[0m" : "";
 	char n[32], who[64];
@@ -178,21 +181,29 @@ static void forecast_line(struct page *p, const struct tcpfsm_timewait *g)
 		out_printf(", usable ports not known");
 	if (g->full_in > 0)
 		out_printf("; %sEADDRNOTAVAIL in %.0f s%s", red, g->full_in, end);
-	if (g->recent_failed)
-		out_printf("%s    %s%s x EADDRNOTAVAIL%s, last %s", p->s.eol, red,
-			   count_text(g->recent_failed, n), end, owner(g, who));
+	else if (g->overflows)
+		out_printf("; tcp_max_tw_buckets is reached first");
+	else if (g->reuse && g->limit)
+		out_printf("; tcp_tw_reuse frees them");
 	out_printf("%s", p->s.eol);
+	if (g->full_in >= 0 && g->has_maker)
+		out_printf("    most are made by %s%s",
+			   process(g->maker_pid, g->maker_comm, who), p->s.eol);
+	if (g->recent_failed)
+		out_printf("    %s%s x EADDRNOTAVAIL%s, last %s%s", red,
+			   count_text(g->recent_failed, n), end, owner(g, who), p->s.eol);
 }
 
 static int destination_lines(const struct tcpfsm_timewait *g, void *arg)
 {
 	/* It grows, or is about to: of inbound ones, no ports run out. */
-	bool growing = g->seconds > 0 && !g->inbound && !g->rest &&
-		       (g->recent[TCPFSM_TW_ENTER] || g->recent_failed);
+	bool growing = g->settles >= 0 && !g->inbound &&
+		       (g->settles > (double)g->fin_wait2 || g->full_in >= 0 || g->recent_failed);
+	bool maker = growing && g->full_in >= 0 && g->has_maker;
 	struct page *p = arg;
 	char name[160], share[32] = "-", a[4][32];
 
-	if (!room(p, 1U + growing + !!g->recent_failed + (p->n ? 0 : 2)))
+	if (!room(p, 1U + growing + maker + !!g->recent_failed + (p->n ? 0 : 2)))
 		return 0;
 	if (!p->n++)
 		out_printf("%s%-*s %6s %6s %6s %6s %6s%s", p->s.eol, ENDS_LEN, "DESTINATION", "TW",
@@ -204,16 +215,18 @@ static int destination_lines(const struct tcpfsm_timewait *g, void *arg)
 		   rate(g, g->recent[TCPFSM_TW_ENTER], a[2]), rate(g, out_of(g->recent), a[3]), share,
 		   p->s.eol);
 	if (growing)
-		forecast_line(p, g);
+		forecast_lines(p, g);
 	return 0;
 }
 
 static int owner_line(const struct tcpfsm_timewait *g, void *arg)
 {
 	struct page *p = arg;
+	/* All are in the root of a system without any. */
+	bool cgroup = g->cgroup && strcmp(g->cgroup, "/");
 	char who[64], a[7][32];
 
-	if (!room(p, p->n ? 1 : 3))
+	if (!room(p, 1U + cgroup + (p->n ? 0 : 2)))
 		return 0;
 	if (!p->n++)
 		out_printf("%s%-*s %6s %6s %6s %6s %8s %7s %7s%s", p->s.eol, OWNER_LEN, "OWNER", "TW",
@@ -223,6 +236,13 @@ static int owner_line(const struct tcpfsm_timewait *g, void *arg)
 		   rate(g, g->recent[TCPFSM_TW_ENTER], a[2]), rate(g, out_of(g->recent), a[3]),
 		   count_text(g->closer[TCPFSM_CLOSER_LOCAL], a[4]),
 		   count_text(g->flow[TCPFSM_TW_DENIED], a[5]), count_text(g->failed, a[6]), p->s.eol);
+	if (cgroup) {
+		size_t len = strlen(g->cgroup);
+
+		/* Its end tells most. */
+		out_printf("    %s%s%s", len > CGROUP_LEN ? ".." : "",
+			   g->cgroup + (len > CGROUP_LEN ? len - CGROUP_LEN : 0), p->s.eol);
+	}
 	return 0;
 }
 
@@ -235,7 +255,7 @@ int timewait_text(struct timewait_reading *r, const struct text *text)
 	};
 	struct page p = { .r = r, .text = text, .s = screen_begin(r->redraw) };
 	size_t max = r->opts->top ? r->opts->top : ROWS;
-	uint64_t lost, untold;
+	uint64_t lost, untold, resynced;
 	unsigned int kind;
 	char at[32], a[2][32];
 	int err = 0;
@@ -244,7 +264,12 @@ int timewait_text(struct timewait_reading *r, const struct text *text)
 	out_printf("%s  mini-sockets (TIME_WAIT and FIN_WAIT2 of closed sockets)%s",
 		   when(r->ts, 0, "%T", at), p.s.eol);
 	p.s.left -= p.s.left != SIZE_MAX;
-	if (lost || untold) {
+	resynced = tcpfsm_timewaits_resynced(r->ledger);
+	if (lost && resynced && !untold) {
+		out_printf("%s records lost; sockets read again from inet_diag at %s%s",
+			   count_text(lost, a[0]), when(resynced, 0, "%T", at), p.s.eol);
+		p.s.left -= p.s.left != SIZE_MAX;
+	} else if (lost || untold) {
 		out_printf("UNCERTAIN: %s records lost, %s sockets without a place%s",
 			   count_text(lost, a[0]), count_text(untold, a[1]), p.s.eol);
 		p.s.left -= p.s.left != SIZE_MAX;

@@ -32,6 +32,7 @@ struct term {
 #define ACK_DROPPED(r)	{ TCPFSM_TOTAL_ACK_DROPPED + TCPFSM_REASON_##r, 1 }
 #define ACK_RESET(r)	{ TCPFSM_TOTAL_ACK_RESET + TCPFSM_REASON_##r, 1 }
 #define ACK(r)		ACK_DROPPED(r), ACK_RESET(r)
+#define TW(a)		{ TCPFSM_TOTAL_TW + TCPFSM_TW_##a, 1 }
 #define GONE(g)		{ TCPFSM_TOTAL_GONE + TCPFSM_GONE_##g, 1 }
 #define KERNEL(k)	{ TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_##k, 1 }
 #define F(f)		(1U << TCPFSM_FEATURE_##f)
@@ -41,12 +42,18 @@ struct slack {
 	const char *why;
 	bool any;		/* without bound */
 	struct term terms[2];
+	struct term when;	/* only if it is not 0; none: always */
 };
+
+/* What the device's count of missed outcomes is about. */
+#define MISSED	(F(SYN) | F(ACK) | F(COOKIE) | F(REQUEST))
+
+#define UNSETTLED "too many came and went to tell how many there were when counting began"
 
 static const struct row {
 	const char *name;
 	struct term kernel;	/* none: TOTAL(SYN), our own */
-	struct term ours[TERMS];
+	struct term ours[TERMS], minus[TERMS];
 	uint32_t features;
 	struct slack more, less;
 } rows[] = {
@@ -118,6 +125,38 @@ static const struct row {
 		.ours = { TOTAL(SYNACK_TIMEOUT) },
 		.features = F(SYNACK_TIMER),
 		.more = { .why = "timers of connections, which are not counted here", .any = true },
+	},
+	/* __inet_twsk_schedule() */
+	{
+		.name = "TcpExtTW", .kernel = KERNEL(TW),
+		.ours = { TW(ENTER) }, .minus = { TOTAL(TW_SHORT) },
+		.features = F(TW_ENTER) | F(TW_SEGMENT),
+	},
+	{
+		.name = "TcpExtTWKilled", .kernel = KERNEL(TWKILLED),
+		.ours = { TOTAL(TW_SHORT) },
+		.features = F(TW_ENTER) | F(TW_SEGMENT),
+	},
+	/* __inet_check_established() */
+	{
+		.name = "TcpExtTWRecycled", .kernel = KERNEL(TWRECYCLED),
+		.ours = { TW(REUSE) },
+		.features = F(TW_LEAVE),
+	},
+	/* tcp_time_wait() */
+	{
+		.name = "TcpExtTCPTimeWaitOverflow", .kernel = KERNEL(TIMEWAITOVERFLOW),
+		.ours = { TW(DENIED) },
+		.features = F(TW_ENTER),
+	},
+	/* As /proc/net/sockstat has them: "TCP: ... tw N". */
+	{
+		.name = "sockstat tw", .kernel = TOTAL(NOW_TW),
+		.ours = { TOTAL(TW_CAME), TW(ENTER) },
+		.minus = { TOTAL(TW_WENT), TW(REOPEN), TW(REUSE), TW(KILL), TW(EXPIRE), TW(PURGE) },
+		.features = F(TW_ENTER) | F(TW_LEAVE),
+		.more = { .why = UNSETTLED, .any = true, .when = TOTAL(NOW_TW_UNSETTLED) },
+		.less = { .why = UNSETTLED, .any = true, .when = TOTAL(NOW_TW_UNSETTLED) },
 	},
 	/* Each SYN has one fate. */
 	{
@@ -226,7 +265,9 @@ static bool lacks_feature(const struct tcpfsm_checks *c, const struct row *row, 
 
 static bool within(const uint64_t *total, const struct slack *slack, uint64_t n)
 {
-	return slack->why && (slack->any || n <= moved(total, slack->terms, 2));
+	if (!slack->why || (slack->when.n && !sum(total, &slack->when, 1)))
+		return false;
+	return slack->any || n <= moved(total, slack->terms, 2);
 }
 
 /* Is there a reason that has nothing to do with when it was read? */
@@ -242,18 +283,19 @@ static bool explained(const struct tcpfsm_checks *c, const struct row *row,
 	return lacks_feature(c, row, check->why);
 }
 
-static void list_parts(const struct row *row, const uint64_t *total, struct tcpfsm_check *check)
+static void list_parts(const struct term terms[TERMS], bool minus, const uint64_t *total,
+		       struct tcpfsm_check *check)
 {
 	unsigned int i, j;
 
-	check->nparts = 0;
 	for (i = 0; i < TERMS; i++) {
-		for (j = 0; j < row->ours[i].n; j++) {
-			uint16_t index = (uint16_t)(row->ours[i].index + j);
+		for (j = 0; j < terms[i].n; j++) {
+			uint16_t index = (uint16_t)(terms[i].index + j);
 
 			if (!total[index])
 				continue;
 			check->part[check->nparts].index = index;
+			check->part[check->nparts].minus = minus;
 			check->part[check->nparts++].value = total[index];
 		}
 	}
@@ -266,7 +308,7 @@ static void judge_row(const struct tcpfsm_checks *c, struct space *s, unsigned i
 	bool kernel = row->kernel.n;
 	struct state now = {
 		.kernel = moved(s->total, kernel ? &row->kernel : &syns, 1),
-		.ours = sum(s->total, row->ours, TERMS),
+		.ours = sum(s->total, row->ours, TERMS) - sum(s->total, row->minus, TERMS),
 	};
 	int64_t difference = (int64_t)(now.kernel - now.ours);
 	struct tcpfsm_check *best = &s->best[i].row;
@@ -290,7 +332,8 @@ static void judge_row(const struct tcpfsm_checks *c, struct space *s, unsigned i
 		.of_kernel = kernel, .counter = kernel ? s->total[row->kernel.index] : now.kernel,
 		.kernel = now.kernel, .ours = now.ours, .difference = difference,
 	};
-	list_parts(row, s->total, best);
+	list_parts(row->ours, false, s->total, best);
+	list_parts(row->minus, true, s->total, best);
 	if (difference)
 		best->status = explained(c, row, s->total, best) ? TCPFSM_CHECK_EXPLAINED :
 								   TCPFSM_CHECK_UNEXPLAINED;
@@ -396,7 +439,7 @@ static void last_resort(const struct tcpfsm_checks *c, const struct space *s, un
 		check->status = TCPFSM_CHECK_EXPLAINED;
 		snprintf(check->why, sizeof(check->why),
 			 "moved by %" PRIu64 " between two readings", s->best[i].moved);
-	} else if (n <= c->missed) {
+	} else if (rows[i].features & MISSED && n <= c->missed) {
 		check->status = TCPFSM_CHECK_EXPLAINED;
 		snprintf(check->why, sizeof(check->why),
 			 "%" PRIu64 " outcome%s not seen: see tcpfsm info", c->missed,

@@ -29,8 +29,9 @@
  * @state: enum tcpfsm_state; 0: not known
  * @hint: what a record just before told about the next change of state
  * @flags: the model's
- * @snap: state in the snapshot, while no record has told of another; it is
- *	  that of a time that the records may not have come to yet
+ * @snap: state in the snapshot (CLOSE: not found there any more), where it is
+ *	  not @state and no record has told of another; it is that of a time that
+ *	  the records may not have come to yet
  * @clones: children of this request that have not become a connection (yet)
  * @again_seq: of the segment that was sent again last, the low half
  * @again: how many times that one was, 0: none was
@@ -74,7 +75,7 @@ struct conns {
 /* The state, as far as anything tells it; 0: not known. */
 static inline uint8_t conn_state(const struct conn *c)
 {
-	return c->state ? c->state : c->snap;
+	return c->snap ? c->snap : c->state;
 }
 
 /* roomy: memory for many at once, rather than as they come. */

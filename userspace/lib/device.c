@@ -115,13 +115,19 @@ void device_close(struct device *dev)
 
 int device_totals(struct device *dev, struct tcpfsm_record **records, size_t *n)
 {
-	struct tcpfsm_totals totals = { .count = 0 };
 	struct tcpfsm_record *room = NULL;
-	size_t count = 0;
+	struct tcpfsm_totals totals;
+	size_t count = dev->totals_room;
 
 	*records = NULL;
 	*n = 0;
-	/* The first call tells how many there are; some may come meanwhile. */
+	if (count) {
+		room = malloc(count * sizeof(*room));
+		if (!room)
+			return -ENOMEM;
+	}
+	totals = (struct tcpfsm_totals) { .records = (uintptr_t)room, .count = count };
+	/* The first call ever tells how many there are; some may come meanwhile. */
 	while (ioctl(dev->fd, TCPFSM_IOC_TOTALS, &totals) < 0) {
 		int err = -errno;
 
@@ -138,6 +144,7 @@ int device_totals(struct device *dev, struct tcpfsm_record **records, size_t *n)
 		totals.records = (uintptr_t)room;
 		totals.count = count;
 	}
+	dev->totals_room = totals.count + totals.count / 8 + 64;
 	*records = room;
 	*n = totals.count;
 	return 0;

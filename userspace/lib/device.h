@@ -16,6 +16,7 @@ struct device {
 	unsigned int nrings;
 	struct ring_reader *rings;
 	struct tcpfsm_info info;
+	size_t totals_room;	/* for as many as there were last time, and some more */
 };
 
 int device_open(struct device **dev, const char *path, bool follow_new,

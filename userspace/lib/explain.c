@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is wrong, in words: facts of each listener from its totals, rules that
- * judge them (explain_syn.c), and the order in which findings are told.
+ * What is wrong, in words: facts of each listener from its totals and of each
+ * destination from the ledger of mini-sockets, rules that judge them (explain_syn.c,
+ * explain_tw.c), and the order in which findings are told.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,23 +21,46 @@ static const struct {
 	const unsigned int *n;
 } parts[] = {
 	{ explain_syn_rules, &explain_syn_nrules },
+	{ explain_tw_rules, &explain_tw_nrules },
 };
 
 struct tcpfsm_explain {
 	struct tcpfsm_explain_options opts;
 	struct tcpfsm_filter filter;
 	struct sources_table sources;
+	struct tcpfsm_timewaits *ledger;
+	struct mishaps mishaps;
+	uint64_t last_ts;		/* of what was heard of; epoch */
 };
 
-int tcpfsm_explain_new(struct tcpfsm_explain **x, const struct tcpfsm_explain_options *opts)
+int tcpfsm_explain_new(struct tcpfsm_explain **out, const struct tcpfsm_explain_options *opts)
 {
-	*x = calloc(1, sizeof(**x));
-	if (!*x)
+	struct tcpfsm_explain_options o = { .size = sizeof(o) };
+	struct tcpfsm_timewaits_options tw = { .size = sizeof(tw) };
+	struct tcpfsm_filter netns = { .size = sizeof(netns) };
+	struct tcpfsm_explain *x = calloc(1, sizeof(*x));
+	int err;
+
+	*out = NULL;
+	if (!x)
 		return -ENOMEM;
-	(*x)->opts = *opts;
-	if (opts->filter)
-		(*x)->filter = *opts->filter;
-	(*x)->opts.filter = &(*x)->filter;
+	memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	x->opts = o;
+	if (o.filter)
+		x->filter = *o.filter;
+	x->opts.filter = &x->filter;
+	/* Whether ports are short is a question of all that use them. */
+	netns.netns = x->filter.netns;
+	tw.filter = netns.netns ? &netns : NULL;
+	tw.epoch_offset = o.epoch_offset;
+	tw.since = o.since;
+	x->ledger = o.ledger;
+	err = o.ledger ? 0 : tcpfsm_timewaits_new(&x->ledger, &tw);
+	if (err) {
+		free(x);
+		return err;
+	}
+	*out = x;
 	return 0;
 }
 
@@ -44,12 +69,30 @@ void tcpfsm_explain_free(struct tcpfsm_explain *x)
 	if (!x)
 		return;
 	sources_free(&x->sources);
+	mishaps_free(&x->mishaps);
+	if (!x->opts.ledger)
+		tcpfsm_timewaits_free(x->ledger);
 	free(x);
+}
+
+int tcpfsm_explain_item(struct tcpfsm_explain *x, const struct tcpfsm_item *item)
+{
+	uint64_t ts = item->rec.ts + (uint64_t)x->opts.epoch_offset;
+
+	if (!item->lost && item->rec.type == TCPFSM_TYPE_TOTAL && ts > x->last_ts)
+		x->last_ts = ts;
+	return x->opts.ledger ? 0 : tcpfsm_timewaits_item(x->ledger, item);
 }
 
 int tcpfsm_explain_event(struct tcpfsm_explain *x, const struct tcpfsm_event *ev)
 {
-	return sources_event(&x->sources, ev);
+	int err = sources_event(&x->sources, ev);
+
+	if (ev->ts > x->last_ts)
+		x->last_ts = ev->ts;
+	if (!err)
+		err = mishaps_event(&x->mishaps, ev);
+	return err || x->opts.ledger ? err : tcpfsm_timewaits_event(x->ledger, ev);
 }
 
 /* ---- words ----------------------------------------------------------------------- */
@@ -80,6 +123,26 @@ SAY(headline, text)
 SAY(remedy, remedy)
 SAY(cost, cost)
 
+void option(struct draft *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	remedy(d, "%s(%u) ", *d->remedy ? " " : "", ++d->options);
+	va_start(ap, fmt);
+	add(d->remedy, sizeof(d->remedy), fmt, ap);
+	va_end(ap);
+}
+
+void option_cost(struct draft *d, const char *fmt, ...)
+{
+	va_list ap;
+
+	cost(d, "%s(%u) ", *d->cost ? " " : "", d->options);
+	va_start(ap, fmt);
+	add(d->cost, sizeof(d->cost), fmt, ap);
+	va_end(ap);
+}
+
 void evidence(struct draft *d, const char *fmt, ...)
 {
 	va_list ap;
@@ -103,19 +166,49 @@ static __attribute__((format(printf, 1, 2))) struct words words(const char *fmt,
 	return w;
 }
 
+static struct words address_of(unsigned int family, const uint8_t *addr)
+{
+	char buf[INET6_ADDRSTRLEN];
+	bool v6 = family == 6;
+
+	inet_ntop(v6 ? AF_INET6 : AF_INET, addr, buf, sizeof(buf));
+	return words("%s%s%s", v6 ? "[" : "", buf, v6 ? "]" : "");
+}
+
 struct words name_of(const struct tcpfsm_listener *l)
 {
-	char addr[INET6_ADDRSTRLEN];
-	bool v6 = l->family == 6;
+	struct words addr;
 
 	if (!l->family)
 		return words("network namespace %u", l->netns);
-	inet_ntop(v6 ? AF_INET6 : AF_INET, l->laddr, addr, sizeof(addr));
+	addr = address_of(l->family, l->laddr);
 	if (l->has_owner)
-		return words("%s%s%s:%u (%s, pid %u)", v6 ? "[" : "", addr, v6 ? "]" : "",
-			     l->lport, l->comm, l->pid);
-	return words("%s%s%s:%u (process not known)", v6 ? "[" : "", addr, v6 ? "]" : "",
-		     l->lport);
+		return words("%s:%u (%s, pid %u)", addr.s, l->lport, l->comm, l->pid);
+	return words("%s:%u (process not known)", addr.s, l->lport);
+}
+
+struct words ends_of(const struct tcpfsm_timewait *tw)
+{
+	if (tw->inbound)
+		return words("%s:%u", address_of(tw->family, tw->laddr).s, tw->lport);
+	return words("%s to %s:%u", address_of(tw->family, tw->laddr).s,
+		     address_of(tw->family, tw->raddr).s, tw->rport);
+}
+
+struct words in_netns(const struct facts *f)
+{
+	const struct tcpfsm_timewait *tw = f->about == ABOUT_DESTINATION ? f->tw : f->most;
+	uint32_t pid = 0;
+
+	if (!f->opts->own_netns || f->opts->own_netns == f->l->netns)
+		return words("%s", "");
+	if (f->l->has_owner)
+		pid = f->l->pid;
+	else if (tw && tw->has_maker)
+		pid = tw->maker_pid;
+	else if (f->failed && f->failed->has_owner)
+		pid = f->failed->pid;
+	return pid ? words("nsenter -t %u -n ", pid) : words("%s", "");
 }
 
 struct words app_of(const struct tcpfsm_listener *l)
@@ -223,6 +316,7 @@ static void fill_facts(struct facts *f, const struct tcpfsm_explain *x,
 	memset(f, 0, sizeof(*f));
 	f->opts = &x->opts;
 	f->all = ls;
+	f->about = l->conn ? ABOUT_LISTENER : ABOUT_NETNS;
 	f->l = l;
 	f->ns = l->conn ? tcpfsm_listeners_netns(ls, l->netns) : l;
 	if (!f->ns)			/* its network namespace has gone: no sysctl is known */
@@ -277,19 +371,37 @@ static bool wanted(const struct tcpfsm_explain *x, const struct tcpfsm_listener 
 
 /* ---- findings -------------------------------------------------------------------- */
 
+/* Findings of one verdict about destinations; there may be tens of thousands. */
+#define DESTINATIONS_TOLD	16
+#define RULES_MAX	64
+
+/* A network namespace, as the ledger knows it. */
+struct netns {
+	struct tcpfsm_timewait tw, most;
+	uint64_t inbound;
+	bool has_most, told;
+};
+
 struct findings {
 	const struct tcpfsm_explain *x;
 	struct tcpfsm_listeners *ls;
-	struct draft **of;
+	struct draft **of, *spare;
 	size_t n, room;
 	unsigned int wrong;		/* of these, what is wrong */
-	size_t listeners;
+	size_t listeners, destinations;
+	struct netns *netns;
+	size_t nnetns;
+	/* By rule, of destinations: how many were found, and the last one told. */
+	unsigned int found[RULES_MAX];
+	struct draft *last[RULES_MAX];
+	bool judged[MISHAPS_MAX];	/* of the failures */
 	int err;
 };
 
 static struct draft *begin(struct findings *fs, const struct tcpfsm_listener *l)
 {
 	struct draft *d;
+	size_t i;
 
 	if (fs->n == fs->room) {
 		size_t room = fs->room ? 2 * fs->room : 16;
@@ -300,9 +412,16 @@ static struct draft *begin(struct findings *fs, const struct tcpfsm_listener *l)
 		fs->of = of;
 		fs->room = room;
 	}
-	d = calloc(1, sizeof(*d));
+	if (!fs->spare)
+		fs->spare = malloc(sizeof(*fs->spare));
+	d = fs->spare;
 	if (!d)
 		return NULL;
+	/* Most rules find nothing: what they could have said need not be cleared. */
+	memset(d, 0, offsetof(struct draft, text));
+	d->text[0] = d->remedy[0] = d->cost[0] = '\0';
+	for (i = 0; i < LINES_MAX; i++)
+		d->line[i][0] = '\0';
 	d->f.ts = l->ts + (uint64_t)fs->x->opts.epoch_offset;
 	d->f.conn = l->conn;
 	d->f.netns = l->netns;
@@ -315,6 +434,22 @@ static struct draft *begin(struct findings *fs, const struct tcpfsm_listener *l)
 	return d;
 }
 
+/* Whose connect() fails, or else who makes most connections. */
+static void begin_destination(struct draft *d, const struct facts *f)
+{
+	const struct tcpfsm_timewait *tw = f->tw;
+	bool failed = f->failed && f->failed->has_owner;
+
+	d->f.family = tw->family;
+	d->f.lport = tw->lport;
+	d->f.rport = tw->rport;
+	memcpy(d->f.laddr, tw->laddr, sizeof(d->f.laddr));
+	memcpy(d->f.raddr, tw->raddr, sizeof(d->f.raddr));
+	d->f.has_owner = failed || tw->has_maker;
+	d->f.pid = failed ? f->failed->pid : tw->maker_pid;
+	memcpy(d->f.comm, failed ? f->failed->comm : tw->maker_comm, sizeof(d->f.comm));
+}
+
 static void take(struct findings *fs, struct draft *d)
 {
 	size_t i;
@@ -322,54 +457,225 @@ static void take(struct findings *fs, struct draft *d)
 	d->f.text = d->text;
 	d->f.remedy = d->remedy;
 	d->f.cost = d->cost;
-	for (i = 0; i < d->f.nevidence; i++)
+	for (i = 0; i < LINES_MAX; i++)
 		d->lines[i] = d->line[i];
 	d->f.evidence = d->lines;
 	fs->of[fs->n++] = d;
+	fs->spare = NULL;
 	fs->wrong += d->f.severity <= TCPFSM_SEVERITY_WARNING;
 }
 
-static int judge(const struct tcpfsm_listener *l, void *arg)
+/* Which queue of a listener refuses more. */
+static enum side worse_side(const struct facts *f)
+{
+	/* ACKs refused by the accept queue keep their places in the SYN queue. */
+	if (f->now[ACK_DROPPED(ACCEPTQ_FULL)] > f->now[TOTAL(SYN_COOKIE)])
+		return SIDE_ACCEPTQ;
+	return f->synq.now > f->acceptq.now ||
+	       (f->synq.now == f->acceptq.now && f->synq.ever > f->acceptq.ever) ?
+	       SIDE_SYNQ : SIDE_ACCEPTQ;
+}
+
+/* All rules about what these are facts of.  Return: how many hold, or -ENOMEM. */
+static int judge(struct findings *fs, const struct facts *f)
+{
+	enum side first = worse_side(f);
+	unsigned int i, p, rank = 0;
+	int holds = 0;
+
+	for (p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
+		for (i = 0; i < *parts[p].n; i++, rank++) {
+			const struct rule *rule = &parts[p].rules[i];
+			struct draft *d;
+
+			if (rule->about != f->about)
+				continue;
+			d = begin(fs, f->l);
+			if (!d)
+				return fs->err = -ENOMEM;
+			if (f->about == ABOUT_DESTINATION)
+				begin_destination(d, f);
+			d->f.verdict = rule->verdict;
+			d->weight = f->weight;
+			d->rank = rank + (rule->side && rule->side != first ? 1000 : 0);
+			if (!rule->judge(f, d))
+				continue;
+			holds++;
+			if (f->about == ABOUT_DESTINATION && rank < RULES_MAX &&
+			    fs->found[rank]++ >= DESTINATIONS_TOLD)
+				continue;
+			if (f->about != ABOUT_NETNS && f->opts->own_netns &&
+			    f->opts->own_netns != f->l->netns)
+				evidence(d, "where: in network namespace %u, which is not ours",
+					 f->l->netns);
+			if (rank < RULES_MAX)
+				fs->last[rank] = d;
+			take(fs, d);
+		}
+	}
+	return holds;
+}
+
+static struct netns *netns_of(struct findings *fs, uint32_t netns)
+{
+	size_t i;
+
+	for (i = 0; i < fs->nnetns; i++)
+		if (fs->netns[i].tw.netns == netns)
+			return &fs->netns[i];
+	return NULL;
+}
+
+/* What the ledger knows of a network namespace, added to its facts. */
+static void fill_netns(struct findings *fs, struct facts *f)
+{
+	const struct tcpfsm_explain *x = fs->x;
+	struct netns *n = netns_of(fs, f->l->netns);
+
+	f->denied = mishaps_of_netns(&x->mishaps, MISHAP_DENIED, f->l->netns);
+	f->reset = mishaps_of_netns(&x->mishaps, MISHAP_RST, f->l->netns);
+	if (!n)
+		return;
+	f->tw = &n->tw;
+	f->most = n->has_most ? &n->most : NULL;
+	f->inbound = n->inbound;
+	f->told = n->told;
+	tcpfsm_timewaits_ages(x->ledger, f->l->netns, x->last_ts, f->ages);
+}
+
+static int judge_listener(const struct tcpfsm_listener *l, void *arg)
 {
 	struct findings *fs = arg;
 	struct facts f;
-	unsigned int i, p;
-	enum side first;
 
 	if (!wanted(fs->x, l))
 		return 0;
 	fs->listeners += !!l->conn;
 	fill_facts(&f, fs->x, fs->ls, l);
-	first = f.synq.now > f.acceptq.now ||
-		(f.synq.now == f.acceptq.now && f.synq.ever > f.acceptq.ever) ?
-		SIDE_SYNQ : SIDE_ACCEPTQ;
-	/* ACKs refused by the accept queue keep their places in the SYN queue. */
-	if (f.now[ACK_DROPPED(ACCEPTQ_FULL)] > f.now[TOTAL(SYN_COOKIE)])
-		first = SIDE_ACCEPTQ;
-	for (p = 0; p < sizeof(parts) / sizeof(parts[0]); p++) {
-		for (i = 0; i < *parts[p].n; i++) {
-			const struct rule *rule = &parts[p].rules[i];
-			struct draft *d;
+	if (!l->conn)
+		fill_netns(fs, &f);
+	return judge(fs, &f) < 0 ? fs->err : 0;
+}
 
-			if (rule->netns == !!l->conn)
-				continue;
-			d = begin(fs, l);
-			if (!d)
-				return fs->err = -ENOMEM;
-			d->f.verdict = rule->verdict;
-			d->weight = f.weight;
-			d->rank = i + (rule->side && rule->side != first ? 1000 : 0);
-			if (!rule->judge(&f, d)) {
-				free(d);
-				continue;
-			}
-			if (l->conn && f.opts->own_netns && f.opts->own_netns != l->netns)
-				evidence(d, "where: in network namespace %u, which is not ours",
-					 l->netns);
-			take(fs, d);
-		}
+static bool wanted_destination(const struct tcpfsm_explain *x, const struct tcpfsm_timewait *tw,
+			       const struct mishap *failed)
+{
+	const struct tcpfsm_filter *f = &x->filter;
+	unsigned int i;
+
+	if ((f->netns && f->netns != tw->netns) || (f->family && f->family != tw->family))
+		return false;
+	if (f->pid && !(failed && failed->has_owner && f->pid == failed->pid) &&
+	    !(tw->has_maker && f->pid == tw->maker_pid))
+		return false;
+	for (i = 0; i < f->nlport; i++)
+		if (tw->inbound && f->lport[i] == tw->lport)
+			return true;
+	return !f->nlport;
+}
+
+static int judge_destination(const struct tcpfsm_timewait *tw, void *arg)
+{
+	static const uint64_t none[TCPFSM_TOTAL_NUM];
+	struct tcpfsm_listener nobody = { .netns = tw->netns, .total = none };
+	struct findings *fs = arg;
+	const struct tcpfsm_explain *x = fs->x;
+	struct netns *n = netns_of(fs, tw->netns);
+	const struct tcpfsm_listener *l;
+	struct facts f = { .about = ABOUT_DESTINATION, .tw = tw };
+	int holds;
+
+	if (tw->rest)
+		return 0;
+	if (n && tw->inbound)
+		n->inbound += tw->time_wait + tw->fin_wait2;
+	/* They come with the largest first. */
+	if (n && !tw->inbound && !n->has_most) {
+		n->most = *tw;
+		n->has_most = true;
 	}
+	f.failed = mishaps_of_destination(&x->mishaps, tw);
+	if (!wanted_destination(x, tw, f.failed))
+		return 0;
+	fs->destinations++;
+	if (f.failed)
+		fs->judged[f.failed - x->mishaps.slot] = true;
+	if (!explain_tw_worth(&f))
+		return 0;
+	l = tcpfsm_listeners_netns(fs->ls, tw->netns);
+	nobody.ts = x->last_ts - (uint64_t)x->opts.epoch_offset;
+	fill_facts(&f, x, fs->ls, l ? l : &nobody);
+	f.about = ABOUT_DESTINATION;
+	f.tw = tw;
+	f.failed = mishaps_of_destination(&x->mishaps, tw);
+	f.weight = f.failed ? f.failed->n : tw->time_wait + tw->fin_wait2;
+	tcpfsm_timewaits_reuse(x->ledger, tw, x->last_ts, &f.reuse);
+	holds = judge(fs, &f);
+	if (n && holds > 0)
+		n->told = true;
+	return holds < 0 ? holds : 0;
+}
+
+/* Destinations without mini-sockets are left out above; failures there are still to be told. */
+static int judge_failures(struct findings *fs)
+{
+	const struct tcpfsm_explain *x = fs->x;
+	uint32_t i;
+	int rc = 0;
+
+	for (i = 0; !rc && x->mishaps.slot && i < MISHAPS_MAX; i++) {
+		const struct mishap_key *key = &x->mishaps.slot[i].key;
+		const struct tcpfsm_listener *l;
+		struct tcpfsm_timewait tw = {
+			.kind = TCPFSM_TIMEWAIT_DESTINATION, .family = key->family,
+			.rport = key->rport, .netns = key->netns, .settles = -1, .full_in = -1,
+		};
+
+		if (key->kind != MISHAP_NO_PORT || fs->judged[i])
+			continue;
+		memcpy(tw.laddr, key->laddr, sizeof(tw.laddr));
+		memcpy(tw.raddr, key->raddr, sizeof(tw.raddr));
+		l = tcpfsm_listeners_netns(fs->ls, key->netns);
+		if (!tcpfsm_timewaits_find(x->ledger, &tw, x->last_ts))
+			tw.limit = l ? l->total[TOTAL(NOW_PORTS)] : 0;
+		rc = judge_destination(&tw, fs);
+	}
+	return rc;
+}
+
+static int note_netns(const struct tcpfsm_timewait *tw, void *arg)
+{
+	struct findings *fs = arg;
+	struct netns *of = realloc(fs->netns, (fs->nnetns + 1) * sizeof(*of));
+
+	if (!of)
+		return -ENOMEM;
+	fs->netns = of;
+	of[fs->nnetns++] = (struct netns) { .tw = *tw };
 	return 0;
+}
+
+/* Destinations first: a network namespace is judged by what was found of them, too. */
+static int judge_all(struct findings *fs)
+{
+	const struct tcpfsm_explain *x = fs->x;
+	unsigned int i;
+	int rc;
+
+	rc = tcpfsm_timewaits_each(x->ledger, TCPFSM_TIMEWAIT_NETNS, x->last_ts, SIZE_MAX,
+				   note_netns, fs);
+	if (!rc)
+		rc = tcpfsm_timewaits_each(x->ledger, TCPFSM_TIMEWAIT_DESTINATION, x->last_ts,
+					   SIZE_MAX, judge_destination, fs);
+	if (!rc)
+		rc = judge_failures(fs);
+	if (!rc)
+		rc = tcpfsm_listeners_each(fs->ls, judge_listener, fs);
+	for (i = 0; !rc && i < RULES_MAX; i++)
+		if (fs->found[i] > DESTINATIONS_TOLD)
+			evidence(fs->last[i], "and of %u destinations more the same is true",
+				 fs->found[i] - DESTINATIONS_TOLD);
+	return rc;
 }
 
 static int by_weight(const void *x, const void *y)
@@ -384,7 +690,9 @@ static int by_weight(const void *x, const void *y)
 		return a->weight > b->weight ? -1 : 1;
 	if (a->f.conn != b->f.conn)
 		return a->f.conn < b->f.conn ? -1 : 1;
-	return a->rank < b->rank ? -1 : 1;
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	return memcmp(a->f.raddr, b->f.raddr, sizeof(a->f.raddr));
 }
 
 /* ---- nothing wrong --------------------------------------------------------------- */
@@ -396,8 +704,10 @@ struct busy {
 	struct facts top[BUSIEST];
 	double used[BUSIEST];
 	size_t n;
-	uint64_t handshakes, listendrops, listendrops_before, rcvd;
+	uint64_t handshakes, listendrops, listendrops_before;
 	double age;
+	struct facts *netns;		/* those that have mini-sockets, or had */
+	size_t nnetns;
 	bool all;			/* no filter by listener: the kernel's counters apply */
 };
 
@@ -407,6 +717,24 @@ static double used_of(const struct facts *f)
 	double s = percent((double)f->total[TOTAL(SYNQ_PEAK)], (double)f->synq_places);
 
 	return a > s ? a : s;
+}
+
+static int note_fine(struct busy *b, struct facts *f)
+{
+	struct facts *of;
+
+	fill_netns(b->fs, f);
+	if (b->nnetns == BUSIEST || !f->tw)
+		return 0;
+	if (!(f->tw->time_wait + f->tw->fin_wait2) &&
+	    (b->fs->listeners || !f->total[TCPFSM_TOTAL_TW + TCPFSM_TW_ENTER]))
+		return 0;
+	of = realloc(b->netns, (b->nnetns + 1) * sizeof(*of));
+	if (!of)
+		return -ENOMEM;
+	b->netns = of;
+	of[b->nnetns++] = *f;
+	return 0;
 }
 
 static int rank_busy(const struct tcpfsm_listener *l, void *arg)
@@ -428,7 +756,7 @@ static int rank_busy(const struct tcpfsm_listener *l, void *arg)
 		b->listendrops += now - base;
 		b->listendrops_before += base;
 		b->all = true;
-		return 0;
+		return note_fine(b, &f);
 	}
 	b->handshakes += f.total[TOTAL(COMPLETED)] + f.total[TOTAL(COMPLETED_COOKIE)];
 	if (f.gone)
@@ -479,19 +807,17 @@ static int nothing_wrong(struct findings *fs)
 	if (!b)
 		return -ENOMEM;
 	b->fs = fs;
-	if (tcpfsm_listeners_each(fs->ls, rank_busy, b) < 0) {
-		free(b);
-		return -ENOMEM;
-	}
+	if (tcpfsm_listeners_each(fs->ls, rank_busy, b) < 0)
+		goto out;
 	d = begin(fs, fs->listeners == 1 && b->n ? b->top[0].l : &nobody);
-	if (!d) {
-		free(b);
-		return -ENOMEM;
-	}
+	if (!d)
+		goto out;
 	if (b->n)
 		d->f.ts = b->top[0].l->ts + (uint64_t)fs->x->opts.epoch_offset;
+	else if (b->nnetns)
+		d->f.ts = fs->x->last_ts;
 	d->f.netns = fs->x->filter.netns ? fs->x->filter.netns : d->f.netns;
-	if (!fs->listeners) {
+	if (!fs->listeners && !fs->destinations && !b->nnetns) {
 		d->f.verdict = "no_listener";
 		d->f.severity = TCPFSM_SEVERITY_OK;
 		headline(d, "No listener %s: there is nothing to explain.",
@@ -500,26 +826,34 @@ static int nothing_wrong(struct findings *fs)
 	} else {
 		d->f.verdict = "nothing_wrong";
 		d->f.severity = TCPFSM_SEVERITY_OK;
-		headline(d, "Nothing is wrong: %zu listener%s, %llu handshakes in %s, and no client "
-			 "was refused.", fs->listeners,
-			 fs->listeners == 1 ? "" : "s", (unsigned long long)b->handshakes,
-			 duration(b->age).s);
+		if (fs->listeners)
+			headline(d, "Nothing is wrong: %zu listener%s, %llu handshakes in %s, and no "
+				 "client was refused.", fs->listeners,
+				 fs->listeners == 1 ? "" : "s",
+				 (unsigned long long)b->handshakes, duration(b->age).s);
+		else
+			headline(d, "Nothing is wrong: nobody listens, and no connect() failed for want "
+				 "of a port.");
 		for (i = 0; i < b->n; i++)
 			evidence_busy(d, &b->top[i]);
 		if (fs->listeners > b->n)
 			evidence(d, "and %zu listeners more, farther from their limits or closed",
 				 fs->listeners - b->n);
-		if (b->all && !b->listendrops)
+		for (i = 0; i < b->nnetns; i++)
+			explain_tw_fine(&b->netns[i], d);
+		if (b->all && fs->listeners && !b->listendrops)
 			evidence(d, "the kernel's ListenDrops has not moved in that time%s",
 				 b->listendrops_before ? "; what it shows is from before" : "");
-		else if (b->all)
+		else if (b->all && fs->listeners)
 			evidence(d, "the kernel's ListenDrops has moved by %llu in that time, and no "
 				 "listener here tells why: see tcpfsm check",
 				 (unsigned long long)b->listendrops);
 	}
 	take(fs, d);
+out:
+	free(b->netns);
 	free(b);
-	return 0;
+	return d ? 0 : -ENOMEM;
 }
 
 int tcpfsm_explain_findings(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls,
@@ -529,7 +863,7 @@ int tcpfsm_explain_findings(struct tcpfsm_explain *x, struct tcpfsm_listeners *l
 	size_t i;
 	int rc;
 
-	rc = tcpfsm_listeners_each(ls, judge, &fs);
+	rc = judge_all(&fs);
 	if (!rc && !fs.wrong)
 		rc = nothing_wrong(&fs);
 	if (!rc && fs.n)
@@ -540,6 +874,8 @@ int tcpfsm_explain_findings(struct tcpfsm_explain *x, struct tcpfsm_listeners *l
 		free(fs.of[i]);
 	}
 	free(fs.of);
+	free(fs.spare);
+	free(fs.netns);
 	return rc;
 }
 
@@ -569,20 +905,22 @@ static char *put_text(char *p, const char *s)
 }
 
 /* All texts twice as long, should each letter need a backslash, and the rest. */
-_Static_assert(TCPFSM_FINDING_JSON_MAX >= 2 * (LINE_LEN * (LINES_MAX + 6) + 64) + 512, "it fits");
+_Static_assert(TCPFSM_FINDING_JSON_MAX >= 2 * (LINE_LEN * (LINES_MAX + 15) + 64) + 512, "it fits");
 
 size_t tcpfsm_finding_json(const struct tcpfsm_finding *f, char buf[TCPFSM_FINDING_JSON_MAX])
 {
-	char addr[INET6_ADDRSTRLEN] = "", *p = buf;
+	char addr[INET6_ADDRSTRLEN] = "", peer[INET6_ADDRSTRLEN] = "", *p = buf;
+	int af = f->family == 6 ? AF_INET6 : AF_INET;
 	size_t i;
 
-	if (f->family)
-		inet_ntop(f->family == 6 ? AF_INET6 : AF_INET, f->laddr, addr, sizeof(addr));
+	if (f->family) {
+		inet_ntop(af, f->laddr, addr, sizeof(addr));
+		inet_ntop(af, f->raddr, peer, sizeof(peer));
+	}
 	p += sprintf(p, "{\"ts\":%llu,\"event\":\"finding\",\"conn\":%llu,\"netns\":%u,"
-		     "\"family\":%u,\"laddr\":\"%s\",\"lport\":%u,\"raddr\":\"%s\",\"rport\":0,"
+		     "\"family\":%u,\"laddr\":\"%s\",\"lport\":%u,\"raddr\":\"%s\",\"rport\":%u,"
 		     "\"cpu\":0", (unsigned long long)f->ts, (unsigned long long)f->conn,
-		     f->netns, f->family, addr, f->lport,
-		     f->family == 6 ? "::" : f->family ? "0.0.0.0" : "");
+		     f->netns, f->family, addr, f->lport, peer, f->rport);
 	if (f->has_owner) {
 		p += sprintf(p, ",\"pid\":%u,\"comm\":\"", f->pid);
 		p += tcpfsm_comm_json(f->comm, p);

@@ -3,6 +3,7 @@
 #ifndef TCPFSM_LIB_EXPLAIN_H
 #define TCPFSM_LIB_EXPLAIN_H
 
+#include "mishaps.h"
 #include "sources.h"
 #include "tcpfsm.h"
 
@@ -22,11 +23,15 @@ struct refused {
 	bool active;			/* it goes on, or a SYN would meet it at this moment */
 };
 
-/* Of one listener, or of a network namespace: what the rules judge. */
+/* What a rule judges; destinations are those of the ledger of mini-sockets. */
+enum about { ABOUT_LISTENER, ABOUT_NETNS, ABOUT_DESTINATION };
+
+/* Of what the rules judge. */
 struct facts {
 	const struct tcpfsm_explain_options *opts;
 	struct tcpfsm_listeners *all;
-	const struct tcpfsm_listener *l;
+	enum about about;
+	const struct tcpfsm_listener *l;	/* of a destination: its network namespace */
 	const struct tcpfsm_listener *ns;	/* its network namespace; may be l */
 	const struct sources *sources;		/* sample of its SYNs; NULL: none */
 	const uint64_t *total;			/* at the end */
@@ -45,6 +50,16 @@ struct facts {
 	struct refused acceptq;			/* the accept queue was full: SYNs and ACKs */
 	struct refused synq;			/* the SYN queue was: dropped or answered with a cookie */
 	uint64_t weight;			/* how much was refused: the worst come first */
+
+	/* Of the destination, or of the network namespace; NULL: no mini-socket is known. */
+	const struct tcpfsm_timewait *tw;
+	const struct mishap *failed;		/* DESTINATION: connect() without a port; NULL: none */
+	struct tcpfsm_timewait_reuse reuse;	/* DESTINATION */
+	const struct mishap *denied, *reset;	/* NETNS: mini-sockets; NULL: none */
+	const struct tcpfsm_timewait *most;	/* NETNS: destination that has most; NULL: none */
+	uint64_t inbound;			/* NETNS: mini-sockets that cost no port */
+	uint64_t ages[TCPFSM_TW_AGES];		/* NETNS */
+	bool told;				/* NETNS: something was found of a destination already */
 };
 
 /* A finding in the making. */
@@ -54,8 +69,9 @@ struct draft {
 	uint64_t weight;
 	unsigned int rank;			/* causes before what they bring about */
 	bool active;
+	unsigned int options;		/* remedies that are numbered */
 	char text[LINE_LEN], line[LINES_MAX][LINE_LEN];
-	char remedy[3 * LINE_LEN], cost[2 * LINE_LEN];
+	char remedy[8 * LINE_LEN], cost[6 * LINE_LEN];
 };
 
 /* Which queue a rule is about: the one that refuses more is told of first. */
@@ -64,7 +80,7 @@ enum side { SIDE_NONE, SIDE_SYNQ, SIDE_ACCEPTQ };
 struct rule {
 	const char *verdict;		/* stable: users and programs rely on it */
 	enum side side;
-	bool netns;			/* judges a network namespace, not a listener */
+	enum about about;
 	/* Does it hold?  Then d is filled in. */
 	bool (*judge)(const struct facts *f, struct draft *d);
 };
@@ -72,6 +88,13 @@ struct rule {
 /* Causes come before what they bring about. */
 extern const struct rule explain_syn_rules[];
 extern const unsigned int explain_syn_nrules;
+extern const struct rule explain_tw_rules[];
+extern const unsigned int explain_tw_nrules;
+
+/* Is there anything that the rules of explain_tw.c could say of that destination? */
+bool explain_tw_worth(const struct facts *f);
+/* The mini-sockets of a network namespace where nothing is wrong. */
+void explain_tw_fine(const struct facts *f, struct draft *d);
 
 /* ---- words: explain.c ------------------------------------------------------------ */
 
@@ -83,10 +106,21 @@ void evidence(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
 void remedy(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
 void cost(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
 
-struct words { char s[128]; };
+/*
+ * One of several remedies, and what it costs: both get the same number.  The cost is
+ * told after its remedy.
+ */
+void option(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
+void option_cost(struct draft *d, const char *fmt, ...) PRINTF(2, 3);
+
+struct words { char s[160]; };
 
 /* "0.0.0.0:80 (nginx, pid 1234)" */
 struct words name_of(const struct tcpfsm_listener *l);
+/* "192.0.2.1 to 192.0.2.2:80"; inbound: "192.0.2.2:80" */
+struct words ends_of(const struct tcpfsm_timewait *tw);
+/* For sysctl(8) where the network namespace may be another one than ours. */
+struct words in_netns(const struct facts *f);
 /* "nginx", or "the application" */
 struct words app_of(const struct tcpfsm_listener *l);
 /* "350 ms" */

@@ -180,16 +180,6 @@ static void evidence_clients(const struct facts *f, struct draft *d, bool refuse
 		 "; it is limited by the module's syn_limit" : "");
 }
 
-/* For sysctl(8): the network namespace may be another one than ours. */
-static struct words in_netns(const struct facts *f)
-{
-	struct words w = { "" };
-
-	if (f->opts->own_netns && f->opts->own_netns != f->l->netns && f->l->has_owner)
-		snprintf(w.s, sizeof(w.s), "nsenter -t %u -n ", f->l->pid);
-	return w;
-}
-
 static uint64_t power_of_two(uint64_t v)
 {
 	uint64_t n = 16;
@@ -1303,26 +1293,26 @@ static bool micro_burst(const struct facts *f, struct draft *d)
 }
 
 const struct rule explain_syn_rules[] = {
-	{ "reuseport_member",	 SIDE_ACCEPTQ, false, reuseport_member },
-	{ "acceptq_app_slow",	 SIDE_ACCEPTQ, false, acceptq_app_slow },
-	{ "acceptq_somaxconn",	 SIDE_ACCEPTQ, false, acceptq_somaxconn },
-	{ "acceptq_limit_small", SIDE_ACCEPTQ, false, acceptq_limit_small },
-	{ "phantom_connections", SIDE_ACCEPTQ, false, phantom_connections },
-	{ "reset_on_overflow",	 SIDE_ACCEPTQ, false, reset_on_overflow },
-	{ "last_quarter",	 SIDE_SYNQ,    false, last_quarter },
-	{ "syn_flood",		 SIDE_SYNQ,    false, syn_flood },
-	{ "defer_accept",	 SIDE_SYNQ,    false, defer_accept },
-	{ "synack_lost",	 SIDE_SYNQ,    false, synack_lost },
-	{ "slow_clients",	 SIDE_SYNQ,    false, slow_clients },
-	{ "synq_full",		 SIDE_SYNQ,    false, synq_full },
-	{ "syn_cookies",	 SIDE_SYNQ,    false, syn_cookies },
-	{ "syn_cookies_always",	 SIDE_SYNQ,    false, syn_cookies_always },
-	{ "refused_otherwise",	 SIDE_NONE,    false, refused_otherwise },
-	{ "cookies_forged",	 SIDE_NONE,    false, cookies_forged },
-	{ "requests_reset",	 SIDE_NONE,    false, requests_reset },
-	{ "micro_burst",	 SIDE_NONE,    false, micro_burst },
-	{ "listeners_gone",	 SIDE_NONE,    true,  listeners_gone },
-	{ "listeners_unwatched", SIDE_NONE,    true,  listeners_unwatched },
+	{ "reuseport_member",	 SIDE_ACCEPTQ, ABOUT_LISTENER, reuseport_member },
+	{ "acceptq_app_slow",	 SIDE_ACCEPTQ, ABOUT_LISTENER, acceptq_app_slow },
+	{ "acceptq_somaxconn",	 SIDE_ACCEPTQ, ABOUT_LISTENER, acceptq_somaxconn },
+	{ "acceptq_limit_small", SIDE_ACCEPTQ, ABOUT_LISTENER, acceptq_limit_small },
+	{ "phantom_connections", SIDE_ACCEPTQ, ABOUT_LISTENER, phantom_connections },
+	{ "reset_on_overflow",	 SIDE_ACCEPTQ, ABOUT_LISTENER, reset_on_overflow },
+	{ "last_quarter",	 SIDE_SYNQ,    ABOUT_LISTENER, last_quarter },
+	{ "syn_flood",		 SIDE_SYNQ,    ABOUT_LISTENER, syn_flood },
+	{ "defer_accept",	 SIDE_SYNQ,    ABOUT_LISTENER, defer_accept },
+	{ "synack_lost",	 SIDE_SYNQ,    ABOUT_LISTENER, synack_lost },
+	{ "slow_clients",	 SIDE_SYNQ,    ABOUT_LISTENER, slow_clients },
+	{ "synq_full",		 SIDE_SYNQ,    ABOUT_LISTENER, synq_full },
+	{ "syn_cookies",	 SIDE_SYNQ,    ABOUT_LISTENER, syn_cookies },
+	{ "syn_cookies_always",	 SIDE_SYNQ,    ABOUT_LISTENER, syn_cookies_always },
+	{ "refused_otherwise",	 SIDE_NONE,    ABOUT_LISTENER, refused_otherwise },
+	{ "cookies_forged",	 SIDE_NONE,    ABOUT_LISTENER, cookies_forged },
+	{ "requests_reset",	 SIDE_NONE,    ABOUT_LISTENER, requests_reset },
+	{ "micro_burst",	 SIDE_NONE,    ABOUT_LISTENER, micro_burst },
+	{ "listeners_gone",	 SIDE_NONE,    ABOUT_NETNS,    listeners_gone },
+	{ "listeners_unwatched", SIDE_NONE,    ABOUT_NETNS,    listeners_unwatched },
 };
 
 const unsigned int explain_syn_nrules = sizeof(explain_syn_rules) / sizeof(explain_syn_rules[0]);

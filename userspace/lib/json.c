@@ -324,6 +324,15 @@ static char *put_lost(char *p, const struct tcpfsm_event *ev)
 	return put_u64(p, ev->to_ts);
 }
 
+static inline char *put_predecessor(char *p, const struct tcpfsm_event *ev)
+{
+	if (ev->predecessor) {
+		PUT(p, ",\"predecessor\":");
+		p = put_u64(p, ev->predecessor);
+	}
+	return p;
+}
+
 static inline char *put_transition(char *p, const struct tcpfsm_event *ev)
 {
 	PUT(p, ",\"old\":\"");
@@ -338,9 +347,14 @@ static inline char *put_transition(char *p, const struct tcpfsm_event *ev)
 	} else {
 		*p++ = '"';
 	}
-	p = put_tw(p, &ev->rec);
+	p = put_predecessor(put_tw(p, &ev->rec), ev);
 	return put_queues(p, ev);
 }
+
+static const struct name closers[] = {
+	[TCPFSM_CLOSER_NONE] = NAME("none"), [TCPFSM_CLOSER_LOCAL] = NAME("local"),
+	[TCPFSM_CLOSER_REMOTE] = NAME("remote"), [TCPFSM_CLOSER_BOTH] = NAME("both"),
+};
 
 static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 {
@@ -351,7 +365,7 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 		return put_transition(p, ev);
 	case TCPFSM_EVENT_SYN:
 	case TCPFSM_EVENT_HANDSHAKE_ACK:
-		return put_segment(p, ev);
+		return put_predecessor(put_segment(p, ev), ev);
 	case TCPFSM_EVENT_RETRANSMIT:
 		PUT(p, ",\"what\":\"");
 		p = put_name(p, NAME_OF(names_segment, r->verdict));
@@ -384,6 +398,10 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 		p = put_name(p, NAME_OF(names_tw_action, r->verdict));
 		PUT(p, "\",\"substate\":\"");
 		p = put_name(p, NAME_OF(names_state, r->new ? r->new : r->old));
+		if (ev->closer) {
+			PUT(p, "\",\"closed_first\":\"");
+			p = put_name(p, NAME_OF(closers, ev->closer));
+		}
 		*p++ = '"';
 		return put_tw(p, r);
 	case TCPFSM_EVENT_CONNECT_FAILED:
@@ -456,11 +474,6 @@ static const struct name life_keys[TCPFSM_LIFE_TIMES] = {
 	STRING("ESTABLISHED"), STRING("SYN_SENT"), STRING("SYN_RECV"), STRING("FIN_WAIT1"),
 	STRING("FIN_WAIT2"), STRING("TIME_WAIT"), STRING("CLOSE_WAIT"), STRING("LAST_ACK"),
 	STRING("CLOSING"),
-};
-
-static const struct name closers[] = {
-	[TCPFSM_CLOSER_NONE] = NAME("none"), [TCPFSM_CLOSER_LOCAL] = NAME("local"),
-	[TCPFSM_CLOSER_REMOTE] = NAME("remote"), [TCPFSM_CLOSER_BOTH] = NAME("both"),
 };
 
 static inline char *put_times(char *p, const struct tcpfsm_event *ev)

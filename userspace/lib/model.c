@@ -38,11 +38,19 @@ enum { HINT_NONE, HINT_RST_RECEIVED, HINT_RST_SENT, HINT_SHUTDOWN };
 #define C_MINI		0x04	/* became a mini-socket: the full socket's CLOSE means nothing */
 #define C_NO_RST	0x08	/* the kernel reset it by itself, see on_reset() */
 #define C_COOKIES	0x10	/* a listener that answered with SYN cookies */
+#define C_SEEN		0x20	/* in the resync under way */
 
 struct cpu {
 	uint32_t netns;
 	uint16_t lport;
 	bool clone;		/* a child without a request was just made for lport */
+	/* TIME_WAIT that just made way for a connection of the same addresses and ports. */
+	struct {
+		uint64_t conn, ts;
+		uint32_t netns;
+		uint16_t lport, rport;
+		uint8_t laddr[16], raddr[16];
+	} made_way;
 };
 
 /* Transitions since they were asked for, by what they are. */
@@ -64,6 +72,7 @@ struct tcpfsm_model {
 	bool watch;		/* lives, what is notable, and transitions as numbers */
 	struct moves moves;
 	uint64_t refused_ts;	/* watch: when a listener last refused somebody */
+	bool syncing;		/* a resync is under way */
 	int64_t epoch_offset;
 	uint64_t snap_ts;	/* of the snapshot */
 
@@ -95,6 +104,7 @@ static struct tcpfsm_event *event(struct tcpfsm_model *m, const struct tcpfsm_it
 	ev->cause = CAUSE(NONE);
 	ev->has_queues = it->rec.flags & TCPFSM_F_PASSIVE;
 	ev->has_owner = c && c->pid;
+	ev->closer = TCPFSM_CLOSER_NONE;
 	ev->cpu = it->cpu;
 	ev->ts = it->rec.ts + (uint64_t)m->epoch_offset;
 	ev->dur_ns = -1;
@@ -273,7 +283,13 @@ static void transition(struct tcpfsm_model *m, const struct tcpfsm_item *it, str
 /* What the snapshot says is what the state is by now. */
 static void use_snap(struct conn *c)
 {
-	c->state = c->snap;
+	/* It had not found this one, which is there all the same. */
+	if (c->snap != STATE(CLOSE)) {
+		/* How it came there was lost, and when. */
+		if (c->state)
+			c->since = 0;
+		c->state = c->snap;
+	}
 	c->snap = 0;
 }
 
@@ -338,7 +354,7 @@ static struct cpu *cpu_of(struct tcpfsm_model *m, uint32_t n)
 
 		cpus = n < CPUS_MAX ? realloc(m->cpus, want * sizeof(*cpus)) : NULL;
 		if (!cpus) {
-			nowhere.clone = false;
+			memset(&nowhere, 0, sizeof(nowhere));
 			return &nowhere;
 		}
 		memset(cpus + m->ncpus, 0, (want - m->ncpus) * sizeof(*cpus));
@@ -346,6 +362,39 @@ static struct cpu *cpu_of(struct tcpfsm_model *m, uint32_t n)
 		m->ncpus = want;
 	}
 	return &m->cpus[n];
+}
+
+/* The SYN or connect() that follows tells of its predecessor. */
+static void makes_way(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct cpu *cpu = cpu_of(m, it->cpu);
+
+	cpu->made_way.conn = r->conn;
+	cpu->made_way.ts = r->ts;
+	cpu->made_way.netns = r->netns;
+	cpu->made_way.lport = r->lport;
+	cpu->made_way.rport = r->rport;
+	memcpy(cpu->made_way.laddr, r->laddr, sizeof(r->laddr));
+	memcpy(cpu->made_way.raddr, r->raddr, sizeof(r->raddr));
+}
+
+/* Cookie of the connection whose TIME_WAIT made way for this one, or 0. */
+static uint64_t predecessor(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
+	struct cpu *cpu = cpu_of(m, it->cpu);
+	uint64_t conn = cpu->made_way.conn;
+
+	if (!conn)
+		return 0;
+	cpu->made_way.conn = 0;
+	if (r->ts - cpu->made_way.ts > HINT_NS || r->netns != cpu->made_way.netns ||
+	    r->lport != cpu->made_way.lport || r->rport != cpu->made_way.rport ||
+	    memcmp(r->laddr, cpu->made_way.laddr, sizeof(r->laddr)) ||
+	    memcmp(r->raddr, cpu->made_way.raddr, sizeof(r->raddr)))
+		return 0;
+	return conn;
 }
 
 /* ---- causes ----------------------------------------------------------------- */
@@ -683,9 +732,9 @@ static void on_connect_error(struct tcpfsm_model *m, const struct tcpfsm_item *i
 	emit(m);
 }
 
-/* TIMEWAIT enter or denied, from a record of either type. */
+/* TIMEWAIT enter or denied, from a record of either type, of a full socket in state from. */
 static void tell_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, const struct conn *c,
-		      uint8_t substate)
+		      uint8_t substate, uint8_t from)
 {
 	struct tcpfsm_event *ev;
 
@@ -697,6 +746,8 @@ static void tell_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, cons
 	ev->rec.reason = 0;
 	ev->old = substate;
 	ev->new = substate;
+	/* The FIN of this side went first, or the socket would be in LAST_ACK. */
+	ev->closer = from == STATE(CLOSING) ? TCPFSM_CLOSER_BOTH : TCPFSM_CLOSER_LOCAL;
 	emit(m);
 }
 
@@ -706,7 +757,7 @@ static void enter_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, str
 {
 	uint8_t cause = CAUSE(RCV_FIN);
 
-	tell_mini(m, it, c, substate);
+	tell_mini(m, it, c, substate, from);
 	if (substate != STATE(TIME_WAIT)) {
 		/* It waits on for the FIN, only smaller. */
 		if (c && c->state != substate)
@@ -791,7 +842,7 @@ static void on_close(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		return;
 	}
 	if (r->verdict == TCPFSM_TW_DENIED)
-		tell_mini(m, it, c, r->reason);
+		tell_mini(m, it, c, r->reason, old);
 
 	cause = close_cause(c, r);
 	if (old == STATE(SYN_SENT) && is_type(next, TYPE(CONNECT_FAILED), r->conn))
@@ -840,7 +891,10 @@ static void on_state(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		c->flags = (uint8_t)((c->flags & ~C_PASSIVE) | C_ACTIVE);
 	if (c && old == STATE(CLOSE) && new != STATE(LISTEN))
 		c->queued = 0;
+	if (new == STATE(SYN_SENT) && !m->quiet)
+		m->ev.predecessor = predecessor(m, it);
 	transition(m, it, c, old, new, cause_of(c, r));
+	m->ev.predecessor = 0;
 }
 
 /* Moves on which nothing else hangs: half of all records. */
@@ -894,7 +948,9 @@ static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 		ev = event(m, it, c, EVENT(SYN));
 		ev->old = STATE(LISTEN);
 		ev->new = 0;
+		ev->predecessor = predecessor(m, it);
 		emit_verdict(m);
+		ev->predecessor = 0;
 	}
 	if (r->verdict == TCPFSM_VERDICT_COOKIE && r->listener) {
 		c = conns_find(&m->conns, r->listener);
@@ -1115,6 +1171,8 @@ static void on_timewait(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 	if (!m->quiet) {
 		event(m, it, c, EVENT(TIMEWAIT));
 		emit(m);
+		if (r->verdict == TCPFSM_TW_REOPEN || r->verdict == TCPFSM_TW_REUSE)
+			makes_way(m, it);
 	}
 	if (r->verdict != TCPFSM_TW_REFRESH) {
 		if (!c || !c->dead)
@@ -1166,6 +1224,28 @@ static void on_suppressed(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	ev->lost = ev->from_ts = ev->to_ts = 0;
 }
 
+/* Those that are not seen until its end are gone, and how, was lost: no event tells. */
+static void on_resync(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+{
+	bool all = m->syncing && r->snd == TCPFSM_RESYNC_END && !r->arg && !r->netns;
+	struct conn *c, *next;
+
+	m->syncing = r->snd == TCPFSM_RESYNC_BEGIN;
+	for (c = conns_first(&m->conns); c; c = next) {
+		next = conns_next(&m->conns, c);
+		if (m->syncing)
+			c->flags &= (uint8_t)~C_SEEN;
+		else if (!all || c->flags & C_SEEN || !conn_state(c))
+			continue;
+		else if (c->snap == STATE(CLOSE))
+			enter(m, c, STATE(CLOSE), 0);
+		else	/* What the records are still to tell may be its end. */
+			c->snap = STATE(CLOSE);
+	}
+	if (all && r->ts > m->snap_ts)
+		m->snap_ts = r->ts;
+}
+
 /* It is no event, but what the records after it are about. */
 static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
@@ -1173,17 +1253,27 @@ static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	struct conn *c = r->conn ? conns_find(&m->conns, r->conn) : NULL;
 	uint64_t age = r->rcv * NSEC_PER_MSEC;
 
+	if (!r->conn) {
+		on_resync(m, r);
+		return;
+	}
 	if (!c)
 		c = conns_add(&m->conns, r->conn);
 	if (!c)
 		return;
 	learn_owner(c, r);
-	if (c->state || !r->new || r->new > STATE(NEW_SYN_RECV))
+	c->flags |= C_SEEN;
+	if (c->dead || (c->state && !m->syncing) || !r->new || r->new > STATE(NEW_SYN_RECV))
 		return;
 	if (m->watch && !conns_life(&m->conns, c)->begin)
 		life_begin(conns_life(&m->conns, c), r, r->ts + (uint64_t)m->epoch_offset, r->new);
+	if (c->state == r->new) {
+		c->snap = 0;
+		return;
+	}
 	c->snap = r->new;
-	c->since = r->rcv != UINT32_MAX && age < r->ts ? r->ts - age : 0;
+	if (!c->state)
+		c->since = r->rcv != UINT32_MAX && age < r->ts ? r->ts - age : 0;
 	if (r->new == STATE(SYN_RECV) && r->flags & TCPFSM_F_PASSIVE)
 		c->flags |= C_PASSIVE;
 	if (r->ts > m->snap_ts)
@@ -1281,7 +1371,7 @@ static void raw_state(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	if (r->new == STATE(CLOSE)) {
 		mini = r->verdict || (c && c->flags & C_MINI);
 		if (r->verdict)
-			tell_mini(m, it, c, r->reason);
+			tell_mini(m, it, c, r->reason, r->old);
 	}
 	/* The kernel says CLOSE when it means TIME_WAIT: no cause fits. */
 	if (r->old != r->new && !mini)
@@ -1346,6 +1436,13 @@ static void enqueue(struct tcpfsm_model *m, const struct tcpfsm_item *item)
 	/* A reader asked for it, and there may be more than the queue holds. */
 	if (!item->lost && item->rec.type == TYPE(TOTAL)) {
 		on_total(m, &item->rec);
+		return;
+	}
+	if (!item->lost && item->rec.type == TYPE(SOCKET)) {
+		/* A resync begins: what came before has nothing to wait for. */
+		if (!item->rec.conn)
+			drain(m, true);
+		on_socket(m, item);
 		return;
 	}
 	m->queue[(m->head + m->n) % QUEUE_LEN] = *item;
@@ -1462,7 +1559,7 @@ int tcpfsm_model_unfinished(struct tcpfsm_model *m, uint64_t now, tcpfsm_event_f
 		};
 		int rc;
 
-		if (c->state != STATE(TIME_WAIT) || !life->begin)
+		if (c->state != STATE(TIME_WAIT) || c->snap || !life->begin)
 			continue;
 		ev.dur_ns = since(c->since + (uint64_t)m->epoch_offset, now);
 		memcpy(ev.comm, c->comm, sizeof(c->comm));

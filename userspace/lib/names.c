@@ -12,6 +12,9 @@ const struct name names_state[16] = { TCPFSM_STATES(NAME_STATE) };
 #define NAME_CAUSE(sym, name)		[TCPFSM_CAUSE_##sym] = NAME(name),
 const struct name names_cause[32] = { TCPFSM_CAUSES(NAME_CAUSE) };
 
+#define NAME_SORT(sym, name)		[TCPFSM_TIMEWAIT_BY_##sym] = NAME(name),
+static const struct name names_timewait_sort[] = { TCPFSM_TIMEWAIT_SORTS(NAME_SORT) };
+
 #define NAME_ENTRY(sym, n, name, text)	[n] = NAME(name),
 const struct name names_verdict[8] = { TCPFSM_VERDICTS(NAME_ENTRY) };
 const struct name names_reason[16] = { TCPFSM_REASONS(NAME_ENTRY) };
@@ -93,6 +96,12 @@ int tcpfsm_cause_by_name(const char *name, size_t len)
 	return by_name(names_cause, sizeof(names_cause) / sizeof(names_cause[0]), name, len);
 }
 
+int tcpfsm_timewait_sort_by_name(const char *name, size_t len)
+{
+	return by_name(names_timewait_sort, sizeof(names_timewait_sort) / sizeof(names_timewait_sort[0]),
+		       name, len);
+}
+
 const char *tcpfsm_verdict_name(unsigned int verdict)
 {
 	return LOOKUP(names_verdict, verdict);
@@ -166,7 +175,7 @@ static const struct {
 	{ TCPFSM_TOTAL_ACK_DROPPED, 16, "ack_dropped", names_reason, NULL },
 	{ TCPFSM_TOTAL_ACK_RESET, 16, "ack_reset", names_reason, NULL },
 	{ TCPFSM_TOTAL_GONE, 8, "gone", NULL, gone },
-	{ TCPFSM_TOTAL_TW, 9, "tw", names_tw_action, NULL },
+	{ TCPFSM_TOTAL_TW, 9, "timewait", names_tw_action, NULL },
 	{ TCPFSM_TOTAL_SYNQ_LENGTH, 32, "synq_length", NULL, NULL },
 	{ TCPFSM_TOTAL_ACCEPTQ_LENGTH, 32, "acceptq_length", NULL, NULL },
 	{ TCPFSM_TOTAL_HANDSHAKE_US, 32, "handshake_us", NULL, NULL },

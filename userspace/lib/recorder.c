@@ -16,6 +16,9 @@
 
 /* A crash loses no record older than this. */
 #define FLUSH_NS	NSEC_PER_SEC
+/* Sockets are read again after losses: so often at most, and then so much of all time. */
+#define RESYNC_NS	NSEC_PER_SEC
+#define RESYNC_SHARE	10
 
 struct tcpfsm_recorder {
 	struct device *dev;		/* NULL: the rings are somebody else's */
@@ -24,7 +27,12 @@ struct tcpfsm_recorder {
 	struct ctf_writer *writer;
 	uint64_t written, lost;
 	uint64_t sockets, totals;
+	uint64_t seq;			/* of the stream of sockets */
 	int snapshot_error;
+	bool resync;			/* a loss makes it read the sockets again */
+	uint32_t netns;			/* only of this one; 0: all */
+	uint64_t lost_before;		/* lost when it began to read them last */
+	uint64_t next_resync;
 };
 
 int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
@@ -84,8 +92,40 @@ static int put_snapshot(struct tcpfsm_recorder *rec, struct snapshot *s)
 	int err = 0;
 
 	while (!err && snapshot_next(s, &r))
-		err = put_record(rec, ctf_writer_sockets(rec->writer), &r, ++rec->sockets);
+		err = put_record(rec, ctf_writer_sockets(rec->writer), &r, ++rec->seq);
+	rec->sockets = rec->seq;
 	rec->snapshot_error = snapshot_error(s);
+	rec->resync = !rec->snapshot_error;
+	return err;
+}
+
+/* Who replays it knows what is there again, as a live reader does. */
+static int put_resync(struct tcpfsm_recorder *rec)
+{
+	unsigned int stream = ctf_writer_sockets(rec->writer);
+	uint64_t begun = clock_ns(CLOCK_MONOTONIC), now;
+	struct tcpfsm_record r;
+	struct snapshot *s;
+	int err = snapshot_open(&s, rec->netns);
+
+	if (err)
+		return err;
+	/* Its records drain the rings, too. */
+	rec->resync = false;
+	rec->lost_before = rec->lost;
+	snapshot_mark(s, TCPFSM_RESYNC_BEGIN, &r);
+	err = put_record(rec, stream, &r, ++rec->seq);
+	while (!err && snapshot_next(s, &r))
+		err = put_record(rec, stream, &r, ++rec->seq);
+	snapshot_mark(s, TCPFSM_RESYNC_END, &r);
+	if (!err)
+		err = put_record(rec, stream, &r, ++rec->seq);
+	snapshot_close(s);
+	rec->resync = true;
+	now = clock_ns(CLOCK_MONOTONIC);
+	rec->next_resync = now + RESYNC_SHARE * (now - begun);
+	if (rec->next_resync < now + RESYNC_NS)
+		rec->next_resync = now + RESYNC_NS;
 	return err;
 }
 
@@ -122,6 +162,8 @@ int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const c
 		return err;
 	}
 	(*rec)->dev = dev;
+	if (opts && opts->size >= sizeof(*opts))
+		(*rec)->netns = opts->netns;
 	if (snapshot)
 		err = put_snapshot(*rec, snapshot);
 	snapshot_close(snapshot);
@@ -180,6 +222,8 @@ int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec)
 	}
 	if (!err && now >= FLUSH_NS)
 		err = ctf_writer_flush(rec->writer, now - FLUSH_NS);
+	if (!err && rec->resync && rec->lost != rec->lost_before && now >= rec->next_resync)
+		err = put_resync(rec);
 	if (err)
 		return err;
 	return total > INT_MAX ? INT_MAX : (int)total;
@@ -245,8 +289,10 @@ int tcpfsm_recorder_close(struct tcpfsm_recorder *rec)
 
 	if (!rec)
 		return 0;
+	if (rec->resync && rec->lost != rec->lost_before)
+		err = put_resync(rec);
 	/* The first is there only if it could be read and written. */
-	if (rec->totals)
+	if (!err && rec->totals)
 		err = put_totals(rec);
 	/* Lost after the last record that was seen: no record will tell. */
 	for (i = 0; i < rec->nrings; i++) {

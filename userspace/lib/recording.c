@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A recording as a source: the same merge over the files of the CPUs and of the
- * totals, after the sockets of the snapshot, if there is one.
+ * totals, after the sockets of the snapshot, if there is one, and with those that
+ * were read again.
  *
  * The files may have been cut off, damaged, or made to do harm.  Everything
  * but the payload of a record is checked; memory depends on the number of
@@ -67,6 +68,7 @@ struct stream {
 	uint64_t gap;			/* lost before the next record */
 	uint64_t gap_to;		/* when there is no next record: at this time */
 	bool gap_alone;
+	uint64_t at;			/* sockets: in time, those of a resync; 0: first of all */
 	enum kind kind;
 	uint32_t cpu;
 	int fd;
@@ -217,6 +219,23 @@ static int stream_packet(struct recording *r, struct stream *s)
 	}
 }
 
+static void event_record(const struct ctf_event *ev, struct tcpfsm_record *rec)
+{
+	memcpy(&rec->ts, &ev->ts, sizeof(*rec) - offsetof(struct tcpfsm_record, ts));
+	rec->seq = ev->seq;
+}
+
+/* Those of the snapshot first of all, those of a resync when it began. */
+static uint64_t time_of_socket(struct stream *s, const struct ctf_event *ev)
+{
+	struct tcpfsm_record rec;
+
+	event_record(ev, &rec);
+	if (!rec.conn && rec.snd == TCPFSM_RESYNC_BEGIN && rec.ts > s->at)
+		s->at = rec.ts;
+	return s->at;
+}
+
 /*
  * Finds the next record (s->buf[s->rd - 1]) and its place in time.
  * False: the stream is at its end.
@@ -249,14 +268,8 @@ static bool stream_advance(struct recording *r, struct stream *s, uint64_t *key)
 	}
 	s->seq = u->event.seq;
 	s->left--;
-	*key = s->kind == OF_SOCKETS ? 0 : u->event.ts;
+	*key = s->kind == OF_SOCKETS ? time_of_socket(s, &u->event) : u->event.ts;
 	return true;
-}
-
-static void event_record(const struct ctf_event *ev, struct tcpfsm_record *rec)
-{
-	memcpy(&rec->ts, &ev->ts, sizeof(*rec) - offsetof(struct tcpfsm_record, ts));
-	rec->seq = ev->seq;
 }
 
 /*
@@ -326,7 +339,7 @@ static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **
 		src->delivered++;
 		break;
 	case OF_SOCKETS:
-		src->sockets++;
+		src->sockets += !s->at;
 		break;
 	case OF_TOTALS:
 		break;

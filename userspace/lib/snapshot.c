@@ -576,6 +576,16 @@ int snapshot_next(struct snapshot *s, struct tcpfsm_record *rec)
 	return 1;
 }
 
+void snapshot_mark(const struct snapshot *s, enum tcpfsm_resync mark,
+		   struct tcpfsm_record *rec)
+{
+	*rec = (struct tcpfsm_record) {
+		.type = TCPFSM_TYPE_SOCKET, .snd = mark, .netns = s->only,
+		.ts = clock_ns(CLOCK_MONOTONIC) - (uint64_t)s->timens,
+		.arg = mark == TCPFSM_RESYNC_END ? (uint8_t)-snapshot_error(s) : 0,
+	};
+}
+
 int snapshot_error(const struct snapshot *s)
 {
 	if (s->err || (s->only && s->ndone))

@@ -37,6 +37,13 @@ int snapshot_open(struct snapshot **s, uint32_t netns);
 int snapshot_next(struct snapshot *s, struct tcpfsm_record *rec);
 
 /*
+ * The mark before or after them in a resync, with what is known by then: the end's why
+ * sockets are missing.
+ */
+void snapshot_mark(const struct snapshot *s, enum tcpfsm_resync mark,
+		   struct tcpfsm_record *rec);
+
+/*
  * Why sockets are missing: 0; -ENOENT or -EPROTONOSUPPORT: the kernel has no
  * tcp_diag; -EPERM or -EACCES: other network namespaces are closed to us; ...
  */

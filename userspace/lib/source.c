@@ -54,10 +54,13 @@ struct live {
 	struct tcpfsm_source src;
 	struct device *dev;		/* NULL: the rings are somebody else's */
 	struct snapshot *snapshot;	/* until it is over */
+	uint32_t netns;			/* that it is of; 0: all */
+	uint8_t mark;			/* that comes next: of a resync, 0: none */
 	struct tcpfsm_item socket;	/* of it, or of totals, with the caller */
 	struct tcpfsm_record *totals;	/* still to be given away, from next_total on */
 	size_t ntotals, next_total;
-	uint64_t below;			/* src.below, while there are any */
+	bool aside;			/* these come before what lies ready, */
+	uint64_t below;			/* and this is src.below meanwhile */
 	struct merge merge;
 	struct queue *queues;
 	struct queue *out;		/* its first item is with the caller */
@@ -137,31 +140,66 @@ static void round_begin(struct live *l)
 	}
 }
 
+/* Something comes before what lies ready. */
+static void set_aside(struct live *l)
+{
+	if (!l->aside)
+		l->below = l->src.below;
+	l->src.below = 0;
+	l->aside = true;
+}
+
 static bool snapshot_item(struct live *l, const struct tcpfsm_item **item)
 {
-	if (snapshot_next(l->snapshot, &l->socket.rec)) {
-		l->src.sockets++;
-		*item = &l->socket;
+	bool resync;
+
+	if (!l->snapshot)
+		return false;
+	*item = &l->socket;
+	if (l->mark == TCPFSM_RESYNC_BEGIN) {
+		snapshot_mark(l->snapshot, TCPFSM_RESYNC_BEGIN, &l->socket.rec);
+		l->mark = TCPFSM_RESYNC_END;
 		return true;
 	}
-	l->src.snapshot_error = snapshot_error(l->snapshot);
+	if (snapshot_next(l->snapshot, &l->socket.rec)) {
+		l->src.sockets += !l->mark;
+		return true;
+	}
+	resync = l->mark;
+	if (resync)
+		snapshot_mark(l->snapshot, TCPFSM_RESYNC_END, &l->socket.rec);
+	else
+		l->src.snapshot_error = snapshot_error(l->snapshot);
+	l->mark = 0;
 	snapshot_close(l->snapshot);
 	l->snapshot = NULL;
-	return false;
+	return resync;
+}
+
+static int live_resync(struct tcpfsm_source *src)
+{
+	struct live *l = (struct live *)src;
+	int err;
+
+	if (l->snapshot)
+		return -EBUSY;
+	err = snapshot_open(&l->snapshot, l->netns);
+	if (err)
+		return err;
+	l->mark = TCPFSM_RESYNC_BEGIN;
+	set_aside(l);
+	return 0;
 }
 
 void source_put_totals(struct tcpfsm_source *src, struct tcpfsm_record *totals, size_t n)
 {
 	struct live *l = (struct live *)src;
 
-	if (!l->totals)
-		l->below = src->below;
 	free(l->totals);
 	l->totals = totals;
 	l->ntotals = n;
 	l->next_total = 0;
-	/* They come before what lies ready. */
-	src->below = totals ? 0 : l->below;
+	set_aside(l);
 }
 
 static int live_totals(struct tcpfsm_source *src)
@@ -181,14 +219,13 @@ static int live_totals(struct tcpfsm_source *src)
 
 static bool total_item(struct live *l, const struct tcpfsm_item **item)
 {
-	if (l->next_total < l->ntotals) {
+	if (l->totals && l->next_total < l->ntotals) {
 		l->socket.rec = l->totals[l->next_total++];
 		*item = &l->socket;
 		return true;
 	}
 	free(l->totals);
 	l->totals = NULL;
-	l->src.below = l->below;
 	return false;
 }
 
@@ -197,11 +234,11 @@ static int live_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
 	struct live *l = (struct live *)src;
 	struct queue *q = l->out;
 
-	if (__builtin_expect(l->snapshot != NULL, 0) && snapshot_item(l, item))
-		return 1;
-	if (__builtin_expect(l->totals != NULL, 0)) {
-		if (total_item(l, item))
+	if (__builtin_expect(l->aside, 0)) {
+		if (snapshot_item(l, item) || total_item(l, item))
 			return 1;
+		l->aside = false;
+		src->below = l->below;
 		return tcpfsm_source_next(src, item);
 	}
 	if (q) {
@@ -248,7 +285,7 @@ static int live_wait(struct tcpfsm_source *src, int timeout_ms)
 	bool hold = l->merge.n || l->held || !l->dev;
 	int n;
 
-	if (l->in_round || l->blocked || l->snapshot || l->totals)
+	if (l->in_round || l->blocked || l->aside)
 		return 1;
 
 	/*
@@ -296,6 +333,7 @@ int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
 	l->src.next = live_next;
 	l->src.wait = live_wait;
 	l->src.totals = live_totals;
+	l->src.resync = live_resync;
 	l->src.close = live_close;
 	l->src.watch_fd = -1;
 	l->src.epoch_offset = epoch_offset;
@@ -362,6 +400,7 @@ int tcpfsm_source_open_device(struct tcpfsm_source **src, const char *path,
 {
 	struct snapshot *snapshot;
 	struct device *dev;
+	struct live *l;
 	int err;
 
 	*src = NULL;
@@ -375,8 +414,13 @@ int tcpfsm_source_open_device(struct tcpfsm_source **src, const char *path,
 		device_close(dev);
 		return err;
 	}
-	((struct live *)*src)->dev = dev;
-	((struct live *)*src)->snapshot = snapshot;
+	l = (struct live *)*src;
+	l->dev = dev;
+	l->snapshot = snapshot;
+	if (opts && opts->size >= sizeof(*opts))
+		l->netns = opts->netns;
+	if (snapshot)
+		set_aside(l);
 	return 0;
 }
 
@@ -421,6 +465,11 @@ void tcpfsm_source_watch(struct tcpfsm_source *src, int fd)
 int tcpfsm_source_totals(struct tcpfsm_source *src)
 {
 	return src->totals ? src->totals(src) : 0;
+}
+
+int tcpfsm_source_resync(struct tcpfsm_source *src)
+{
+	return src->resync ? src->resync(src) : 0;
 }
 
 int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src)

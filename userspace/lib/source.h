@@ -20,6 +20,7 @@ struct tcpfsm_source {
 	int (*next)(struct tcpfsm_source *src, const struct tcpfsm_item **item);
 	int (*wait)(struct tcpfsm_source *src, int timeout_ms);
 	int (*totals)(struct tcpfsm_source *src);	/* NULL: it has its own */
+	int (*resync)(struct tcpfsm_source *src);	/* likewise */
 	void (*close)(struct tcpfsm_source *src);
 	int64_t epoch_offset;
 	uint64_t delivered;

@@ -74,7 +74,8 @@ int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
  * tcpfsm_source_next() - the next item of the merged stream
  *
  * A live source gives an item only when no earlier one of another CPU can
- * still come.  The SOCKET records of a snapshot come before all others.
+ * still come.  The SOCKET records of a snapshot come before all others, those of a
+ * resync when it is asked for.
  *
  * Return: 1 and *item (valid until the next call); 0: nothing now (live) or
  * the end (recording); -EBADMSG: a file of the recording is damaged, and what
@@ -109,6 +110,31 @@ void tcpfsm_source_watch(struct tcpfsm_source *src, int fd);
  */
 int tcpfsm_source_totals(struct tcpfsm_source *src);
 
+/*
+ * In the stream, a SOCKET record without conn is a mark: of these, by its member snd.  Its
+ * netns is the only one that was looked at (0: all); arg of END is why sockets are missing,
+ * an errno as tcpfsm_source_snapshot() has it, or 0.
+ */
+enum tcpfsm_resync { TCPFSM_RESYNC_BEGIN = 1, TCPFSM_RESYNC_END = 2 };
+
+/**
+ * tcpfsm_source_resync() - read the sockets that are there again, as after a loss
+ *
+ * They come as the next items of the stream, as in a snapshot (see
+ * struct tcpfsm_source_options), between the marks BEGIN and END and without
+ * others among them.  All of them were there at some time after BEGIN's ts; what
+ * happened before a SOCKET record's ts may still follow it, but nothing that was
+ * lost according to gaps told so far.  So what is not among them and was known at
+ * BEGIN is gone (unless END has an error), and records that follow about what has
+ * come or gone already say nothing new.
+ *
+ * A recording has what its recorder read, at its time in the stream: then nothing
+ * happens.
+ *
+ * Return: 0; -EBUSY: a snapshot is still under way; -ENOMEM.
+ */
+int tcpfsm_source_resync(struct tcpfsm_source *src);
+
 /* Epoch minus CLOCK_MONOTONIC of the machine recorded, in nanoseconds. */
 int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src);
 /* Records delivered and lost so far by this source. */
@@ -135,7 +161,8 @@ struct tcpfsm_recorder;
  * tcpfsm_recorder_open() - record a device into a new directory, as CTF 1.8
  *
  * A snapshot of the sockets (see opts) and the totals are taken and written at
- * once, and the totals again when it is closed.
+ * once, and the totals again when it is closed.  After a loss it has the sockets
+ * again (see tcpfsm_source_resync()), where opts ask for them.
  *
  * Return: 0; -EEXIST: the directory exists and is not empty; errors of
  * tcpfsm_source_open_device(); another negative errno.
@@ -227,6 +254,7 @@ struct tcpfsm_event {
 					/* connection, as the transition after it tells */
 	bool has_queues;		/* listener, synq, acceptq, backlog of rec count */
 	bool has_owner;			/* pid and comm count */
+	uint8_t closer;			/* TIMEWAIT, enter and denied: enum tcpfsm_closer: who closed first */
 	uint32_t cpu;
 	uint64_t ts;			/* nanoseconds since the Unix epoch */
 	int64_t dur_ns;			/* TRANSITION: time in old; ACCEPT: wait in the accept queue; -1: not known */
@@ -237,6 +265,8 @@ struct tcpfsm_event {
 					/* syn_limit; rec tells the listener */
 	uint32_t asked;			/* SYN, HANDSHAKE_ACK refused: backlog that listen(2) asked */
 					/* for plus 1; 0: not known */
+	uint64_t predecessor;		/* SYN, TRANSITION to SYN_SENT: cookie of the connection whose */
+					/* TIME_WAIT made way for it; 0: none */
 	const struct tcpfsm_life *life;	/* with lives: the connection's, this event included; else NULL */
 	struct tcpfsm_record rec;	/* addresses, cookies, counts, sequence numbers */
 };
@@ -535,11 +565,12 @@ enum tcpfsm_check_status {
 
 /* A counter of a network namespace, since counting began there. */
 struct tcpfsm_check {
-	const char *name;		/* as nstat prints it; "syn": SYNs that met a listener */
+	const char *name;		/* as nstat prints it; "syn": SYNs that met a listener; */
+					/* "sockstat tw": mini-sockets that are there */
 	uint32_t netns;
 	uint64_t ts, since;		/* CLOCK_MONOTONIC: when it was read; when counting began */
 	bool of_kernel;			/* else both numbers are ours: each SYN has one fate */
-	uint64_t counter;		/* as nstat shows it */
+	uint64_t counter;		/* as nstat or sockstat shows it */
 	uint64_t kernel, ours;		/* how far it has moved; what the totals say */
 	int64_t difference;		/* kernel - ours */
 	uint8_t status;			/* enum tcpfsm_check_status */
@@ -547,6 +578,7 @@ struct tcpfsm_check {
 	unsigned int nparts;		/* the totals that make up ours, but zeros */
 	struct {
 		uint16_t index;		/* tcpfsm_total_name() */
+		bool minus;		/* it is taken off */
 		uint64_t value;
 	} part[TCPFSM_CHECK_PARTS];
 };
@@ -579,8 +611,8 @@ void tcpfsm_checks_free(struct tcpfsm_checks *c);
 /* ---- explain: what is wrong, in words ------------------------------------------- */
 
 /*
- * The worst first.  critical: clients are refused now; warning: they were, or it takes
- * long; ok: nothing of these; info: good to know.
+ * The worst first.  critical: clients are refused now, or connect() fails; warning: they were,
+ * or will be, or it takes long; ok: nothing of these; info: good to know.
  */
 #define TCPFSM_SEVERITIES(X) \
 	X(CRITICAL, 0, "critical") X(WARNING, 1, "warning") X(OK, 2, "ok") X(INFO, 3, "info")
@@ -592,19 +624,20 @@ struct tcpfsm_finding {
 	const char *verdict;		/* stable name, as the manual page lists them */
 	uint8_t severity;		/* enum tcpfsm_severity */
 	uint64_t ts;			/* of the totals; nanoseconds since the Unix epoch */
-	uint64_t conn;			/* the listener's cookie; 0: of a network namespace, or of all */
+	uint64_t conn;			/* the listener's cookie; 0: of a destination (rport), of a */
+					/* network namespace, or of all */
 	uint32_t netns;			/* 0: of all */
-	uint8_t family;			/* 4 or 6; 0: no listener */
-	uint16_t lport;
-	uint8_t laddr[16];
+	uint8_t family;			/* 4 or 6; 0: no listener or destination */
+	uint16_t lport, rport;		/* only destinations have an rport */
+	uint8_t laddr[16], raddr[16];
 	bool has_owner;
 	uint32_t pid;
 	char comm[17];
 	const char *text;		/* what is the matter, a sentence or two */
 	const char *const *evidence;	/* the numbers that prove it */
 	size_t nevidence;
-	const char *remedy;		/* "": none is needed */
-	const char *cost;		/* of the remedy; "": none */
+	const char *remedy;		/* "": none is needed; several begin "(1) ", "(2) " and so on */
+	const char *cost;		/* of the remedy, with the same numbers; "": none */
 };
 
 struct tcpfsm_explain_options {
@@ -614,6 +647,11 @@ struct tcpfsm_explain_options {
 	uint32_t own_netns;		/* inode of ours, for commands to give; 0: not known */
 	uint32_t request_bytes;		/* memory of a request socket; 0: not known */
 	uint32_t socket_bytes;		/* and of a connection */
+	uint32_t timewait_bytes;	/* and of a mini-socket */
+	uint64_t since;			/* epoch: from when on flows of mini-sockets count; 0: with the */
+					/* snapshot, or the first event */
+	struct tcpfsm_timewaits *ledger; /* of the caller, who feeds, marks and frees it, and has no */
+					/* filter but netns; NULL: one of its own */
 };
 
 struct tcpfsm_explain;
@@ -621,14 +659,18 @@ struct tcpfsm_explain;
 typedef int (*tcpfsm_finding_fn)(const struct tcpfsm_finding *f, void *arg);
 
 int tcpfsm_explain_new(struct tcpfsm_explain **x, const struct tcpfsm_explain_options *opts);
+/* A raw item: SOCKET and TOTAL; others do nothing.  Return: 0 or -ENOMEM. */
+int tcpfsm_explain_item(struct tcpfsm_explain *x, const struct tcpfsm_item *item);
 /**
- * tcpfsm_explain_event() - an event of the model (not raw), for the sample of clients
+ * tcpfsm_explain_event() - an event of the model (not raw), after the SOCKET items
  *
- * Optional: the findings rest on the totals.  Return: 0 or -ENOMEM.
+ * For the sample of clients and for the ledger of mini-sockets; of listeners the findings
+ * rest on the totals.  Return: 0 or -ENOMEM.
  */
 int tcpfsm_explain_event(struct tcpfsm_explain *x, const struct tcpfsm_event *ev);
 /**
- * tcpfsm_explain_findings() - judge the listeners as their last two readings tell
+ * tcpfsm_explain_findings() - judge the listeners as their last two readings tell, and the
+ *			       ports and mini-sockets of what was fed
  * @fn: called for each finding, the worst and true cause first; at least once
  *
  * What listeners saw since their first reading is "now"; the totals tell of before.
@@ -641,7 +683,7 @@ void tcpfsm_explain_free(struct tcpfsm_explain *x);
 
 const char *tcpfsm_severity_name(unsigned int severity);
 /* Longest JSON line of a finding, newline included. */
-#define TCPFSM_FINDING_JSON_MAX	24576
+#define TCPFSM_FINDING_JSON_MAX	32768
 /* Formats f as one JSON object and a newline; returns the length (no NUL). */
 size_t tcpfsm_finding_json(const struct tcpfsm_finding *f, char buf[TCPFSM_FINDING_JSON_MAX]);
 
@@ -663,6 +705,16 @@ enum tcpfsm_timewait_kind {
 	TCPFSM_TIMEWAIT_NETNS, TCPFSM_TIMEWAIT_DESTINATION, TCPFSM_TIMEWAIT_OWNER,
 	TCPFSM_TIMEWAIT_KINDS,
 };
+
+/* What tcpfsm_timewaits_each() goes by, the most first. */
+#define TCPFSM_TIMEWAIT_SORTS(X) \
+	X(POPULATION, "population")	/* here now */ \
+	X(IN, "in") X(OUT, "out")	/* recent: made, ended */ \
+	X(GROWTH, "growth")		/* the one less the other */ \
+	X(PORTS, "ports")		/* share of the usable ports; not of destinations: population */ \
+	X(FAILED, "failed")		/* connect() without a port, since attach */
+#define TCPFSM_ENUM_TIMEWAIT_SORT(s, name) TCPFSM_TIMEWAIT_BY_##s,
+enum tcpfsm_timewait_sort { TCPFSM_TIMEWAIT_SORTS(TCPFSM_ENUM_TIMEWAIT_SORT) };
 
 /*
  * Mini-sockets that belong together: of a network namespace; from a local address to a
@@ -689,12 +741,36 @@ struct tcpfsm_timewait {
 	uint64_t failed, recent_failed;	/* connect() without a port (EADDRNOTAVAIL), likewise */
 	uint64_t failed_ts;		/* the last one; epoch, 0: none */
 	double seconds;			/* how long recent is; 0: below 0.1, too short for rates */
-	/* At the rate of those seconds: */
+	/*
+	 * At the pace of the last ten seconds, or up to 32 if few came; not of the rest, and
+	 * below 0.1 s not known:
+	 */
 	double settles;			/* mini-sockets it will come to; -1: not known */
-	uint64_t limit;			/* DESTINATION: ports; NETNS: tw_max; 0: not known */
+	uint64_t limit;			/* DESTINATION: ports that connect() can choose; NETNS: tw_max; */
+					/* 0: not known */
 	uint64_t used;			/* of limit, now */
 	double full_in;			/* seconds until used is limit; -1: it will not, or not known */
+	bool overflows;			/* DESTINATION: it will not, as the network namespace's tw_max is */
+					/* reached first, and then ports are free at once */
+	bool reuse;			/* DESTINATION: net.ipv4.tcp_tw_reuse lets connect() take those */
+					/* with timestamps, which full_in does not count, then */
 	uint32_t tw;			/* NETNS: mini-sockets as the kernel last told */
+	bool has_maker;			/* DESTINATION: who made most of them since attach, if one */
+	uint32_t maker_pid;		/* process made more than half, else one that made many */
+	char maker_comm[17];
+	const char *cgroup;		/* OWNER: its path in cgroup v2; NULL: not known; valid as long as */
+					/* the call; printable ASCII, at most 255 */
+};
+
+/*
+ * TIME_WAIT sockets of a destination by whether connect() could take their port now with
+ * net.ipv4.tcp_tw_reuse: tcp_twsk_unique().
+ */
+struct tcpfsm_timewait_reuse {
+	uint64_t ready;			/* yes: with timestamps, and began in a second before this one */
+	uint64_t young;			/* with timestamps, but not yet */
+	uint64_t without;		/* never: the peer sent no timestamps */
+	uint64_t unknown;		/* here before anything was heard of them */
 };
 
 struct tcpfsm_timewaits_options {
@@ -702,11 +778,10 @@ struct tcpfsm_timewaits_options {
 	const struct tcpfsm_filter *filter;	/* but states and causes; NULL: all */
 	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
 	uint64_t since;			/* epoch: attach; 0: with the snapshot, or the first event */
-	uint32_t own_netns;		/* whose usable ports are known; 0: of none */
-	uint32_t ports;			/* usable there, tcpfsm_usable_ports() */
 	size_t max_sockets;		/* 0: default (1 << 21) */
 	size_t max_destinations;	/* 0: default (32768) */
 	size_t max_owners;		/* 0: default (8192) */
+	bool cgroups;			/* look up owners' cgroups in /proc of this machine */
 };
 
 struct tcpfsm_timewaits;
@@ -715,10 +790,14 @@ typedef int (*tcpfsm_timewait_fn)(const struct tcpfsm_timewait *tw, void *arg);
 int tcpfsm_timewaits_new(struct tcpfsm_timewaits **t, const struct tcpfsm_timewaits_options *opts);
 /* A raw item: SOCKET and TOTAL; others do nothing.  Return: 0 or -ENOMEM. */
 int tcpfsm_timewaits_item(struct tcpfsm_timewaits *t, const struct tcpfsm_item *item);
-/* An event of the model (not raw), after the SOCKET items.  Return: 0 or -ENOMEM. */
+/*
+ * An event of the model (not raw), after the SOCKET items; those of a resync may come at any
+ * time.  They are given to this first, to the model then.  Return: 0 or -ENOMEM.
+ */
 int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev);
 /**
- * tcpfsm_timewaits_each() - the groups of a kind, those with most mini-sockets first
+ * tcpfsm_timewaits_each() - the groups of a kind, those with most mini-sockets first, or as
+ * tcpfsm_timewaits_sort() has it
  * @now: epoch
  * @max: so many; the others are one more, the last, with rest set
  *
@@ -727,9 +806,21 @@ int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event
  */
 int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind kind,
 			  uint64_t now, size_t max, tcpfsm_timewait_fn fn, void *arg);
-/* TIME_WAIT sockets of a network namespace (0: all) by age at @now (epoch). */
+/* TIME_WAIT sockets of a network namespace (0: all) by age at @now (epoch), to half a second. */
 void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t now,
 			   uint64_t ages[TCPFSM_TW_AGES]);
+/*
+ * Of the destination that tcpfsm_timewaits_each() told, at @now (epoch); of the rest only
+ * those without a place.  Of other kinds all is 0.
+ */
+void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
+			    uint64_t now, struct tcpfsm_timewait_reuse *out);
+/*
+ * The destination whose ends @dest tells, at @now (epoch), also if it has open connections only.
+ * Return: false: there is none, and @dest is as it was.
+ */
+bool tcpfsm_timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest, uint64_t now);
+void tcpfsm_timewaits_sort(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_sort by);
 /* What is recent begins here: at @now (epoch). */
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
 /*
@@ -738,15 +829,12 @@ void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
  */
 void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost,
 				uint64_t *untold);
-void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t);
-/**
- * tcpfsm_usable_ports() - how many ports connect() can choose from
- * @range: "32768	60999", net.ipv4.ip_local_port_range
- * @reserved: "8080,9000-9010", net.ipv4.ip_local_reserved_ports; may be empty
- *
- * Return: their number, or 0 when it cannot be told.
+/*
+ * When sockets were last read again, after all that was lost (epoch): they are certain since
+ * then, and flows have a hole before.  0: they were not, or records were lost since.
  */
-uint32_t tcpfsm_usable_ports(const char *range, const char *reserved);
+uint64_t tcpfsm_timewaits_resynced(const struct tcpfsm_timewaits *t);
+void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t);
 
 /* ---- names and text -------------------------------------------------------- */
 
@@ -756,6 +844,7 @@ const char *tcpfsm_cause_name(unsigned int cause);
 /* The number behind a name, in any case and with '-' for '_'; -1: there is none. */
 int tcpfsm_state_by_name(const char *name, size_t len);
 int tcpfsm_cause_by_name(const char *name, size_t len);
+int tcpfsm_timewait_sort_by_name(const char *name, size_t len);
 const char *tcpfsm_verdict_name(unsigned int verdict);
 const char *tcpfsm_reason_name(unsigned int reason);
 const char *tcpfsm_tw_action_name(unsigned int action);

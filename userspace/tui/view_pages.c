@@ -147,6 +147,15 @@ const struct view_ops view_listeners = {
 
 /* ---- TIME_WAIT ------------------------------------------------------------------- */
 
+/* Rates are of the time since then, and explain takes them for what goes on now. */
+static void mark_ledger(struct ui *u, uint64_t every)
+{
+	if (u->now < u->tw_marked + every)
+		return;
+	tcpfsm_timewaits_mark(u->ledger, u->now);
+	u->tw_marked = u->now;
+}
+
 static void refresh_timewait(struct ui *u)
 {
 	struct timewait_reading r = { .opts = u->opts, .ledger = u->ledger, .ts = u->now };
@@ -157,17 +166,42 @@ static void refresh_timewait(struct ui *u)
 	if (*u->filter_text)
 		out_printf("(the filter \"%s\" is not for this view, but -L, -D, -p and -N are)\n",
 			   u->filter_text);
+	tcpfsm_timewaits_sort(u->ledger, u->tw_sort);
 	err = timewait_text(&r, &t);
 	end_page(u, VIEW_TIMEWAIT, err);
-	/* A rate takes a while. */
-	if (u->now < u->tw_marked + NSEC_PER_SEC)
-		return;
-	tcpfsm_timewaits_mark(u->ledger, u->now);
-	u->tw_marked = u->now;
+	mark_ledger(u, NSEC_PER_SEC);
+}
+
+static bool key_timewait(struct ui *u, int key)
+{
+	static const char *const names[] = {
+#define NAME(s, name)	name,
+		TCPFSM_TIMEWAIT_SORTS(NAME)
+#undef NAME
+	};
+	const unsigned int n = sizeof(names) / sizeof(names[0]);
+
+	switch (key) {
+	case 's':
+	case '>':
+	case TERM_F + 6:
+		u->tw_sort = (u->tw_sort + 1) % n;
+		break;
+	case '<':
+		u->tw_sort = (u->tw_sort + n - 1) % n;
+		break;
+	default:
+		return false;
+	}
+	u->refreshed[VIEW_TIMEWAIT] = 0;
+	ui_say(u, "sorted by %s", names[u->tw_sort]);
+	return true;
 }
 
 const struct view_ops view_timewait = {
 	.name = "TIME_WAIT",
+	.keys = "s sort",
+	.key = key_timewait,
 	.refresh_ms = 2000,
 	.refresh = refresh_timewait,
 	.draw = draw,
@@ -223,7 +257,9 @@ void judge(struct ui *u)
 	if (w && w->first_ts)
 		tcpfsm_explain_findings(u->explain, w->ls, on_finding, u);
 	*u->tw_owner = '\0';
+	tcpfsm_timewaits_sort(u->ledger, TCPFSM_TIMEWAIT_BY_POPULATION);
 	tcpfsm_timewaits_each(u->ledger, TCPFSM_TIMEWAIT_OWNER, u->now, 1, on_owner, u);
+	mark_ledger(u, 10 * NSEC_PER_SEC);
 }
 
 static void refresh_explain(struct ui *u)
@@ -304,7 +340,8 @@ static const char help[] =
 	"               state TIME_WAIT,FIN_WAIT2  cause timeout; nothing: all again\n"
 	"               (words of one kind: any of them; of several kinds: all must hold)\n"
 	"  s F6 < >     Connections: sort by the next column; S: the other way round;\n"
-	"               or click on a headline\n"
+	"               or click on a headline.  TIME_WAIT: by population, in, out,\n"
+	"               growth, ports, failed\n"
 	"\033[1mTime\033[0m\n"
 	"  space        pause: the screen stands still, nothing is lost meanwhile\n"
 	"  + -          recording: faster, slower; the fastest is as fast as can be\n"
