@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait]]: a recording without
+ * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | slow]]: a recording without
  * a kernel, for tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
  * "totals": nothing but totals, of which so many SYNs have no fate.
  * "listeners": nothing but two readings of the totals of listeners.
+ * "slow": all of that and the listeners' totals, a connection each second, for who plays it.
  * "timewait": so many sockets that enter TIME_WAIT and stay, to many destinations.
  */
 #include <arpa/inet.h>
@@ -416,7 +417,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2) {
 		fprintf(stderr, "usage: make_recording DIR "
-			"[CONNECTIONS [open | totals | listeners | timewait]]\n");
+			"[CONNECTIONS [open | totals | listeners | timewait | slow]]\n");
 		return 2;
 	}
 	n = argc > 2 ? strtoul(argv[2], NULL, 10) : 10;
@@ -436,6 +437,15 @@ int main(int argc, char **argv)
 		now += 60000000000;
 		reading(1);
 		now += 10000000000;
+		reading(n);
+	} else if (argc > 3 && !strcmp(argv[3], "slow")) {
+		now += 60000000000;
+		reading(1);
+		everything_else();
+		for (i = 0; i < n; i++) {
+			now += 1000000000;
+			connection(1000 + 2 * i);
+		}
 		reading(n);
 	} else if (argc > 3 && !strcmp(argv[3], "timewait")) {
 		in_time_wait(n);

@@ -193,6 +193,7 @@ static void failed(unsigned int n, uint64_t ns, uint16_t lport)
 		ev = event(TCPFSM_EVENT_CONNECT_FAILED, 0);
 		ev.rec.arg = EADDRNOTAVAIL;
 		ev.rec.lport = lport;
+		ev.rec.tw = w.tw;
 		feed(&ev);
 	}
 }

@@ -67,7 +67,7 @@ struct command {
 };
 
 extern const struct command cmd_trace, cmd_conns, cmd_ladder, cmd_diagram, cmd_record, cmd_info;
-extern const struct command cmd_listen, cmd_explain, cmd_check, cmd_timewait;
+extern const struct command cmd_listen, cmd_explain, cmd_check, cmd_timewait, cmd_top;
 
 /* ---- main.c ------------------------------------------------------------------ */
 
@@ -75,6 +75,26 @@ extern const struct command cmd_listen, cmd_explain, cmd_check, cmd_timewait;
 extern volatile sig_atomic_t interrupted;
 
 void catch_signals(void);
+
+/* ---- filter_args.c ------------------------------------------------------------- */
+
+/* A decimal number and nothing else. */
+bool parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *value);
+/*
+ * An option of filters but -N, by its letter; families: of -4 and -6 so far, 0 at first.
+ * Return: NULL, or what is wrong with it.
+ */
+const char *filter_option(struct tcpfsm_filter *f, unsigned int *families, int val,
+			  const char *arg);
+/* Inode, path of a namespace file, or name of "ip netns".  Return: likewise. */
+const char *find_netns(const char *s, uint32_t *netns);
+/*
+ * "lport 80 state TIME_WAIT": the same as words, all of them; "" filters nothing.
+ * Return: likewise; wrong is the word that is.
+ */
+const char *filter_words(struct tcpfsm_filter *f, const char *text, char wrong[64]);
+/* The other way round; what does not fit is left out. */
+void filter_to_words(const struct tcpfsm_filter *f, char *buf, size_t size);
 
 /* ---- error.c ----------------------------------------------------------------- */
 
@@ -106,6 +126,14 @@ void out_json_head(uint64_t ts, const char *event, uint64_t conn, uint32_t netns
 void out_json_ends(uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
 		   unsigned int family, const uint8_t *laddr, uint16_t lport,
 		   const uint8_t *raddr, uint16_t rport);
+/* Text that would have gone to stdout. */
+struct out_text {
+	char *s;			/* malloc(); with a NUL */
+	size_t len, room;
+};
+
+/* From now on it goes to @to, in place of what that held; NULL: to stdout again. */
+void out_capture(struct out_text *to);
 /* Return: 0 or the negative errno of any write so far. */
 int out_flush(void);
 int out_error(void);
@@ -172,6 +200,37 @@ int open_source_snapshot(struct tcpfsm_source **src, const struct options *opts,
 			 struct tcpfsm_info *info);
 /* One line to stderr if sockets are missing from the snapshot. */
 void tell_snapshot(int err);
+/* And if records or connections are. */
+void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m);
+/* What is there, rather than happens: sockets and totals. */
+static inline bool is_state(const struct tcpfsm_item *item)
+{
+	return !item->lost && (item->rec.type == TCPFSM_TYPE_SOCKET ||
+			       item->rec.type == TCPFSM_TYPE_TOTAL);
+}
+
+/* ---- resync.c ------------------------------------------------------------------ */
+
+#define RESYNC_TEXT	160
+
+/*
+ * After a loss the sockets are read again.  Best when there is nothing else to read; but
+ * where losses go on, there always is.
+ */
+struct resync {
+	bool possible;
+	bool wanted;			/* records were lost since the last one began */
+	uint64_t since;			/* the first of these */
+	uint64_t begun, next;		/* the last one, and when the next one may be; 0: none */
+	uint64_t told;			/* until then, once is enough */
+};
+
+/* Return: that of tcpfsm_source_resync(). */
+int resync_begin(struct resync *r, struct tcpfsm_source *src);
+/* The first item of each batch.  True: a resync is over, and text shall be told. */
+bool resync_look(struct resync *r, const struct tcpfsm_item *item, char text[RESYNC_TEXT]);
+/* When one is due, in milliseconds from now, at most ms.  Quiet: nothing else to read. */
+int resync_due(const struct resync *r, bool quiet, int ms);
 
 /* ---- deadline.c ---------------------------------------------------------------- */
 
@@ -197,6 +256,13 @@ int deadline_sleep(const struct deadline *d, int max_ms);
 uint64_t monotonic_ns(void);
 uint64_t realtime_ns(void);
 
+/* ---- cmd_explain.c --------------------------------------------------------------- */
+
+/* What findings say of this machine, as it is now: a recording may be of another one. */
+void explain_look_around(struct tcpfsm_explain_options *o);
+/* All findings to stdout.  Return: 0 or -ENOMEM. */
+int explain_text(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls, bool colour);
+
 /* ---- text.c ------------------------------------------------------------------------ */
 
 #define TEXT_MAX	1024		/* longest line */
@@ -204,6 +270,8 @@ uint64_t realtime_ns(void);
 struct text {
 	bool wide, raw, time_of_day, colour;
 	uint64_t start;			/* of the column TIME(s); 0: not yet */
+	unsigned int width;		/* of the terminal; 0: 80 */
+	bool one_line;			/* what has no room in it is left out */
 	uint64_t carried, carried_ts;	/* what had lines of its own last, and when */
 	int64_t second;			/* whose hms is kept */
 	char hms[9];
@@ -213,6 +281,8 @@ void text_init(struct text *t, const struct options *opts);
 size_t text_header(const struct text *t, char buf[TEXT_MAX]);
 /* The column of time: p holds blanks. */
 char *text_time(struct text *t, char *p, uint64_t ts);
+/* False: text_event() has no line for it, as another one tells it. */
+bool text_tells(const struct text *t, const struct tcpfsm_event *ev);
 /* Return: the length with newline; 0: another line tells it. */
 size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_MAX]);
 

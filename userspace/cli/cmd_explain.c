@@ -66,8 +66,7 @@ static uint32_t slab_bytes(const char *cache)
 	return bytes;
 }
 
-/* Of this machine now: a recording may be of another one. */
-static void look_around(struct tcpfsm_explain_options *o)
+void explain_look_around(struct tcpfsm_explain_options *o)
 {
 	struct stat st;
 
@@ -199,6 +198,17 @@ static int on_finding(const struct tcpfsm_finding *f, void *arg)
 	return out_error() ? 1 : 0;
 }
 
+int explain_text(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls, bool colour)
+{
+	static const struct options none;
+	struct explain e = { .opts = &none, .colour = colour };
+	int err = tcpfsm_explain_findings(x, ls, on_finding, &e);
+
+	forget_said(&e);
+	free(e.said);
+	return err < 0 ? err : 0;
+}
+
 /* ---- view ------------------------------------------------------------------------ */
 
 static int on_event(const struct tcpfsm_event *ev, void *arg)
@@ -229,7 +239,7 @@ static int begin(void *arg, struct tcpfsm_model *m)
 
 	(void)m;
 	if (!e->opts->replay) {
-		look_around(&o);
+		explain_look_around(&o);
 		o.since = realtime_ns();
 	}
 	err = tcpfsm_explain_new(&e->x, &o);

@@ -47,6 +47,22 @@ struct listen_reading {
 	size_t listeners, refusing;		/* members of groups included */
 };
 
+/* Makes readings of the totals, one after the other. */
+struct listen_reader {
+	const struct tcpfsm_filter *filter;
+	bool since_first;			/* recent is since the first reading, not the last */
+	uint64_t last_ts;			/* of the reading before; 0: recent is since load */
+	struct listen_reading r;
+	struct listen_row *sorted;		/* by address, as the library gives them */
+	size_t n, room;
+	uint64_t (*recent)[TCPFSM_TOTAL_NUM];	/* by row, those of network namespaces last */
+	uint64_t (*sum)[2][TCPFSM_TOTAL_NUM];	/* of groups: total, recent */
+};
+
+/* Into v->r, to be freed in any case.  Return: 0 or a negative errno. */
+int listen_reading_make(struct listen_reader *v, struct tcpfsm_listeners *ls,
+			const struct options *opts, int64_t epoch_offset);
+void listen_reading_free(struct listen_reader *v);
 /* SYNs and third ACKs that were refused, but for what is the client's fault. */
 uint64_t listen_refused(const uint64_t *total);
 /* Beyond every listener that is shown: counted for the network namespace alone. */

@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* tcpfsm: options, and which command they are for. */
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "cli.h"
 
 static const struct command * const commands[] = {
 	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_listen, &cmd_timewait,
-	&cmd_explain, &cmd_check, &cmd_record, &cmd_info,
+	&cmd_explain, &cmd_top, &cmd_check, &cmd_record, &cmd_info,
 };
 
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -256,46 +252,6 @@ static int version(void)
 
 /* ---- arguments ---------------------------------------------------------------------- */
 
-/* A decimal number and nothing else. */
-static bool parse_u64(const char *s, const char **end, uint64_t min, uint64_t max, uint64_t *value)
-{
-	uint64_t v = 0;
-	const char *p;
-
-	for (p = s; *p >= '0' && *p <= '9'; p++) {
-		unsigned int d = (unsigned int)(*p - '0');
-
-		if (v > (UINT64_MAX - d) / 10)
-			return false;
-		v = v * 10 + d;
-	}
-	*end = p;
-	*value = v;
-	return p != s && v >= min && v <= max;
-}
-
-static bool parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *value)
-{
-	const char *end;
-
-	return parse_u64(s, &end, min, max, value) && !*end;
-}
-
-static const char *parse_ports(const char *s, uint16_t ports[16], uint8_t *n)
-{
-	uint64_t port;
-
-	for (;;) {
-		if (!parse_u64(s, &s, 1, UINT16_MAX, &port) || (*s && *s != ','))
-			return "not a list of ports from 1 to 65535";
-		if (*n == 16)
-			return "more than 16 ports";
-		ports[(*n)++] = (uint16_t)port;
-		if (!*s++)
-			return NULL;
-	}
-}
-
 /* As JSON has it, or in hex as "ss -e" does; there, too, digits alone are decimal. */
 static const char *parse_cookie(const char *s, uint64_t *cookie)
 {
@@ -309,23 +265,6 @@ static const char *parse_cookie(const char *s, uint64_t *cookie)
 		return "not a socket cookie";
 	*cookie = strtoull(hex, NULL, 16);
 	return *cookie ? NULL : "not a socket cookie";
-}
-
-/* Comma-separated names of a table, as bits. */
-static const char *parse_names(const char *s, int (*by_name)(const char *, size_t),
-			       uint32_t *bits, const char *why)
-{
-	for (;;) {
-		size_t len = strcspn(s, ",");
-		int n = by_name(s, len);
-
-		if (n < 0)
-			return why;
-		*bits |= 1U << n;
-		s += len;
-		if (!*s++)
-			return NULL;
-	}
 }
 
 static const char *parse_duration(const char *s, uint64_t *ns)
@@ -352,33 +291,21 @@ static const char *parse_interval(const char *s, uint64_t *ns)
 	return why ? why : *ns < NSEC_PER_SEC / 10 ? "less than 0.1 seconds" : NULL;
 }
 
-/* Inode, path of a namespace file, or name of "ip netns".  0 or the exit status. */
+/* Beyond it there is no path of one. */
+#define NETNS_NAME_MAX	(PATH_MAX - sizeof("/run/netns/"))
+
+/* 0 or the exit status. */
 static int parse_netns(const char *s, uint32_t *netns)
 {
-	char path[PATH_MAX];
-	struct statfs fs;
-	struct stat st;
-	uint64_t v;
+	const char *why = find_netns(s, netns);
 
-	if (parse_number(s, 1, UINT32_MAX, &v)) {
-		*netns = (uint32_t)v;
+	if (why && strlen(s) >= NETNS_NAME_MAX)
+		return usage("-N", why);
+	if (!why)
 		return 0;
-	}
-	if ((size_t)snprintf(path, sizeof(path), strchr(s, '/') ? "%s" : "/run/netns/%s", s) >=
-	    sizeof(path))
-		return usage("-N", "name too long");
-	if (!*s || stat(path, &st)) {
-		complain("-N %s: %s; give an inode, a name of ip netns or a path like /proc/PID/ns/net",
-			 s, *s ? strerror(errno) : "no name");
-		return EXIT_ERROR;
-	}
-	if (statfs(path, &fs) || fs.f_type != NSFS_MAGIC) {
-		complain("-N %s: not a namespace; give an inode, a name of ip netns or a path like /proc/PID/ns/net",
-			 s);
-		return EXIT_ERROR;
-	}
-	*netns = (uint32_t)st.st_ino;
-	return 0;
+	complain("-N %s: %s; give an inode, a name of ip netns or a path like /proc/PID/ns/net",
+		 s, why);
+	return EXIT_ERROR;
 }
 
 /* One option.  0 or the exit status after an error was told. */
@@ -387,25 +314,16 @@ static int take_option(struct options *o, int val, const char *arg)
 	static unsigned int families;
 	const char *why = NULL;
 	char name[32];
-	uint64_t v = 0;
 
 	switch (val) {
 	case 'L':
-		why = parse_ports(arg, o->filter.lport, &o->filter.nlport);
-		break;
 	case 'D':
-		why = parse_ports(arg, o->filter.rport, &o->filter.nrport);
-		break;
 	case '4':
 	case '6':
-		/* Both together are no restriction. */
-		families |= val == '4' ? 1 : 2;
-		o->filter.family = families == 3 ? 0 : (uint8_t)(val - '0');
-		break;
 	case 'p':
-		if (!parse_number(arg, 1, INT_MAX, &v))
-			why = "not a process id";
-		o->filter.pid = (uint32_t)v;
+	case 's':
+	case 'C':
+		why = filter_option(&o->filter, &families, val, arg);
 		break;
 	case 'N': {
 		int status = parse_netns(arg, &o->filter.netns);
@@ -414,14 +332,6 @@ static int take_option(struct options *o, int val, const char *arg)
 			return status;
 		break;
 	}
-	case 's':
-		why = parse_names(arg, tcpfsm_state_by_name, &o->filter.states,
-				  "not a list of states such as SYN_SENT,TIME_WAIT");
-		break;
-	case 'C':
-		why = parse_names(arg, tcpfsm_cause_by_name, &o->filter.causes,
-				  "not a list of causes such as timeout,rcv_rst");
-		break;
 	case 'T':
 		o->time_of_day = true;
 		break;

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,36 @@
 struct out out;
 
 static int error;		/* negative errno of the first failure */
+static struct out_text *captured;	/* instead of stdout; NULL: not now */
+
+/* Return: 0 or -ENOMEM: the rest is left out. */
+static int keep(void)
+{
+	size_t need = captured->len + out.used + 1;
+	char *p = captured->s;
+
+	if (need > captured->room) {
+		p = realloc(p, need + OUT_SIZE);
+		if (!p)
+			return -ENOMEM;
+		captured->s = p;
+		captured->room = need + OUT_SIZE;
+	}
+	memcpy(p + captured->len, out.buf, out.used);
+	captured->len += out.used;
+	p[captured->len] = '\0';
+	return 0;
+}
+
+void out_capture(struct out_text *to)
+{
+	if (captured)
+		keep();
+	out.used = 0;
+	captured = to;
+	if (to)
+		to->len = 0;
+}
 
 int out_error(void)
 {
@@ -29,6 +60,12 @@ int out_flush(void)
 	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
 	size_t done = 0;
 
+	if (captured) {
+		int err = keep();
+
+		out.used = 0;
+		return err;
+	}
 	while (!error && done < out.used) {
 		ssize_t n = write(STDOUT_FILENO, out.buf + done, out.used - done);
 

@@ -8,11 +8,6 @@
 
 /* Longest sleep: a signal may come just before it. */
 #define IDLE_MS		500
-/* Sockets are read again after losses: so often at most, and then so much of all time. */
-#define RESYNC_NS	NSEC_PER_SEC
-#define RESYNC_SHARE	10
-/* Losses after so long without one are told of again. */
-#define EPISODE_NS	(10 * NSEC_PER_SEC)
 /* How long a record may wait for its successor once the source is quiet. */
 #define PENDING_MS	10
 
@@ -86,13 +81,6 @@ static int rest(const struct view *view, void *arg, struct tcpfsm_model *m,
 	return view_ms < ms ? view_ms : ms;
 }
 
-/* What is there, rather than happens: sockets and totals. */
-static bool is_state(const struct tcpfsm_item *item)
-{
-	return !item->lost && (item->rec.type == TCPFSM_TYPE_SOCKET ||
-			       item->rec.type == TCPFSM_TYPE_TOTAL);
-}
-
 static bool is_socket(const struct tcpfsm_item *item)
 {
 	return !item->lost && item->rec.type == TCPFSM_TYPE_SOCKET;
@@ -139,67 +127,12 @@ static int totals_due(const struct view *view, uint64_t last, int ms)
 	return due < (uint64_t)ms ? (int)due : ms;
 }
 
-/*
- * After a loss the sockets are read again.  Best when there is nothing else to read; but
- * where losses go on, there always is.
- */
-struct resync {
-	bool possible;
-	bool wanted;			/* records were lost since the last one began */
-	uint64_t since;			/* the first of these */
-	uint64_t begun, next;		/* the last one, and when the next one may be; 0: none */
-	uint64_t told;			/* until then, once is enough */
-};
-
-static int resync_begin(struct resync *r, struct tcpfsm_source *src)
+static void tell_resync(struct resync *r, const struct tcpfsm_item *item)
 {
-	r->wanted = false;
-	r->begun = monotonic_ns();
-	return tcpfsm_source_resync(src);
-}
+	char text[RESYNC_TEXT];
 
-static void resync_end(struct resync *r, uint8_t err)
-{
-	uint64_t now = monotonic_ns(), took = now - r->begun;
-
-	if (r->since < r->told)
-		;
-	else if (err)
-		complain("records were lost, and not all sockets could be read again: %s",
-			 strerror(err));
-	else
-		complain("records were lost: sockets read again from inet_diag in %.1f ms",
-			 (double)took / 1e6);
-	r->next = now + (took > RESYNC_NS / RESYNC_SHARE ? took * RESYNC_SHARE : RESYNC_NS);
-	r->told = now + EPISODE_NS;
-	r->begun = 0;
-}
-
-static void resync_look(struct resync *r, const struct tcpfsm_item *item)
-{
-	if (item->lost && r->possible && !r->wanted) {
-		r->wanted = true;
-		r->since = monotonic_ns();
-	} else if (r->begun && !item->lost && item->rec.type == TCPFSM_TYPE_SOCKET &&
-		   !item->rec.conn && item->rec.snd == TCPFSM_RESYNC_END) {
-		resync_end(r, item->rec.arg);
-	}
-}
-
-/* In milliseconds from now, at most ms. */
-static int resync_due(const struct resync *r, bool quiet, int ms)
-{
-	uint64_t at = quiet ? 0 : r->since + RESYNC_NS, now;
-
-	if (!r->wanted)
-		return ms;
-	if (at < r->next)
-		at = r->next;
-	now = monotonic_ns();
-	if (at <= now)
-		return 0;
-	at = (at - now) / (NSEC_PER_SEC / 1000) + 1;
-	return at < (uint64_t)ms ? (int)at : ms;
+	if (resync_look(r, item, text))
+		complain("%s", text);
 }
 
 /* The sockets as they are at the end; records that wait meanwhile are of no interest. */
@@ -210,7 +143,7 @@ static int last_resync(struct resync *r, const struct view *view, void *arg,
 	int rc = resync_begin(r, src);
 
 	while (!rc && r->begun && tcpfsm_source_next(src, &item) > 0) {
-		resync_look(r, item);
+		tell_resync(r, item);
 		rc = view->item ? give_items(view, arg, item, 1) : 0;
 		if (!rc && tcpfsm_model_feed(m, item, view->event, arg))
 			break;
@@ -257,7 +190,7 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 		}
 		if (rc) {
 			quiet_since = 0;
-			resync_look(&resync, items);
+			tell_resync(&resync, items);
 			/* Sockets are read to their end. */
 			in_time = begun && !is_socket(items) ? deadline_count(end, items, n) : n;
 			rc = view->item ? give_items(view, arg, items, in_time) : 0;
@@ -306,7 +239,7 @@ static int fail_source(int err, const struct options *opts, const struct tcpfsm_
 	return fail(err, opts->device ? opts->device : TCPFSM_DEVICE);
 }
 
-static void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m)
+void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m)
 {
 	uint64_t lost, forgotten;
 

@@ -330,7 +330,6 @@ static const char *parts_listen(struct parts *ps, const struct tcpfsm_event *ev)
 	return "";
 }
 
-/* NULL: the transition that follows tells it. */
 static const char *parts_timewait(struct parts *ps, const struct tcpfsm_event *ev, bool raw)
 {
 	const struct tcpfsm_record *r = &ev->rec;
@@ -342,21 +341,19 @@ static const char *parts_timewait(struct parts *ps, const struct tcpfsm_event *e
 		part_add(ps, 0, tcpfsm_tw_action_name(r->verdict), "");
 	} else if (r->verdict == TCPFSM_TW_ENTER && sub == S(FIN_WAIT2)) {
 		part_add(ps, 0, "FIN_WAIT2 as a mini-socket", "");
-	} else if (r->verdict == TCPFSM_TW_REFRESH && r->old == r->new) {
+	} else if (r->verdict == TCPFSM_TW_REFRESH) {
 		part_add(ps, 0, "TIME_WAIT begins again", "");
-	} else if (r->verdict == TCPFSM_TW_DENIED) {
+	} else {
 		part_add(ps, 0, tcpfsm_state_name(sub), "");
 		part_add(ps, 0, "denied", "");
 		part_number(ps, 1, "tw ", r->tw, " of ", r->tw_max);
 		return red;
-	} else {
-		return NULL;
 	}
 	part_number(ps, 1, "tw ", r->tw, "/", r->tw_max);
 	return "";
 }
 
-/* Return: the colour of the first part; NULL: nothing to show. */
+/* Return: the colour of the first part. */
 static const char *parts_of(const struct text *t, struct parts *ps, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
@@ -368,12 +365,7 @@ static const char *parts_of(const struct text *t, struct parts *ps, const struct
 		colour = parts_transition(ps, ev);
 		break;
 	case TCPFSM_EVENT_SYN:
-		if (r->verdict == TCPFSM_VERDICT_QUEUED && !t->raw)
-			return NULL;
-		return parts_verdict(t, ps, ev);
 	case TCPFSM_EVENT_HANDSHAKE_ACK:
-		if (r->verdict == TCPFSM_VERDICT_ESTABLISHED)
-			return NULL;
 		return parts_verdict(t, ps, ev);
 	case TCPFSM_EVENT_RETRANSMIT:
 		start = ps->end;
@@ -402,8 +394,6 @@ static const char *parts_of(const struct text *t, struct parts *ps, const struct
 		break;
 	case TCPFSM_EVENT_TIMEWAIT:
 		colour = parts_timewait(ps, ev, t->raw);
-		if (!colour)
-			return NULL;
 		break;
 	case TCPFSM_EVENT_CONNECT_FAILED:
 		part_add(ps, 0, "connect failed:", "");
@@ -413,7 +403,7 @@ static const char *parts_of(const struct text *t, struct parts *ps, const struct
 	case TCPFSM_EVENT_LOST:
 		return parts_suppressed(ps, ev);
 	default:
-		return NULL;
+		break;
 	}
 	if (!t->wide)
 		part_owner(ps, 5, ev);
@@ -563,20 +553,40 @@ static size_t text_lost(struct text *t, const struct tcpfsm_event *ev, char *buf
 	return (size_t)(p - buf);
 }
 
+bool text_tells(const struct text *t, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	uint8_t sub = r->new ? r->new : r->old;
+
+	switch (ev->type) {
+	case TCPFSM_EVENT_SYN:
+		return t->raw || r->verdict != TCPFSM_VERDICT_QUEUED;
+	case TCPFSM_EVENT_HANDSHAKE_ACK:
+		return r->verdict != TCPFSM_VERDICT_ESTABLISHED;
+	case TCPFSM_EVENT_TIMEWAIT:
+		/* The transition that follows tells the others. */
+		return t->raw || (r->verdict == TCPFSM_TW_ENTER && sub == S(FIN_WAIT2)) ||
+		       (r->verdict == TCPFSM_TW_REFRESH && r->old == r->new) ||
+		       r->verdict == TCPFSM_TW_DENIED;
+	}
+	return true;
+}
+
 size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_MAX])
 {
 	const struct tcpfsm_record *r = &ev->rec;
+	size_t width = t->width ? t->width : WIDTH;
 	const char *colour;
 	struct parts ps;
 	char *p, *column;
 	size_t room;
 
+	if (!text_tells(t, ev))
+		return 0;
 	if (ev->type == TCPFSM_EVENT_LOST && !ev->suppressed)
 		return text_lost(t, ev, buf);
 	parts_init(&ps);
 	colour = parts_of(t, &ps, ev);
-	if (!colour)
-		return 0;
 
 	memset(buf, ' ', BLANKS);
 	p = text_time(t, buf, ev->ts);
@@ -607,13 +617,14 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 	*p++ = ' ';
 	if (!t->wide) {
 		/* IPv6 addresses take more than their column. */
-		room = r->family == 6 || p - buf > WIDTH - TAIL_MIN ? TAIL_MIN :
-								     (size_t)(WIDTH - (p - buf));
+		room = (size_t)(p - buf) + TAIL_MIN > width || (!t->width && r->family == 6) ?
+		       TAIL_MIN : width - (size_t)(p - buf);
 		parts_fit(&ps, room);
 	}
 	room = (size_t)(p - buf);
 	p = put_parts(p, &ps, t->colour ? colour : "");
-	p = put_carried(t, p, room, &ps, ev);
+	if (!t->one_line)
+		p = put_carried(t, p, room, &ps, ev);
 	*p++ = '\n';
 	return (size_t)(p - buf);
 }

@@ -10,6 +10,7 @@
 #define FIRST		2U
 
 #define SLAB_MIN	1024U
+#define SLAB_ROOMY	32768U
 #define BITS_MIN	10
 #define BITS_MAX	30
 #define DEAD_MAX	1024U
@@ -31,11 +32,11 @@ static void list_add(struct conns *t, uint32_t head, struct conn *c)
 	t->slab[head].older = i;
 }
 
-int conns_init(struct conns *t, size_t max, bool lives)
+int conns_init(struct conns *t, size_t max, bool lives, bool roomy)
 {
 	memset(t, 0, sizeof(*t));
 	t->max = max < 1U << BITS_MAX ? max : 1U << BITS_MAX;
-	t->cap = SLAB_MIN;
+	t->cap = roomy ? SLAB_ROOMY : SLAB_MIN;
 	t->used = FIRST;
 	t->bits = BITS_MIN;
 	t->slab = malloc(t->cap * sizeof(*t->slab));
@@ -46,6 +47,11 @@ int conns_init(struct conns *t, size_t max, bool lives)
 		conns_exit(t);
 		return -ENOMEM;
 	}
+	/* Not a page has to be had while records wait. */
+	if (roomy)
+		memset(t->slab, 0, t->cap * sizeof(*t->slab));
+	if (roomy && lives)
+		memset(t->lives, 0, t->cap * sizeof(*t->lives));
 	t->slab[LIVE].older = t->slab[LIVE].newer = LIVE;
 	t->slab[DEAD].older = t->slab[DEAD].newer = DEAD;
 	return 0;
@@ -72,6 +78,7 @@ static void forget(struct conns *t, uint32_t i)
 		t->dead--;
 	else
 		t->live--;
+	c->key = 0;
 	c->next = t->free;
 	t->free = i;
 }
@@ -214,4 +221,15 @@ struct conn *conns_first(const struct conns *t)
 struct conn *conns_next(const struct conns *t, const struct conn *c)
 {
 	return c->newer == LIVE ? NULL : &t->slab[c->newer];
+}
+
+const struct conn *conns_slot(const struct conns *t, size_t *at)
+{
+	const struct conn *c;
+
+	if (*at < FIRST)
+		*at = FIRST;
+	c = *at < t->used ? &t->slab[*at] : NULL;
+	*at = *at + 1 < t->used ? *at + 1 : 0;
+	return c;
 }

@@ -17,7 +17,7 @@
 
 /**
  * struct conn - what is known of one connection (or listener)
- * @key: socket cookie
+ * @key: socket cookie; 0: a free slot
  * @since: when @state (or @snap) was entered (CLOCK_MONOTONIC); 0: not seen
  * @queued: when it joined the accept queue; 0: not seen or accepted already
  * @asked: listener: backlog that listen(2) asked for plus 1; 0: not known
@@ -78,7 +78,8 @@ static inline uint8_t conn_state(const struct conn *c)
 	return c->snap ? c->snap : c->state;
 }
 
-int conns_init(struct conns *t, size_t max, bool lives);
+/* roomy: memory for many at once, rather than as they come. */
+int conns_init(struct conns *t, size_t max, bool lives, bool roomy);
 void conns_exit(struct conns *t);
 
 static inline size_t conns_hash(const struct conns *t, uint64_t key)
@@ -110,6 +111,8 @@ static inline struct tcpfsm_life *conns_life(const struct conns *t, const struct
 /* The living ones. */
 struct conn *conns_first(const struct conns *t);
 struct conn *conns_next(const struct conns *t, const struct conn *c);
+/* Slot by slot, from *at = 0 until *at is 0 again; key 0: there is none in it.  NULL: no slot. */
+const struct conn *conns_slot(const struct conns *t, size_t *at);
 /* A closed one lives again. */
 void conns_revive(struct conns *t, struct conn *c);
 /* It was heard of just now. */

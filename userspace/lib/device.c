@@ -150,9 +150,11 @@ int device_totals(struct device *dev, struct tcpfsm_record **records, size_t *n)
 	return 0;
 }
 
-int device_wait(struct device *dev, int64_t timeout_ns)
+int device_wait(struct device *dev, int64_t timeout_ns, int fd)
 {
-	struct pollfd pfd = { .fd = dev->fd, .events = POLLIN };
+	struct pollfd pfd[2] = {
+		{ .fd = dev->fd, .events = POLLIN }, { .fd = fd, .events = POLLIN },
+	};
 	struct timespec ts;
 	__u64 consumed = 0;
 	unsigned int i;
@@ -167,10 +169,10 @@ int device_wait(struct device *dev, int64_t timeout_ns)
 		ts.tv_sec = (time_t)(timeout_ns / (int64_t)NSEC_PER_SEC);
 		ts.tv_nsec = (long)(timeout_ns % (int64_t)NSEC_PER_SEC);
 	}
-	n = ppoll(&pfd, 1, timeout_ns >= 0 ? &ts : NULL, NULL);
+	n = ppoll(pfd, 2, timeout_ns >= 0 ? &ts : NULL, NULL);
 	if (n < 0)
 		return -errno;
-	if (n && !(pfd.revents & POLLIN))
+	if (pfd[0].revents && !(pfd[0].revents & POLLIN))
 		return -ENODEV;
-	return n;
+	return n > 0;
 }

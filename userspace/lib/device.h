@@ -26,10 +26,11 @@ void device_close(struct device *dev);
 /**
  * device_wait() - tell the kernel where this reader is, and sleep
  * @timeout_ns: negative: for ever
+ * @fd: which wakes up, too, when it can be read; -1: none
  *
- * Return: 1: records wait; 0: time is up; -EINTR; another negative errno.
+ * Return: 1: records wait, or @fd; 0: time is up; -EINTR; another negative errno.
  */
-int device_wait(struct device *dev, int64_t timeout_ns);
+int device_wait(struct device *dev, int64_t timeout_ns, int fd);
 
 /**
  * device_totals() - the totals of all listeners and network namespaces

@@ -54,7 +54,8 @@ int tcpfsm_explain_new(struct tcpfsm_explain **out, const struct tcpfsm_explain_
 	tw.filter = netns.netns ? &netns : NULL;
 	tw.epoch_offset = o.epoch_offset;
 	tw.since = o.since;
-	err = tcpfsm_timewaits_new(&x->ledger, &tw);
+	x->ledger = o.ledger;
+	err = o.ledger ? 0 : tcpfsm_timewaits_new(&x->ledger, &tw);
 	if (err) {
 		free(x);
 		return err;
@@ -69,7 +70,8 @@ void tcpfsm_explain_free(struct tcpfsm_explain *x)
 		return;
 	sources_free(&x->sources);
 	mishaps_free(&x->mishaps);
-	tcpfsm_timewaits_free(x->ledger);
+	if (!x->opts.ledger)
+		tcpfsm_timewaits_free(x->ledger);
 	free(x);
 }
 
@@ -79,7 +81,7 @@ int tcpfsm_explain_item(struct tcpfsm_explain *x, const struct tcpfsm_item *item
 
 	if (!item->lost && item->rec.type == TCPFSM_TYPE_TOTAL && ts > x->last_ts)
 		x->last_ts = ts;
-	return tcpfsm_timewaits_item(x->ledger, item);
+	return x->opts.ledger ? 0 : tcpfsm_timewaits_item(x->ledger, item);
 }
 
 int tcpfsm_explain_event(struct tcpfsm_explain *x, const struct tcpfsm_event *ev)
@@ -90,7 +92,7 @@ int tcpfsm_explain_event(struct tcpfsm_explain *x, const struct tcpfsm_event *ev
 		x->last_ts = ev->ts;
 	if (!err)
 		err = mishaps_event(&x->mishaps, ev);
-	return err ? err : tcpfsm_timewaits_event(x->ledger, ev);
+	return err || x->opts.ledger ? err : tcpfsm_timewaits_event(x->ledger, ev);
 }
 
 /* ---- words ----------------------------------------------------------------------- */

@@ -47,14 +47,13 @@ static struct mishap *count(struct mishaps *t, const struct mishap_key *key,
 int mishaps_event(struct mishaps *t, const struct tcpfsm_event *ev)
 {
 	struct mishap_key key = { .netns = ev->rec.netns };
-	const struct mishap *before;
 	struct mishap *m;
 
 	if (ev->type == TCPFSM_EVENT_TRANSITION && ev->old == TCPFSM_STATE_TIME_WAIT &&
 	    ev->cause == TCPFSM_CAUSE_RCV_RST)
 		key.kind = MISHAP_RST;
-	else if (ev->type == TCPFSM_EVENT_TIMEWAIT)
-		key.kind = ev->rec.verdict == TCPFSM_TW_DENIED ? MISHAP_DENIED : MISHAP_TW;
+	else if (ev->type == TCPFSM_EVENT_TIMEWAIT && ev->rec.verdict == TCPFSM_TW_DENIED)
+		key.kind = MISHAP_DENIED;
 	else if (ev->type == TCPFSM_EVENT_CONNECT_FAILED && ev->rec.arg == EADDRNOTAVAIL)
 		key.kind = MISHAP_NO_PORT;
 	else
@@ -63,7 +62,6 @@ int mishaps_event(struct mishaps *t, const struct tcpfsm_event *ev)
 		t->slot = calloc(MISHAPS_MAX, sizeof(*t->slot));
 	if (!t->slot)
 		return -ENOMEM;
-	before = mishaps_of_netns(t, MISHAP_TW, key.netns);
 	if (key.kind == MISHAP_NO_PORT) {
 		key.family = ev->rec.family;
 		key.rport = ev->rec.rport;
@@ -73,13 +71,11 @@ int mishaps_event(struct mishaps *t, const struct tcpfsm_event *ev)
 	m = count(t, &key, ev);
 	if (!m)
 		return 0;
-	if (key.kind == MISHAP_NO_PORT) {
-		m->tw = before ? before->tw : 0;
+	m->tw = ev->rec.tw;
+	if (key.kind == MISHAP_NO_PORT)
 		m->some += !!ev->rec.lport;
-	} else if (ev->type == TCPFSM_EVENT_TIMEWAIT) {
-		m->tw = ev->rec.tw;
+	else if (key.kind == MISHAP_DENIED)
 		m->some += ev->rec.tw >= ev->rec.tw_max;
-	}
 	return 0;
 }
 

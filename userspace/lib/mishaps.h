@@ -19,7 +19,6 @@ enum mishap_kind {
 	MISHAP_NO_PORT,			/* connect() found none, by destination */
 	MISHAP_DENIED,			/* no mini-socket was made, by network namespace */
 	MISHAP_RST,			/* TIME_WAIT ended by an RST, likewise */
-	MISHAP_TW,			/* not one: mini-sockets that came or went */
 };
 
 /* Compared as a whole: no padding. */

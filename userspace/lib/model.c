@@ -53,12 +53,25 @@ struct cpu {
 	} made_way;
 };
 
+/* Transitions since they were asked for, by what they are. */
+#define KINDS		(1U << 14)
+#define KINDS_MAX	256U	/* more are not told apart; there are about 60 */
+
+struct moves {
+	uint32_t *n;		/* [KINDS] */
+	uint16_t kind[KINDS_MAX]; /* those that are not 0 */
+	unsigned int kinds;
+};
+
 struct tcpfsm_model {
 	struct conns conns;
 	struct cpu *cpus;
 	uint32_t ncpus;
 	bool raw;
 	bool quiet;		/* only lives are told */
+	bool watch;		/* lives, what is notable, and transitions as numbers */
+	struct moves moves;
+	uint64_t refused_ts;	/* watch: when a listener last refused somebody */
 	bool syncing;		/* a resync is under way */
 	int64_t epoch_offset;
 	uint64_t snap_ts;	/* of the snapshot */
@@ -199,6 +212,41 @@ live(const struct tcpfsm_model *m, struct tcpfsm_life *life, const struct tcpfsm
 		life->closer = closer;
 }
 
+static inline void count_move(struct tcpfsm_model *m, uint8_t type, uint8_t old, uint8_t new,
+			      uint8_t cause)
+{
+	unsigned int kind = (old & 15U) << 10 | (new & 15U) << 6 |
+			    (unsigned int)(type == TYPE(REQUEST_GONE)) << 5 | (cause & 31U);
+
+	if (!m->moves.n[kind]) {
+		if (m->moves.kinds == KINDS_MAX)
+			return;
+		m->moves.kind[m->moves.kinds++] = (uint16_t)kind;
+	}
+	m->moves.n[kind]++;
+}
+
+/* While a listener refuses, those who get through are of interest, too. */
+#define REFUSING_NS	(60 * NSEC_PER_SEC)
+
+static inline bool is_told(const struct tcpfsm_model *m, const struct tcpfsm_record *r)
+{
+	return m->watch ? r->ts - m->refused_ts < REFUSING_NS : !m->quiet;
+}
+
+/*
+ * Worth to be told to who watches: where a connection takes its port and gives it back.
+ * TIME_WAIT has events of its own, but for how one came there.
+ */
+static inline bool is_notable(const struct tcpfsm_model *m, const struct tcpfsm_record *r,
+			      uint8_t old, uint8_t new)
+{
+	if (new == STATE(ESTABLISHED))
+		return r->flags & TCPFSM_F_PASSIVE && is_told(m, r);
+	return 1U << (new & 15) & (1U << STATE(CLOSE) | 1U << STATE(SYN_SENT) | 1U << STATE(LISTEN)) ||
+	       old == STATE(CLOSING);
+}
+
 static inline __attribute__((always_inline)) void
 transition_inline(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct conn *c,
 		  uint8_t old, uint8_t new, uint8_t cause)
@@ -208,7 +256,9 @@ transition_inline(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct c
 
 	if (m->conns.lives && c)
 		live(m, conns_life(&m->conns, c), &it->rec, old, new, cause, dur);
-	if (!m->quiet || new == STATE(CLOSE)) {
+	if (m->watch)
+		count_move(m, it->rec.type, old, new, cause);
+	if (m->watch ? is_notable(m, &it->rec, old, new) : !m->quiet || new == STATE(CLOSE)) {
 		if (it->rec.type == TYPE(STATE))
 			ev = event_own(m, it, c, EVENT(TRANSITION));
 		else
@@ -663,7 +713,7 @@ static void on_passive_established(struct tcpfsm_model *m, const struct tcpfsm_i
 	c->flags |= C_PASSIVE;
 	if (!c->queued)			/* Fast Open queues at the SYN */
 		c->queued = r->ts;
-	if (m->quiet)
+	if (!is_told(m, r))
 		return;
 	ev = event(m, it, c, EVENT(HANDSHAKE_ACK));
 	ev->old = STATE(SYN_RECV);
@@ -892,7 +942,9 @@ static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	struct conn *c = known(m, r);
 	struct tcpfsm_event *ev;
 
-	if (!m->quiet) {
+	if (r->verdict != TCPFSM_VERDICT_QUEUED)
+		m->refused_ts = r->ts;
+	if (is_told(m, r)) {
 		ev = event(m, it, c, EVENT(SYN));
 		ev->old = STATE(LISTEN);
 		ev->new = 0;
@@ -928,6 +980,7 @@ static void on_ack(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 
 	if (m->quiet)
 		return;
+	m->refused_ts = it->rec.ts;
 	ev = event(m, it, known(m, &it->rec), EVENT(HANDSHAKE_ACK));
 	ev->old = it->rec.conn ? STATE(SYN_RECV) : STATE(LISTEN);
 	ev->new = 0;
@@ -1029,7 +1082,7 @@ static void on_accept(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	}
 	if (life && life->begin && waited > 0)
 		life->waited = (uint64_t)waited;
-	if (m->quiet)
+	if (m->quiet || m->watch)
 		return;
 	ev = event_own(m, it, c, EVENT(ACCEPT));
 	ev->dur_ns = waited;
@@ -1157,6 +1210,8 @@ static void on_suppressed(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 
 	if (m->quiet)
 		return;
+	if (r->verdict == TYPE(SYN))
+		m->refused_ts = r->ts;
 	ev = event(m, it, NULL, EVENT(LOST));
 	ev->old = r->old;
 	ev->new = 0;
@@ -1210,6 +1265,8 @@ static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	c->flags |= C_SEEN;
 	if (c->dead || (c->state && !m->syncing) || !r->new || r->new > STATE(NEW_SYN_RECV))
 		return;
+	if (m->watch && !conns_life(&m->conns, c)->begin)
+		life_begin(conns_life(&m->conns, c), r, r->ts + (uint64_t)m->epoch_offset, r->new);
 	if (c->state == r->new) {
 		c->snap = 0;
 		return;
@@ -1459,14 +1516,21 @@ int tcpfsm_model_new(struct tcpfsm_model **out, const struct tcpfsm_model_option
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	err = conns_init(&m->conns, o.max_conns ? o.max_conns : CONNS_DEFAULT, o.lives);
+	err = conns_init(&m->conns, o.max_conns ? o.max_conns : CONNS_DEFAULT, o.lives,
+			 o.lives && o.watch);
 	if (err) {
 		free(m);
 		return err;
 	}
 	m->raw = o.raw;
-	m->quiet = o.lives && !o.raw;
+	m->watch = o.lives && o.watch && !o.raw;
+	m->quiet = o.lives && !o.raw && !o.watch;
 	m->epoch_offset = o.epoch_offset;
+	m->moves.n = m->watch ? calloc(KINDS, sizeof(*m->moves.n)) : NULL;
+	if (m->watch && !m->moves.n) {
+		tcpfsm_model_free(m);
+		return -ENOMEM;
+	}
 	*out = m;
 	return 0;
 }
@@ -1534,11 +1598,64 @@ void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16])
 	count[STATE(CLOSE)] = 0;
 }
 
+void tcpfsm_model_moves(struct tcpfsm_model *m, tcpfsm_move_fn fn, void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->moves.kinds; i++) {
+		unsigned int kind = m->moves.kind[i];
+		const struct tcpfsm_move move = {
+			.old = (uint8_t)(kind >> 10), .new = kind >> 6 & 15, .cause = kind & 31,
+			.request = kind & 32, .n = m->moves.n[kind],
+		};
+
+		m->moves.n[kind] = 0;
+		fn(&move, arg);
+	}
+	m->moves.kinds = 0;
+}
+
+static void tell_conn(const struct tcpfsm_model *m, const struct conn *c, struct tcpfsm_conn *to)
+{
+	to->conn = c->key;
+	to->since = c->since ? c->since + (uint64_t)m->epoch_offset : 0;
+	to->life = conns_life(&m->conns, c);
+	to->comm = c->comm;
+	to->pid = c->pid;
+	to->state = conn_state(c);
+}
+
+int tcpfsm_model_scan(struct tcpfsm_model *m, size_t *at, size_t n, tcpfsm_conn_fn fn, void *arg)
+{
+	const struct conn *c;
+	struct tcpfsm_conn to;
+	int rc = 0;
+
+	do {
+		c = conns_slot(&m->conns, at);
+		if (!c || !c->key || c->dead)
+			continue;
+		tell_conn(m, c, &to);
+		rc = fn(&to, arg);
+	} while (*at && --n && !rc);
+	return rc;
+}
+
+bool tcpfsm_model_find(struct tcpfsm_model *m, uint64_t conn, struct tcpfsm_conn *to)
+{
+	const struct conn *c = conn ? conns_find(&m->conns, conn) : NULL;
+
+	if (c)
+		tell_conn(m, c, to);
+	return c;
+}
+
 void tcpfsm_model_free(struct tcpfsm_model *m)
 {
 	if (!m)
 		return;
 	conns_exit(&m->conns);
+	free(m->moves.n);
 	free(m->cpus);
 	free(m);
 }

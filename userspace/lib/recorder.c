@@ -246,7 +246,7 @@ int tcpfsm_recorder_wait(struct tcpfsm_recorder *rec, int timeout_ms)
 			int64_t t = until == UINT64_MAX ? -1 :
 				    until > now ? (int64_t)(until - now) : 0;
 
-			n = device_wait(rec->dev, t);
+			n = device_wait(rec->dev, t, -1);
 		} else {
 			n = poll(NULL, 0, 1) < 0 ? -errno : 1;
 		}

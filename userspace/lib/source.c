@@ -298,7 +298,7 @@ static int live_wait(struct tcpfsm_source *src, int timeout_ms)
 		timeout = HOLD_NS;
 
 	if (l->dev)
-		n = device_wait(l->dev, timeout);
+		n = device_wait(l->dev, timeout, src->watch_fd);
 	else
 		n = poll(NULL, 0, (int)(timeout / (int64_t)NSEC_PER_MSEC)) < 0 ? -errno : 0;
 	return n ? n : hold;
@@ -335,6 +335,7 @@ int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
 	l->src.totals = live_totals;
 	l->src.resync = live_resync;
 	l->src.close = live_close;
+	l->src.watch_fd = -1;
 	l->src.epoch_offset = epoch_offset;
 	l->timens = clock_timens_offset();
 	l->slack = slack_ns;
@@ -454,6 +455,11 @@ int tcpfsm_source_batch(struct tcpfsm_source *src, const struct tcpfsm_item **it
 int tcpfsm_source_wait(struct tcpfsm_source *src, int timeout_ms)
 {
 	return src->wait(src, timeout_ms);
+}
+
+void tcpfsm_source_watch(struct tcpfsm_source *src, int fd)
+{
+	src->watch_fd = fd;
 }
 
 int tcpfsm_source_totals(struct tcpfsm_source *src)

@@ -25,6 +25,7 @@ struct tcpfsm_source {
 	int64_t epoch_offset;
 	uint64_t delivered;
 	uint64_t lost;
+	int watch_fd;			/* that ends wait(), too; -1: none */
 	uint64_t sockets;		/* delivered, of a snapshot */
 	int snapshot_error;		/* of a snapshot that is over */
 	char error[256];

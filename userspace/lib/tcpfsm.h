@@ -95,6 +95,9 @@ int tcpfsm_source_batch(struct tcpfsm_source *src, const struct tcpfsm_item **it
  */
 int tcpfsm_source_wait(struct tcpfsm_source *src, int timeout_ms);
 
+/* tcpfsm_source_wait() also ends, as if there were items, when this can be read; -1: none. */
+void tcpfsm_source_watch(struct tcpfsm_source *src, int fd);
+
 /**
  * tcpfsm_source_totals() - read the totals of all listeners and network namespaces
  *
@@ -277,6 +280,14 @@ struct tcpfsm_model_options {
 	size_t max_conns;		/* connections remembered; 0: default (1 << 20) */
 	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
 	bool lives;			/* keep lives; only their ends and LOST (not suppressed) are told */
+	/*
+	 * With lives, for a program that watches all there is: told, too, is what is
+	 * notable: not accept(), and of transitions only those to SYN_SENT, LISTEN and CLOSE,
+	 * and from CLOSING; SYNs and ACKs that went well, and where they led, within a minute
+	 * after one that did not.  tcpfsm_model_moves() has all transitions as numbers.
+	 * Sockets of a snapshot have a life from then on.
+	 */
+	bool watch;
 };
 
 int tcpfsm_model_new(struct tcpfsm_model **m, const struct tcpfsm_model_options *opts);
@@ -311,6 +322,41 @@ void tcpfsm_model_counts(const struct tcpfsm_model *m, uint64_t *conns, uint64_t
  * whose state was seen or is told by a snapshot.  CLOSE is always 0.
  */
 void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16]);
+
+/* So many transitions of a kind. */
+struct tcpfsm_move {
+	uint8_t old, new, cause;
+	bool request;			/* of a request socket that died */
+	uint32_t n;
+};
+
+typedef void (*tcpfsm_move_fn)(const struct tcpfsm_move *m, void *arg);
+/* Those since the last call, by kind.  Needs watch. */
+void tcpfsm_model_moves(struct tcpfsm_model *m, tcpfsm_move_fn fn, void *arg);
+
+/* A connection (or listener) that is remembered, as it is now. */
+struct tcpfsm_conn {
+	uint64_t conn;			/* socket cookie */
+	uint64_t since;			/* epoch: when it came into its state; 0: not known */
+	const struct tcpfsm_life *life;	/* NULL without lives; begin 0: nothing else in it counts */
+	const char *comm;		/* 16 bytes, NUL padded */
+	uint32_t pid;			/* 0: owner not known */
+	uint8_t state;			/* enum tcpfsm_state; 0: not known */
+};
+
+typedef int (*tcpfsm_conn_fn)(const struct tcpfsm_conn *c, void *arg);
+
+/**
+ * tcpfsm_model_scan() - all connections that are open or in TIME_WAIT, some at a time
+ * @at: where to go on, 0 at first; 0 again when all have been told
+ * @n: places of the table to look at, connections or not
+ *
+ * In no order.  One that is there from the first call to the last is told once, whatever
+ * is fed between; others may be told or not.  Return: what @fn returned if not 0.
+ */
+int tcpfsm_model_scan(struct tcpfsm_model *m, size_t *at, size_t n, tcpfsm_conn_fn fn, void *arg);
+/* The one with this cookie; closed a moment ago, it may still be there.  False: it is not. */
+bool tcpfsm_model_find(struct tcpfsm_model *m, uint64_t conn, struct tcpfsm_conn *c);
 void tcpfsm_model_free(struct tcpfsm_model *m);
 
 /* ---- filter --------------------------------------------------------------- */
@@ -604,6 +650,8 @@ struct tcpfsm_explain_options {
 	uint32_t timewait_bytes;	/* and of a mini-socket */
 	uint64_t since;			/* epoch: from when on flows of mini-sockets count; 0: with the */
 					/* snapshot, or the first event */
+	struct tcpfsm_timewaits *ledger; /* of the caller, who feeds, marks and frees it, and has no */
+					/* filter but netns; NULL: one of its own */
 };
 
 struct tcpfsm_explain;

@@ -35,15 +35,15 @@ static bool enter_slot(struct diagram *d, uint64_t at)
 	return true;
 }
 
-static void move(struct diagram *d, struct moves *m, uint64_t ts)
+static void move(struct diagram *d, struct moves *m, uint64_t ts, uint32_t n)
 {
 	uint64_t at = ts / DIAGRAM_SLOT_NS;
 
-	m->n++;
+	m->n += n;
 	if (ts > m->last)
 		m->last = ts;
 	if (enter_slot(d, at))
-		m->slot[at % DIAGRAM_SLOTS]++;
+		m->slot[at % DIAGRAM_SLOTS] += n;
 }
 
 static int find_arrow(uint8_t old, uint8_t new, uint8_t cause)
@@ -64,17 +64,18 @@ static bool has_exit(uint8_t state)
 	       state != TCPFSM_STATE_CLOSE && state != TCPFSM_STATE_LISTEN;
 }
 
-void diagram_count(struct diagram *d, const struct tcpfsm_event *ev)
+void diagram_add(struct diagram *d, const struct tcpfsm_move *m, uint64_t ts)
 {
-	uint8_t old = ev->old < DIAGRAM_STATES ? ev->old : 0;
-	uint8_t new = ev->new < DIAGRAM_STATES ? ev->new : 0, shown = new;
-	uint8_t cause = ev->cause < DIAGRAM_CAUSES ? ev->cause : 0;
+	uint32_t n = m->n;
+	uint8_t old = m->old < DIAGRAM_STATES ? m->old : 0;
+	uint8_t new = m->new < DIAGRAM_STATES ? m->new : 0, shown = new;
+	uint8_t cause = m->cause < DIAGRAM_CAUSES ? m->cause : 0;
 	int arrow;
 
-	d->count[old][new][cause]++;
-	move(d, &d->all, ev->ts);
-	if (ev->ts > d->last)
-		d->last = ev->ts;
+	d->count[old][new][cause] += n;
+	move(d, &d->all, ts, n);
+	if (ts > d->last)
+		d->last = ts;
 	d->moved[old] = d->moved[new] = d->last;
 
 	/*
@@ -82,19 +83,29 @@ void diagram_count(struct diagram *d, const struct tcpfsm_event *ev)
 	 * its state; here its child dies.
 	 */
 	if (old == TCPFSM_STATE_SYN_RECV && new == TCPFSM_STATE_CLOSE &&
-	    cause == TCPFSM_CAUSE_RCV_RST && ev->rec.type == TCPFSM_TYPE_REQUEST_GONE)
+	    cause == TCPFSM_CAUSE_RCV_RST && m->request)
 		shown = TCPFSM_STATE_LISTEN;
 
 	arrow = find_arrow(old, shown, cause);
 	if (arrow >= 0) {
-		move(d, &d->arrow[arrow], ev->ts);
+		move(d, &d->arrow[arrow], ts, n);
 	} else if (new == TCPFSM_STATE_CLOSE && has_exit(old)) {
-		move(d, &d->exit[old], ev->ts);
-		d->exit_cause[old][cause]++;
+		move(d, &d->exit[old], ts, n);
+		d->exit_cause[old][cause] += n;
 	} else {
-		move(d, &d->odd, ev->ts);
-		d->odd_pair[old][new]++;
+		move(d, &d->odd, ts, n);
+		d->odd_pair[old][new] += n;
 	}
+}
+
+void diagram_count(struct diagram *d, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_move m = {
+		.old = ev->old, .new = ev->new, .cause = ev->cause,
+		.request = ev->rec.type == TCPFSM_TYPE_REQUEST_GONE, .n = 1,
+	};
+
+	diagram_add(d, &m, ev->ts);
 }
 
 void diagram_reset(struct diagram *d)

@@ -90,6 +90,8 @@ struct diagram {
 	uint64_t lost;			/* records, as the source told */
 };
 
+/* So many of a kind at a time. */
+void diagram_add(struct diagram *d, const struct tcpfsm_move *m, uint64_t ts);
 /* A transition; other events are none of its business. */
 void diagram_count(struct diagram *d, const struct tcpfsm_event *ev);
 /* Forgets what was counted, but not who is in which state. */

@@ -89,6 +89,9 @@ static const char solid_ascii[] = " |-+||++-+-+++++";
 static const char * const signs[] = { "▲", "►", "▼", "◄", "×", "→", "·" };
 static const char signs_ascii[] = "^>v<x>,";
 
+static const char * const bars[] = { "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
+static const char bars_ascii[] = "..::||##";
+
 static const char *glyph(uint8_t ch, bool utf8, char one[2])
 {
 	one[1] = '\0';
@@ -108,6 +111,12 @@ static const char *glyph(uint8_t ch, bool utf8, char one[2])
 		if (utf8)
 			return signs[ch - G_HEAD_NORTH];
 		one[0] = signs_ascii[ch - G_HEAD_NORTH];
+		return one;
+	}
+	if (ch >= G_BAR && ch < G_BAR + 8) {
+		if (utf8)
+			return bars[ch - G_BAR];
+		one[0] = bars_ascii[ch - G_BAR];
 		return one;
 	}
 	one[0] = (char)ch;

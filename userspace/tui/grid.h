@@ -39,6 +39,7 @@ enum attr {
 #define G_CROSS		0x14
 #define G_ARROW		0x15
 #define G_DOT		0x16
+#define G_BAR		0x17		/* to 0x1e: an eighth of a cell from below, to all of it */
 #define G_DOTTED	0x80		/* flag of parts of lines */
 /* The same as strings. */
 #define S_CROSS		"\x14"

@@ -22,6 +22,9 @@ static SCREEN *screen;
 static FILE *in;			/* keys; NULL: nobody types */
 static bool opened;
 static bool eof;
+static int mouse_x, mouse_y;
+static struct grid shown;		/* what was painted last */
+static bool again;			/* and it still counts */
 static attr_t looks[NATTRS];
 
 /* ---- whatever ends the program -------------------------------------------------- */
@@ -185,6 +188,8 @@ void term_close(void)
 	if (in && in != stdin)
 		fclose(in);
 	in = NULL;
+	grid_free(&shown);
+	again = false;
 }
 
 /* ---- use ------------------------------------------------------------------------------ */
@@ -201,14 +206,28 @@ void term_size(int *cols, int *rows)
 	*rows = LINES;
 }
 
-void term_paint(const struct grid *g)
+bool term_paint(const struct grid *g)
 {
-	bool utf8 = term_utf8();
+	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	bool utf8 = term_utf8(), all;
 	char buf[1024];
 	int x, y;
 
-	erase();
+	if (poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLERR | POLLHUP))
+		eof = true;
+	if (!(pfd.revents & POLLOUT))
+		return false;
+	all = shown.cols != g->cols || shown.rows != g->rows || !again;
+	if (all && grid_init(&shown, g->cols, g->rows))
+		grid_free(&shown);
+	if (all)
+		erase();
 	for (y = 0; y < g->rows && y < LINES; y++) {
+		size_t bytes = (size_t)g->cols * sizeof(struct cell);
+
+		/* Most lines are as they were, and curses would find that out at length. */
+		if (!all && !memcmp(grid_cell(g, 0, y), grid_cell(&shown, 0, y), bytes))
+			continue;
 		for (x = 0; x < g->cols && x < COLS; ) {
 			size_t len;
 			int n = grid_run(g, x, y, utf8, buf, sizeof(buf), &len);
@@ -217,35 +236,105 @@ void term_paint(const struct grid *g)
 			mvaddnstr(y, x, buf, (int)len);
 			x += n;
 		}
+		if (shown.cells)
+			memcpy(grid_cell(&shown, 0, y), grid_cell(g, 0, y), bytes);
 	}
+	again = shown.cells;
 	attrset(A_NORMAL);
 	refresh();
+	return true;
 }
 
 void term_redraw(void)
 {
+	again = false;
 	clearok(curscr, TRUE);
+}
+
+void term_use_mouse(void)
+{
+	/* A press is a click: nobody shall wait whether it becomes a double one. */
+	mousemask(BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
+	mouseinterval(0);
+}
+
+void term_mouse(int *x, int *y)
+{
+	*x = mouse_x;
+	*y = mouse_y;
+}
+
+int term_fd(void)
+{
+	return in && !eof ? fileno(in) : -1;
+}
+
+static int mouse_key(void)
+{
+	MEVENT ev;
+
+	if (getmouse(&ev) != OK)
+		return TERM_OTHER;
+	mouse_x = ev.x;
+	mouse_y = ev.y;
+	return ev.bstate & BUTTON4_PRESSED ? TERM_WHEEL_UP :
+	       ev.bstate & BUTTON5_PRESSED ? TERM_WHEEL_DOWN :
+	       ev.bstate & BUTTON1_PRESSED ? TERM_CLICK : TERM_OTHER;
+}
+
+static int key_of(int key)
+{
+	static const struct { int curses, ours; } keys[] = {
+		{ KEY_UP, TERM_UP }, { KEY_DOWN, TERM_DOWN }, { KEY_LEFT, TERM_LEFT },
+		{ KEY_RIGHT, TERM_RIGHT }, { KEY_PPAGE, TERM_PAGE_UP },
+		{ KEY_NPAGE, TERM_PAGE_DOWN }, { KEY_HOME, TERM_HOME }, { KEY_END, TERM_END },
+		{ KEY_FIND, TERM_HOME }, { KEY_SELECT, TERM_END },
+		{ KEY_BACKSPACE, TERM_BACKSPACE }, { 0x7f, TERM_BACKSPACE },
+		{ '\b', TERM_BACKSPACE }, { KEY_BTAB, TERM_BACK_TAB },
+		{ KEY_ENTER, TERM_ENTER }, { '\r', TERM_ENTER },
+	};
+	size_t i;
+
+	if (key == KEY_MOUSE)
+		return mouse_key();
+	if (key >= KEY_F(1) && key <= KEY_F(12))
+		return TERM_F + (key - KEY_F(0));
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].curses == key)
+			return keys[i].ours;
+	return key < KEY_MIN ? key : TERM_OTHER;
+}
+
+/* What curses has; ERR: nothing.  A change of size is no key. */
+static int read_key(void)
+{
+	int key;
+
+	do
+		key = getch();
+	while (key == KEY_RESIZE);
+	return key;
 }
 
 int term_key(void)
 {
 	struct pollfd pfd = { .fd = in ? fileno(in) : -1, .events = POLLIN };
+	static bool more;
 	int key;
 
 	if (eof)
 		return TERM_GONE;
-	do
-		key = getch();
-	while (key == KEY_RESIZE);
-	if (key != ERR)
-		return key;
+	if (!more && poll(&pfd, 1, 0) <= 0)
+		return TERM_NO_KEY;
+	key = read_key();
+	/* Curses may have read more than one. */
+	more = key != ERR;
 	/* There is something to read, and then there is not: the end. */
-	if (poll(&pfd, 1, 0) > 0) {
-		key = getch();
+	if (key == ERR && poll(&pfd, 1, 0) > 0) {
+		key = read_key();
 		eof = key == ERR;
-		return eof ? TERM_GONE : key == KEY_RESIZE ? TERM_NO_KEY : key;
 	}
-	return TERM_NO_KEY;
+	return eof ? TERM_GONE : key == ERR ? TERM_NO_KEY : key_of(key);
 }
 
 void term_wait(int ms)

@@ -1,0 +1,305 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# test_top.sh build/tcpfsm: tcpfsm top as a user has it, in tmux, with recordings
+# and without a module.
+set -u
+
+bin=$(realpath "${1:?usage: test_top.sh PATH-OF-TCPFSM}")
+make_recording=$(dirname "$bin")/tests/make_recording
+tmp=$(mktemp -d) || exit 1
+export TMUX_TMPDIR=$tmp TZ=UTC LC_ALL=C.UTF-8
+unset NO_COLOR TMUX
+mux() { tmux -L top -f /dev/null "$@"; }
+trap 'mux kill-server 2>/dev/null; rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 1
+failed=0
+
+ok() { echo "ok - top: $1"; }
+not_ok() {
+	failed=1
+	echo "not ok - top: $1"
+	shift
+	printf '# %s\n' "$@"
+	screen | sed 's/^/# | /'
+}
+
+screen() { mux capture-pane -p 2>/dev/null; }
+keys() { mux send-keys "$@"; }
+
+# start COLUMNS ROWS [NAME=VALUE...] -- ARGS...: its status will be in status, stderr in err
+start() {
+	local size=(-x "$1" -y "$2") env=()
+	shift 2
+	while [ "$1" != -- ]; do env+=("$1"); shift; done
+	shift
+	mux kill-server 2>/dev/null
+	while mux has-session 2>/dev/null; do sleep 0.05; done
+	rm -f status err pid before stopped after
+	# Job control, so that Ctrl-Z stops it; then it goes on by itself.
+	cat >run <<-END
+		set -m
+		stty -a >before
+		bash -c 'echo \$\$ >pid; exec env ${env[*]} $bin top $* 2>err'
+		status=\$?
+		while [ \$status = 148 ]; do
+			stty -a >stopped
+			sleep 1
+			fg >/dev/null
+			status=\$?
+		done
+		echo \$status >status
+		stty -a >after
+		exec sleep 1000
+	END
+	mux new-session -d "${size[@]}" bash run
+}
+
+# shows NAME PATTERN...: the screen has all of them, soon
+shows() {
+	local name=$1 pattern missing tries
+	shift
+	for tries in $(seq 100); do
+		screen >seen
+		missing=
+		for pattern; do grep -Eq -- "$pattern" seen || missing=$pattern; done
+		[ "$missing" ] || { ok "$name"; return; }
+		sleep 0.1
+	done
+	not_ok "$name" "no /$missing/ after $tries tries"
+	return 1
+}
+
+# holds NAME COMMAND...
+holds() {
+	local name=$1 log
+	shift
+	if log=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$*" "$log"; fi
+}
+
+# ended NAME STATUS [PATTERN of err]: and the terminal is as it was
+ended() {
+	local tries
+	for tries in $(seq 100); do [ -s after ] && break; sleep 0.1; done
+	if [ ! -s status ]; then
+		not_ok "$1" "it runs on after $tries tries"
+	elif [ "$(cat status)" != "$2" ]; then
+		not_ok "$1" "status $(cat status), not $2" "$(cat err)"
+	elif ! cmp -s before after; then
+		not_ok "$1" 'the terminal is not as it was' "$(diff before after)"
+	elif [ "$(mux display-message -p '#{alternate_on} #{cursor_flag}')" != '0 1' ]; then
+		not_ok "$1" 'still on the full screen, or without a cursor'
+	elif [ -n "${3-}" ] && ! grep -Eq -- "$3" err; then
+		not_ok "$1" "stderr has no /$3/" "$(cat err)"
+	elif [ -z "${3-}" ] && [ -s err ]; then
+		not_ok "$1" 'stderr is not empty' "$(cat err)"
+	elif [ "$(wc -l <err)" -gt 1 ]; then
+		not_ok "$1" 'more than one line on stderr' "$(cat err)"
+	else
+		ok "$1"
+	fi
+}
+
+"$make_recording" all 50 && "$make_recording" slow 30 slow && "$make_recording" many 3000 open || exit 1
+
+# ---- views ------------------------------------------------------------------------------
+
+start 80 24 -- -r slow
+shows 'overview: the verdict, rates, the worst listener' '^critical acceptq_app_slow: nginx' \
+	'^EACH SECOND +now +10 s +1 min' '^opens +[0-9]' '^SOCKETS ' 'TIME_WAIT [0-9]+  100% of curl/80123' \
+	'WORST LISTENER 0.0.0.0:80 nginx/700|WORST LISTENER 192.168.100.200:80 nginx/700' 'refused 45683/min'
+shows 'menu, status and keys' '^ 1 Overview  2 Listeners  3 TIME_WAIT  4 Connections  5 Diagram  6 Log' \
+	'^recording 0:[0-9]+  x1' '^\? help  q quit  space pause  f filter'
+keys Enter
+shows 'overview: what helps' '^critical acceptq_app_slow$' 'the comparison: accept queue' '^q back'
+keys G
+shows 'the end of a page' 'What it costs|info |What to do'
+keys q
+shows 'back' '^EACH SECOND'
+keys 2
+shows 'listeners: the worst first' '^LISTENER +OWNER' '^0.0.0.0:80 +nginx/799 +1/0/129 +129/129/129' '^  ACCQ COOKIE CLAMP'
+keys Tab
+shows 'time-wait' 'mini-sockets' '^netns 4026531840: TIME_WAIT' '^in all '
+keys Tab Tab
+shows 'diagram' '\[ESTABLISHED ' '\[TIME_WAIT ' 'rcv FIN' 'STATE sockets now'
+keys BTab
+shows 'connections' '^[0-9]+ connections, ended ones included, by FOR, reversed' '^STATE +FOR PROCESS/PID' \
+	'^CLOSE +[0-9.]+m?s curl/80123 +4'
+keys 6
+shows 'log' '^TIME +LPORT REMOTE' 'CLOSE->SYN_SENT active_open curl' 'TIME_WAIT->CLOSE 2msl'
+keys F1
+shows 'help' '^Views' 'PgUp PgDn' '^Time'
+keys Escape 5
+shows 'a view after help' '\[ESTABLISHED '
+# press and release, as terminals report them
+keys -H 1b 5b 4d 20 30 21 1b 5b 4d 23 30 21
+shows 'a click in the menu' '^LISTENER +OWNER'
+keys -H 1b 5b 4d 61 30 25 1b 5b 4d 61 30 25
+shows 'the wheel' '^recording'
+keys q
+ended 'q' 0
+
+# ---- moving, searching, filtering, sorting ---------------------------------------------------
+
+start 80 24 -- -r slow
+keys +++++++++++
+shows 'a recording to its end' '^recording 0:3[0-9]   end '
+keys 6 g
+shows 'log: its beginning' 'listen backlog 128 clamped from 4096'
+keys / cookie Enter
+shows 'search' 'SYN cookie sent' 'search: cookie'
+keys n N / nowhere Enter
+shows 'search for what is not there' '^not found: nowhere'
+keys Escape f 'lport 40005' Enter
+shows 'filter' 'filter: lport 40005' '40005 192.168.100.200:80 +FIN_WAIT2->TIME_WAIT'
+holds 'filter: nothing else' [ "$(screen | grep -c '^00:')" = 7 ]
+keys 1
+shows 'filter: rates are those of what passes' '^opens +0 +0 +0.0' '^refused +0 +0 +0$'
+keys f C-u 'lport 80,' Enter
+shows 'a filter that is none' '^filter: 80,: not a list of ports' 'filter: lport 40005'
+keys f C-u frob Enter
+shows 'a word that is none' '^filter: frob: not one of lport rport'
+keys f C-u Enter 4
+shows 'all again' '^6[0-9] connections'
+keys s s g
+shows 'sort: by process' 'by PROCESS$' '^TIME_WAIT +[0-9.]+m?s curl/80123|^CLOSE +[0-9.]+m?s curl/80123'
+keys S
+shows 'sort: the other way round' 'by PROCESS, reversed' '^STATE'
+holds 'sort: nginx comes after curl' [ "$(screen | awk 'NR == 4 { print $3 }')" = - ]
+keys '<' '<'
+shows 'sort: the column before' 'by FOR$'
+# on the headline: LPORT
+keys -H 1b 5b 4d 20 48 23 1b 5b 4d 23 48 23
+shows 'sort: a click on the headline' 'by LPORT$'
+keys j j k Enter
+shows 'the ladder of one' 'CLOSE +│ +│ LISTEN' 'SYN_SENT +│── SYN seq=0 ─+►│ SYN_RECV' '^q back'
+keys Escape
+shows 'back to the list' 'by LPORT$'
+keys 6 G k k Enter
+shows 'the ladder of a line of the log' 'SYN_SENT +│── SYN seq=0'
+keys Q
+ended 'Q from a page' 0
+
+start 100 24 -- -r many -L 40001
+keys +++++++++++
+shows 'filters of the command line' 'filter: lport 40001'
+keys 4
+shows 'nothing passes' '^0 connections' 'no connection passes the filter|no connection'
+keys f C-u Enter
+shows 'more connections than rows' '^3000 connections, .* the first 1000 \(f: filter\)'
+keys G
+sleep 0.3
+keys C-c
+ended 'Ctrl-C' 0
+
+# ---- time of a recording --------------------------------------------------------------------
+
+start 80 24 -- -r slow
+shows 'it begins to play' '^recording 0:0[0-9]  x1'
+keys Space
+shows 'pause' '^recording 0:.*PAUSED'
+screen >one; sleep 0.7; screen >two
+holds 'paused: it stands still' cmp one two
+keys 6 . . . .
+shows 'steps' 'PAUSED'
+keys f 'lport 40005,40006' Enter
+sleep 0.5; screen | grep -c '^00:' >one; keys .; sleep 0.7; screen | grep -c '^00:' >two
+keys f C-u Enter
+holds 'a step is one line more' [ $(($(cat one) + 1)) = "$(cat two)" ]
+keys Right
+shows 'ten seconds on' '^recording 0:1[0-9].*PAUSED'
+keys Left
+shows 'ten seconds back' '^recording 0:0[0-9].*PAUSED'
+keys Space + +
+shows 'faster' '^recording 0:.*x5'
+keys - - - -
+shows 'slower' '^recording 0:.*x0.25'
+keys Right Right Right Right
+shows 'to the end' '^recording 0:3[0-9]   end '
+keys Left
+shows 'and back from it' '^recording 0:2[0-9]  x0.25'
+keys F10
+ended 'F10' 0
+
+start 80 24 -- -r all
+keys +++++++++++
+shows 'losses' 'LOST 251 records'
+keys q
+ended 'losses are told at the end, too' 0 '^tcpfsm: 251 records lost'
+
+# ---- terminals -----------------------------------------------------------------------------------
+
+start 80 24 -- -r slow
+shows 'UTF-8: graphs' '[▁▂▃▄▅▆▇█]'
+for size in '60 12' '132 43' '240 67' '80 24'; do
+	# shellcheck disable=SC2086 # two words
+	set -- $size
+	mux resize-window -x "$1" -y "$2"
+	shows "resized to ${size/ /x}" '^EACH SECOND' '^recording 0:'
+done
+for key in 2 3 4 5 6; do
+	mux resize-window -x 60 -y 12
+	keys $key
+	shows "view $key in 60x12" '^recording 0:' '^\? help'
+	mux resize-window -x 240 -y 67
+	shows "view $key in 240x67" '^recording 0:' '^\? help'
+done
+mux resize-window -x 40 -y 5
+shows 'too small' '^terminal too small$' '^60x12 needed,$' '^it has 40x5$'
+mux resize-window -x 1 -y 1
+sleep 0.5
+mux resize-window -x 80 -y 24
+shows 'large enough again' '^recording 0:'
+if mux capture-pane -e -p | grep -q "$(printf '\033')\[[0-9;]*3[0-7]m"; then ok 'colours'; else not_ok 'colours'; fi
+keys C-z
+for _ in $(seq 50); do [ -s stopped ] && break; sleep 0.1; done
+holds 'Ctrl-Z stops it, and the terminal is as it was' cmp before stopped
+shows 'and it goes on' '^ 1 Overview' '^recording 0:'
+kill -TERM "$(cat pid)"
+ended 'SIGTERM' 0
+
+start 80 24 LC_ALL=C NO_COLOR=1 -- -r slow
+shows 'ASCII: graphs' '^opens .*[#|:.]$'
+if screen | LC_ALL=C grep -q '[^ -~]'; then not_ok 'ASCII: nothing else'; else ok 'ASCII: nothing else'; fi
+if mux capture-pane -e -p | grep -q "$(printf '\033')\[[0-9;]*3[0-7]m"; then not_ok 'NO_COLOR'; else ok 'NO_COLOR'; fi
+kill -HUP "$(cat pid)"
+ended 'SIGHUP' 1 '^tcpfsm: top: the terminal has gone$'
+
+# The terminal vanishes, and nobody says so.
+start 80 24 -- -r slow
+shows 'a terminal to be closed' '^recording'
+mux kill-server
+for _ in $(seq 50); do kill -0 "$(cat pid)" 2>/dev/null || break; sleep 0.1; done
+if kill -0 "$(cat pid)" 2>/dev/null; then
+	not_ok 'it does not outlive its terminal'
+	kill -KILL "$(cat pid)"
+elif grep -qx 'tcpfsm: top: the terminal has gone' err; then
+	ok 'it does not outlive its terminal'
+else
+	not_ok 'it does not outlive its terminal' "$(cat err)"
+fi
+
+# refused NAME STATUS PATTERN [NAME=VALUE...] -- ARGS...: on a terminal, before the screen is taken
+refused() {
+	local name=$1 status=$2 pattern=$3
+	shift 3
+	start 80 24 "$@"
+	ended "$name" "$status" "$pattern"
+}
+
+refused 'TERM=dumb' 1 'this terminal cannot show it \(TERM is dumb\)' TERM=dumb -- -r slow
+refused 'TERM unknown' 1 'this terminal cannot show it \(TERM is frob\)' TERM=frob -- -r slow
+refused 'no TERM' 1 'this terminal cannot show it \(TERM is not set\)' -u TERM -- -r slow
+refused 'no module' 3 'module not loaded' -- --device /nowhere
+refused 'no recording' 1 'no recording there' -- -r nowhere
+refused 'usage' 2 'unknown option' -- --frob
+"$bin" top -r slow >out 2>err </dev/null
+if [ $? = 1 ] && grep -q 'needs a terminal' err && [ ! -s out ]; then ok 'not a terminal'; else not_ok 'not a terminal' "$(cat err)"; fi
+
+cp -r slow cut && truncate -s -100 cut/cpu_0
+start 80 24 -- -r cut
+keys +++++++++++
+shows 'a damaged recording: what there is' 'the recording is damaged' '^EACH SECOND'
+keys q
+ended 'a damaged recording: told at the end' 1 'cpu_0: .*record it again'
+
+exit $failed

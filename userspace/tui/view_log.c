@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The log of tcpfsm top: the lines of tcpfsm trace. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../cli/put.h"
+#include "ui.h"
+
+static uint64_t rows(struct ui *u, uint64_t *first)
+{
+	uint64_t end = u->paused ? u->log_end : u->top.nindex;
+
+	*first = top_log_first(&u->top);
+	return end > *first ? end : *first;
+}
+
+static size_t line(struct ui *u, uint64_t row, bool colour, char buf[TEXT_MAX])
+{
+	const struct tcpfsm_event *ev = top_log_at(&u->top, row);
+	struct text text = u->text;
+	size_t len;
+
+	if (!ev)
+		return 0;
+	text.colour = colour;
+	text.wide = u->grid.cols >= 150;
+	text.width = (unsigned int)u->grid.cols;
+	len = text_event(&text, ev, buf);
+	len -= len && buf[len - 1] == '\n';
+	buf[len] = '\0';
+	return len;
+}
+
+static size_t text(struct ui *u, uint64_t row, char *buf, size_t size)
+{
+	char full[TEXT_MAX];
+	size_t len = line(u, row, false, full);
+
+	if (len >= size)
+		len = size - 1;
+	memcpy(buf, full, len);
+	buf[len] = '\0';
+	return len;
+}
+
+static int fixed(struct ui *u)
+{
+	(void)u;
+	return 1;
+}
+
+static void draw(struct ui *u, struct grid *g, struct area a)
+{
+	struct place *p = &u->place[VIEW_LOG];
+	uint64_t first, end = rows(u, &first), row = ui_list_top(u, a.rows - 1);
+	struct text heading = u->text;
+	char buf[TEXT_MAX];
+	size_t len;
+	int y, x;
+
+	heading.wide = g->cols >= 150;
+	len = text_header(&heading, buf);
+	page_draw_line(g, a.y, p->left, buf, len);
+	for (x = 0; x < g->cols; x++)
+		grid_cell(g, x, a.y)->attr = ATTR_BOLD;
+	for (y = a.y + 1; y < a.y + a.rows && row < end; y++, row++) {
+		len = line(u, row, row != p->cursor, buf);
+		page_draw_line(g, y, p->left, buf, len);
+		for (x = 0; row == p->cursor && !p->follow && x < g->cols; x++)
+			grid_cell(g, x, y)->attr = ATTR_TITLE;
+	}
+	if (end == first)
+		grid_text(g, 2, a.y + 2, ATTR_DIM, u->top.filtered ?
+			  "nothing that passes the filter yet" : "nothing has happened yet");
+}
+
+static void enter(struct ui *u, uint64_t row)
+{
+	const struct tcpfsm_event *ev = top_log_at(&u->top, row);
+	char name[2 * 64 + 8], *p;
+
+	if (!ev || !ev->rec.conn || !ev->rec.rport) {
+		ui_say(u, "no connection in this line");
+		return;
+	}
+	p = put_address(name, &ev->rec, ev->rec.laddr, ev->rec.lport);
+	*put_address(put(p, " - "), &ev->rec, ev->rec.raddr, ev->rec.rport) = '\0';
+	ui_show_ladder(u, ev->rec.conn, name);
+}
+
+const struct view_ops view_log = {
+	.name = "Log",
+	.keys = "/ search|Enter ladder",
+	.refresh_ms = 200,
+	.cursor = true,
+	.newest_last = true,
+	.draw = draw,
+	.rows = rows,
+	.fixed = fixed,
+	.text = text,
+	.enter = enter,
+};

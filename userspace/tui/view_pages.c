@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Views of tcpfsm top that are the texts of other commands, made anew again and again. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../cli/ladder.h"
+#include "../cli/put.h"
+#include "../cli/screen.h"
+#include "../cli/timewait.h"
+#include "ui.h"
+
+#define RATE_MIN_NS	(NSEC_PER_SEC / 2)
+
+/* ---- what they have in common ---------------------------------------------------- */
+
+static uint64_t rows(struct ui *u, uint64_t *first)
+{
+	const struct page *p = &u->page[ui_current(u)];
+
+	*first = p->fixed < p->nlines ? p->fixed : p->nlines;
+	return p->nlines;
+}
+
+static int fixed(struct ui *u)
+{
+	return (int)u->page[ui_current(u)].fixed;
+}
+
+static size_t text(struct ui *u, uint64_t row, char *buf, size_t size)
+{
+	return page_text(&u->page[ui_current(u)], row, buf, size);
+}
+
+static void draw(struct ui *u, struct grid *g, struct area a)
+{
+	enum view_id id = ui_current(u);
+	const struct page *p = &u->page[id];
+	uint64_t row = ui_list_top(u, a.rows - (int)p->fixed);
+	int y, x;
+
+	for (y = 0; y < a.rows && (size_t)y < p->fixed; y++) {
+		page_draw(p, g, a.y + y, u->place[id].left, (size_t)y);
+		for (x = 0; x < g->cols; x++)
+			grid_cell(g, x, a.y + y)->attr = ATTR_BOLD;
+	}
+	for (; y < a.rows; y++, row++)
+		page_draw(p, g, a.y + y, u->place[id].left, row);
+	if (row < p->nlines)
+		grid_text(g, g->cols - 6, a.y + a.rows - 1, ATTR_TITLE, " more ");
+}
+
+/* Inks of a page: the terminal's own file says what they come to. */
+static struct text inks(const struct ui *u)
+{
+	struct text t = u->text;
+
+	t.colour = true;
+	return t;
+}
+
+static void end_page(struct ui *u, enum view_id id, int err)
+{
+	int rc = page_end(&u->page[id]);
+
+	if (err || rc)
+		ui_say(u, "%s", strerror(err ? -err : -rc));
+}
+
+/* ---- listeners ------------------------------------------------------------------- */
+
+/* The window that goes back further, when it has more than one reading. */
+static struct window *judged(struct ui *u)
+{
+	return u->window[0].ls ? &u->window[0] : NULL;
+}
+
+static void refresh_listeners(struct ui *u)
+{
+	struct window *w = judged(u);
+	struct listen_reader reader = { .filter = &u->filter, .since_first = true };
+	struct text t = inks(u);
+	int err = 0;
+
+	page_begin(&u->page[VIEW_LISTENERS]);
+	if (!w || !w->first_ts) {
+		out_printf("no totals of listeners %s\n", u->opts->replay ?
+			   "in the recording, up to now" : "yet");
+	} else {
+		/* Readings that lie closer together tell of no rates. */
+		if (!u->since_load && w->last_ts >= w->first_ts + RATE_MIN_NS)
+			reader.last_ts = w->first_ts;
+		err = listen_reading_make(&reader, w->ls, u->opts, u->epoch_offset);
+		if (!err)
+			listen_text(&reader.r, &t, false);
+		listen_reading_free(&reader);
+		free(reader.sorted);
+	}
+	end_page(u, VIEW_LISTENERS, err);
+	u->page[VIEW_LISTENERS].fixed = u->page[VIEW_LISTENERS].nlines > 3 ? 3 : 0;
+}
+
+static bool key_listeners(struct ui *u, int key)
+{
+	if (key != 't')
+		return false;
+	u->since_load = !u->since_load;
+	u->refreshed[VIEW_LISTENERS] = 0;
+	return true;
+}
+
+void listener_name(struct ui *u, const struct top_listener *l, char *buf, size_t size)
+{
+	struct tcpfsm_record r = { .family = l->family };
+	const uint8_t *laddr = l->laddr;
+	char address[80], comm[20] = "", name[17] = "";
+	struct tcpfsm_conn c;
+
+	/* Of a SYN it is the address that was called; where it listens, the model knows. */
+	if (tcpfsm_model_find(u->model, l->conn, &c)) {
+		if (c.life->begin) {
+			r.family = c.life->family;
+			laddr = c.life->laddr;
+		}
+		memcpy(name, c.comm, 16);
+		*put_comm(comm, name) = '\0';
+	}
+	*put_address(address, &r, laddr, l->lport) = '\0';
+	if (*comm)
+		snprintf(buf, size, "%s %s/%u", address, comm, c.pid);
+	else
+		snprintf(buf, size, "%s", address);
+}
+
+const struct view_ops view_listeners = {
+	.name = "Listeners",
+	.keys = "t since load/lately",
+	.refresh_ms = 1000,
+	.refresh = refresh_listeners,
+	.draw = draw,
+	.rows = rows,
+	.fixed = fixed,
+	.text = text,
+	.key = key_listeners,
+};
+
+/* ---- TIME_WAIT ------------------------------------------------------------------- */
+
+/* Rates are of the time since then, and explain takes them for what goes on now. */
+static void mark_ledger(struct ui *u, uint64_t every)
+{
+	if (u->now < u->tw_marked + every)
+		return;
+	tcpfsm_timewaits_mark(u->ledger, u->now);
+	u->tw_marked = u->now;
+}
+
+static void refresh_timewait(struct ui *u)
+{
+	struct timewait_reading r = { .opts = u->opts, .ledger = u->ledger, .ts = u->now };
+	struct text t = inks(u);
+	int err;
+
+	page_begin(&u->page[VIEW_TIMEWAIT]);
+	if (*u->filter_text)
+		out_printf("(the filter \"%s\" is not for this view, but -L, -D, -p and -N are)\n",
+			   u->filter_text);
+	tcpfsm_timewaits_sort(u->ledger, u->tw_sort);
+	err = timewait_text(&r, &t);
+	end_page(u, VIEW_TIMEWAIT, err);
+	mark_ledger(u, NSEC_PER_SEC);
+}
+
+static bool key_timewait(struct ui *u, int key)
+{
+	static const char *const names[] = {
+#define NAME(s, name)	name,
+		TCPFSM_TIMEWAIT_SORTS(NAME)
+#undef NAME
+	};
+	const unsigned int n = sizeof(names) / sizeof(names[0]);
+
+	switch (key) {
+	case 's':
+	case '>':
+	case TERM_F + 6:
+		u->tw_sort = (u->tw_sort + 1) % n;
+		break;
+	case '<':
+		u->tw_sort = (u->tw_sort + n - 1) % n;
+		break;
+	default:
+		return false;
+	}
+	u->refreshed[VIEW_TIMEWAIT] = 0;
+	ui_say(u, "sorted by %s", names[u->tw_sort]);
+	return true;
+}
+
+const struct view_ops view_timewait = {
+	.name = "TIME_WAIT",
+	.keys = "s sort",
+	.key = key_timewait,
+	.refresh_ms = 2000,
+	.refresh = refresh_timewait,
+	.draw = draw,
+	.rows = rows,
+	.fixed = fixed,
+	.text = text,
+};
+
+/* ---- what is wrong --------------------------------------------------------------- */
+
+static int on_finding(const struct tcpfsm_finding *f, void *arg)
+{
+	struct ui *u = arg;
+
+	u->severity = f->severity;
+	u->has_finding = true;
+	snprintf(u->finding, sizeof(u->finding), "%s %s: %s%s%s", tcpfsm_severity_name(f->severity),
+		 f->verdict, f->text, *f->remedy ? " What to do: " : "", f->remedy);
+	/* The worst comes first. */
+	return 1;
+}
+
+static int on_owner(const struct tcpfsm_timewait *g, void *arg)
+{
+	struct ui *u = arg;
+	uint64_t all = u->top.in_time_wait;
+	char *p;
+
+	if (g->rest || !g->time_wait || !all)
+		return 1;
+	if (g->has_owner) {
+		p = put_comm(u->tw_owner, g->comm);
+		*p++ = '/';
+		*put_u64(p, g->pid) = '\0';
+	} else {
+		strcpy(u->tw_owner, "no known process");
+	}
+	all = g->time_wait > all ? g->time_wait : all;
+	u->tw_share = (unsigned int)(100 * g->time_wait / all);
+	return 1;
+}
+
+void judge(struct ui *u)
+{
+	struct window *w = judged(u);
+	uint64_t now = monotonic_ns();
+
+	/* It looks back half a minute and more: a second changes little. */
+	if (u->has_finding && now - u->judged_at < 2 * NSEC_PER_SEC && !u->opts->replay)
+		return;
+	u->judged_at = now;
+	u->has_finding = false;
+	if (w && w->first_ts)
+		tcpfsm_explain_findings(u->explain, w->ls, on_finding, u);
+	*u->tw_owner = '\0';
+	tcpfsm_timewaits_sort(u->ledger, TCPFSM_TIMEWAIT_BY_POPULATION);
+	tcpfsm_timewaits_each(u->ledger, TCPFSM_TIMEWAIT_OWNER, u->now, 1, on_owner, u);
+	mark_ledger(u, 10 * NSEC_PER_SEC);
+}
+
+static void refresh_explain(struct ui *u)
+{
+	struct window *w = judged(u);
+	int err = 0;
+
+	page_begin(&u->page[VIEW_EXPLAIN]);
+	if (w && w->first_ts)
+		err = explain_text(u->explain, w->ls, true);
+	else
+		out_printf("no totals of listeners yet\n");
+	end_page(u, VIEW_EXPLAIN, err);
+}
+
+const struct view_ops view_explain = {
+	.name = "What is wrong",
+	.keys = "/ search",
+	.refresh_ms = 1000,
+	.refresh = refresh_explain,
+	.draw = draw,
+	.rows = rows,
+	.fixed = fixed,
+	.text = text,
+};
+
+/* ---- the ladder of one ----------------------------------------------------------- */
+
+static int on_ladder(const struct tcpfsm_ladder *l, void *arg)
+{
+	struct ladder_view *v = arg;
+
+	ladder_text(v, l);
+	return 0;
+}
+
+static void refresh_ladder(struct ui *u)
+{
+	struct ladder_view v = {
+		.wide = u->grid.cols >= 130, .colour = true, .utf8 = true, .time_of_day = false,
+	};
+	int err;
+
+	page_begin(&u->page[VIEW_LADDER]);
+	err = top_ladder(&u->top, u->ladder_conn, on_ladder, &v);
+	if (!v.printed)
+		out_printf("%s\n\nNothing has happened to it within the last %u records, "
+			   "which are what is kept.\n", u->ladder_name, TOP_LOG);
+	end_page(u, VIEW_LADDER, err);
+}
+
+const struct view_ops view_ladder = {
+	.name = "Ladder",
+	.keys = "/ search",
+	.refresh_ms = 1000,
+	.refresh = refresh_ladder,
+	.draw = draw,
+	.rows = rows,
+	.fixed = fixed,
+	.text = text,
+};
+
+/* ---- help ------------------------------------------------------------------------ */
+
+static const char help[] =
+	"\033[1mViews\033[0m\n"
+	"  1 .. 6       Overview, Listeners, TIME_WAIT, Connections, Diagram, Log\n"
+	"  Tab          the next one; Shift-Tab the one before; or click on its name\n"
+	"\033[1mMoving\033[0m\n"
+	"  arrows hjkl  up, down, sideways; the wheel of the mouse\n"
+	"  PgUp PgDn    a screen; g or Home, G or End: the first and the last row\n"
+	"  Enter        Overview: what is wrong, and what helps against it\n"
+	"               Connections, Log: the connection as a ladder\n"
+	"  q Esc        back, from a page like this\n"
+	"\033[1mFinding\033[0m\n"
+	"  / F3         search; n the next, N the one before\n"
+	"  f F4         filter: lport 80,443  rport 5432  ipv4  ipv6  pid 123  netns NAME\n"
+	"               state TIME_WAIT,FIN_WAIT2  cause timeout; nothing: all again\n"
+	"               (words of one kind: any of them; of several kinds: all must hold)\n"
+	"  s F6 < >     Connections: sort by the next column; S: the other way round;\n"
+	"               or click on a headline.  TIME_WAIT: by population, in, out,\n"
+	"               growth, ports, failed\n"
+	"\033[1mTime\033[0m\n"
+	"  space        pause: the screen stands still, nothing is lost meanwhile\n"
+	"  + -          recording: faster, slower; the fastest is as fast as can be\n"
+	"  .            recording: the next event, then pause\n"
+	"  left right   recording: ten seconds back, on (sideways is then h and l)\n"
+	"\033[1mAlso\033[0m\n"
+	"  t            Listeners: counts since the module was loaded, or rates of late\n"
+	"  r            Diagram: reset its counts\n"
+	"  ? F1         this page;  Ctrl-L  draw again;  q F10 Ctrl-C  quit\n"
+	"\n"
+	"\033[1mWhat the numbers are\033[0m\n"
+	"  Each end of a connection that is on this machine counts. opens: came to\n"
+	"  ESTABLISHED; closes: left it; resets: RSTs sent and received; refused: SYNs\n"
+	"  and third ACKs that a listener dropped or reset; connect fails: no free port,\n"
+	"  no route and the like. 'Lately' is half a minute to a minute.\n"
+	"  A red word at the bottom says what is missing: records lost, features off.\n";
+
+static void refresh_help(struct ui *u)
+{
+	page_begin(&u->page[VIEW_HELP]);
+	memcpy(out_room(sizeof(help)), help, sizeof(help) - 1);
+	out_add(sizeof(help) - 1);
+	end_page(u, VIEW_HELP, 0);
+}
+
+const struct view_ops view_help = {
+	.name = "Help",
+	.keys = "/ search",
+	.refresh_ms = 3600000,
+	.refresh = refresh_help,
+	.draw = draw,
+	.rows = rows,
+	.fixed = fixed,
+	.text = text,
+};
