@@ -127,6 +127,7 @@ struct group {
 struct groups {
 	struct group *slab;
 	uint32_t *buckets;
+	uint32_t last;			/* found last: mostly the next one, too */
 	uint32_t n, cap, max;
 	unsigned int bits;
 };
@@ -275,8 +276,11 @@ static uint32_t new_group(struct groups *t)
 /* 0: not there. */
 static uint32_t find_group(const struct groups *t, const struct key *key)
 {
-	uint32_t i = t->buckets[hash_key(key, t->bits)];
+	uint32_t i = t->last;
 
+	if (i && !memcmp(&t->slab[i].key, key, sizeof(*key)))
+		return i;
+	i = t->buckets[hash_key(key, t->bits)];
 	while (i && memcmp(&t->slab[i].key, key, sizeof(*key)))
 		i = t->slab[i].next;
 	return i;
@@ -289,11 +293,14 @@ static uint32_t get_group(struct groups *t, const struct key *key)
 	struct tcpfsm_timewait *now;
 	struct group *g;
 
-	if (i)
+	if (i) {
+		t->last = i;
 		return i;
+	}
 	i = new_group(t);
 	if (!i)
 		return 0;
+	t->last = i;
 	g = &t->slab[i];
 	memset(g, 0, sizeof(*g));
 	g->key = *key;
@@ -1030,8 +1037,13 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 
 static int on_transition(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
 {
+	/* Who closes had its port before. */
+	const unsigned int closing = 1U << STATE(FIN_WAIT1) | 1U << STATE(FIN_WAIT2) |
+				     1U << STATE(LAST_ACK) | 1U << STATE(CLOSING);
 	struct sock *s;
 
+	if (closing >> (ev->new & 15) & 1)
+		return 0;
 	if (ev->new == STATE(LISTEN) || ev->old == STATE(LISTEN))
 		return learn_listener(t, ev->rec.netns, ev->rec.lport);
 	s = find(t, ev->rec.conn);
@@ -1087,7 +1099,8 @@ static void on_connect_failed(struct tcpfsm_timewaits *t, const struct tcpfsm_ev
 
 int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
 {
-	attach(t, ev->ts);
+	if (!t->begun || t->nwaiting || t->snap_ts || t->known == UINT64_MAX)
+		attach(t, ev->ts);
 	if (ev->type == TCPFSM_EVENT_LOST) {
 		if (!ev->suppressed) {
 			t->lost += ev->lost;
