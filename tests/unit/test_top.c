@@ -286,6 +286,11 @@ static void test_told_while_refused(void)
 	it.rec.flags = TCPFSM_F_PASSIVE;
 	it.rec.listener = 80;
 	it.rec.verdict = TCPFSM_VERDICT_QUEUED;
+	/* Also in the first minute of the machine. */
+	it.rec.ts = SECOND;
+	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	it.rec.conn = 5;
+	it.rec.ts = 1000 * SECOND;
 	tcpfsm_model_feed(model, &it, count_syns, NULL);
 	CHECK_EQ(nsyns, 0);
 	it.rec.conn = 2;

@@ -584,8 +584,11 @@ static void mark_timewaits(struct top_command *c)
 {
 	struct ui *u = &c->u;
 
-	/* Nobody looks: rates of late are wanted all the same when somebody does. */
-	if (u->view != VIEW_TIMEWAIT && u->now > u->tw_marked + 5 * NSEC_PER_SEC) {
+	/*
+	 * Nobody looks: rates of late are wanted all the same when somebody does.  Overview has
+	 * them marked when it has judged by them.
+	 */
+	if (u->view != VIEW_TIMEWAIT && u->view != VIEW_OVERVIEW && u->now > u->tw_marked + 5 * NSEC_PER_SEC) {
 		tcpfsm_timewaits_mark(u->ledger, u->now);
 		u->tw_marked = u->now;
 	}

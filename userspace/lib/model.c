@@ -231,7 +231,7 @@ static inline void count_move(struct tcpfsm_model *m, uint8_t type, uint8_t old,
 
 static inline bool is_told(const struct tcpfsm_model *m, const struct tcpfsm_record *r)
 {
-	return m->watch ? r->ts - m->refused_ts < REFUSING_NS : !m->quiet;
+	return m->watch ? m->refused_ts && r->ts - m->refused_ts < REFUSING_NS : !m->quiet;
 }
 
 /*
