@@ -11,6 +11,7 @@
 
 #include "../check.h"
 #include "explain.h"
+#include "findings.h"
 #include "tcpfsm.h"
 
 #define SEC		1000000000ULL
@@ -20,7 +21,6 @@
 #define OFFSET		(1700000000 * (int64_t)SEC)
 #define NETNS		4026531840U
 #define MAX_LISTENERS	4
-#define MAX_FOUND	32
 
 /* The netns first, then the listeners. */
 static struct world {
@@ -32,13 +32,6 @@ static struct world {
 	uint64_t ts;
 	unsigned int n;
 } w;
-
-static struct found {
-	char verdict[32], all[8192], text[512], remedy[2048];
-	uint8_t severity;
-	uint64_t conn;
-} found[MAX_FOUND];
-static unsigned int nfound;
 
 static void set(unsigned int i, unsigned int index, uint64_t value)
 {
@@ -139,35 +132,10 @@ static void attach(uint64_t seconds)
 	w.ts = END;
 }
 
-static void append(char *to, size_t size, const char *s)
-{
-	size_t len = strlen(to);
-
-	snprintf(to + len, size - len, "%s\n", s);
-}
-
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
 {
-	struct found *to = &found[nfound];
-	size_t i;
-
 	(void)arg;
-	if (nfound == MAX_FOUND)
-		return 0;
-	memset(to, 0, sizeof(*to));
-	nfound++;
-	snprintf(to->verdict, sizeof(to->verdict), "%s", f->verdict);
-	snprintf(to->text, sizeof(to->text), "%s", f->text);
-	snprintf(to->remedy, sizeof(to->remedy), "%s", f->remedy);
-	to->severity = f->severity;
-	to->conn = f->conn;
-	append(to->all, sizeof(to->all), f->text);
-	for (i = 0; i < f->nevidence; i++)
-		append(to->all, sizeof(to->all), f->evidence[i]);
-	append(to->all, sizeof(to->all), f->remedy);
-	append(to->all, sizeof(to->all), f->cost);
-	if (getenv("SHOW"))
-		printf("# [%s %s]\n%s", f->verdict, tcpfsm_severity_name(f->severity), to->all);
+	keep_finding(f);
 	return 0;
 }
 
@@ -183,35 +151,6 @@ static void end(void)
 {
 	tcpfsm_explain_free(w.x);
 	tcpfsm_listeners_free(w.ls);
-}
-
-/* The finding of that verdict, or NULL. */
-static const struct found *verdict(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < nfound; i++)
-		if (!strcmp(found[i].verdict, name))
-			return &found[i];
-	return NULL;
-}
-
-static bool first(const char *name)
-{
-	if (nfound && !strcmp(found[0].verdict, name))
-		return true;
-	printf("# first is %s, not %s\n", nfound ? found[0].verdict : "nothing", name);
-	return false;
-}
-
-static bool says(const char *name, const char *what)
-{
-	const struct found *f = verdict(name);
-
-	if (f && strstr(f->all, what))
-		return true;
-	printf("# %s does not say \"%s\":\n%s", name, what, f ? f->all : "");
-	return false;
 }
 
 /* No advice may name what does not help, or harms. */
@@ -255,7 +194,7 @@ static void test_stuck(void)
 	CHECK(says("acceptq_app_slow", "accept queue 3 > 2"));
 	CHECK(says("acceptq_app_slow", "/proc/1001/stack"));
 	/* The queue is full: it goes on. */
-	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_CRITICAL);
+	CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_CRITICAL);
 	CHECK(!verdict("acceptq_limit_small"));
 	check_advice();
 	end();
@@ -288,7 +227,7 @@ static void test_slow_ever(void)
 	CHECK(says("acceptq_app_slow", "nginx accepted connections too slowly"));
 	CHECK(says("acceptq_app_slow", "The limit is not the problem"));
 	CHECK(says("acceptq_app_slow", "(5.0 min ago) until "));
-	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_WARNING);
+	CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_WARNING);
 	CHECK(!verdict("acceptq_limit_small"));
 	check_advice();
 	end();
@@ -320,7 +259,7 @@ static void test_slow_now(void)
 	SET(REFUSED_LAST_TS, END);
 	explain();
 	CHECK(first("acceptq_app_slow"));
-	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_CRITICAL);
+	CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_CRITICAL);
 	CHECK(says("acceptq_app_slow", "100/s arrive, 100/s are accepted, 300/s are refused"));
 	CHECK(says("acceptq_app_slow", "900 (300/s) in the 3.0 s observed"));
 	for (i = 1; i < nfound; i++)
@@ -485,11 +424,11 @@ static void test_reuseport(void)
 	set(2, TCPFSM_TOTAL_ACCEPTQ_PEAK, 2);
 	explain();
 	CHECK(first("reuseport_member"));
-	CHECK_EQ(found[0].conn, 101);
+	CHECK_EQ(found[0].f.conn, 101);
 	CHECK(says("reuseport_member", "One of 2 listeners"));
 	CHECK(says("reuseport_member", "pid 1002"));
 	for (i = 0; i < nfound; i++)
-		CHECK_EQ(found[i].conn, 101);
+		CHECK_EQ(found[i].f.conn, 101);
 	end();
 
 	/* All of them full: no member's fault. */
@@ -563,11 +502,11 @@ static void test_flood_cookie(void)
 	RESET_ACK(COOKIE_INVALID, 50);
 	explain();
 	CHECK(first("syn_flood"));
-	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_WARNING);
+	CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_WARNING);
 	CHECK(says("syn_flood", "SYN cookies let clients in"));
 	CHECK(says("syn_cookies", "leave them on"));
 	CHECK(says("cookies_forged", "50 invalid"));
-	CHECK_EQ(verdict("cookies_forged")->severity, TCPFSM_SEVERITY_INFO);
+	CHECK_EQ(verdict("cookies_forged")->f.severity, TCPFSM_SEVERITY_INFO);
 	check_advice();
 	end();
 }
@@ -589,7 +528,7 @@ static void test_flood_unanswered(void)
 	SET(REFUSED_LAST_TS, END);
 	explain();
 	CHECK(first("syn_flood"));
-	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_CRITICAL);
+	CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_CRITICAL);
 	end();
 
 	/* Of young ones nothing is known yet. */
@@ -644,7 +583,7 @@ static void test_flood_now(void)
 	CHECK(first("syn_flood"));
 	CHECK(says("syn_flood", "was under a SYN flood"));
 	CHECK(says("syn_flood", "none while observed"));
-	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_WARNING);
+	CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_WARNING);
 	end();
 }
 
@@ -972,7 +911,7 @@ static void test_netns(void)
 	set(0, TCPFSM_TOTAL_LISTENERS_LOST, 5);
 	explain();
 	CHECK(first("nothing_wrong"));
-	CHECK_EQ(found[0].conn, 101);
+	CHECK_EQ(found[0].f.conn, 101);
 	end();
 }
 
@@ -1008,7 +947,7 @@ static void test_nothing(void)
 	explain();
 	CHECK(first("nothing_wrong"));
 	CHECK_EQ(nfound, 1);
-	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_OK);
+	CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_OK);
 	CHECK(says("nothing_wrong", "accept queue at most 5 of 512"));
 	CHECK(says("nothing_wrong", "has not moved in that time; what it shows is from before"));
 	set(0, TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_LISTENDROPS, 20);
@@ -1038,7 +977,7 @@ static void test_gone(void)
 	CHECK(first("acceptq_app_slow"));
 	CHECK(says("acceptq_app_slow", "accept queue 3 > 2"));
 	CHECK(says("acceptq_app_slow", "did not accept"));
-	CHECK_EQ(found[0].severity, TCPFSM_SEVERITY_WARNING);
+	CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_WARNING);
 	end();
 }
 
@@ -1074,7 +1013,7 @@ static void test_order(void)
 	set(2, TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_ACCEPTQ_FULL, 891);
 	explain();
 	CHECK(first("acceptq_app_slow"));
-	CHECK_EQ(found[0].conn, 102);
+	CHECK_EQ(found[0].f.conn, 102);
 	CHECK(says("acceptq_app_slow", "process not known"));
 	CHECK(verdict("synack_lost"));
 	end();

@@ -12,6 +12,7 @@
 
 #include "../check.h"
 #include "explain.h"
+#include "findings.h"
 #include "tcpfsm.h"
 
 #define SEC		1000000000ULL
@@ -20,7 +21,6 @@
 #define START		(1000 * SEC)
 #define NETNS		4026531840U
 #define S(s)		TCPFSM_STATE_##s
-#define MAX_FOUND	64
 
 static struct world {
 	struct tcpfsm_listeners *ls;
@@ -34,12 +34,6 @@ static struct world {
 	uint16_t listens;		/* 0: peers open nothing */
 	uint8_t flags;
 } w;
-
-static struct found {
-	char verdict[32], all[12288], remedy[4096], text[512];
-	struct tcpfsm_finding f;
-} found[MAX_FOUND];
-static unsigned int nfound;
 
 #define NOW(s, value)	(w.v[TCPFSM_TOTAL_NOW_##s] = (value))
 
@@ -198,13 +192,6 @@ static void failed(unsigned int n, uint64_t ns, uint16_t lport)
 	}
 }
 
-static void append(char *to, size_t size, const char *s)
-{
-	size_t len = strlen(to);
-
-	snprintf(to + len, size - len, "%s\n", s);
-}
-
 static void check_json(const struct tcpfsm_finding *f)
 {
 	static char buf[TCPFSM_FINDING_JSON_MAX + 1];
@@ -224,26 +211,9 @@ static void check_json(const struct tcpfsm_finding *f)
 
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
 {
-	struct found *to = &found[nfound];
-	size_t i;
-
 	(void)arg;
 	check_json(f);
-	if (nfound == MAX_FOUND)
-		return 0;
-	memset(to, 0, sizeof(*to));
-	nfound++;
-	to->f = *f;
-	snprintf(to->verdict, sizeof(to->verdict), "%s", f->verdict);
-	snprintf(to->remedy, sizeof(to->remedy), "%s", f->remedy);
-	snprintf(to->text, sizeof(to->text), "%s", f->text);
-	append(to->all, sizeof(to->all), f->text);
-	for (i = 0; i < f->nevidence; i++)
-		append(to->all, sizeof(to->all), f->evidence[i]);
-	append(to->all, sizeof(to->all), f->remedy);
-	append(to->all, sizeof(to->all), f->cost);
-	if (getenv("SHOW"))
-		printf("# [%s %s]\n%s", f->verdict, tcpfsm_severity_name(f->severity), to->all);
+	keep_finding(f);
 	return 0;
 }
 
@@ -259,34 +229,6 @@ static void end(void)
 {
 	tcpfsm_explain_free(w.x);
 	tcpfsm_listeners_free(w.ls);
-}
-
-static const struct found *verdict(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < nfound; i++)
-		if (!strcmp(found[i].verdict, name))
-			return &found[i];
-	return NULL;
-}
-
-static bool first(const char *name)
-{
-	if (nfound && !strcmp(found[0].verdict, name))
-		return true;
-	printf("# first is %s, not %s\n", nfound ? found[0].verdict : "nothing", name);
-	return false;
-}
-
-static bool says(const char *name, const char *what)
-{
-	const struct found *f = verdict(name);
-
-	if (f && strstr(f->all, what))
-		return true;
-	printf("# %s does not say \"%s\":\n%s", name, what, f ? f->all : "");
-	return false;
 }
 
 /* In the order of its remedies a comes before b. */

@@ -588,10 +588,8 @@ static void mark_timewaits(struct top_command *c)
 	 * Nobody looks: rates of late are wanted all the same when somebody does.  Overview has
 	 * them marked when it has judged by them.
 	 */
-	if (u->view != VIEW_TIMEWAIT && u->view != VIEW_OVERVIEW && u->now > u->tw_marked + 5 * NSEC_PER_SEC) {
-		tcpfsm_timewaits_mark(u->ledger, u->now);
-		u->tw_marked = u->now;
-	}
+	if (u->view != VIEW_TIMEWAIT && u->view != VIEW_OVERVIEW)
+		mark_ledger(u, 5 * NSEC_PER_SEC);
 }
 
 /* Return: milliseconds until the next picture is due. */

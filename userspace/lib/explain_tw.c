@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "explain.h"
+#include "timewait.h"
 
 typedef unsigned long long ull;
 
@@ -46,11 +47,6 @@ typedef unsigned long long ull;
 #define TW(a)		TCPFSM_TW_##a
 
 /* ---- what rules have in common ------------------------------------------------------- */
-
-static uint64_t mini(const struct tcpfsm_timewait *tw)
-{
-	return tw->time_wait + tw->fin_wait2;
-}
 
 /* Of an epoch time. */
 static struct words when(const struct facts *f, uint64_t epoch)
@@ -120,16 +116,6 @@ static const char *client_of(const struct facts *f)
 	if (f->tw->has_maker)
 		return f->tw->maker_comm;
 	return f->failed && f->failed->has_owner ? f->failed->comm : "the client";
-}
-
-static bool is_loopback(const struct tcpfsm_timewait *tw)
-{
-	static const uint8_t one[16] = { [15] = 1 };
-
-	/* As tcp_twsk_unique() has it: either end. */
-	if (tw->family == 6)
-		return !memcmp(tw->laddr, one, 16) || !memcmp(tw->raddr, one, 16);
-	return tw->laddr[0] == 127 || tw->raddr[0] == 127;
 }
 
 static uint64_t sysctl(const struct facts *f, unsigned int index)
@@ -265,9 +251,7 @@ static void option_range(const struct facts *f, struct draft *d)
 
 static bool reuse_is_on(const struct facts *f)
 {
-	uint64_t mode = SYSCTL(TW_REUSE);
-
-	return mode == 1 || (mode == 2 && is_loopback(f->tw));
+	return reuse_applies(f->tw, SYSCTL(TW_REUSE));
 }
 
 /* Would tcp_tw_reuse help, or why does it not? */

@@ -4,20 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "mishaps.h"
 
 static struct mishap *place(const struct mishaps *t, const struct mishap_key *key)
 {
-	uint64_t words[sizeof(*key) / 8], h = 0;
 	size_t i;
 
 	_Static_assert(sizeof(*key) % 8 == 0, "hashed by words");
-	memcpy(words, key, sizeof(words));
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		h = (h ^ words[i]) * 0x9e3779b97f4a7c15ULL;
-		h ^= h >> 29;
-	}
-	for (i = (size_t)h % MISHAPS_MAX; t->slot[i].key.kind; i = (i + 1) % MISHAPS_MAX)
+	for (i = (size_t)hash_words(key, sizeof(*key)) % MISHAPS_MAX; t->slot[i].key.kind; i = (i + 1) % MISHAPS_MAX)
 		if (!memcmp(&t->slot[i].key, key, sizeof(*key)))
 			break;
 	return &t->slot[i];

@@ -11,6 +11,8 @@
 
 #include "cgroup.h"
 #include "clock.h"
+#include "hash.h"
+#include "timewait.h"
 #include "tcpfsm.h"
 
 #define SOCKETS_DEFAULT	((size_t)1 << 21)
@@ -167,16 +169,8 @@ struct tcpfsm_timewaits {
 
 static size_t hash_key(const struct key *key, unsigned int bits)
 {
-	uint64_t words[sizeof(*key) / 8], h = 0;
-	size_t i;
-
 	_Static_assert(sizeof(*key) % 8 == 0, "hashed by words");
-	memcpy(words, key, sizeof(words));
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		h = (h ^ words[i]) * 0x9e3779b97f4a7c15ULL;
-		h ^= h >> 29;
-	}
-	return (size_t)((h * 0x9e3779b97f4a7c15ULL) >> (64 - bits));
+	return (size_t)((hash_words(key, sizeof(*key)) * 0x9e3779b97f4a7c15ULL) >> (64 - bits));
 }
 
 static void unlink_idle(struct groups *t, struct group *g)
@@ -213,11 +207,6 @@ static int groups_init(struct groups *t, size_t max, uint8_t kind)
 	t->slab[0].now.kind = kind;
 	t->slab[0].now.rest = true;
 	return 0;
-}
-
-static uint64_t mini(const struct tcpfsm_timewait *g)
-{
-	return g->time_wait + g->fin_wait2;
 }
 
 /* What g saw, to what the rest saw. */
@@ -1178,14 +1167,6 @@ static bool pace_of(const struct tcpfsm_timewaits *t, const struct trend *tr, ui
 	return true;
 }
 
-static bool is_loopback(const struct tcpfsm_timewait *g)
-{
-	static const uint8_t one[16] = { [15] = 1 };
-
-	return g->family == 4 ? g->laddr[0] == 127 || g->raddr[0] == 127 :
-	       !memcmp(g->laddr, one, 16) || !memcmp(g->raddr, one, 16);
-}
-
 /*
  * Second by second: who is in TIME_WAIT leaves when it is over, and others come as the
  * pace is.  Only the share that blocks counts of TIME_WAIT.  Return: seconds until there
@@ -1249,7 +1230,7 @@ static double blocking(const struct tcpfsm_timewaits *t, const struct group *g,
 	uint8_t mode = find_netns(t, o->netns)->tw_reuse;
 	uint32_t told = g->stamps[STAMPS_WITH] + g->stamps[STAMPS_WITHOUT];
 
-	o->reuse = mode == 1 || (mode == 2 && is_loopback(o));
+	o->reuse = reuse_applies(o, mode);
 	return o->reuse && told ? (double)g->stamps[STAMPS_WITHOUT] / told : 1;
 }
 

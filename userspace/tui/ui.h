@@ -155,5 +155,10 @@ uint64_t ui_list_top(struct ui *u, int rows);
 void listener_name(struct ui *u, const struct top_listener *l, char *buf, size_t size);
 /* Of the finding in view, and the process that has most in TIME_WAIT. */
 void judge(struct ui *u);
+/*
+ * Rates of mini-sockets begin anew, if they are as old as every (nanoseconds): explain takes
+ * them for what goes on now.
+ */
+void mark_ledger(struct ui *u, uint64_t every);
 
 #endif /* TCPFSM_TUI_UI_H */

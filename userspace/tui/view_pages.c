@@ -147,8 +147,7 @@ const struct view_ops view_listeners = {
 
 /* ---- TIME_WAIT ------------------------------------------------------------------- */
 
-/* Rates are of the time since then, and explain takes them for what goes on now. */
-static void mark_ledger(struct ui *u, uint64_t every)
+void mark_ledger(struct ui *u, uint64_t every)
 {
 	if (u->now < u->tw_marked + every)
 		return;
