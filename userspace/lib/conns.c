@@ -12,6 +12,7 @@
 #define SLAB_MIN	1024U
 #define SLAB_ROOMY	32768U
 #define BITS_MIN	10
+#define BITS_ROOMY	15
 #define BITS_MAX	30
 #define DEAD_MAX	1024U
 
@@ -38,15 +39,16 @@ int conns_init(struct conns *t, size_t max, bool lives, bool roomy)
 	t->max = max < 1U << BITS_MAX ? max : 1U << BITS_MAX;
 	t->cap = roomy ? SLAB_ROOMY : SLAB_MIN;
 	t->used = FIRST;
-	t->bits = BITS_MIN;
+	t->bits = roomy ? BITS_ROOMY : BITS_MIN;
 	t->slab = malloc(t->cap * sizeof(*t->slab));
-	t->buckets = calloc((size_t)1 << t->bits, sizeof(*t->buckets));
+	t->buckets = malloc(sizeof(*t->buckets) << t->bits);
 	if (lives)
 		t->lives = malloc(t->cap * sizeof(*t->lives));
 	if (!t->slab || !t->buckets || (lives && !t->lives)) {
 		conns_exit(t);
 		return -ENOMEM;
 	}
+	memset(t->buckets, 0, sizeof(*t->buckets) << t->bits);
 	/* Not a page has to be had while records wait. */
 	if (roomy)
 		memset(t->slab, 0, t->cap * sizeof(*t->slab));

@@ -560,6 +560,13 @@ static bool is_same_segment(const struct tcpfsm_item *it, uint64_t conn)
 	       it->rec.flags & TCPFSM_F_SAME_SEGMENT;
 }
 
+/* Most records need none, whatever else they tell. */
+static inline bool may_need_successor(const struct tcpfsm_record *r)
+{
+	return r->type == TYPE(STATE) ? r->new == STATE(FIN_WAIT2) || r->new == STATE(CLOSE) :
+					r->type == TYPE(TIMEWAIT) || r->type == TYPE(RESET);
+}
+
 /* A state from which TIME_WAIT is entered by this record. */
 static bool leads_to_time_wait(const struct conn *c, const struct tcpfsm_record *r)
 {
@@ -1472,7 +1479,7 @@ int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *it
 			enqueue(m, items);
 		else if (is_plain(items))
 			on_plain(m, items);
-		else if (!needs_successor(m, items))
+		else if (!may_need_successor(&items->rec) || !needs_successor(m, items))
 			process(m, items, NULL);
 		else if (items->rec.new == STATE(FIN_WAIT2) && items + 1 < end &&
 			 follows(items, items + 1))

@@ -19,7 +19,8 @@
 #define DESTINATIONS_DEFAULT 32768U
 #define OWNERS_DEFAULT	8192U
 #define NETNS_MAX	1024U		/* struct sock.netns has 16 bits */
-#define BITS_MIN	10
+#define BITS_MIN	15
+#define SOCKETS_FIRST	(1U << BITS_MIN)
 #define BITS_MAX	30
 #define SHRINK		65536U
 #define RATE_MIN_NS	(NSEC_PER_SEC / 10)
@@ -321,11 +322,18 @@ static struct group *group(struct tcpfsm_timewaits *t, uint8_t kind, uint32_t i)
 	return &t->kind[kind].slab[i];
 }
 
+/* Its key is nothing but this number. */
+static bool found_last(const struct groups *gs, uint32_t netns)
+{
+	return gs->last && gs->slab[gs->last].key.netns == netns;
+}
+
 static uint32_t netns_group(struct tcpfsm_timewaits *t, uint32_t netns)
 {
+	struct groups *gs = &t->kind[KIND(NETNS)];
 	struct key key = { .netns = netns };
 
-	return get_group(&t->kind[KIND(NETNS)], &key);
+	return found_last(gs, netns) ? gs->last : get_group(gs, &key);
 }
 
 static uint32_t owner_group(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
@@ -374,7 +382,7 @@ static const struct group *find_netns(const struct tcpfsm_timewaits *t, uint32_t
 	const struct groups *gs = &t->kind[KIND(NETNS)];
 	const struct key key = { .netns = netns };
 
-	return &gs->slab[find_group(gs, &key)];
+	return &gs->slab[found_last(gs, netns) ? gs->last : find_group(gs, &key)];
 }
 
 static bool listens(const struct tcpfsm_timewaits *t, uint32_t netns, uint16_t port)
@@ -962,10 +970,15 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 	if (!action || action > TW(PURGE))
 		return;
 	s = find(t, ev->rec.conn);
-	if (s && s->state != OPEN && action != TW(ENTER))
+	if (s && s->state != OPEN && action != TW(ENTER)) {
 		at = *s;		/* its owner may be forgotten by now */
-	else
+	} else if (s && s->state == OPEN) {
+		at = *s;		/* its destination stays, as long as it is of it */
+		at.netns = (uint16_t)netns_group(t, ev->rec.netns);
+		at.owner = owner_group(t, ev);
+	} else {
 		at = belongs(t, ev);
+	}
 	netns = group(t, KIND(NETNS), at.netns);
 	/* What the totals told is younger than the flight recorder's past. */
 	if (!netns->now.rest && (t->begun || !netns->now.limit)) {
@@ -1517,11 +1530,11 @@ int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_time
 		t->filter = *o.filter;
 		t->filter.states = t->filter.causes = 0;
 	}
-	t->cap = 1024;
+	t->cap = SOCKETS_FIRST;
 	t->n = 1;
 	t->bits = BITS_MIN;
 	t->slab = malloc(t->cap * sizeof(*t->slab));
-	t->buckets = calloc((size_t)1 << t->bits, sizeof(*t->buckets));
+	t->buckets = malloc(sizeof(*t->buckets) << t->bits);
 	err = t->slab && t->buckets ? 0 : -ENOMEM;
 	if (!err)
 		err = groups_init(&t->kind[KIND(NETNS)], NETNS_MAX, KIND(NETNS));
@@ -1535,6 +1548,9 @@ int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_time
 		tcpfsm_timewaits_free(t);
 		return err;
 	}
+	/* Not a page has to be had while records wait. */
+	memset(t->slab, 0, t->cap * sizeof(*t->slab));
+	memset(t->buckets, 0, sizeof(*t->buckets) << t->bits);
 	*out = t;
 	return 0;
 }

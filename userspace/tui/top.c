@@ -393,11 +393,14 @@ int top_keep_log(struct top *t, struct tcpfsm_model *owners, bool wanted)
 int top_feed(struct top *t, const struct tcpfsm_item *items, size_t n)
 {
 	const struct tcpfsm_item *end = items + n, *it;
+	struct tcpfsm_item *raw = t->raw;
+	uint64_t at = t->nraw;
 
 	if (!t->first && time_of(items))
 		t->first = time_of(items) + (uint64_t)t->epoch_offset;
+	t->nraw += n;
 	for (it = items; it < end; it++) {
-		t->raw[t->nraw++ % TOP_LOG] = *it;
+		raw[at++ % TOP_LOG] = *it;
 		if (it->rec.type == TCPFSM_TYPE_SYN && !it->lost &&
 		    it->rec.flags & TCPFSM_F_PASSIVE)
 			see_queues(t, &it->rec);
