@@ -128,7 +128,7 @@ static int windows_move_on(struct top_command *c)
 	struct window *w = c->u.window;
 	uint64_t age = monotonic_ns() - w[0].begun;
 
-	/* A recording has its totals at the beginning and at the end. */
+	/* A recording has its totals at the beginning, every ten seconds, and at the end. */
 	if (c->opts.replay)
 		return 0;
 	if (!w[1].ls)
