@@ -117,6 +117,11 @@ keys q
 shows 'back' '^EACH SECOND'
 keys 2
 shows 'listeners: the worst first' '^LISTENER +OWNER' '^0.0.0.0:80 +nginx/799 +1/0/129 +129/129/129' '^  ACCQ COOKIE CLAMP'
+keys s
+shows 'listeners: by address' '^sorted by address'
+holds 'listeners: port 22 is before port 80' [ "$(grep -Eo '^[^ ]+:(22|80) ' seen | head -n 1)" = '[2001:db8::1]:22 ' ]
+keys '<'
+shows 'listeners: the worst again' '^sorted by worst'
 keys Tab
 shows 'time-wait' 'mini-sockets' '^netns 4026531840: TIME_WAIT' '^in all '
 keys Tab Tab
