@@ -111,7 +111,8 @@ static int take(const struct tcpfsm_listener *l, void *arg)
 static void since_last(struct listen_reader *v, struct listen_row *row, uint64_t *recent)
 {
 	const struct tcpfsm_listener *l = row->l;
-	bool first = v->since_first && l->ts > l->first_ts;
+	/* One that was not there at the first of all readings, nothing is known to count from. */
+	bool first = v->since_first && l->ts > l->first_ts && l->first_ts <= v->last_ts;
 	const uint64_t *base = v->since_first ? first ? l->first : NULL : l->before;
 	uint64_t from = first ? l->first_ts : base ? l->before_ts : v->last_ts;
 	unsigned int i;
