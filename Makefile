@@ -35,7 +35,7 @@ module: ## build/KVER/tcpfsm.ko; KVER=RELEASE and KDIR=DIR override
 		echo "make: no kernel headers for '$(KVER)': install linux-headers-$(KVER), or set KVER= or KDIR=" >&2; exit 1; }
 	@mkdir -p build/$(KVER)/src
 	@cp -rsf $(CURDIR)/Kbuild $(CURDIR)/module build/$(KVER)/src/
-	+$(MAKE) -C $(KDIR) M=$(CURDIR)/build/$(KVER)/src $(KBUILD_FLAGS) modules
+	+scripts/kbuild $(KDIR) M=$(CURDIR)/build/$(KVER)/src $(KBUILD_FLAGS) modules
 	@cp build/$(KVER)/src/module/tcpfsm.ko $(MODULE)
 
 userspace: ## build/tcpfsm and build/libtcpfsm.so

@@ -127,7 +127,7 @@ static int attach_entry_as(struct hook *hook, const char *name)
 	hook->ops = (struct ftrace_ops){
 		.func = hook->probe,
 		/* While loaded, ftrace_enabled=0 is refused rather than blinding us. */
-		.flags = FTRACE_OPS_FL_PERMANENT,
+		.flags = FTRACE_OPS_FL_PERMANENT | TCPFSM_FTRACE_FLAGS,
 	};
 	err = ftrace_set_filter(&hook->ops, (char *)name, strlen(name), 1);
 	/* The only error of a name that is well formed. */
