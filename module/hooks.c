@@ -89,6 +89,10 @@ static struct hook hooks[] = {
 	ENTRY("tcp_shutdown", NULL, F(SHUTDOWN), tcpfsm_on_shutdown),
 };
 
+/* What is told from the notes that hooks leave for each other in struct tcpfsm_ctx. */
+#define NOTES	(F(SYN) | F(ACK) | F(COOKIE) | F(REQUEST) | F(REQUEST_ICMP) | F(TW_ENTER) | \
+		 F(TW_SEGMENT) | F(TW_LEAVE))
+
 /* The tracepoints are found by name: let the compiler check the probes' types. */
 static void __maybe_unused check_probe_types(void)
 {
@@ -192,6 +196,10 @@ int tcpfsm_hooks_attach(void)
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
 		struct hook *hook = &hooks[i];
 
+		if (TCPFSM_SOFTIRQS_MIX && (hook->features & NOTES)) {
+			hook->error = -EOPNOTSUPP;
+			continue;
+		}
 		switch (hook->kind) {
 		case HOOK_TRACEPOINT:
 			hook->error = attach_tracepoint(hook);

@@ -132,6 +132,40 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #endif
 
 /*
+ * 6.18: a PREEMPT_RT kernel may do without the lock that makes sections with
+ * softirqs off exclude each other on a CPU (PREEMPT_RT_NEEDS_BH_LOCK).  Then
+ * what a hook notes is not the same segment's any more when the next one runs.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define TCPFSM_SOFTIRQS_MIX \
+	(IS_ENABLED(CONFIG_PREEMPT_RT) && !IS_ENABLED(CONFIG_PREEMPT_RT_NEEDS_BH_LOCK))
+#else
+#define TCPFSM_SOFTIRQS_MIX	0
+#endif
+
+/*
+ * 7.0: the callbacks of tracepoints are preemptible, as SRCU guards them.  Ours
+ * use this CPU's notes of more than one word.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#define TCPFSM_PROBES_PREEMPTIBLE	1
+#else
+#define TCPFSM_PROBES_PREEMPTIBLE	0
+#endif
+
+static __always_inline void tcpfsm_probe_begin(void)
+{
+	if (TCPFSM_PROBES_PREEMPTIBLE)
+		preempt_disable_notrace();
+}
+
+static __always_inline void tcpfsm_probe_end(void)
+{
+	if (TCPFSM_PROBES_PREEMPTIBLE)
+		preempt_enable_notrace();
+}
+
+/*
  * 5.18: TW and TWKilled count when a mini-socket is scheduled for the first
  * time; earlier when its time was over, and by the time it was given last.
  */
