@@ -8,7 +8,7 @@ export PREFIX DESTDIR
 
 MODULE := build/$(KVER)/tcpfsm.ko
 
-.PHONY: all run test bench lab module userspace check load unload install clean help
+.PHONY: all run test test-matrix bench lab module userspace check load unload install clean help
 
 all: module userspace ## module for this kernel (or the newest headers) and userspace
 
@@ -19,6 +19,10 @@ run: ## install what is missing, build, and show real transitions: here or in a 
 test: ## all tests; TEST="name ..." for single ones
 	scripts/setup build vm lab test
 	tests/run $(TEST)
+
+test-matrix: ## the module's tests on every kernel it supports, and a table of the features on each
+	scripts/setup build vm lab test matrix
+	tests/matrix
 
 bench: ## measure the cost per connection, ours and the peers', closes per second, and the ring
 	scripts/setup build vm lab bench
@@ -35,7 +39,7 @@ module: ## build/KVER/tcpfsm.ko; KVER=RELEASE and KDIR=DIR override
 		echo "make: no kernel headers for '$(KVER)': install linux-headers-$(KVER), or set KVER= or KDIR=" >&2; exit 1; }
 	@mkdir -p build/$(KVER)/src
 	@cp -rsf $(CURDIR)/Kbuild $(CURDIR)/module build/$(KVER)/src/
-	+$(MAKE) -C $(KDIR) M=$(CURDIR)/build/$(KVER)/src $(KBUILD_FLAGS) modules
+	+scripts/kbuild $(KDIR) M=$(CURDIR)/build/$(KVER)/src $(KBUILD_FLAGS) modules
 	@cp build/$(KVER)/src/module/tcpfsm.ko $(MODULE)
 
 userspace: ## build/tcpfsm and build/libtcpfsm.so
@@ -59,4 +63,4 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

@@ -480,6 +480,16 @@ static noinline void judge_end(const struct sk_buff *skb)
 	tcpfsm_record_done(rec, flags);
 }
 
+/* The judging softirq is still at it; or a segment at the same address is freed by anybody. */
+static __always_inline void judge_freed(const struct sk_buff *skb)
+{
+	tcpfsm_probe_begin();
+	/* Preempted in between, it may be another CPU by now. */
+	if (!TCPFSM_PROBES_PREEMPTIBLE || this_cpu_read(tcpfsm_ctx.skb) == skb)
+		judge_end(skb);
+	tcpfsm_probe_end();
+}
+
 /**
  * tcpfsm_on_consume_skb() - a segment is freed after use
  * @TCPFSM_CONSUME_SKB_ARGS: see hooks.h
@@ -490,7 +500,7 @@ static noinline void judge_end(const struct sk_buff *skb)
 void tcpfsm_on_consume_skb(TCPFSM_CONSUME_SKB_ARGS)
 {
 	if (unlikely(this_cpu_read(tcpfsm_ctx.skb) == skb))
-		judge_end(skb);
+		judge_freed(skb);
 }
 
 /**
@@ -503,7 +513,7 @@ void tcpfsm_on_consume_skb(TCPFSM_CONSUME_SKB_ARGS)
 void tcpfsm_on_kfree_skb(TCPFSM_KFREE_SKB_ARGS)
 {
 	if (unlikely(this_cpu_read(tcpfsm_ctx.skb) == skb))
-		judge_end(skb);
+		judge_freed(skb);
 }
 
 /**

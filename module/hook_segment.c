@@ -9,19 +9,18 @@
 
 /**
  * tcpfsm_on_retransmit() - tracepoint tcp:tcp_retransmit_skb
- * @data: unused
- * @sk: full socket
- * @skb: segment, sent again just now
+ * @TCPFSM_RETRANSMIT_ARGS: see compat.h
  *
- * Context: any but NMI.
+ * @sk is a full socket, @skb was sent again just now.  Context: any but NMI.
  */
-void tcpfsm_on_retransmit(void *data, const struct sock *sk,
-			  const struct sk_buff *skb)
+void tcpfsm_on_retransmit(TCPFSM_RETRANSMIT_ARGS)
 {
 	u8 tcp_flags = TCP_SKB_CB(skb)->tcp_flags;
 	struct tcpfsm_record *rec;
 	unsigned long flags;
 
+	if (TCPFSM_RETRANSMIT_ERROR)
+		return;
 	if (tcp_flags & TCPHDR_SYN)
 		tcpfsm_listener_net_inc(sock_net(sk), TCPFSM_TOTAL_SYN_RETRANSMIT);
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_RETRANSMIT, sk, &flags);

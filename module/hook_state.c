@@ -176,24 +176,10 @@ static void on_established(const struct sock *sk, u8 oldstate)
 	tcpfsm_record_done(rec, flags);
 }
 
-/**
- * tcpfsm_on_state() - a full socket moves to another state
- * @data: unused
- * @sk: socket, still in @oldstate
- * @oldstate: TCP_*
- * @newstate: TCP_*
- *
- * Context: any but NMI, preemption off.
- */
-void tcpfsm_on_state(void *data, const struct sock *sk, const int oldstate,
-		     const int newstate)
+static __always_inline void on_state(const struct sock *sk, int oldstate, int newstate)
 {
 	struct tcpfsm_record *rec;
 	unsigned long flags;
-
-	/* MPTCP, SCTP and DCCP share the tracepoint. */
-	if (unlikely(sk->sk_protocol != IPPROTO_TCP))
-		return;
 
 	switch (newstate) {
 	case TCP_CLOSE:
@@ -222,4 +208,24 @@ void tcpfsm_on_state(void *data, const struct sock *sk, const int oldstate,
 	}
 	rec = begin(sk, oldstate, newstate, 0, &flags);
 	tcpfsm_record_done(rec, flags);
+}
+
+/**
+ * tcpfsm_on_state() - a full socket moves to another state
+ * @data: unused
+ * @sk: socket, still in @oldstate
+ * @oldstate: TCP_*
+ * @newstate: TCP_*
+ *
+ * Context: any but NMI.
+ */
+void tcpfsm_on_state(void *data, const struct sock *sk, const int oldstate,
+		     const int newstate)
+{
+	/* MPTCP, SCTP and DCCP share the tracepoint. */
+	if (unlikely(sk->sk_protocol != IPPROTO_TCP))
+		return;
+	tcpfsm_probe_begin();
+	on_state(sk, oldstate, newstate);
+	tcpfsm_probe_end();
 }

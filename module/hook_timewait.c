@@ -20,6 +20,8 @@ static bool is_tcp(const struct inet_timewait_sock *tw)
 /* As __inet_twsk_schedule() tells TWKilled from TW. */
 static void count_short(const struct inet_timewait_sock *tw, int timeo)
 {
+	if (TCPFSM_TW_MIBS_AT_END)
+		return;
 	if (unlikely(timeo <= 4 * HZ) && is_tcp(tw))
 		tcpfsm_listener_net_inc(twsk_net(tw), TCPFSM_TOTAL_TW_SHORT);
 }
@@ -81,6 +83,8 @@ void tcpfsm_on_twsk_hashdance(TCPFSM_FUNCTION_ARGS)
 	if (!is_tcp(tw))
 		return;
 	tcpfsm_listener_net_inc(twsk_net(tw), TW(ENTER));
+	if (TCPFSM_TW_MIBS_AT_END)
+		tcpfsm_listener_net_inc(twsk_net(tw), TCPFSM_TOTAL_TW_LATE);
 	if (!TCPFSM_TW_COUNTED_AT_ENTRY)
 		count_short(tw, TCPFSM_ARG_INT(3));
 	/* Seen for the first time: both shall have the same cookie. */
@@ -238,5 +242,10 @@ void tcpfsm_on_twsk_kill(TCPFSM_FUNCTION_ARGS)
 	if (rec->tw)
 		rec->tw--;
 	tcpfsm_listener_net_inc(twsk_net(tw), TCPFSM_TOTAL_TW + rec->verdict);
+	if (TCPFSM_TW_MIBS_AT_END && rec->verdict == TCPFSM_TW_EXPIRE) {
+		tcpfsm_listener_net_inc(twsk_net(tw), TCPFSM_TOTAL_TW_ENDED);
+		if (tcpfsm_tw_short(tw))
+			tcpfsm_listener_net_inc(twsk_net(tw), TCPFSM_TOTAL_TW_SHORT);
+	}
 	tcpfsm_record_done(rec, flags);
 }

@@ -89,6 +89,10 @@ static struct hook hooks[] = {
 	ENTRY("tcp_shutdown", NULL, F(SHUTDOWN), tcpfsm_on_shutdown),
 };
 
+/* What is told from the notes that hooks leave for each other in struct tcpfsm_ctx. */
+#define NOTES	(F(SYN) | F(ACK) | F(COOKIE) | F(REQUEST) | F(REQUEST_ICMP) | F(TW_ENTER) | \
+		 F(TW_SEGMENT) | F(TW_LEAVE))
+
 /* The tracepoints are found by name: let the compiler check the probes' types. */
 static void __maybe_unused check_probe_types(void)
 {
@@ -127,7 +131,7 @@ static int attach_entry_as(struct hook *hook, const char *name)
 	hook->ops = (struct ftrace_ops){
 		.func = hook->probe,
 		/* While loaded, ftrace_enabled=0 is refused rather than blinding us. */
-		.flags = FTRACE_OPS_FL_PERMANENT,
+		.flags = FTRACE_OPS_FL_PERMANENT | TCPFSM_FTRACE_FLAGS,
 	};
 	err = ftrace_set_filter(&hook->ops, (char *)name, strlen(name), 1);
 	/* The only error of a name that is well formed. */
@@ -192,6 +196,10 @@ int tcpfsm_hooks_attach(void)
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
 		struct hook *hook = &hooks[i];
 
+		if (TCPFSM_SOFTIRQS_MIX && (hook->features & NOTES)) {
+			hook->error = -EOPNOTSUPP;
+			continue;
+		}
 		switch (hook->kind) {
 		case HOOK_TRACEPOINT:
 			hook->error = attach_tracepoint(hook);

@@ -175,8 +175,7 @@ void tcpfsm_on_twsk_kill(TCPFSM_FUNCTION_ARGS);
 bool tcpfsm_timewait_denied(const struct sock *sk);
 
 /* hook_segment.c */
-void tcpfsm_on_retransmit(void *data, const struct sock *sk,
-			  const struct sk_buff *skb);
+void tcpfsm_on_retransmit(TCPFSM_RETRANSMIT_ARGS);
 void tcpfsm_on_receive_reset(void *data, struct sock *sk);
 void tcpfsm_on_send_reset(TCPFSM_FUNCTION_ARGS);
 void tcpfsm_on_active_reset(TCPFSM_FUNCTION_ARGS);

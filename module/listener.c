@@ -212,18 +212,13 @@ static u64 tw_counted(const struct net_counts *nc)
 	return n;
 }
 
-static u64 tw_population(const struct net *net)
-{
-	return refcount_read(&net->ipv4.tcp_death_row.tw_refcount) - 1;
-}
-
 /*
  * Those that came and went uncounted make a difference that does not change
  * any more, but each look at it may be off by those that come and go just then.
  */
 static bool settle_net(const struct net *net, struct net_counts *nc)
 {
-	s64 d = tw_population(net) - tw_counted(nc);
+	s64 d = tcpfsm_tw_population(net) - tw_counted(nc);
 
 	nc->tw_found = nc->tw_found && d == nc->tw_sought ? nc->tw_found + 1 : 1;
 	nc->tw_sought = d;
@@ -856,19 +851,18 @@ static void fill_live(struct live *l, const struct sock *sk)
 static unsigned int find_live(struct live *to, unsigned int room)
 {
 	const struct inet_hashinfo *hash = init_net.ipv4.tcp_death_row.hashinfo;
-	struct hlist_nulls_node *node;
 	unsigned int i, n = 0;
 	struct sock *sk;
 
 	for (i = 0; i <= hash->lhash2_mask; i++) {
 		struct inet_listen_hashbucket *bucket = &hash->lhash2[i];
 
-		if (hlist_nulls_empty(&bucket->nulls_head))
+		if (!tcpfsm_listener_first(bucket))
 			continue;
 		/* Listeners are few and long-lived: a walk without the lock could meet one twice. */
 		spin_lock_bh(&bucket->lock);
 		rcu_read_lock();
-		sk_nulls_for_each(sk, node, &bucket->nulls_head) {
+		for (sk = tcpfsm_listener_first(bucket); sk; sk = tcpfsm_listener_next(sk)) {
 			if (sk->sk_protocol != IPPROTO_TCP)
 				continue;
 			if (n < room)
@@ -973,7 +967,7 @@ static void put_netns(struct sink *s, const struct net *net, u64 *totals)
 	    READ_ONCE(net->ipv4.sysctl_tcp_abort_on_overflow));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_SYNACK_RETRIES,
 	    READ_ONCE(net->ipv4.sysctl_tcp_synack_retries));
-	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW, tw_population(net));
+	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW, tcpfsm_tw_population(net));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW_MAX,
 	    READ_ONCE(net->ipv4.tcp_death_row.sysctl_max_tw_buckets));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW_UNSETTLED, !nc->tw_settled);

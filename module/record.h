@@ -19,6 +19,7 @@
 #include <net/sock.h>
 #include <net/tcp.h>
 
+#include "compat/compat.h"
 #include "ring.h"
 
 /**
@@ -87,8 +88,7 @@ static __always_inline void tcpfsm_fill_net(struct tcpfsm_record *rec,
 					    const struct net *net)
 {
 	rec->netns = net->ns.inum;
-	/* One reference is the netns itself, see sockstat_seq_show(). */
-	rec->tw = refcount_read(&net->ipv4.tcp_death_row.tw_refcount) - 1;
+	rec->tw = tcpfsm_tw_population(net);
 	rec->tw_max = READ_ONCE(net->ipv4.tcp_death_row.sysctl_max_tw_buckets);
 }
 

@@ -8,10 +8,98 @@
 
 #include <linux/ftrace.h>
 #include <linux/mm.h>
+#include <linux/net.h>
 #include <linux/ptrace.h>
 #include <linux/timer.h>
 #include <linux/version.h>
+#include <net/inet_connection_sock.h>
+#include <net/inet_hashtables.h>
+#include <net/inet_timewait_sock.h>
+#include <net/ip.h>
 #include <net/net_namespace.h>
+#include <net/sock.h>
+
+/*
+ * 5.11 (d19ad0775dcd): ftrace hands out ftrace_regs; earlier pt_regs, and the
+ * arguments are in there only on request.  And it guarded every callback
+ * against recursion unless told that it does without (a25d036d939a).
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#define ftrace_regs	pt_regs
+#define ftrace_regs_get_argument(fregs, n) regs_get_kernel_argument(fregs, n)
+#define TCPFSM_FTRACE_FLAGS	(FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION_SAFE)
+#else
+#define TCPFSM_FTRACE_FLAGS	0
+#endif
+
+/* 6.2 and 6.1.9 (8be9fbd5345d): exported; an empty filter has nothing to free, either. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 9)
+#define ftrace_free_filter(ops)	ftrace_set_filter(ops, NULL, 0, 1)
+#endif
+
+/* 5.11 (dba4a9256bb4): sock_from_file() without an error. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+static inline struct socket *tcpfsm_sock_from_file(struct file *file)
+{
+	int err;
+
+	return sock_from_file(file, &err);
+}
+#define sock_from_file(file)	tcpfsm_sock_from_file(file)
+#endif
+
+/* Between 5.10 and 6.1: const struct net. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#define inet_get_local_port_range(net, low, high) \
+	inet_get_local_port_range((struct net *)(net), low, high)
+#endif
+
+/* 5.17 (fbb8295248e1): counts a reference of the netns itself, too, see sockstat_seq_show(). */
+static __always_inline int tcpfsm_tw_population(const struct net *net)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 17, 0)
+	return atomic_read(&net->ipv4.tcp_death_row.tw_count);
+#else
+	return refcount_read(&net->ipv4.tcp_death_row.tw_refcount) - 1;
+#endif
+}
+
+/*
+ * The listeners of one bucket of the hash by port and address.
+ * 5.19 (cae3873c5b3a): linked by sk_nulls_node, as that by port alone is gone.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 19, 0)
+static inline struct sock *tcpfsm_listener_at(struct hlist_node *node)
+{
+	return node ? (struct sock *)hlist_entry(node, struct inet_connection_sock,
+						 icsk_listen_portaddr_node) : NULL;
+}
+
+static inline struct sock *tcpfsm_listener_first(const struct inet_listen_hashbucket *bucket)
+{
+	return tcpfsm_listener_at(READ_ONCE(bucket->head.first));
+}
+
+static inline struct sock *tcpfsm_listener_next(const struct sock *sk)
+{
+	return tcpfsm_listener_at(inet_csk(sk)->icsk_listen_portaddr_node.next);
+}
+#else
+static inline struct sock *tcpfsm_listener_at(struct hlist_nulls_node *node)
+{
+	return is_a_nulls(node) ? NULL : hlist_nulls_entry(node, struct sock, sk_nulls_node);
+}
+
+static inline struct sock *tcpfsm_listener_first(const struct inet_listen_hashbucket *bucket)
+{
+	return tcpfsm_listener_at(READ_ONCE(bucket->nulls_head.first));
+}
+
+static inline struct sock *tcpfsm_listener_next(const struct sock *sk)
+{
+	return tcpfsm_listener_at(sk->sk_nulls_node.next);
+}
+#endif
 
 /* 6.2: arguments straight from ftrace_regs (94d095ffa0e1). */
 #ifndef ftrace_regs_get_argument
@@ -43,20 +131,91 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #define TCPFSM_TW_COUNTED_AT_ENTRY	1
 #endif
 
-/* 6.12: tracepoint consume_skb got a location in 6.7 (dd1b527831a3); 6.12: kfree_skb the socket (c53795d48ee8, 6.11). */
+/*
+ * 6.18: a PREEMPT_RT kernel may do without the lock that makes sections with
+ * softirqs off exclude each other on a CPU (PREEMPT_RT_NEEDS_BH_LOCK).  Then
+ * what a hook notes is not the same segment's any more when the next one runs.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define TCPFSM_SOFTIRQS_MIX \
+	(IS_ENABLED(CONFIG_PREEMPT_RT) && !IS_ENABLED(CONFIG_PREEMPT_RT_NEEDS_BH_LOCK))
+#else
+#define TCPFSM_SOFTIRQS_MIX	0
+#endif
+
+/*
+ * 7.0: the callbacks of tracepoints are preemptible, as SRCU guards them.  Ours
+ * use this CPU's notes of more than one word.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#define TCPFSM_PROBES_PREEMPTIBLE	1
+#else
+#define TCPFSM_PROBES_PREEMPTIBLE	0
+#endif
+
+static __always_inline void tcpfsm_probe_begin(void)
+{
+	if (TCPFSM_PROBES_PREEMPTIBLE)
+		preempt_disable_notrace();
+}
+
+static __always_inline void tcpfsm_probe_end(void)
+{
+	if (TCPFSM_PROBES_PREEMPTIBLE)
+		preempt_enable_notrace();
+}
+
+/*
+ * 5.18: TW and TWKilled count when a mini-socket is scheduled for the first
+ * time; earlier when its time was over, and by the time it was given last.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 18, 0)
+#define TCPFSM_TW_MIBS_AT_END	1
+static inline bool tcpfsm_tw_short(const struct inet_timewait_sock *tw)
+{
+	return tw->tw_kill;
+}
+#else
+#define TCPFSM_TW_MIBS_AT_END	0
+static inline bool tcpfsm_tw_short(const struct inet_timewait_sock *tw)
+{
+	return false;
+}
+#endif
+
+/*
+ * Arguments of tracepoints.  consume_skb: 6.7 (dd1b527831a3) a location.
+ * kfree_skb: 5.17 (c504e5c2f964) the reason, 6.11 (c53795d48ee8) the socket,
+ * after 6.12 a const one.  tcp_retransmit_skb: after 6.12 it fires with an
+ * error, too, where nothing was sent.
+ */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
 #define TCPFSM_CONSUME_SKB_ARGS	void *data, struct sk_buff *skb, void *location
 #else
 #define TCPFSM_CONSUME_SKB_ARGS	void *data, struct sk_buff *skb
 #endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define TCPFSM_KFREE_SKB_ARGS \
+	void *data, struct sk_buff *skb, void *location, \
+	enum skb_drop_reason reason, const struct sock *rx_sk
+#define TCPFSM_RETRANSMIT_ARGS \
+	void *data, const struct sock *sk, const struct sk_buff *skb, int err
+#define TCPFSM_RETRANSMIT_ERROR	err
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
 #define TCPFSM_KFREE_SKB_ARGS \
 	void *data, struct sk_buff *skb, void *location, \
 	enum skb_drop_reason reason, struct sock *rx_sk
-#else
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(5, 17, 0)
 #define TCPFSM_KFREE_SKB_ARGS \
 	void *data, struct sk_buff *skb, void *location, \
 	enum skb_drop_reason reason
+#else
+#define TCPFSM_KFREE_SKB_ARGS	void *data, struct sk_buff *skb, void *location
+#endif
+#ifndef TCPFSM_RETRANSMIT_ARGS
+#define TCPFSM_RETRANSMIT_ARGS \
+	void *data, const struct sock *sk, const struct sk_buff *skb
+#define TCPFSM_RETRANSMIT_ERROR	0
 #endif
 
 #endif /* TCPFSM_COMPAT_H */

@@ -163,10 +163,17 @@
 	X(LISTENERS_LOST, 25, "listeners_lost",	SUM, \
 	  "events of listeners that found no place in the table: parameter listeners (network namespace)") \
 	X(TW_SHORT,	  27, "tw_short",	SUM, \
-	  "of timewait.enter, those made for 4 seconds or less (network namespace)") \
+	  "of timewait.enter, those made for 4 seconds or less; before Linux 5.18 of tw_ended, " \
+	  "those last scheduled so (network namespace)") \
 	X(TW_CAME,	  28, "tw_came",	SUM, \
 	  "mini-sockets that were made before counting began, or while it paused (network namespace)") \
 	X(TW_WENT,	  29, "tw_went",	SUM, "and that ended while it paused (network namespace)") \
+	X(TW_LATE,	  30, "tw_late",	SUM, \
+	  "of timewait.enter, those that TcpExtTW does not count: before Linux 5.18 all " \
+	  "(network namespace)") \
+	X(TW_ENDED,	  31, "tw_ended",	SUM, \
+	  "mini-sockets that TcpExtTW and TcpExtTWKilled counted as their time was over: before " \
+	  "Linux 5.18 (network namespace)") \
 	X(NOW_SYNQ,	 224, "synq",		NOW, "request sockets in the SYN queue") \
 	X(NOW_SYNQ_YOUNG, 225, "synq_young",	NOW, "of these, those whose SYN-ACK was sent once only") \
 	X(NOW_ACCEPTQ,	 226, "acceptq",	NOW, "connections in the accept queue") \

@@ -28,7 +28,7 @@ static bool belongs(unsigned int i, bool netns)
 	if (i == T(NOW_SINCE_TS))
 		return true;
 	if (i == T(SYN_RETRANSMIT) || i == T(LISTENERS_LOST) || i == T(RESET_SUPPRESSED) ||
-	    (i >= T(TW_SHORT) && i <= T(TW_WENT)) || i >= T(NOW_SOMAXCONN) ||
+	    (i >= T(TW_SHORT) && i <= T(TW_ENDED)) || i >= T(NOW_SOMAXCONN) ||
 	    (i > TCPFSM_TOTAL_TW && i <= TCPFSM_TOTAL_TW + TCPFSM_TW_PURGE))
 		return netns;
 	return i < T(NOW_SYNQ) || !netns;

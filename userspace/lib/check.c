@@ -126,10 +126,11 @@ static const struct row {
 		.features = F(SYNACK_TIMER),
 		.more = { .why = "timers of connections, which are not counted here", .any = true },
 	},
-	/* __inet_twsk_schedule() */
+	/* __inet_twsk_schedule(); before 5.18 tw_timer_handler() */
 	{
 		.name = "TcpExtTW", .kernel = KERNEL(TW),
-		.ours = { TW(ENTER) }, .minus = { TOTAL(TW_SHORT) },
+		.ours = { TW(ENTER), TOTAL(TW_ENDED) },
+		.minus = { TOTAL(TW_LATE), TOTAL(TW_SHORT) },
 		.features = F(TW_ENTER) | F(TW_SEGMENT),
 	},
 	{
