@@ -171,7 +171,8 @@ static bool find(uint32_t netns, const struct segment *g, bool sent)
 /* As ip_route_input_slow() has it. */
 static bool is_martian(const struct segment *g)
 {
-	return g->family == 4 ? !g->src[0] || g->src[0] == 127 || g->src[0] >= 224 :
+	return g->family == 4 ? !g->src[0] || g->src[0] >= 224 ||
+				(g->src[0] == 127 && g->dst[0] != 127) :
 				g->src[0] == 0xff;
 }
 
