@@ -42,8 +42,7 @@ struct segment {
 	enum kind kind;
 	uint8_t src[16], dst[16], family;
 	uint16_t sport, dport;
-	uint32_t seq, ack;
-	bool has_ack;
+	uint32_t seq;
 };
 
 struct told {
@@ -55,7 +54,7 @@ static struct {
 	struct told *told;
 	size_t n;
 	int64_t epoch_offset;
-	uint64_t left_out[2];		/* of the scenario: refused SYNs, RSTs */
+	uint64_t left_out[KINDS];	/* of the scenario; a SYN that is may have had a SYN-ACK */
 	uint64_t count[KINDS], at_sender, at_receiver, counted, martian, lost;
 	char *list;
 	size_t list_len;
@@ -181,17 +180,14 @@ static void place(const struct segment *g, uint32_t from, uint32_t to)
 	static const char *const names[] = { "SYN", "SYN-ACK", "FIN", "RST" };
 	char a[INET6_ADDRSTRLEN], b[INET6_ADDRSTRLEN];
 	int af = g->family == 4 ? AF_INET : AF_INET6;
-	uint64_t *left_out = &s.left_out[g->kind == RST];
 
 	s.count[g->kind]++;
 	if (find(from, g, true)) {
 		s.at_sender++;
 	} else if (find(to, g, false)) {
 		s.at_receiver++;
-	} else if (g->kind != FIN && *left_out) {
-		/* Of a SYN that left no record, nor the SYN-ACK with a cookie does. */
-		if (g->kind != SYNACK)
-			--*left_out;
+	} else if (s.left_out[g->kind]) {
+		s.left_out[g->kind]--;
 		s.counted++;
 	} else if (is_martian(g)) {
 		s.martian++;
@@ -232,9 +228,7 @@ static bool parse(const uint8_t *p, size_t len, struct segment *g)
 	g->sport = (uint16_t)get(p, 2);
 	g->dport = (uint16_t)get(p + 2, 2);
 	g->seq = get(p + 4, 4);
-	g->ack = get(p + 8, 4);
 	flags = p[13];
-	g->has_ack = flags & TH_ACK;
 	if (flags & TH_RST)
 		g->kind = RST;
 	else if (flags & TH_SYN)
@@ -289,11 +283,18 @@ int main(int argc, char **argv)
 		memset(s.left_out, 0, sizeof(s.left_out));
 		memset(s.count, 0, sizeof(s.count));
 		s.at_sender = s.at_receiver = s.counted = s.martian = s.lost = 0;
-		for (i = 0; i < s.n; i++)
-			if (s.told[i].r.type == TCPFSM_TYPE_SUPPRESSED &&
-			    (s.told[i].r.netns == c || s.told[i].r.netns == srv))
-				s.left_out[s.told[i].r.verdict == TCPFSM_TYPE_RESET] +=
-					s.told[i].r.snd;
+		for (i = 0; i < s.n; i++) {
+			const struct tcpfsm_record *r = &s.told[i].r;
+
+			if (r->type != TCPFSM_TYPE_SUPPRESSED || (r->netns != c && r->netns != srv))
+				continue;
+			if (r->verdict == TCPFSM_TYPE_RESET) {
+				s.left_out[RST] += r->snd;
+			} else {
+				s.left_out[SYN] += r->snd;
+				s.left_out[SYNACK] += r->snd;
+			}
+		}
 		s.out = open_memstream(&s.list, &s.list_len);
 		if (!s.out)
 			err(1, NULL);
@@ -302,7 +303,7 @@ int main(int argc, char **argv)
 		read_capture(have_c ? c_file : s_file, c, srv, !have_c);
 		read_capture(have_s ? s_file : c_file, srv, c, !have_s);
 		fclose(s.out);
-		printf("%s - %s: %" PRIu64 " SYN, %" PRIu64 " SYN-ACK, %" PRIu64 " FIN, %" PRIu64
+		printf("%s - segments of %s: %" PRIu64 " SYN, %" PRIu64 " SYN-ACK, %" PRIu64 " FIN, %" PRIu64
 		       " RST; %" PRIu64 " told by the sender",
 		       s.lost ? "not ok" : "ok", name, s.count[SYN], s.count[SYNACK], s.count[FIN],
 		       s.count[RST], s.at_sender);
