@@ -8,7 +8,7 @@ export PREFIX DESTDIR
 
 MODULE := build/$(KVER)/tcpfsm.ko
 
-.PHONY: all run test test-matrix bench lab module userspace check load unload install clean help
+.PHONY: all run test test-matrix crosscheck bench lab module userspace check load unload install clean help
 
 all: module userspace ## module for this kernel (or the newest headers) and userspace
 
@@ -23,6 +23,10 @@ test: ## all tests; TEST="name ..." for single ones
 test-matrix: ## the module's tests on every kernel it supports, and a table of the features on each
 	scripts/setup build vm lab test matrix
 	tests/matrix
+
+crosscheck: ## a BPF program and tcpdump as witnesses beside the module; KERNEL=V (default 6.1)
+	scripts/setup build vm lab test cross
+	scripts/crosscheck --kernel $(or $(KERNEL),6.1)
 
 bench: ## measure the cost per connection, ours and the peers', closes per second, and the ring
 	scripts/setup build vm lab bench
@@ -49,14 +53,17 @@ check: ## sparse, W=1, checkpatch where linux-source is installed, shellcheck
 	tests/run static
 
 load: module ## insmod the module (root)
-	insmod $(MODULE)
+	scripts/load $(MODULE)
 
 unload: ## rmmod the module (root)
 	rmmod tcpfsm
 
-install: all ## module, command, library, header and manual page below PREFIX (root)
+install: all ## module, command, library, header, manual page, group and udev rule below PREFIX (root)
 	install -D -m 644 $(MODULE) $(DESTDIR)/lib/modules/$(KVER)/extra/tcpfsm.ko
+	install -D -m 644 packaging/60-tcpfsm.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-tcpfsm.rules
+	install -D -m 644 packaging/tcpfsm.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/tcpfsm.conf
 	$(if $(DESTDIR),,depmod $(KVER))
+	$(if $(DESTDIR),,getent group tcpfsm >/dev/null || groupadd --system tcpfsm)
 	+$(MAKE) -C userspace install
 
 clean: ## remove build/

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Every error is one line: what failed, why, what to do. */
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -63,6 +66,46 @@ int fail(int err, const char *what)
 	return EXIT_ERROR;
 }
 
+static bool file_has(const char *path, const char *word)
+{
+	char buf[64];
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	n = read(fd, buf, sizeof(buf) - 1);
+	close(fd);
+	if (n < 0)
+		return false;
+	buf[n] = 0;
+	return strstr(buf, word);
+}
+
+/* Then "insmod" alone is no advice. */
+static bool signed_modules_only(void)
+{
+	static const char lockdown[] = "/sys/kernel/security/lockdown";
+
+	return file_has("/sys/module/module/parameters/sig_enforce", "Y") ||
+	       file_has(lockdown, "[integrity]") || file_has(lockdown, "[confidentiality]");
+}
+
+static int fail_permission(const char *dev)
+{
+	const struct group *group = NULL;
+	struct stat st;
+
+	if (!stat(dev, &st) && (st.st_mode & 040) && st.st_gid)
+		group = getgrgid(st.st_gid);
+	if (group)
+		complain("%s: permission denied; run tcpfsm as root or as a member of group %s (usermod -aG %s USER)",
+			 dev, group->gr_name, group->gr_name);
+	else
+		complain("%s: permission denied; run tcpfsm as root, or see man tcpfsm, FILES", dev);
+	return EXIT_PERMISSION;
+}
+
 int fail_open(int err, const struct options *opts, const struct tcpfsm_info *info)
 {
 	const char *dev = opts->device ? opts->device : TCPFSM_DEVICE;
@@ -74,13 +117,13 @@ int fail_open(int err, const struct options *opts, const struct tcpfsm_info *inf
 	case ENODEV:
 		if (uname(&uts))
 			strcpy(uts.release, "RELEASE");
-		complain("%s: module not loaded; run: insmod build/%s/tcpfsm.ko (or make load)",
-			 dev, uts.release);
+		complain("%s: module not loaded; run: insmod build/%s/tcpfsm.ko (or make load)%s",
+			 dev, uts.release, signed_modules_only() ?
+			 "; this kernel wants it signed, make load tells how" : "");
 		return EXIT_NOT_LOADED;
 	case EACCES:
 	case EPERM:
-		complain("%s: permission denied; run tcpfsm as root", dev);
-		return EXIT_PERMISSION;
+		return fail_permission(dev);
 	case EPROTO:
 		if (info->abi == TCPFSM_ABI_VERSION)
 			complain("%s: its rings are not as ABI %u says; load the module of this build",
