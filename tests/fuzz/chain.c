@@ -173,12 +173,14 @@ struct chain *chain_new(const struct input *in)
 	struct chain *c = calloc(1, sizeof(*c));
 	const struct header *h = &in->h;
 	bool small = h->flags & FLAG_SMALL;
+	/* That takes much memory: not every time. */
+	bool watch = h->flags & FLAG_WATCH && h->sort % 4 == 0;
 	int64_t offset = (int64_t)h->epoch_offset;
 	struct options opts = { .wide = h->flags & FLAG_WIDE, .raw = h->flags & FLAG_RAW,
 				.time_of_day = h->flags & FLAG_JSON };
 	struct tcpfsm_model_options mo = {
 		.size = sizeof(mo), .raw = opts.raw, .epoch_offset = offset,
-		.lives = h->flags & FLAG_LIVES, .watch = h->flags & FLAG_WATCH,
+		.lives = h->flags & FLAG_LIVES, .watch = watch,
 		.max_conns = small ? 2 + h->max % 8 : 0,
 	};
 	struct tcpfsm_ladders_options lo = {
@@ -208,11 +210,10 @@ struct chain *chain_new(const struct input *in)
 	REQUIRE(!tcpfsm_checks_new(&c->checks, NULL));
 	REQUIRE(!tcpfsm_explain_new(&c->explain, &xo));
 	tcpfsm_timewaits_sort(c->ledger, h->sort % 6);
-	/* It keeps a long log: not every time. */
 	if (mo.watch && mo.lives && !mo.raw && h->flags & FLAG_EXTRA) {
 		c->top = calloc(1, sizeof(*c->top));
 		REQUIRE(!top_init(c->top, lo.filter, tells, offset));
-		REQUIRE(!top_keep_log(c->top, c->model, h->sort & 1));
+		REQUIRE(!top_keep_log(c->top, c->model, h->sort & 4));
 	}
 	return c;
 }
