@@ -8,7 +8,7 @@ export PREFIX DESTDIR
 
 MODULE := build/$(KVER)/tcpfsm.ko
 
-.PHONY: all run test bench lab module userspace check load unload install clean help
+.PHONY: all run test fuzz proof bench lab module userspace check load unload install clean help
 
 all: module userspace ## module for this kernel (or the newest headers) and userspace
 
@@ -19,6 +19,14 @@ run: ## install what is missing, build, and show real transitions: here or in a 
 test: ## all tests; TEST="name ..." for single ones
 	scripts/setup build vm lab test
 	tests/run $(TEST)
+
+fuzz: ## recordings, rings and records with anything in them, through the library (libFuzzer, ASan, UBSan)
+	scripts/setup build fuzz
+	tests/fuzz/run --coverage
+
+proof: ## the ring's ordering: its code on a model of a weak machine, and in spin
+	scripts/setup build proof
+	tests/proof/run
 
 bench: ## measure the cost per connection, ours and the peers', closes per second, and the ring
 	scripts/setup build vm lab bench
