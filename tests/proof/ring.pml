@@ -18,6 +18,12 @@
 #define BUSY	255
 
 #define SEQ(n)	(1 + ((n) % SLOTS) * WORDS)
+/* Which of the values at SEQ(n) is its record's: BUSY goes before each. */
+#ifdef NO_BUSY
+#define PUBLISHED(n)	((n) / SLOTS + 1)
+#else
+#define PUBLISHED(n)	(2 * ((n) / SLOTS) + 2)
+#endif
 
 byte value[WHERE * STORES];
 byte passed[WHERE * STORES * WHERE];	/* the view that goes with a value */
@@ -136,8 +142,8 @@ active proctype reader()
 			load(SEQ(cursor), seq, SEQ_ACQUIRE);	/* R2 */
 			if
 			:: seq != cursor + 1 ->
-				/* Lapped: BUSY or younger. Older was promised by head. */
-				assert(seq > cursor + 1);
+				/* It must have been there, and be gone: head promised it. */
+				assert(r_view[SEQ(cursor)] >= PUBLISHED(cursor));
 				cursor++
 			:: else ->
 				load(SEQ(cursor) + 1, a, false);	/* R3 */
