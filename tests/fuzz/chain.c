@@ -188,7 +188,8 @@ struct chain *chain_new(const struct input *in)
 		.max_events = small ? 1 + h->max % 16 : 0,
 	};
 	struct tcpfsm_timewaits_options to = {
-		.size = sizeof(to), .epoch_offset = offset, .max_sockets = small ? 1 + h->max % 8 : 0,
+		.size = sizeof(to), .epoch_offset = offset,
+		.max_sockets = small ? 1 + h->max % 8 : 0,
 		.max_destinations = small ? 1 + h->max % 4 : 0,
 		.max_owners = small ? 1 + h->max % 4 : 0,
 	};

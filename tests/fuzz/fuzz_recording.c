@@ -92,7 +92,9 @@ static void write_recording(const struct input *in)
 static void damage(const struct patch *p)
 {
 	static const char *const names[] = { "metadata", "cpu_0", "cpu_1", "sockets", "totals" };
-	static const char *const others[] = { "cpu_1", "cpu_65535", "sockets", "totals", "metadata" };
+	static const char *const others[] = {
+		"cpu_1", "cpu_65535", "sockets", "totals", "metadata",
+	};
 	char path[PATH_MAX], other[PATH_MAX], buf[4096];
 	struct stat st;
 	ssize_t n;

@@ -11,8 +11,8 @@
 static struct header header(unsigned int n)
 {
 	static const uint8_t flags[] = {
-		0, FLAG_JSON, FLAG_LIVES, FLAG_LIVES | FLAG_WATCH | FLAG_EXTRA, FLAG_EXTRA, FLAG_SMALL,
-		FLAG_RAW, FLAG_FILTER, FLAG_WIDE | FLAG_JSON, FLAG_SMALL | FLAG_LIVES,
+		0, FLAG_JSON, FLAG_LIVES, FLAG_LIVES | FLAG_WATCH | FLAG_EXTRA, FLAG_EXTRA,
+		FLAG_SMALL, FLAG_RAW, FLAG_FILTER, FLAG_WIDE | FLAG_JSON, FLAG_SMALL | FLAG_LIVES,
 	};
 	struct header h = {
 		.what = (uint8_t)n, .flags = flags[n % sizeof(flags)], .max = 20,

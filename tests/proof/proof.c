@@ -144,7 +144,8 @@ static uint64_t last_acquired[LOCATIONS];
 
 static uint64_t machine_load(const void *p, bool acquire)
 {
-	unsigned int at = location(p), word = (at - 1) % WORDS_OF_SLOT, old = reader.oldest[at], age;
+	unsigned int at = location(p), word = (at - 1) % WORDS_OF_SLOT;
+	unsigned int old = reader.oldest[at], age;
 	bool any = !at || !word || word == free_word;
 
 	age = old + (any ? choose(stores[at] - old) : 0);
@@ -211,7 +212,8 @@ struct irq_work { int unused; };
 #define WRITE_ONCE(x, to)	(v.no_busy ? (void)0 : machine_store(&(x), to, false))
 #define smp_wmb()		(v.no_wmb ? (void)0 : (void)(writer_fence = writer))
 #define smp_store_release(p, to) \
-	machine_store(p, to, (void *)(p) == &shared.head ? !v.head_not_released : !v.seq_not_released)
+	machine_store(p, to, (void *)(p) == &shared.head ? !v.head_not_released :\
+							   !v.seq_not_released)
 
 #include "../../module/ring.h"
 
@@ -421,9 +423,11 @@ int main(void)
 		v = variants[i];
 		f = explore();
 		good = !f.wrong && !f.torn == !v.torn && !f.unpublished == !v.unpublished;
-		printf("%s - %s: %s (%lu runs, %lu records read, %lu torn, %lu promised and not there)\n",
+		printf("%s - %s: %s (%lu runs, %lu records read, %lu torn, "
+		       "%lu promised and not there)\n",
 		       good ? "ok" : "not ok", v.name,
-		       f.torn ? "torn read found" : f.unpublished ? "missing record found" : "no torn read",
+		       f.torn ? "torn read found" :
+		       f.unpublished ? "missing record found" : "no torn read",
 		       f.runs, f.records, f.torn, f.unpublished);
 		bad |= !good;
 	}
