@@ -136,8 +136,13 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
 	n = size / UNIT - 1;
 	for (rounds = 1 + rnd(4); rounds; rounds--) {
 		switch (rnd(12)) {
-		case 0:
-			LLVMFuzzerMutate(data, UNIT, UNIT);
+		case 0:		/* another command, other options */
+			if (rnd(2)) {
+				data[0] = (uint8_t)rnd(256);
+				data[1] = (uint8_t)rnd(256);
+			} else {
+				LLVMFuzzerMutate(data, UNIT, UNIT);
+			}
 			break;
 		case 1:
 			if (n < room) {
