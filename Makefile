@@ -8,7 +8,7 @@ export PREFIX DESTDIR
 
 MODULE := build/$(KVER)/tcpfsm.ko
 
-.PHONY: all run test test-matrix crosscheck bench lab module userspace check load unload install clean help
+.PHONY: all run test test-matrix crosscheck fuzz proof bench lab module userspace check load unload install clean help
 
 all: module userspace ## module for this kernel (or the newest headers) and userspace
 
@@ -27,6 +27,14 @@ test-matrix: ## the module's tests on every kernel it supports, and a table of t
 crosscheck: ## a BPF program and tcpdump as witnesses beside the module; KERNEL=V (default 6.1)
 	scripts/setup build vm lab test cross
 	scripts/crosscheck --kernel $(or $(KERNEL),6.1)
+
+fuzz: ## recordings, rings and records with anything in them, through the library (libFuzzer, ASan, UBSan)
+	scripts/setup build fuzz
+	tests/fuzz/run --coverage
+
+proof: ## the ring's ordering: its code on a model of a weak machine, and in spin
+	scripts/setup build proof
+	tests/proof/run
 
 bench: ## measure the cost per connection, ours and the peers', closes per second, and the ring
 	scripts/setup build vm lab bench

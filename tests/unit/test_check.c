@@ -404,8 +404,17 @@ static void spaces(void)
 	end();
 }
 
+static void nothing(void)
+{
+	CHECK_EQ(tcpfsm_checks_new(&checks, NULL), 0);
+	CHECK_EQ(bad(), 0);
+	CHECK_EQ(n, 0);
+	end();
+}
+
 int main(void)
 {
+	TEST("check: no totals", nothing());
 	TEST("check: which totals make up a counter", equations());
 	TEST("check: what cannot be explained", unexplained());
 	TEST("check: what can", explained());

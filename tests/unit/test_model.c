@@ -2090,17 +2090,36 @@ static void bounded(void)
 	tcpfsm_model_free(m);
 }
 
+/* Whoever gets it may have tables of states. */
+static int in_range(const struct tcpfsm_event *ev, void *arg)
+{
+	++*(uint64_t *)arg;
+	if (ev->type != TCPFSM_EVENT_LOST)
+		CHECK(ev->old < 16 && ev->new < 16 && ev->rec.reason < 16);
+	return 0;
+}
+
 static void hostile_records(void)
 {
-	struct tcpfsm_model *m;
+	static const struct tcpfsm_model_options modes[] = {
+		{ .size = sizeof(modes[0]) },
+		{ .size = sizeof(modes[0]), .raw = true },
+		{ .size = sizeof(modes[0]), .lives = true },
+		{ .size = sizeof(modes[0]), .lives = true, .watch = true },
+	};
+	struct tcpfsm_model *m = NULL;
 	uint64_t x = 88172645463325252ULL, n = 0;
 	char line[TCPFSM_JSON_MAX];
 	size_t i, j;
 
 	/* A damaged recording may hold anything: every byte at random. */
-	tcpfsm_model_new(&m, NULL);
-	for (i = 0; i < 300000; i++) {
+	for (i = 0; i < 400000; i++) {
 		uint8_t *p = (uint8_t *)&items[0];
+
+		if (i % 100000 == 0) {
+			tcpfsm_model_free(m);
+			tcpfsm_model_new(&m, &modes[i / 100000]);
+		}
 
 		for (j = 0; j < sizeof(items[0].rec); j++) {
 			x ^= x << 13;
@@ -2116,8 +2135,9 @@ static void hostile_records(void)
 			items[0].rec.old &= 15;
 			items[0].rec.new &= 15;
 			items[0].rec.verdict &= 7;
+			items[0].rec.reason &= 15;
 		}
-		tcpfsm_model_feed(m, &items[0], ignore, &n);
+		tcpfsm_model_feed(m, &items[0], in_range, &n);
 	}
 	CHECK(n > 100000);
 	tcpfsm_model_free(m);

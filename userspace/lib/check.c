@@ -466,7 +466,8 @@ int tcpfsm_checks_each(struct tcpfsm_checks *c, tcpfsm_check_fn fn, void *arg)
 	int rc;
 
 	tcpfsm_checks_settled(c);
-	qsort(c->spaces, c->n, sizeof(*c->spaces), by_netns);
+	if (c->n)
+		qsort(c->spaces, c->n, sizeof(*c->spaces), by_netns);
 	for (n = 0; n < c->n; n++) {
 		for (i = 0; i < NROWS; i++) {
 			struct tcpfsm_check check = c->spaces[n].best[i].row;

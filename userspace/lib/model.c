@@ -200,7 +200,8 @@ live(const struct tcpfsm_model *m, struct tcpfsm_life *life, const struct tcpfsm
 
 	if (begins || !life->begin)
 		life_begin(life, r, ts, old);
-	if (dur > 0 && !begins)
+	/* A recording may name any states: not all have a slot. */
+	if (dur > 0 && !begins && TCPFSM_LIFE_SLOT(old) < TCPFSM_LIFE_TIMES)
 		life->time[TCPFSM_LIFE_SLOT(old)] += (uint64_t)dur;
 	life->states |= (uint16_t)(1U << old | 1U << new);
 	life->causes |= 1U << cause;
@@ -1473,6 +1474,10 @@ int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *it
 	m->arg = arg;
 	m->rc = 0;
 	for (; items < end && !m->rc; items++) {
+		/* No kernel has such states, but a recording may: they index tables. */
+		if (__builtin_expect((items->rec.old | items->rec.new | items->rec.reason) > 15, 0) &&
+		    !items->lost)
+			continue;
 		if (m->raw)
 			process_raw(m, items);
 		else if (m->n)

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* For proof.c, which has all that module/ring.h needs. */
