@@ -87,6 +87,12 @@ def diagram:
 	"^  └(─)+ {FIN_WAIT2>TIME_WAIT} ─.*\\[TIME_WAIT +{TIME_WAIT}\\]",
 	"^                    .* {TIME_WAIT>CLOSE:2msl} *$";
 
+# What has no arrow leaves a box for CLOSE, by a cause.  Only those with one: more are put together in little room.
+def exits($n):
+	[$n | to_entries[] | select(.key | test(">CLOSE:") and (IN("LISTEN>CLOSE:close", "SYN_SENT>CLOSE:close",
+		"SYN_RECV>CLOSE:rcv_rst", "LAST_ACK>CLOSE:rcv_ack_of_fin", "TIME_WAIT>CLOSE:2msl") | not))]
+	| group_by(.key | split(">")[0])[] | select(length == 1) | "× [a-zA-Z ]+ \(.[0].value)( |$)";
+
 def log($events):
 	[$events[]
 	| .what = if .event == "transition" then "\(.old)->\(.new)"
@@ -123,5 +129,5 @@ def steps($events): $events[0] as $begin
 	(timewait($x) | of("TIME_WAIT"; "end")),
 	(connections($x) | of("Connections"; "end")),
 	(ladder($events; $x) | of("Ladder"; "end")),
-	(diagram | filled($x.n) | of("Diagram"; "end")),
+	((diagram | filled($x.n)), exits($x.n) | of("Diagram"; "end")),
 	(log($events) | of("Log"; "end")))
