@@ -6,14 +6,7 @@ set -u
 
 bin=$(realpath "${1:?usage: test_top.sh PATH-OF-TCPFSM}")
 make_recording=$(dirname "$bin")/tests/make_recording
-tmp=$(mktemp -d) || exit 1
-export TMUX_TMPDIR=$tmp TZ=UTC LC_ALL=C.UTF-8
-unset NO_COLOR TMUX
-mux() { tmux -L top -f /dev/null "$@"; }
-trap 'mux kill-server 2>/dev/null; rm -rf "$tmp"' EXIT
-cd "$tmp" || exit 1
 failed=0
-
 ok() { echo "ok - top: $1"; }
 not_ok() {
 	failed=1
@@ -23,80 +16,14 @@ not_ok() {
 	screen | sed 's/^/# | /'
 }
 
-screen() { mux capture-pane -p 2>/dev/null; }
-keys() { mux send-keys "$@"; }
-
-# start COLUMNS ROWS [NAME=VALUE...] -- ARGS...: its status will be in status, stderr in err
-start() {
-	local size=(-x "$1" -y "$2") env=()
-	shift 2
-	while [ "$1" != -- ]; do env+=("$1"); shift; done
-	shift
-	mux kill-server 2>/dev/null
-	while mux has-session 2>/dev/null; do sleep 0.05; done
-	rm -f status err pid before stopped after
-	# Job control, so that Ctrl-Z stops it; then it goes on by itself.
-	cat >run <<-END
-		set -m
-		stty -a >before
-		bash -c 'echo \$\$ >pid; exec env ${env[*]} $bin top $* 2>err'
-		status=\$?
-		while [ \$status = 148 ]; do
-			stty -a >stopped
-			sleep 1
-			fg >/dev/null
-			status=\$?
-		done
-		echo \$status >status
-		stty -a >after
-		exec sleep 1000
-	END
-	mux new-session -d "${size[@]}" bash run
-}
-
-# shows NAME PATTERN...: the screen has all of them, soon
-shows() {
-	local name=$1 pattern missing tries
-	shift
-	for tries in $(seq 100); do
-		screen >seen
-		missing=
-		for pattern; do grep -Eq -- "$pattern" seen || missing=$pattern; done
-		[ "$missing" ] || { ok "$name"; return; }
-		sleep 0.1
-	done
-	not_ok "$name" "no /$missing/ after $tries tries"
-	return 1
-}
+# shellcheck source=tests/unit/tmux.sh
+. "$(dirname "$0")/tmux.sh"
 
 # holds NAME COMMAND...
 holds() {
 	local name=$1 log
 	shift
 	if log=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$*" "$log"; fi
-}
-
-# ended NAME STATUS [PATTERN of err]: and the terminal is as it was
-ended() {
-	local tries
-	for tries in $(seq 100); do [ -s after ] && break; sleep 0.1; done
-	if [ ! -s status ]; then
-		not_ok "$1" "it runs on after $tries tries"
-	elif [ "$(cat status)" != "$2" ]; then
-		not_ok "$1" "status $(cat status), not $2" "$(cat err)"
-	elif ! cmp -s before after; then
-		not_ok "$1" 'the terminal is not as it was' "$(diff before after)"
-	elif [ "$(mux display-message -p '#{alternate_on} #{cursor_flag}')" != '0 1' ]; then
-		not_ok "$1" 'still on the full screen, or without a cursor'
-	elif [ -n "${3-}" ] && ! grep -Eq -- "$3" err; then
-		not_ok "$1" "stderr has no /$3/" "$(cat err)"
-	elif [ -z "${3-}" ] && [ -s err ]; then
-		not_ok "$1" 'stderr is not empty' "$(cat err)"
-	elif [ "$(wc -l <err)" -gt 1 ]; then
-		not_ok "$1" 'more than one line on stderr' "$(cat err)"
-	else
-		ok "$1"
-	fi
 }
 
 "$make_recording" all 50 && "$make_recording" slow 30 slow && "$make_recording" many 3000 open || exit 1
@@ -117,6 +44,11 @@ keys q
 shows 'back' '^EACH SECOND'
 keys 2
 shows 'listeners: the worst first' '^LISTENER +OWNER' '^0.0.0.0:80 +nginx/799 +1/0/129 +129/129/129' '^  ACCQ COOKIE CLAMP'
+keys s
+shows 'listeners: by address' '^sorted by address'
+holds 'listeners: port 22 is before port 80' [ "$(grep -Eo '^[^ ]+:(22|80) ' seen | head -n 1)" = '[2001:db8::1]:22 ' ]
+keys '<'
+shows 'listeners: the worst again' '^sorted by worst'
 keys Tab
 shows 'time-wait' 'mini-sockets' '^netns 4026531840: TIME_WAIT' '^in all '
 keys Tab Tab
@@ -171,7 +103,7 @@ shows 'sort: the column before' 'by FOR$'
 keys -H 1b 5b 4d 20 48 23 1b 5b 4d 23 48 23
 shows 'sort: a click on the headline' 'by LPORT$'
 keys j j k Enter
-shows 'the ladder of one' 'CLOSE +│ +│ LISTEN' 'SYN_SENT +│── SYN seq=0 ─+►│ SYN_RECV' '^q back'
+shows 'the ladder of one' 'CLOSE +│ +│ LISTEN' 'SYN_SENT +│── SYN seq=0 (─)+►│ SYN_RECV' '^q back'
 keys Escape
 shows 'back to the list' 'by LPORT$'
 keys 6 G k k Enter
@@ -229,7 +161,7 @@ ended 'losses are told at the end, too' 0 '^tcpfsm: 251 records lost'
 # ---- terminals -----------------------------------------------------------------------------------
 
 start 80 24 -- -r slow
-shows 'UTF-8: graphs' '[▁▂▃▄▅▆▇█]'
+shows 'UTF-8: graphs' '▁|▂|▃|▄|▅|▆|▇|█'
 for size in '60 12' '132 43' '240 67' '80 24'; do
 	# shellcheck disable=SC2086 # two words
 	set -- $size

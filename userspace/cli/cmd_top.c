@@ -128,7 +128,7 @@ static int windows_move_on(struct top_command *c)
 	struct window *w = c->u.window;
 	uint64_t age = monotonic_ns() - w[0].begun;
 
-	/* A recording has its totals at the beginning and at the end. */
+	/* A recording has its totals at the beginning, every ten seconds, and at the end. */
 	if (c->opts.replay)
 		return 0;
 	if (!w[1].ls)
@@ -291,12 +291,16 @@ static void look_for_stall(struct top_command *c)
 
 	tcpfsm_listeners_each(c->u.window[0].ls, sum_opens, &opens);
 	tcpfsm_source_counts(c->src, &delivered, NULL);
-	if (delivered != c->delivered || !c->moved_at || opens < c->moved_opens) {
+	if (delivered != c->delivered || !c->moved_at) {
 		c->delivered = delivered;
 		c->moved_at = now;
-		c->moved_opens = opens;
+		c->moved_opens = UINT64_MAX;
 	}
-	c->u.stalled = opens - c->moved_opens >= STALL_OPENS && now - c->moved_at > STALL_NS;
+	/* What it told of last may be missing in what was asked for before. */
+	if (c->totals_at > c->moved_at && opens < c->moved_opens)
+		c->moved_opens = opens;
+	c->u.stalled = c->moved_opens != UINT64_MAX && opens - c->moved_opens >= STALL_OPENS &&
+		       now - c->moved_at > STALL_NS;
 }
 
 static void ask_for_totals(struct top_command *c)

@@ -20,6 +20,18 @@ enum listen_limit {
 	LISTEN_NLIMITS
 };
 
+/* Which come first.  X(symbol, name) */
+#define LISTEN_SORTS(X) \
+	X(WORST, "worst") X(ADDRESS, "address") X(SYN, "SYNs") X(REFUSED, "refused") \
+	X(SYNQ, "SYN queue") X(ACCEPTQ, "accept queue")
+
+enum listen_sort {
+#define LISTEN_ENUM(sym, name) LISTEN_BY_##sym,
+	LISTEN_SORTS(LISTEN_ENUM)
+#undef LISTEN_ENUM
+	LISTEN_NSORTS
+};
+
 /* A listener, a group of SO_REUSEPORT, one of its members, or a network namespace. */
 struct listen_row {
 	const struct tcpfsm_listener *l;	/* of a group: its first member */
@@ -31,6 +43,7 @@ struct listen_row {
 	bool member;
 	unsigned int limits;			/* 1 << enum listen_limit: in recent */
 	uint64_t refused;			/* SYNs and third ACKs, in recent */
+	uint64_t key;				/* the largest come first; equal: the worst */
 };
 
 /* All that is shown of one reading. */
@@ -50,6 +63,7 @@ struct listen_reading {
 /* Makes readings of the totals, one after the other. */
 struct listen_reader {
 	const struct tcpfsm_filter *filter;
+	enum listen_sort sort;
 	bool since_first;			/* recent is since the first reading, not the last */
 	uint64_t last_ts;			/* of the reading before; 0: recent is since load */
 	struct listen_reading r;

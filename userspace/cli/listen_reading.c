@@ -111,7 +111,8 @@ static int take(const struct tcpfsm_listener *l, void *arg)
 static void since_last(struct listen_reader *v, struct listen_row *row, uint64_t *recent)
 {
 	const struct tcpfsm_listener *l = row->l;
-	bool first = v->since_first && l->ts > l->first_ts;
+	/* One that was not there at the first of all readings, nothing is known to count from. */
+	bool first = v->since_first && l->ts > l->first_ts && l->first_ts <= v->last_ts;
 	const uint64_t *base = v->since_first ? first ? l->first : NULL : l->before;
 	uint64_t from = first ? l->first_ts : base ? l->before_ts : v->last_ts;
 	unsigned int i;
@@ -164,13 +165,35 @@ static int worse(const struct listen_row *a, const struct listen_row *b)
 	return order;
 }
 
-/* Groups and single listeners, the worst first; else as the library has them. */
+static uint64_t sort_key(enum listen_sort sort, const struct listen_row *row, size_t place)
+{
+	switch (sort) {
+	case LISTEN_BY_ADDRESS:
+		return ~(uint64_t)place;
+	case LISTEN_BY_SYN:
+		return row->recent[T(SYN)];
+	case LISTEN_BY_REFUSED:
+		return row->refused;
+	case LISTEN_BY_SYNQ:
+		return row->total[T(NOW_SYNQ)];
+	case LISTEN_BY_ACCEPTQ:
+		return row->total[T(NOW_ACCEPTQ)];
+	case LISTEN_BY_WORST:
+	case LISTEN_NSORTS:
+		break;
+	}
+	return 0;
+}
+
+/* Groups and single listeners as they are sorted, the worst first; else as the library has them. */
 static int by_rank(const void *a, const void *b)
 {
 	const struct listen_row *x = *(const struct listen_row *const *)a;
 	const struct listen_row *y = *(const struct listen_row *const *)b;
-	int order = worse(x, y);
+	int order = descending(x->key, y->key);
 
+	if (!order)
+		order = worse(x, y);
 	return order ? order : x < y ? -1 : x > y;
 }
 
@@ -255,6 +278,8 @@ static int make_rows(struct listen_reader *v)
 	}
 
 	/* The rank of a group is that of all its rows. */
+	for (i = 0; i < ntops; i++)
+		r->row[tops[i] - r->row].key = sort_key(v->sort, tops[i], i);
 	qsort(tops, ntops, sizeof(*tops), by_rank);
 	for (i = 0; i < ntops; i++) {
 		struct listen_row *row = &r->row[tops[i] - r->row];

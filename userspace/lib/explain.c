@@ -324,8 +324,7 @@ static void fill_facts(struct facts *f, const struct tcpfsm_explain *x,
 	f->sources = l->conn ? sources_of(&x->sources, l->conn) : NULL;
 	f->total = t;
 	f->gone = t[TOTAL(NOW_GONE_TS)];
-	if (l->first_ts == l->ts && f->ns->first_ts < l->ts &&
-	    t[TOTAL(NOW_SINCE_TS)] > f->ns->first_ts) {
+	if (l->first_ts > f->ns->first_ts && t[TOTAL(NOW_SINCE_TS)] > f->ns->first_ts) {
 		/* It came while the others were observed. */
 		f->span = (double)(l->ts - f->ns->first_ts) / NS;
 		memcpy(f->now, t, sizeof(f->now));

@@ -19,6 +19,9 @@
 /* Sockets are read again after losses: so often at most, and then so much of all time. */
 #define RESYNC_NS	NSEC_PER_SEC
 #define RESYNC_SHARE	10
+/* Totals, while something happens: so often, and less if that took more than such a share. */
+#define TOTALS_NS	(10 * NSEC_PER_SEC)
+#define TOTALS_SHARE	100
 
 struct tcpfsm_recorder {
 	struct device *dev;		/* NULL: the rings are somebody else's */
@@ -33,6 +36,8 @@ struct tcpfsm_recorder {
 	uint32_t netns;			/* only of this one; 0: all */
 	uint64_t lost_before;		/* lost when it began to read them last */
 	uint64_t next_resync;
+	uint64_t totals_after;		/* written when they were read last */
+	uint64_t next_totals;
 };
 
 int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
@@ -131,10 +136,16 @@ static int put_resync(struct tcpfsm_recorder *rec)
 
 static int put_totals(struct tcpfsm_recorder *rec)
 {
+	uint64_t begun = clock_ns(CLOCK_MONOTONIC), now;
 	struct tcpfsm_record *totals;
 	size_t i, n;
 	int err = device_totals(rec->dev, &totals, &n);
 
+	rec->totals_after = rec->written;
+	now = clock_ns(CLOCK_MONOTONIC);
+	rec->next_totals = now + TOTALS_NS;
+	if (now - begun > TOTALS_NS / TOTALS_SHARE)
+		rec->next_totals = now + TOTALS_SHARE * (now - begun);
 	if (err)
 		return err;
 	for (i = 0; !err && i < n; i++)
@@ -224,6 +235,12 @@ int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec)
 		err = ctf_writer_flush(rec->writer, now - FLUSH_NS);
 	if (!err && rec->resync && rec->lost != rec->lost_before && now >= rec->next_resync)
 		err = put_resync(rec);
+	if (!err && rec->totals && rec->written != rec->totals_after && now >= rec->next_totals) {
+		err = put_totals(rec);
+		/* More listeners than it tells of, for now: those at the end may be told of. */
+		if (err == -EOVERFLOW)
+			err = 0;
+	}
 	if (err)
 		return err;
 	return total > INT_MAX ? INT_MAX : (int)total;

@@ -111,6 +111,7 @@ struct ui {
 	unsigned int tw_share;		/* of it, percent */
 	uint64_t tw_marked;		/* when its rates began; epoch */
 	unsigned int tw_sort;		/* enum tcpfsm_timewait_sort */
+	unsigned int listen_sort;	/* enum listen_sort */
 	bool since_load;		/* listeners: counts instead of rates */
 
 	uint64_t ladder_conn;

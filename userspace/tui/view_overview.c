@@ -91,7 +91,7 @@ static void draw_graph(const struct ui *u, struct grid *g, int x, int y, int col
 
 /* ---- parts ----------------------------------------------------------------------- */
 
-/* Words into so many columns and lines.  Return: lines used. */
+/* Words into so many columns and lines, with dots for what is left out.  Return: lines used. */
 static int draw_words(struct grid *g, int x, int y, int lines, enum attr attr, const char *s)
 {
 	int line = 0, column = x;
@@ -100,8 +100,11 @@ static int draw_words(struct grid *g, int x, int y, int lines, enum attr attr, c
 		int len = (int)strcspn(s, " ");
 
 		if (column + len > g->cols && column > x) {
-			if (++line == lines)
+			if (++line == lines) {
+				column = column - 1 < g->cols - 3 ? column - 1 : g->cols - 3;
+				grid_text(g, column, y + line - 1, attr, "...");
 				break;
+			}
 			column = x;
 		}
 		for (; len; len--, s++)
@@ -172,7 +175,7 @@ static void draw_states(const struct ui *u, struct grid *g, int y, int rows)
 	const uint64_t *population = u->top.list.population;
 	uint64_t all = 0, most = 1;
 	char buf[128], n[32];
-	int i, line = 1, empty = 0;
+	int i, line = 1, empty = 0, room;
 
 	for (i = 0; i < NSTATES; i++) {
 		all += population[states[i]];
@@ -180,6 +183,7 @@ static void draw_states(const struct ui *u, struct grid *g, int y, int rows)
 		if (population[states[i]] > most)
 			most = population[states[i]];
 	}
+	room = rows - 1 - (NSTATES - empty);
 	snprintf(buf, sizeof(buf), "%-12s%8s", "SOCKETS", count_text(all, n));
 	grid_text(g, 0, y, ATTR_BOLD, buf);
 	for (i = 0; i < NSTATES && line < rows; i++) {
@@ -188,7 +192,7 @@ static void draw_states(const struct ui *u, struct grid *g, int y, int rows)
 		int bar = (int)(count * (STATES_COLS - 22) * 8 / most), x = 21;
 
 		/* Those who are not there make room for those who are. */
-		if (!count && empty > rows - 1 - (NSTATES - empty)) {
+		if (!population[states[i]] && empty > room) {
 			empty--;
 			continue;
 		}
@@ -216,11 +220,30 @@ static void draw_time_wait(const struct ui *u, struct grid *g, int x, int y, int
 	draw_graph(u, g, x, y + 1, g->cols - x, rows - 1, &u->top.time_wait, 0, ATTR_CLOSE);
 }
 
+/* Its queues: as the last SYN met them, or as they were read since. */
+static void queues_text(struct ui *u, const struct top_listener *l, char *buf, size_t size)
+{
+	const struct tcpfsm_listeners *ls = u->window[0].ls;
+	const struct tcpfsm_listener *read = ls ? tcpfsm_listeners_find(ls, l->conn) : NULL;
+	uint64_t synq = l->synq, acceptq = l->acceptq;
+	struct tcpfsm_conn c;
+
+	if (tcpfsm_model_find(u->model, l->conn, &c) && c.state == S(CLOSE)) {
+		snprintf(buf, size, "closed");
+		return;
+	}
+	if (read && read->ts > l->last) {
+		synq = read->total[TCPFSM_TOTAL_NOW_SYNQ];
+		acceptq = read->total[TCPFSM_TOTAL_NOW_ACCEPTQ];
+	}
+	snprintf(buf, size, "SYNQ %" PRIu64 " ACCQ %" PRIu64 " of %u", synq, acceptq, l->backlog);
+}
+
 static void draw_worst(struct ui *u, struct grid *g, int x, int y, int rows)
 {
 	const struct top_listener *l = top_worst(&u->top, u->now);
 	uint64_t second = u->now / NSEC_PER_SEC;
-	char buf[192], name[128], a[2][32];
+	char buf[192], name[128], queues[80], a[2][32];
 	double refused;
 
 	if (!l) {
@@ -232,8 +255,9 @@ static void draw_worst(struct ui *u, struct grid *g, int x, int y, int rows)
 	refused = history_rate(&l->refusals, second + 1, 60) * 60;
 	snprintf(buf, sizeof(buf), "WORST LISTENER %s", name);
 	grid_text(g, x, y, refused > 0 ? ATTR_BAD_HOT : ATTR_BOLD, buf);
-	snprintf(buf, sizeof(buf), "SYNQ %u ACCQ %u of %u; refused %s/min, %s/s", l->synq,
-		 l->acceptq, l->backlog, count_text((uint64_t)refused, a[0]),
+	queues_text(u, l, queues, sizeof(queues));
+	snprintf(buf, sizeof(buf), "%s; refused %s/min, %s/s", queues,
+		 count_text((uint64_t)refused, a[0]),
 		 rate_text(history_rate(&l->refusals, second, 1), a[1]));
 	grid_text(g, x, y + 1, refused > 0 ? ATTR_BAD : ATTR_PLAIN, buf);
 	if (l->refused)
@@ -248,7 +272,7 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 {
 	int y = a.y, end = a.y + a.rows, rows, half, x = STATES_COLS + 2;
 
-	y += draw_verdict(u, g, y, a.rows >= 30 ? 5 : a.rows >= 19 ? 2 : 1);
+	y += draw_verdict(u, g, y, a.rows >= 30 ? 5 : a.rows >= 19 ? 3 : 1);
 	y += a.rows >= 30;
 	y += draw_rates(u, g, y);
 	y += a.rows >= 20;
@@ -273,7 +297,7 @@ static void enter(struct ui *u, uint64_t row)
 
 const struct view_ops view_overview = {
 	.name = "Overview",
-	.keys = "Enter why",
+	.keys = "Enter why, and what helps",
 	.refresh_ms = 1000,
 	.refresh = judge,
 	.draw = draw,

@@ -79,7 +79,9 @@ static struct window *judged(struct ui *u)
 static void refresh_listeners(struct ui *u)
 {
 	struct window *w = judged(u);
-	struct listen_reader reader = { .filter = &u->filter, .since_first = true };
+	struct listen_reader reader = {
+		.filter = &u->filter, .since_first = true, .sort = u->listen_sort,
+	};
 	struct text t = inks(u);
 	int err = 0;
 
@@ -101,11 +103,36 @@ static void refresh_listeners(struct ui *u)
 	u->page[VIEW_LISTENERS].fixed = u->page[VIEW_LISTENERS].nlines > 3 ? 3 : 0;
 }
 
+/* Is it a key that goes to another order, of so many? */
+static bool sort_key(unsigned int *sort, int key, unsigned int n)
+{
+	switch (key) {
+	case 's':
+	case '>':
+	case TERM_F + 6:
+		*sort = (*sort + 1) % n;
+		return true;
+	case '<':
+		*sort = (*sort + n - 1) % n;
+		return true;
+	}
+	return false;
+}
+
 static bool key_listeners(struct ui *u, int key)
 {
-	if (key != 't')
+	static const char *const names[] = {
+#define NAME(s, name)	name,
+		LISTEN_SORTS(NAME)
+#undef NAME
+	};
+
+	if (key == 't')
+		u->since_load = !u->since_load;
+	else if (sort_key(&u->listen_sort, key, LISTEN_NSORTS))
+		ui_say(u, "sorted by %s", names[u->listen_sort]);
+	else
 		return false;
-	u->since_load = !u->since_load;
 	u->refreshed[VIEW_LISTENERS] = 0;
 	return true;
 }
@@ -135,7 +162,7 @@ void listener_name(struct ui *u, const struct top_listener *l, char *buf, size_t
 
 const struct view_ops view_listeners = {
 	.name = "Listeners",
-	.keys = "t since load/lately",
+	.keys = "s sort|t since load/lately",
 	.refresh_ms = 1000,
 	.refresh = refresh_listeners,
 	.draw = draw,
@@ -180,18 +207,8 @@ static bool key_timewait(struct ui *u, int key)
 	};
 	const unsigned int n = sizeof(names) / sizeof(names[0]);
 
-	switch (key) {
-	case 's':
-	case '>':
-	case TERM_F + 6:
-		u->tw_sort = (u->tw_sort + 1) % n;
-		break;
-	case '<':
-		u->tw_sort = (u->tw_sort + n - 1) % n;
-		break;
-	default:
+	if (!sort_key(&u->tw_sort, key, n))
 		return false;
-	}
 	u->refreshed[VIEW_TIMEWAIT] = 0;
 	ui_say(u, "sorted by %s", names[u->tw_sort]);
 	return true;
@@ -339,8 +356,9 @@ static const char help[] =
 	"               state TIME_WAIT,FIN_WAIT2  cause timeout; nothing: all again\n"
 	"               (words of one kind: any of them; of several kinds: all must hold)\n"
 	"  s F6 < >     Connections: sort by the next column; S: the other way round;\n"
-	"               or click on a headline.  TIME_WAIT: by population, in, out,\n"
-	"               growth, ports, failed\n"
+	"               or click on a headline.  Listeners: the worst, by address, SYNs,\n"
+	"               refused, queues.  TIME_WAIT: by population, in, out, growth,\n"
+	"               ports, failed\n"
 	"\033[1mTime\033[0m\n"
 	"  space        pause: the screen stands still, nothing is lost meanwhile\n"
 	"  + -          recording: faster, slower; the fastest is as fast as can be\n"
