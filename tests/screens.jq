@@ -61,13 +61,13 @@ def newest($x): [$x.last[] | select(.new != "LISTEN" and (.new != "CLOSE" or .ol
 
 def connections($x):
 	"^\([newest($x)[] | select(.new != "CLOSE")] | length + ([$x.ended, 2048] | min)) connections, ended ones included, by FOR, reversed",
-	(newest($x)[:100][] | "^\(.new) +[0-9.]+[a-z]+ [^ ].* \(.lport) \(address(.raddr; .rport)[:30] | esc)");
+	(newest($x)[:100][] | "^\(.new) +[0-9.]+[a-z]+ [^ ].* \(.lport) \(address(.raddr; .rport)[:30] | esc)( |$)");
 
 # All states of the newest, but not what lasted no time: a valid cookie makes SYN_RECV and ESTABLISHED at once.
 def ladder($events; $x):
 	newest($x) | select(length > 0) | .[0].conn as $conn
-	| "^q back", ([$events[] | select(.conn == $conn and .event == "transition")] as $h
-		| range($h | length) | select($h[.] | [.ts, .ns] != [$h[. + 1] | .ts, .ns]? // true) as $i
+	| [$events[] | select(.conn == $conn and .event == "transition")] as $h
+	| "^q back", (range($h | length) as $i | select([$h[$i] | .ts, .ns] != [$h[$i + 1] | .ts, .ns])
 		| "(^|[^A-Z_])\($h[$i].new)([^A-Z_]|$)");
 
 # The rows of its 24 that have numbers.
@@ -86,6 +86,12 @@ def diagram:
 	"│ rcv FIN/snd ACK .* {CLOSING>TIME_WAIT} ▼ .* {LAST_ACK>CLOSE:rcv_ack_of_fin} ▼",
 	"^  └(─)+ {FIN_WAIT2>TIME_WAIT} ─.*\\[TIME_WAIT +{TIME_WAIT}\\]",
 	"^                    .* {TIME_WAIT>CLOSE:2msl} *$";
+
+# What has no arrow leaves a box for CLOSE, by a cause.  Only those with one: more are put together in little room.
+def exits($n):
+	[$n | to_entries[] | select(.key | test(">CLOSE:") and (IN("LISTEN>CLOSE:close", "SYN_SENT>CLOSE:close",
+		"SYN_RECV>CLOSE:rcv_rst", "LAST_ACK>CLOSE:rcv_ack_of_fin", "TIME_WAIT>CLOSE:2msl") | not))]
+	| group_by(.key | split(">")[0])[] | select(length == 1) | "× [a-zA-Z ]+ \(.[0].value)( |$)";
 
 def log($events):
 	[$events[]
@@ -123,5 +129,5 @@ def steps($events): $events[0] as $begin
 	(timewait($x) | of("TIME_WAIT"; "end")),
 	(connections($x) | of("Connections"; "end")),
 	(ladder($events; $x) | of("Ladder"; "end")),
-	(diagram | filled($x.n) | of("Diagram"; "end")),
+	((diagram | filled($x.n)), exits($x.n) | of("Diagram"; "end")),
 	(log($events) | of("Log"; "end")))

@@ -194,21 +194,23 @@ live(const struct tcpfsm_model *m, struct tcpfsm_life *life, const struct tcpfsm
 		[STATE(CLOSE_WAIT)] = TCPFSM_CLOSER_REMOTE,
 		[STATE(CLOSING)] = TCPFSM_CLOSER_BOTH,
 	};
-	uint64_t ts = r->ts + (uint64_t)m->epoch_offset;
-	uint8_t closer = closers[new & 15];
 	bool begins = old == STATE(CLOSE) || old == STATE(LISTEN);
+	uint8_t closer;
 
 	if (begins || !life->begin)
-		life_begin(life, r, ts, old);
+		life_begin(life, r, r->ts + (uint64_t)m->epoch_offset, old);
+	life->causes |= 1U << cause;
+	/* Who watches a whole machine asks for no more of each. */
+	if (m->watch)
+		return;
+
 	/* A recording may name any states: not all have a slot. */
 	if (dur > 0 && !begins && TCPFSM_LIFE_SLOT(old) < TCPFSM_LIFE_TIMES)
 		life->time[TCPFSM_LIFE_SLOT(old)] += (uint64_t)dur;
 	life->states |= (uint16_t)(1U << old | 1U << new);
-	life->causes |= 1U << cause;
 	if (new == STATE(ESTABLISHED) && life->whole)
-		life->setup = ts - life->begin;
-	if (new == STATE(CLOSE))
-		closer = cut_by(old, cause);
+		life->setup = r->ts + (uint64_t)m->epoch_offset - life->begin;
+	closer = new == STATE(CLOSE) ? cut_by(old, cause) : closers[new & 15];
 	if (closer)
 		life->closer = closer;
 }
@@ -252,8 +254,11 @@ static inline __attribute__((always_inline)) void
 transition_inline(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct conn *c,
 		  uint8_t old, uint8_t new, uint8_t cause)
 {
-	int64_t dur = c && c->state == old ? since(c->since, it->rec.ts) : -1;
+	int64_t dur = -1;
 	struct tcpfsm_event *ev;
+
+	if (!m->watch && c && c->state == old)
+		dur = since(c->since, it->rec.ts);
 
 	if (m->conns.lives && c)
 		live(m, conns_life(&m->conns, c), &it->rec, old, new, cause, dur);
@@ -1079,18 +1084,21 @@ static void on_reset(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 static void on_accept(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
 	struct conn *c = known_or_new(m, &it->rec);
-	struct tcpfsm_life *life = conns_life(&m->conns, c);
+	struct tcpfsm_life *life;
 	struct tcpfsm_event *ev;
 	int64_t waited = -1;
 
 	learn_owner(c, &it->rec);
+	if (m->watch)
+		return;
 	if (c) {
 		waited = since(c->queued, it->rec.ts);
 		c->queued = 0;
 	}
+	life = conns_life(&m->conns, c);
 	if (life && life->begin && waited > 0)
 		life->waited = (uint64_t)waited;
-	if (m->quiet || m->watch)
+	if (m->quiet)
 		return;
 	ev = event_own(m, it, c, EVENT(ACCEPT));
 	ev->dur_ns = waited;

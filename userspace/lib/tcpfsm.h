@@ -285,7 +285,8 @@ struct tcpfsm_model_options {
 	 * notable: not accept(), and of transitions only those to SYN_SENT, LISTEN and CLOSE,
 	 * and from CLOSING; SYNs and ACKs that went well, and where they led, within a minute
 	 * after one that did not.  tcpfsm_model_moves() has all transitions as numbers.
-	 * Sockets of a snapshot have a life from then on.
+	 * Sockets of a snapshot have a life from then on.  Lives have their beginning, ends,
+	 * causes and retransmits; transitions no dur_ns.
 	 */
 	bool watch;
 };
