@@ -8,7 +8,7 @@ export PREFIX DESTDIR
 
 MODULE := build/$(KVER)/tcpfsm.ko
 
-.PHONY: all run test bench lab module userspace check load unload install clean help
+.PHONY: all run test test-debug test-storm bench lab module userspace check load unload install clean help
 
 all: module userspace ## module for this kernel (or the newest headers) and userspace
 
@@ -19,6 +19,16 @@ run: ## install what is missing, build, and show real transitions: here or in a 
 test: ## all tests; TEST="name ..." for single ones
 	scripts/setup build vm lab test
 	tests/run $(TEST)
+
+# On debug kernels a tenth of the storms; make test-storm has all of them.
+test-debug: ## module tests, failing allocations and storms on kernels that check themselves (KASAN, lockdep, KCSAN)
+	scripts/setup build vm lab test debug
+	scripts/kernel debug >/dev/null && scripts/kernel kcsan >/dev/null
+	TCPFSM_STORM=$${TCPFSM_STORM-3} tests/run --kernels "debug kcsan" vm-debug vm-kcsan failing-debug storm-debug storm-kcsan
+
+test-storm: ## loads, readers, CPUs, namespaces, listeners and SYNs by the thousand, in 6.1; more than an hour
+	scripts/setup build vm lab test
+	tests/run --kernels 6.1 storm-6.1
 
 bench: ## measure the cost per connection, ours and the peers', closes per second, and the ring
 	scripts/setup build vm lab bench
@@ -59,4 +69,4 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
