@@ -102,7 +102,8 @@ static long ioctl_info(struct reader *reader, struct tcpfsm_info __user *to)
 	tcpfsm_hooks_info(&info);
 	if (copy_to_user(to, &info, sizeof(info)))
 		return -EFAULT;
-	reader->agreed = true;
+	/* Threads and children may use the same file. */
+	WRITE_ONCE(reader->agreed, true);
 	return 0;
 }
 
@@ -115,7 +116,7 @@ static long tcpfsm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (_IOC_TYPE(cmd) == _IOC_TYPE(TCPFSM_IOC_INFO) &&
 	    _IOC_NR(cmd) == _IOC_NR(TCPFSM_IOC_INFO))
 		return ioctl_info(reader, (void __user *)arg);
-	if (!reader->agreed)
+	if (!READ_ONCE(reader->agreed))
 		return -EPROTO;
 	switch (cmd) {
 	case TCPFSM_IOC_CONSUMED:
@@ -134,7 +135,7 @@ static __poll_t tcpfsm_poll(struct file *file, poll_table *wait)
 {
 	struct reader *reader = file->private_data;
 
-	if (!reader->agreed)
+	if (!READ_ONCE(reader->agreed))
 		return EPOLLERR;
 	return tcpfsm_wake_poll(&reader->sleeper, file, wait);
 }
@@ -147,7 +148,7 @@ static int tcpfsm_mmap(struct file *file, struct vm_area_struct *vma)
 	u64 bytes = tcpfsm_ring_bytes();
 	u64 cpu = div64_u64(offset, bytes);
 
-	if (!reader->agreed)
+	if (!READ_ONCE(reader->agreed))
 		return -EPROTO;
 	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
 		return -EPERM;

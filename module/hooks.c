@@ -134,9 +134,9 @@ static int attach_entry_as(struct hook *hook, const char *name)
 		.flags = FTRACE_OPS_FL_PERMANENT | TCPFSM_FTRACE_FLAGS,
 	};
 	err = ftrace_set_filter(&hook->ops, (char *)name, strlen(name), 1);
-	/* The only error of a name that is well formed. */
+	/* Of a name that is well formed, it is either unknown or there was no memory. */
 	if (err)
-		return -ENOENT;
+		return err == -ENOMEM ? err : -ENOENT;
 	err = register_ftrace_function(&hook->ops);
 	if (err)
 		ftrace_free_filter(&hook->ops);

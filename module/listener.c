@@ -446,11 +446,12 @@ void tcpfsm_listener_asked(const struct sock *sk, u32 asked)
 	preempt_disable();
 	tcpfsm_listener_find(sk, &entry);
 	if (entry) {
-		entry->gone = 0;
-		entry->asked = asked == ~0U ? 0 : (u64)asked + 1;
+		WRITE_ONCE(entry->gone, 0);
+		WRITE_ONCE(entry->asked, asked == ~0U ? 0 : (u64)asked + 1);
 		if (!(current->flags & PF_KTHREAD)) {
-			entry->pid = task_tgid_nr(current);
-			memcpy(entry->comm, current->comm, sizeof(entry->comm));
+			WRITE_ONCE(entry->pid, task_tgid_nr(current));
+			/* Who reads totals meanwhile may see half of the new name, once. */
+			data_race(memcpy(entry->comm, current->comm, sizeof(entry->comm)));
 		}
 	}
 	preempt_enable();
@@ -461,7 +462,7 @@ static DECLARE_DELAYED_WORK(forget_work, forget_closed);
 
 static void has_gone(struct tcpfsm_listener *entry, u64 now)
 {
-	entry->gone = now;
+	WRITE_ONCE(entry->gone, now);
 	queue_delayed_work(system_power_efficient_wq, &forget_work,
 			   nsecs_to_jiffies(KEEP_NS) + HZ);
 }
@@ -605,7 +606,7 @@ static void forget_closed(struct work_struct *unused)
 	mutex_lock(&table_lock);
 	leave(closed_long_ago, &now, true);
 	for (at = 0; at < n; at++) {
-		if (READ_ONCE(tcpfsm_listener_keys[at]) && tcpfsm_listeners[at].gone) {
+		if (READ_ONCE(tcpfsm_listener_keys[at]) && READ_ONCE(tcpfsm_listeners[at].gone)) {
 			queue_delayed_work(system_power_efficient_wq, &forget_work, 10 * HZ);
 			break;
 		}
@@ -664,7 +665,8 @@ static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 t
 	rec = tcpfsm_record_begin(TCPFSM_TYPE_SUPPRESSED, &flags);
 	rec->ts = now;
 	rec->conn = 0;
-	rec->netns = netns;
+	/* Only now: a place without anything left out may be just changing hands. */
+	rec->netns = entry ? entry->netns : netns;
 	rec->verdict = type;
 	rec->tw = 0;
 	rec->tw_max = 0;
@@ -699,8 +701,8 @@ static void tell_timer(struct timer_list *timer)
 	struct net *net;
 
 	for (at = 0; at < n; at++)
-		tell_suppressed(&tcpfsm_listeners[at], tcpfsm_listeners[at].netns,
-				TCPFSM_TYPE_SYN, &cpu->counts[at].limit, now);
+		tell_suppressed(&tcpfsm_listeners[at], 0, TCPFSM_TYPE_SYN,
+				&cpu->counts[at].limit, now);
 	rcu_read_lock();
 	for_each_net_rcu(net) {
 		struct net_cpu *nk = net_cpu(net, cpu->cpu);
@@ -897,9 +899,10 @@ static void put_live(struct sink *s, const struct live *l, u64 *totals)
 		WRITE_ONCE(entry->gone, 0);
 		entry->alive = s->ts;
 		since = entry->since;
-		id.pid = entry->pid;
-		memcpy(id.comm, entry->comm, sizeof(id.comm));
-		put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_ASKED, entry->asked);
+		/* Of a listen() just now, the owner may be half told. */
+		id.pid = READ_ONCE(entry->pid);
+		data_race(memcpy(id.comm, entry->comm, sizeof(id.comm)));
+		put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_ASKED, READ_ONCE(entry->asked));
 	}
 	put_all(s, &id, l->cookie, totals);
 	put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_SYNQ, l->synq);
@@ -918,14 +921,14 @@ static void put_gone(struct sink *s, unsigned int at, u64 *totals)
 	struct tcpfsm_listener *entry = &tcpfsm_listeners[at];
 
 	/* It went while no hook was attached. */
-	if (!entry->gone)
+	if (!READ_ONCE(entry->gone))
 		has_gone(entry, s->ts);
 	memset(totals, 0, TCPFSM_TOTAL_COUNTED * sizeof(*totals));
 	sum_cpus(totals, at);
 	put_all(s, entry, entry->cookie, totals);
-	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_ASKED, entry->asked);
+	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_ASKED, READ_ONCE(entry->asked));
 	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_SINCE_TS, entry->since);
-	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_GONE_TS, entry->gone);
+	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_GONE_TS, READ_ONCE(entry->gone));
 }
 
 /* Whose ports connect() chooses: as __inet_hash_connect() goes through them. */

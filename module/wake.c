@@ -94,8 +94,8 @@ __poll_t tcpfsm_wake_poll(struct tcpfsm_sleeper *s, struct file *file,
 	poll_wait(file, &sleepers, wait);
 	pending = tcpfsm_ring_total() - READ_ONCE(s->consumed);
 	if (pending >= ring_watermark ||
-	    (pending && time_after_eq(jiffies, s->ready + latency()))) {
-		s->ready = jiffies;
+	    (pending && time_after_eq(jiffies, READ_ONCE(s->ready) + latency()))) {
+		WRITE_ONCE(s->ready, jiffies);
 		return EPOLLIN | EPOLLRDNORM;
 	}
 	if (pending)
