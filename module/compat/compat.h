@@ -20,9 +20,9 @@
 #include <net/sock.h>
 
 /*
- * 5.11 (d19ad0775dcd): ftrace hands out ftrace_regs; earlier pt_regs, and the
+ * 5.11: ftrace hands out ftrace_regs; earlier pt_regs, and the
  * arguments are in there only on request.  And it guarded every callback
- * against recursion unless told that it does without (a25d036d939a).
+ * against recursion unless told that it does without.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
 #define ftrace_regs	pt_regs
@@ -32,12 +32,12 @@
 #define TCPFSM_FTRACE_FLAGS	0
 #endif
 
-/* 6.2 and 6.1.9 (8be9fbd5345d): exported; an empty filter has nothing to free, either. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 9)
+/* Between 5.10 and 6.1: exported; an empty filter has nothing to free, either. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #define ftrace_free_filter(ops)	ftrace_set_filter(ops, NULL, 0, 1)
 #endif
 
-/* 5.11 (dba4a9256bb4): sock_from_file() without an error. */
+/* 5.11: sock_from_file() without an error. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
 static inline struct socket *tcpfsm_sock_from_file(struct file *file)
 {
@@ -54,7 +54,7 @@ static inline struct socket *tcpfsm_sock_from_file(struct file *file)
 	inet_get_local_port_range((struct net *)(net), low, high)
 #endif
 
-/* 5.17 (fbb8295248e1): counts a reference of the netns itself, too, see sockstat_seq_show(). */
+/* 5.17: counts a reference of the netns itself, too, see sockstat_seq_show(). */
 static __always_inline int tcpfsm_tw_population(const struct net *net)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 17, 0)
@@ -66,7 +66,7 @@ static __always_inline int tcpfsm_tw_population(const struct net *net)
 
 /*
  * The listeners of one bucket of the hash by port and address.
- * 5.19 (cae3873c5b3a): linked by sk_nulls_node, as that by port alone is gone.
+ * 5.19: linked by sk_nulls_node, as that by port alone is gone.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 19, 0)
 static inline struct sock *tcpfsm_listener_at(struct hlist_node *node)
@@ -185,7 +185,7 @@ static inline bool tcpfsm_tw_short(const struct inet_timewait_sock *tw)
 
 /*
  * Arguments of tracepoints.  consume_skb: 6.7 (dd1b527831a3) a location.
- * kfree_skb: 5.17 (c504e5c2f964) the reason, 6.11 (c53795d48ee8) the socket,
+ * kfree_skb: 5.17 the reason, 6.11 (c53795d48ee8) the socket,
  * after 6.12 a const one.  tcp_retransmit_skb: after 6.12 it fires with an
  * error, too, where nothing was sent.
  */
