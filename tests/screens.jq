@@ -74,7 +74,7 @@ def ladder($events; $x):
 def diagram:
 	"CLOSE    ▲ +{CLOSE>SYN_SENT} +│$",
 	" {CLOSE>LISTEN} ▼  │ {LISTEN>CLOSE} +└( |─)+CLOSE(/delete TCB)? {SYN_SENT>CLOSE:close} (─)+┐",
-	"─ rcv RST [^ ]+ (─)+►\\[LISTEN +{LISTEN}\\]",
+	"─ rcv RST [0-9][^─]* (─)+►\\[LISTEN +{LISTEN}\\]",
 	"▼ {LISTEN>SYN_RECV} +[0-9].* ▼",
 	"^\\[SYN_RECV +{SYN_RECV}\\].*snd SYN,ACK {SYN_SENT>SYN_RECV} (─)+\\[SYN_SENT +{SYN_SENT}\\]",
 	" {SYN_RECV>ESTABLISHED} ▼   ▼ {SYN_SENT>ESTABLISHED}( |$)",
