@@ -8,7 +8,7 @@ export PREFIX DESTDIR
 
 MODULE := build/$(KVER)/tcpfsm.ko
 
-.PHONY: all run test test-matrix bench lab module userspace check load unload install clean help
+.PHONY: all run test test-matrix test-arm64 bench lab module userspace check load unload install clean help
 
 all: module userspace ## module for this kernel (or the newest headers) and userspace
 
@@ -23,6 +23,10 @@ test: ## all tests; TEST="name ..." for single ones
 test-matrix: ## the module's tests on every kernel it supports, and a table of the features on each
 	scripts/setup build vm lab test matrix
 	tests/matrix
+
+test-arm64: ## the ring's barriers in code for arm64, and the module's tests in an emulated arm64 machine
+	scripts/setup build vm lab test arm64
+	tests/run --kernels '6.1-arm64 6.12-arm64' barriers vm-
 
 bench: ## measure the cost per connection, ours and the peers', closes per second, and the ring
 	scripts/setup build vm lab bench
@@ -63,4 +67,4 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
