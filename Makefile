@@ -8,8 +8,8 @@ export PREFIX DESTDIR
 
 MODULE := build/$(KVER)/tcpfsm.ko
 
-.PHONY: all run test test-debug test-storm test-matrix crosscheck fuzz proof bench lab module userspace check load unload
-.PHONY: install clean help
+.PHONY: all run test test-debug test-storm test-matrix test-arm64 crosscheck fuzz proof bench lab module userspace check load
+.PHONY: unload install clean help
 
 all: module userspace ## module for this kernel (or the newest headers) and userspace
 
@@ -34,6 +34,10 @@ test-storm: ## loads, readers, CPUs, namespaces, listeners and SYNs by the thous
 test-matrix: ## the module's tests on every kernel it supports, and a table of the features on each
 	scripts/setup build vm lab test matrix
 	tests/matrix
+
+test-arm64: ## the ring's barriers in code for arm64, and the module's tests in an emulated arm64 machine
+	scripts/setup build vm lab test arm64
+	tests/run --kernels '6.1-arm64 6.12-arm64' barriers vm-
 
 crosscheck: ## a BPF program and tcpdump as witnesses beside the module; KERNEL=V (default 6.1)
 	scripts/setup build vm lab test cross
@@ -89,4 +93,4 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

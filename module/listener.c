@@ -339,7 +339,7 @@ static int look_up(u64 cookie)
 	unsigned int bucket = tcpfsm_listener_bucket(cookie), i;
 
 	for (i = 0; i < 2 * TCPFSM_LISTENER_WAYS; i++)
-		if (READ_ONCE(tcpfsm_listener_keys[way(bucket, i)]) == cookie)
+		if (smp_load_acquire(&tcpfsm_listener_keys[way(bucket, i)]) == cookie)
 			return way(bucket, i);
 	return -1;
 }
@@ -565,7 +565,7 @@ static bool leave(bool (*go)(const struct tcpfsm_listener *entry, const void *ar
 	bool some = false;
 
 	for (at = 0; at < n; at++) {
-		u64 key = READ_ONCE(tcpfsm_listener_keys[at]);
+		u64 key = smp_load_acquire(&tcpfsm_listener_keys[at]);
 
 		if (!key || !go(&tcpfsm_listeners[at], arg))
 			continue;
@@ -1017,7 +1017,7 @@ static int collect(struct sink *s)
 	for (i = 0; i < n; i++)
 		put_live(s, &live[i], totals);
 	for (i = 0; i < tcpfsm_listener_places(); i++) {
-		if (READ_ONCE(tcpfsm_listener_keys[i]) && tcpfsm_listeners[i].alive != s->ts)
+		if (smp_load_acquire(&tcpfsm_listener_keys[i]) && tcpfsm_listeners[i].alive != s->ts)
 			put_gone(s, i, totals);
 		cond_resched();
 	}

@@ -161,6 +161,8 @@ tcpfsm_listener_find(const struct sock *sk, struct tcpfsm_listener **entry)
 		if (READ_ONCE(tcpfsm_listener_keys[at + i]) == cookie)
 			break;
 	if (likely(i < TCPFSM_LISTENER_WAYS)) {
+		/* Pairs with the release in tcpfsm_listener_claim(): the place was cleared before. */
+		smp_acquire__after_ctrl_dep();
 		at += i;
 	} else {
 		at = tcpfsm_listener_claim(sk, cookie);

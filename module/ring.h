@@ -2,8 +2,7 @@
 /*
  * The broadcast rings: one per CPU, overwriting, read-only for everybody else.
  *
- * This and ring.c are the only files with memory barriers.  Writer and reader
- * pair like this:
+ * Writer and reader pair like this:
  *
  *   writer (its own CPU, interrupts off)    reader (userspace/lib/ring.c)
  *   W1 seq = BUSY                           R1 load_acquire(head)

@@ -27,7 +27,8 @@ static void tcpfsm_wake_tick(struct timer_list *unused)
 {
 	u64 total = tcpfsm_ring_total();
 
-	if (!waitqueue_active(&sleepers))
+	/* With a barrier: who queued later will see that the timer is not pending any more. */
+	if (!wq_has_sleeper(&sleepers))
 		return;
 	if (total != total_at_tick || READ_ONCE(someone_waits)) {
 		total_at_tick = total;

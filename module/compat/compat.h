@@ -28,6 +28,9 @@
 #define ftrace_regs	pt_regs
 #define ftrace_regs_get_argument(fregs, n) regs_get_kernel_argument(fregs, n)
 #define TCPFSM_FTRACE_FLAGS	(FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION_SAFE)
+/* 6.2: arm64 always has the arguments, earlier only among all registers. */
+#elif !defined(CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS)
+#define TCPFSM_FTRACE_FLAGS	FTRACE_OPS_FL_SAVE_REGS
 #else
 #define TCPFSM_FTRACE_FLAGS	0
 #endif
@@ -101,8 +104,8 @@ static inline struct sock *tcpfsm_listener_next(const struct sock *sk)
 }
 #endif
 
-/* 6.2: arguments straight from ftrace_regs (94d095ffa0e1). */
-#ifndef ftrace_regs_get_argument
+/* 6.2: arguments straight from ftrace_regs (94d095ffa0e1); on arm64 no macro. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0) && !defined(ftrace_regs_get_argument)
 #define ftrace_regs_get_argument(fregs, n) \
 	regs_get_kernel_argument(&(fregs)->regs, n)
 #endif
