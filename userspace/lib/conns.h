@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hash.h"
 #include "tcpfsm.h"
 
 #pragma GCC visibility push(hidden)
@@ -84,8 +85,7 @@ void conns_exit(struct conns *t);
 
 static inline size_t conns_hash(const struct conns *t, uint64_t key)
 {
-	/* Cookies are handed out in runs: Fibonacci hashing spreads them. */
-	return (size_t)((key * 0x9e3779b97f4a7c15ULL) >> (64 - t->bits));
+	return hash_bits(key, t->bits);
 }
 
 static inline struct conn *conns_find(struct conns *t, uint64_t key)

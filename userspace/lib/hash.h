@@ -6,6 +6,12 @@
 #include <stdint.h>
 #include <string.h>
 
+/* A place among 1 << bits (1 to 63).  Cookies are handed out in runs: Fibonacci hashing spreads them. */
+static inline size_t hash_bits(uint64_t key, unsigned int bits)
+{
+	return (size_t)((key * 0x9e3779b97f4a7c15ULL) >> (64 - bits));
+}
+
 /* Of a key without padding; size: a multiple of 8.  All bits depend on all of the key. */
 static inline uint64_t hash_words(const void *key, size_t size)
 {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "ladder.h"
 
 #define CONNS_DEFAULT	((size_t)65536)
@@ -130,7 +131,7 @@ static struct list *list_of(struct tcpfsm_ladders *l, const struct story *s)
 
 static size_t hash(const struct tcpfsm_ladders *l, uint64_t key)
 {
-	return (size_t)((key * 0x9e3779b97f4a7c15ULL) >> (64 - l->bits));
+	return hash_bits(key, l->bits);
 }
 
 static uint64_t fold(const uint8_t addr[16], uint16_t port)

@@ -22,6 +22,7 @@
 #include <libmnl/libmnl.h>
 
 #include "clock.h"
+#include "hash.h"
 #include "snapshot.h"
 
 /* The kernel fills no more at a time. */
@@ -87,7 +88,7 @@ static void note(struct snapshot *s, int err)
 static struct owner *owner_slot(const struct owners *o, uint32_t inode)
 {
 	size_t mask = ((size_t)1 << o->bits) - 1;
-	size_t i = (size_t)((inode * 0x9e3779b97f4a7c15ULL) >> (64 - o->bits));
+	size_t i = hash_bits(inode, o->bits);
 
 	while (o->slots[i].inode && o->slots[i].inode != inode)
 		i = (i + 1) & mask;

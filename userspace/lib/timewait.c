@@ -171,7 +171,7 @@ struct tcpfsm_timewaits {
 static size_t hash_key(const struct key *key, unsigned int bits)
 {
 	_Static_assert(sizeof(*key) % 8 == 0, "hashed by words");
-	return (size_t)((hash_words(key, sizeof(*key)) * 0x9e3779b97f4a7c15ULL) >> (64 - bits));
+	return hash_bits(hash_words(key, sizeof(*key)), bits);
 }
 
 static void unlink_idle(struct groups *t, struct group *g)
@@ -420,7 +420,7 @@ static uint32_t destination(struct tcpfsm_timewaits *t, struct key key)
 
 static size_t hash(const struct tcpfsm_timewaits *t, uint64_t conn)
 {
-	return (size_t)((conn * 0x9e3779b97f4a7c15ULL) >> (64 - t->bits));
+	return hash_bits(conn, t->bits);
 }
 
 static struct sock *find(struct tcpfsm_timewaits *t, uint64_t conn)
