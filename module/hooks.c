@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table of hooks: attach all, or know why not; detach in reverse. */
 #include <linux/kernel.h>
+#include <linux/kprobes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
@@ -25,6 +26,7 @@ enum hook_kind {
  * @features: bits of enum tcpfsm_feature that need it
  * @probe: called at the hook
  * @tp: the tracepoint, when found
+ * @kp: HOOK_ENTRY: to find the function, never armed
  * @ops: HOOK_ENTRY
  * @attached: now
  * @error: of the last attempt
@@ -36,6 +38,7 @@ struct hook {
 	u32 features;
 	void *probe;
 	struct tracepoint *tp;
+	struct kprobe kp;
 	struct ftrace_ops ops;
 	bool attached;
 	int error;
@@ -124,6 +127,45 @@ static int attach_tracepoint(struct hook *hook)
 	return tracepoint_probe_register(hook->tp, hook->probe, NULL);
 }
 
+static int locate_as(struct hook *hook, const char *name)
+{
+	hook->kp = (struct kprobe){ .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
+	return register_kprobe(&hook->kp);
+}
+
+/*
+ * Finds the functions.  ftrace_set_filter() would, too, by comparing the name of each
+ * function in the kernel: for all hooks that is 2 * 10^9 instructions on 6.1.
+ */
+static void locate_entries(void)
+{
+	struct kprobe *found[ARRAY_SIZE(hooks)];
+	int i, n = 0;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		struct hook *hook = &hooks[i];
+
+		if (hook->kind != HOOK_ENTRY)
+			continue;
+		hook->error = locate_as(hook, hook->name);
+		if (hook->error == -ENOENT && hook->older)
+			hook->error = locate_as(hook, hook->older);
+		if (hook->error)
+			hook->kp.addr = NULL;
+		else
+			found[n++] = &hook->kp;
+	}
+	if (n)
+		unregister_kprobes(found, n);
+}
+
+static int set_filter(struct hook *hook, const char *name)
+{
+	if (hook->kp.addr)
+		return ftrace_set_filter_ip(&hook->ops, (unsigned long)hook->kp.addr, 0, 1);
+	return ftrace_set_filter(&hook->ops, (char *)name, strlen(name), 1);
+}
+
 static int attach_entry_as(struct hook *hook, const char *name)
 {
 	int err;
@@ -133,7 +175,7 @@ static int attach_entry_as(struct hook *hook, const char *name)
 		/* While loaded, ftrace_enabled=0 is refused rather than blinding us. */
 		.flags = FTRACE_OPS_FL_PERMANENT | TCPFSM_FTRACE_FLAGS,
 	};
-	err = ftrace_set_filter(&hook->ops, (char *)name, strlen(name), 1);
+	err = set_filter(hook, name);
 	/* Of a name that is well formed, it is either unknown or there was no memory. */
 	if (err)
 		return err == -ENOMEM ? err : -ENOENT;
@@ -145,8 +187,12 @@ static int attach_entry_as(struct hook *hook, const char *name)
 
 static int attach_entry(struct hook *hook)
 {
-	int err = attach_entry_as(hook, hook->name);
+	int err;
 
+	/* Of any other error, the kernel may have no kprobes, or refuse one there. */
+	if (hook->error == -ENOENT)
+		return hook->error;
+	err = attach_entry_as(hook, hook->name);
 	if (err == -ENOENT && hook->older)
 		err = attach_entry_as(hook, hook->older);
 	return err;
@@ -193,6 +239,7 @@ int tcpfsm_hooks_attach(void)
 	u32 off;
 	int i;
 
+	locate_entries();
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
 		struct hook *hook = &hooks[i];
 
