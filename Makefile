@@ -8,7 +8,7 @@ export PREFIX DESTDIR
 
 MODULE := build/$(KVER)/tcpfsm.ko
 
-.PHONY: all run test test-storm test-matrix test-arm64 crosscheck fuzz proof bench lab module userspace check load
+.PHONY: all run test test-debug test-storm test-matrix test-arm64 crosscheck fuzz proof bench lab module userspace check load
 .PHONY: unload install clean help
 
 all: module userspace ## module for this kernel (or the newest headers) and userspace
@@ -20,6 +20,13 @@ run: ## install what is missing, build, and show real transitions: here or in a 
 test: ## all tests; TEST="name ..." for single ones
 	scripts/setup build vm lab test
 	tests/run $(TEST)
+
+# A few percent of what make test-storm does: these kernels are slow.
+test-debug: ## the module's tests, failing allocations and storms on kernels that check themselves (KASAN, lockdep, KCSAN)
+	scripts/setup build vm lab test debug
+	scripts/kernel debug >/dev/null
+	scripts/kernel kcsan >/dev/null
+	TCPFSM_STORM=$${TCPFSM_STORM-3} tests/run --kernels "debug kcsan" vm-debug vm-kcsan failing-debug storm-debug storm-kcsan
 
 test-storm: ## loads, readers, CPUs, namespaces, listeners and SYNs by the thousand, in 6.1; more than an hour
 	scripts/setup build vm lab test
