@@ -159,29 +159,16 @@ static void locate_entries(void)
 		unregister_kprobes(found, n);
 }
 
-static int set_filter(struct hook *hook, const char *name)
-{
-	if (hook->kp.addr)
-		return ftrace_set_filter_ip(&hook->ops, (unsigned long)hook->kp.addr, 0, 1);
-	return ftrace_set_filter(&hook->ops, (char *)name, strlen(name), 1);
-}
-
-static int attach_entry_as(struct hook *hook, const char *name)
+static int set_filter(struct hook *hook)
 {
 	int err;
 
-	hook->ops = (struct ftrace_ops){
-		.func = hook->probe,
-		/* While loaded, ftrace_enabled=0 is refused rather than blinding us. */
-		.flags = FTRACE_OPS_FL_PERMANENT | TCPFSM_FTRACE_FLAGS,
-	};
-	err = set_filter(hook, name);
-	/* Of a name that is well formed, it is either unknown or there was no memory. */
-	if (err)
-		return err == -ENOMEM ? err : -ENOENT;
-	err = register_ftrace_function(&hook->ops);
-	if (err)
-		ftrace_free_filter(&hook->ops);
+	if (hook->kp.addr)
+		return ftrace_set_filter_ip(&hook->ops, (unsigned long)hook->kp.addr, 0, 1);
+	/* The kernel may be without kprobes, or refuse one there. */
+	err = ftrace_set_filter(&hook->ops, (char *)hook->name, strlen(hook->name), 1);
+	if (err && err != -ENOMEM && hook->older)
+		err = ftrace_set_filter(&hook->ops, (char *)hook->older, strlen(hook->older), 1);
 	return err;
 }
 
@@ -189,12 +176,20 @@ static int attach_entry(struct hook *hook)
 {
 	int err;
 
-	/* Of any other error, the kernel may have no kprobes, or refuse one there. */
 	if (hook->error == -ENOENT)
 		return hook->error;
-	err = attach_entry_as(hook, hook->name);
-	if (err == -ENOENT && hook->older)
-		err = attach_entry_as(hook, hook->older);
+	hook->ops = (struct ftrace_ops){
+		.func = hook->probe,
+		/* While loaded, ftrace_enabled=0 is refused rather than blinding us. */
+		.flags = FTRACE_OPS_FL_PERMANENT | TCPFSM_FTRACE_FLAGS,
+	};
+	err = set_filter(hook);
+	/* A function that is not traced, or there was no memory. */
+	if (err)
+		return err == -ENOMEM ? err : -ENOENT;
+	err = register_ftrace_function(&hook->ops);
+	if (err)
+		ftrace_free_filter(&hook->ops);
 	return err;
 }
 
