@@ -397,6 +397,10 @@ static size_t abuse(char **at, size_t bytes)
 	return bytes;
 }
 
+#ifndef MAP_32BIT /* x86 */
+#define MAP_32BIT 0
+#endif
+
 static void one_mmap(int fd, long i)
 {
 	static const int kinds[] = { MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, 0 };
