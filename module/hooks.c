@@ -155,8 +155,7 @@ static void locate_entries(void)
 		else
 			found[n++] = &hook->kp;
 	}
-	if (n)
-		unregister_kprobes(found, n);
+	unregister_kprobes(found, n);
 }
 
 static int set_filter(struct hook *hook)

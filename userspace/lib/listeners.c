@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "tcpfsm.h"
 
 /* More than any machine has; a recording can claim anything. */
@@ -126,7 +127,7 @@ uint64_t tcpfsm_histogram_quantile(const uint64_t bucket[TCPFSM_TOTAL_BUCKETS], 
 
 static size_t place(const struct tcpfsm_listeners *ls, uint64_t key)
 {
-	size_t i = (size_t)((key * 0x9e3779b97f4a7c15ULL) >> 32) & (ls->nslots - 1);
+	size_t i = hash_bits(key, 32) & (ls->nslots - 1);
 
 	while (ls->slot[i] && ls->slot[i]->key != key)
 		i = (i + 1) & (ls->nslots - 1);

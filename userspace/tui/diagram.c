@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "diagram.h"
+#include "hash.h"
 
 #define ARROW_TEXT(s, old, new, causes, event, action, brief) \
 	{ TCPFSM_STATE_##old, TCPFSM_STATE_##new, event, action, brief },
@@ -135,8 +136,7 @@ uint64_t diagram_rate(const struct diagram *d, const struct moves *m, uint64_t n
 
 static size_t home(const struct members *s, uint64_t conn)
 {
-	/* Cookies are handed out in runs: Fibonacci hashing spreads them. */
-	return (size_t)((conn * 0x9e3779b97f4a7c15ULL) >> 32) & (s->size - 1);
+	return hash_bits(conn, 32) & (s->size - 1);
 }
 
 /* Its slot, or the free one where it belongs. */
