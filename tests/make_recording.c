@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | slow]]: a recording without
+ * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow]]: a recording without
  * a kernel, for tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
@@ -8,6 +8,7 @@
  * "listeners": nothing but two readings of the totals of listeners.
  * "slow": all of that and the listeners' totals, a connection each second, for who plays it.
  * "timewait": so many sockets that enter TIME_WAIT and stay, to many destinations.
+ * "ports": so many to one destination, until neither a port nor a mini-socket is left.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,6 +30,7 @@ static struct tcpfsm_recorder *recorder;
 static struct tcpfsm_record rec;
 static uint64_t now = 1000000000;
 static uint16_t client_port = 40000;
+static uint32_t tw = 1234, tw_max = 262144;
 /* Sequence numbers used so far, by the client and by the server. */
 static uint32_t sent[2] = { 1, 1 };
 
@@ -50,8 +52,8 @@ static struct tcpfsm_record *record(uint8_t type, uint64_t conn, uint8_t flags)
 	inet_pton(AF_INET, server ? "10.0.0.1" : "192.168.100.200", rec.raddr);
 	rec.snd = (server ? 3000000000U : 1000000) + sent[server];
 	rec.rcv = (server ? 1000000 : 3000000000U) + sent[!server];
-	rec.tw = 1234;
-	rec.tw_max = 262144;
+	rec.tw = tw;
+	rec.tw_max = tw_max;
 	if (flags & F(OWNER)) {
 		rec.pid = server ? 700 : 80123;
 		strcpy((char *)rec.comm, server ? "nginx" : "curl");
@@ -397,6 +399,46 @@ static void in_time_wait(unsigned long n)
 	}
 }
 
+static void netns_reading(unsigned long ports, uint64_t entered, uint64_t denied)
+{
+	total(0, TCPFSM_TOTAL_TW + TCPFSM_TW_ENTER, entered);
+	total(0, TCPFSM_TOTAL_TW + TCPFSM_TW_DENIED, denied);
+	total(0, TCPFSM_TOTAL_NOW_SINCE_TS, 1000000000);
+	total(0, TCPFSM_TOTAL_NOW_PORT_LOW, 40000);
+	total(0, TCPFSM_TOTAL_NOW_PORT_HIGH, 40000 + ports - 1);
+	total(0, TCPFSM_TOTAL_NOW_PORTS, ports);
+	total(0, TCPFSM_TOTAL_NOW_TW_MAX, ports);
+	total(0, TCPFSM_TOTAL_NOW_TW_REUSE, 2);
+	total(0, TCPFSM_TOTAL_NOW_TIMESTAMPS, 1);
+	total(0, TCPFSM_TOTAL_NOW_FIN_TIMEOUT, 60);
+}
+
+/* One each second, then the seventh part of them without a port, and as many denied. */
+static void out_of_ports(unsigned long n)
+{
+	unsigned long i;
+
+	tw = 0;
+	tw_max = (uint32_t)n;
+	netns_reading(n, 0, 0);
+	for (i = 0; i < n; i++) {
+		now += 1000000000;
+		client_port = (uint16_t)(40000 + i);
+		state(0, 1000 + 2 * i, S(CLOSE), S(SYN_SENT), 0, F(OWNER) | F(TASK));
+		tw++;
+		mini(0, 1000 + 2 * i, TCPFSM_TW_ENTER, S(TIME_WAIT));
+	}
+	for (i = 0; i < n / 7; i++) {
+		now += 300000000;
+		record(TCPFSM_TYPE_CONNECT_FAILED, 0, F(OWNER) | F(TASK));
+		rec.lport = 0;
+		rec.arg = EADDRNOTAVAIL;
+		put(0);
+		mini(0, 3000 + 2 * i, TCPFSM_TW_DENIED, S(FIN_WAIT2));
+	}
+	netns_reading(n, n, n / 7);
+}
+
 static void lose(unsigned int cpu)
 {
 	unsigned int i;
@@ -417,7 +459,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2) {
 		fprintf(stderr, "usage: make_recording DIR "
-			"[CONNECTIONS [open | totals | listeners | timewait | slow]]\n");
+			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow]]\n");
 		return 2;
 	}
 	n = argc > 2 ? strtoul(argv[2], NULL, 10) : 10;
@@ -449,6 +491,8 @@ int main(int argc, char **argv)
 		reading(n);
 	} else if (argc > 3 && !strcmp(argv[3], "timewait")) {
 		in_time_wait(n);
+	} else if (argc > 3 && !strcmp(argv[3], "ports")) {
+		out_of_ports(n);
 	} else if (argc > 3) {
 		for (i = 0; i < n; i++)
 			established(1000 + 2 * i);
