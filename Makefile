@@ -26,7 +26,7 @@ test-debug: ## the module's tests, failing allocations and storms on kernels tha
 	scripts/setup build vm lab test debug
 	scripts/kernel debug >/dev/null
 	scripts/kernel kcsan >/dev/null
-	TCPFSM_STORM=$${TCPFSM_STORM-3} tests/run --kernels "debug kcsan" vm-debug vm-kcsan failing-debug storm-debug storm-kcsan
+	TCPFSM_STORM=$${TCPFSM_STORM-2} tests/run --kernels "debug kcsan" vm-debug vm-kcsan failing-debug storm-debug storm-kcsan
 
 test-storm: ## loads, readers, CPUs, namespaces, listeners and SYNs by the thousand, in 6.1; more than an hour
 	scripts/setup build vm lab test
