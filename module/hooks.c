@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table of hooks: attach all, or know why not; detach in reverse. */
+#include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
 #include <linux/slab.h>
@@ -27,8 +28,7 @@ enum hook_kind {
  * @probe: called at the hook
  * @tp: the tracepoint, when found
  * @kp: HOOK_ENTRY: to find the function, never armed
- * @ops: HOOK_ENTRY
- * @attached: now
+ * @attached: now, or with the next register_ftrace_function()
  * @error: of the last attempt
  */
 struct hook {
@@ -39,7 +39,6 @@ struct hook {
 	void *probe;
 	struct tracepoint *tp;
 	struct kprobe kp;
-	struct ftrace_ops ops;
 	bool attached;
 	int error;
 };
@@ -158,54 +157,83 @@ static void locate_entries(void)
 	unregister_kprobes(found, n);
 }
 
-static int set_filter(struct hook *hook)
-{
-	int err;
+/*
+ * Who is called for an entry.  The call that the compiler put there comes after none, one
+ * or two instructions, for branch tracking and the return address: each may be its place.
+ * Hashed by @ip, else the next one that is free: there is always one after the last.
+ */
+#define ENTRY_CALLS	3
+#define ENTRY_STEP	4
+#define CALLEE_BITS	8
+static struct callee {
+	unsigned long ip;
+	void (*probe)(TCPFSM_FUNCTION_ARGS);
+} callees[(1 << CALLEE_BITS) + ENTRY_CALLS * ARRAY_SIZE(hooks) + 1] ____cacheline_aligned;
 
-	if (hook->kp.addr)
-		return ftrace_set_filter_ip(&hook->ops, (unsigned long)hook->kp.addr, 0, 1);
-	/* The kernel may be without kprobes, or refuse one there. */
-	err = ftrace_set_filter(&hook->ops, (char *)hook->name, strlen(hook->name), 1);
-	if (err && err != -ENOMEM && hook->older)
-		err = ftrace_set_filter(&hook->ops, (char *)hook->older, strlen(hook->older), 1);
-	return err;
+static void on_entry(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+		     struct ftrace_regs *fregs)
+{
+	const struct callee *c = &callees[hash_long(ip, CALLEE_BITS)];
+
+	for (; c->ip != ip; c++)
+		if (!c->ip)
+			return;
+	c->probe(fregs);
 }
 
-static int attach_entry(struct hook *hook)
-{
-	int err;
+/*
+ * One for all: to unregister waits for tasks that may be preempted inside, for a
+ * tenth of a second at least, and each would wait by itself.
+ */
+static struct ftrace_ops entries;
+static bool entries_attached;
 
-	if (hook->error == -ENOENT)
-		return hook->error;
-	hook->ops = (struct ftrace_ops){
-		.func = hook->probe,
-		/* While loaded, ftrace_enabled=0 is refused rather than blinding us. */
-		.flags = FTRACE_OPS_FL_PERMANENT | TCPFSM_FTRACE_FLAGS,
-	};
-	err = set_filter(hook);
+static void add_callee(unsigned long ip, void *probe)
+{
+	struct callee *c = &callees[hash_long(ip, CALLEE_BITS)];
+
+	while (c->ip)
+		c++;
+	*c = (struct callee){ .ip = ip, .probe = probe };
+}
+
+/* Of a hook whose function was found. */
+static int filter_entry(struct hook *hook)
+{
+	int err = hook->error;
+
+	if (!err)
+		err = ftrace_set_filter_ip(&entries, (unsigned long)hook->kp.addr, 0, 0);
 	/* A function that is not traced, or there was no memory. */
-	if (err)
-		return err == -ENOMEM ? err : -ENOENT;
-	err = register_ftrace_function(&hook->ops);
-	if (err)
-		ftrace_free_filter(&hook->ops);
-	return err;
+	return err == -EINVAL ? -ENOENT : err;
 }
 
-static void detach(struct hook *hook)
+static void attach_entries(void)
 {
-	if (!hook->attached)
-		return;
-	switch (hook->kind) {
-	case HOOK_TRACEPOINT:
-		tracepoint_probe_unregister(hook->tp, hook->probe, NULL);
-		break;
-	case HOOK_ENTRY:
-		unregister_ftrace_function(&hook->ops);
-		ftrace_free_filter(&hook->ops);
-		break;
+	int i, k, err;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		const struct hook *hook = &hooks[i];
+
+		if (hook->kind != HOOK_ENTRY || !hook->attached)
+			continue;
+		entries_attached = true;
+		for (k = 0; k < ENTRY_CALLS; k++)
+			add_callee((unsigned long)hook->kp.addr + k * ENTRY_STEP, hook->probe);
 	}
-	hook->attached = false;
+	/* Without a filter it would be every function. */
+	if (!entries_attached)
+		return;
+	err = register_ftrace_function(&entries);
+	if (!err)
+		return;
+	entries_attached = false;
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		if (hooks[i].kind != HOOK_ENTRY || !hooks[i].attached)
+			continue;
+		hooks[i].attached = false;
+		hooks[i].error = err;
+	}
 }
 
 static u32 features_off(void)
@@ -216,6 +244,26 @@ static u32 features_off(void)
 	for (i = 0; i < ARRAY_SIZE(hooks); i++)
 		if (hooks[i].error)
 			off |= hooks[i].features;
+	return off;
+}
+
+/* Before the entries are attached, and when that failed. */
+static u32 detach_useless(void)
+{
+	u32 off = features_off();
+	int i;
+
+	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--) {
+		struct hook *hook = &hooks[i];
+
+		if (!hook->attached || (hook->features & ~off))
+			continue;
+		hook->attached = false;
+		if (hook->kind == HOOK_TRACEPOINT)
+			tracepoint_probe_unregister(hook->tp, hook->probe, NULL);
+		else	/* if this fails, there is no callee */
+			ftrace_set_filter_ip(&entries, (unsigned long)hook->kp.addr, 1, 0);
+	}
 	return off;
 }
 
@@ -234,31 +282,28 @@ int tcpfsm_hooks_attach(void)
 	int i;
 
 	locate_entries();
+	entries = (struct ftrace_ops){
+		.func = on_entry,
+		/* While loaded, ftrace_enabled=0 is refused rather than blinding us. */
+		.flags = FTRACE_OPS_FL_PERMANENT | TCPFSM_FTRACE_FLAGS,
+	};
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
 		struct hook *hook = &hooks[i];
 
-		if (TCPFSM_SOFTIRQS_MIX && (hook->features & NOTES)) {
+		if (TCPFSM_SOFTIRQS_MIX && (hook->features & NOTES))
 			hook->error = -EOPNOTSUPP;
-			continue;
-		}
-		switch (hook->kind) {
-		case HOOK_TRACEPOINT:
+		else if (hook->kind == HOOK_TRACEPOINT)
 			hook->error = attach_tracepoint(hook);
-			break;
-		case HOOK_ENTRY:
-			hook->error = attach_entry(hook);
-			break;
-		}
+		else
+			hook->error = filter_entry(hook);
 		hook->attached = !hook->error;
-		if (hook->error)
-			pr_warn("tcpfsm: cannot hook %s: error %d\n",
-				hook->name, hook->error);
 	}
-
-	off = features_off();
-	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--)
-		if (!(hooks[i].features & ~off))
-			detach(&hooks[i]);
+	detach_useless();
+	attach_entries();
+	off = detach_useless();
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (hooks[i].error)
+			pr_warn("tcpfsm: cannot hook %s: error %d\n", hooks[i].name, hooks[i].error);
 	if (off & F(STATE)) {
 		tcpfsm_hooks_detach();
 		return hooks[0].error;
@@ -280,8 +325,16 @@ void tcpfsm_hooks_detach(void)
 
 	tcpfsm_listener_disarm();
 	WRITE_ONCE(tcpfsm_opens_wait, false);
-	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--)
-		detach(&hooks[i]);
+	if (entries_attached)
+		unregister_ftrace_function(&entries);
+	entries_attached = false;
+	ftrace_free_filter(&entries);
+	memset(callees, 0, sizeof(callees));
+	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--) {
+		if (hooks[i].attached && hooks[i].kind == HOOK_TRACEPOINT)
+			tracepoint_probe_unregister(hooks[i].tp, hooks[i].probe, NULL);
+		hooks[i].attached = false;
+	}
 	tracepoint_synchronize_unregister();
 	tcpfsm_listener_stop();
 

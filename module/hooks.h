@@ -13,9 +13,7 @@
 #include "listener.h"
 #include "record.h"
 
-#define TCPFSM_FUNCTION_ARGS \
-	unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops, \
-	struct ftrace_regs *fregs
+#define TCPFSM_FUNCTION_ARGS struct ftrace_regs *fregs
 
 /* Argument n (from 0) of the function that was entered. */
 #define TCPFSM_ARG(n)	((void *)ftrace_regs_get_argument(fregs, n))
