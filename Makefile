@@ -24,8 +24,7 @@ test: ## all tests; TEST="name ..." for single ones
 # A few percent of what make test-storm does: these kernels are slow.
 test-debug: ## the module's tests, failing allocations and storms on kernels that check themselves (KASAN, lockdep, KCSAN)
 	scripts/setup build vm lab test debug
-	scripts/kernel debug >/dev/null
-	scripts/kernel kcsan >/dev/null
+	scripts/kernel debug >/dev/null & scripts/kernel kcsan >/dev/null; built=$$?; wait $$! && exit $$built
 	TCPFSM_STORM=$${TCPFSM_STORM-2} tests/run --kernels "debug kcsan" vm-debug vm-kcsan failing-debug storm-debug storm-kcsan
 
 test-storm: ## loads, readers, CPUs, namespaces, listeners and SYNs by the thousand, in 6.1; more than an hour
