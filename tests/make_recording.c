@@ -451,18 +451,73 @@ static void lose(unsigned int cpu)
 	}
 }
 
+static void all(unsigned long n)
+{
+	unsigned long i;
+
+	everything_else();
+	for (i = 0; i < n; i++)
+		connection(1000 + 2 * i);
+	tcpfsm_recorder_drain(recorder);
+	lose(1);
+}
+
+static void opened(unsigned long n)
+{
+	unsigned long i;
+
+	for (i = 0; i < n; i++)
+		established(1000 + 2 * i);
+}
+
+static void two_readings(unsigned long n)
+{
+	now += 60000000000;
+	reading(1);
+	now += 10000000000;
+	reading(n);
+}
+
+static void slowly(unsigned long n)
+{
+	unsigned long i;
+
+	now += 60000000000;
+	reading(1);
+	everything_else();
+	for (i = 0; i < n; i++) {
+		now += 1000000000;
+		connection(1000 + 2 * i);
+	}
+	reading(n);
+}
+
+static const struct {
+	const char *name;
+	void (*make)(unsigned long n);
+} kinds[] = {
+	{ "open", opened },
+	{ "totals", totals },
+	{ "listeners", two_readings },
+	{ "timewait", in_time_wait },
+	{ "ports", out_of_ports },
+	{ "slow", slowly },
+};
+
 int main(int argc, char **argv)
 {
-	unsigned long n, i;
-	unsigned int cpu;
+	void (*make)(unsigned long n) = argc > 3 ? NULL : all;
+	unsigned int cpu, i;
 	int err;
 
-	if (argc < 2) {
+	for (i = 0; argc > 3 && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(argv[3], kinds[i].name))
+			make = kinds[i].make;
+	if (argc < 2 || !make) {
 		fprintf(stderr, "usage: make_recording DIR "
 			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow]]\n");
 		return 2;
 	}
-	n = argc > 2 ? strtoul(argv[2], NULL, 10) : 10;
 	for (cpu = 0; cpu < 2; cpu++) {
 		writer_init(&writers[cpu], SLOTS, cpu);
 		writer_attach(&writers[cpu], &readers[cpu], false);
@@ -473,36 +528,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "make_recording: %s: %s\n", argv[1], strerror(-err));
 		return 1;
 	}
-	if (argc > 3 && !strcmp(argv[3], "totals")) {
-		totals(n);
-	} else if (argc > 3 && !strcmp(argv[3], "listeners")) {
-		now += 60000000000;
-		reading(1);
-		now += 10000000000;
-		reading(n);
-	} else if (argc > 3 && !strcmp(argv[3], "slow")) {
-		now += 60000000000;
-		reading(1);
-		everything_else();
-		for (i = 0; i < n; i++) {
-			now += 1000000000;
-			connection(1000 + 2 * i);
-		}
-		reading(n);
-	} else if (argc > 3 && !strcmp(argv[3], "timewait")) {
-		in_time_wait(n);
-	} else if (argc > 3 && !strcmp(argv[3], "ports")) {
-		out_of_ports(n);
-	} else if (argc > 3) {
-		for (i = 0; i < n; i++)
-			established(1000 + 2 * i);
-	} else {
-		everything_else();
-		for (i = 0; i < n; i++)
-			connection(1000 + 2 * i);
-		tcpfsm_recorder_drain(recorder);
-		lose(1);
-	}
+	make(argc > 2 ? strtoul(argv[2], NULL, 10) : 10);
 	tcpfsm_recorder_drain(recorder);
 	err = tcpfsm_recorder_close(recorder);
 	return err ? 1 : 0;
