@@ -442,6 +442,7 @@ void tcpfsm_listener_net_inc(const struct net *net, enum tcpfsm_total index)
 void tcpfsm_listener_asked(const struct sock *sk, u32 asked)
 {
 	struct tcpfsm_listener *entry;
+	char comm[TASK_COMM_LEN];
 
 	preempt_disable();
 	tcpfsm_listener_find(sk, &entry);
@@ -450,8 +451,9 @@ void tcpfsm_listener_asked(const struct sock *sk, u32 asked)
 		WRITE_ONCE(entry->asked, asked == ~0U ? 0 : (u64)asked + 1);
 		if (!(current->flags & PF_KTHREAD)) {
 			WRITE_ONCE(entry->pid, task_tgid_nr(current));
+			tcpfsm_copy_comm(comm, current);
 			/* Who reads totals meanwhile may see half of the new name, once. */
-			data_race(memcpy(entry->comm, current->comm, sizeof(entry->comm)));
+			data_race(memcpy(entry->comm, comm, sizeof(entry->comm)));
 		}
 	}
 	preempt_enable();

@@ -123,7 +123,7 @@ static __always_inline u8 tcpfsm_record_owner(struct tcpfsm_record *rec, bool ta
 
 	if (task && likely(!(current->flags & PF_KTHREAD))) {
 		rec->pid = task_tgid_nr(current);
-		memcpy(rec->comm, current->comm, sizeof(rec->comm));
+		tcpfsm_copy_comm(rec->comm, current);
 		return TCPFSM_F_TASK | TCPFSM_F_OWNER;
 	}
 	rec->pid = 0;

@@ -10,6 +10,8 @@
 #include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <linux/string.h>
 #include <linux/timer.h>
 #include <linux/version.h>
 #include <net/inet_connection_sock.h>
@@ -103,6 +105,16 @@ static inline struct sock *tcpfsm_listener_next(const struct sock *sk)
 	return tcpfsm_listener_at(sk->sk_nulls_node.next);
 }
 #endif
+
+/* 5.17: the name of a task is padded with zeroes; earlier an older, longer one shines through. */
+static __always_inline void tcpfsm_copy_comm(char to[TASK_COMM_LEN], const struct task_struct *task)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 17, 0)
+	strscpy_pad(to, task->comm, TASK_COMM_LEN);
+#else
+	memcpy(to, task->comm, TASK_COMM_LEN);
+#endif
+}
 
 /* 6.2: arguments straight from ftrace_regs (94d095ffa0e1); on arm64 no macro. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0) && !defined(ftrace_regs_get_argument)
