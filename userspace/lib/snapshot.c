@@ -312,7 +312,13 @@ static bool enter_netns(struct snapshot *s, int dir, const char *path)
 	struct stat st;
 	int err;
 
-	if (fstatat(dir, path, &st, 0)) {
+	err = fstatat(dir, path, &st, 0);
+	/* Linux 5.10 answers with the folder where it refuses to follow the link. */
+	if (!err && S_ISDIR(st.st_mode)) {
+		errno = EACCES;
+		err = -1;
+	}
+	if (err) {
 		if (s->where == OWN)
 			note(s, -errno);
 		else if (errno == EACCES || errno == EPERM)
