@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * failing MODULE.ko [EVERY]: loads the module and uses its device while the first allocation of
+ * failing MODULE.ko: loads the module and uses its device while the first allocation of
  * memory fails, then again with the second one, and so on until none is left to fail. The kernel's
  * fault injection does it (/proc/thread-self/fail-nth, CONFIG_FAILSLAB, CONFIG_FAIL_PAGE_ALLOC).
  *
  * Each step must return an error or do its work, and whatever happened, the same step must work
  * right after it, and the module be unloaded. One line a step, "ok - STEP: …", with the counts.
- * Of the steps that load or attach, which take seconds, only each EVERY-th allocation fails.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -138,17 +137,17 @@ static int nothing(void) { return 0; }
 static const struct step {
 	const char *name;
 	int (*before)(void), (*act)(void), (*undo)(void), (*after)(void);
-	bool must_work, slow;
+	bool must_work;
 } steps[] = {
-	{ "load", nothing, load_off, unload, nothing, false, true },
-	{ "load with hooks", nothing, load_on, unload, nothing, false, true },
-	{ "unload with hooks", load_on, unload, load_on, unload, true, true },
-	{ "open", load_off, open_device, close_device, unload, false, true },
-	{ "close", open_device, close_device, open_device, close_device, true, true },
-	{ "ioctl INFO", open_device, ask, nothing, close_device, false, false },
-	{ "mmap", open_device, map_ring, unmap_ring, close_device, false, false },
-	{ "ioctl TOTALS", open_device, totals, nothing, close_device, false, false },
-	{ "poll", open_device, sleep_in_poll, nothing, close_device, false, false },
+	{ "load", nothing, load_off, unload, nothing, false },
+	{ "load with hooks", nothing, load_on, unload, nothing, false },
+	{ "unload with hooks", load_on, unload, load_on, unload, true },
+	{ "open", load_off, open_device, close_device, unload, false },
+	{ "close", open_device, close_device, open_device, close_device, true },
+	{ "ioctl INFO", open_device, ask, nothing, close_device, false },
+	{ "mmap", open_device, map_ring, unmap_ring, close_device, false },
+	{ "ioctl TOTALS", open_device, totals, nothing, close_device, false },
+	{ "poll", open_device, sleep_in_poll, nothing, close_device, false },
 };
 
 /* Those of an open device need the module, and the ABI agreed on. */
@@ -164,7 +163,7 @@ static bool works(const char *what, int e)
  * them, and the hooks' follow.
  */
 #define LOAD_OWN	100
-static int done, every = 1;
+static int done;
 
 /* No feature may stay off for an allocation that failed in the past. */
 static bool all_features(void)
@@ -188,7 +187,7 @@ static bool run(const struct step *s)
 		return false;
 	if (!works("before", s->before()) || (needs_module(s) && !works("INFO", ask())))
 		return false;
-	for (n = first; n < STEPS_MAX; n += s->slow ? every : 1) {
+	for (n = first; n < STEPS_MAX; n++) {
 		let_fail(n);
 		e = s->act();
 		left = let_fail(0);
@@ -242,11 +241,9 @@ int main(int argc, char **argv)
 	bool ok = true;
 	unsigned int i;
 
-	if (argc < 2)
-		errx(2, "usage: failing MODULE.ko [EVERY]");
+	if (argc != 2)
+		errx(2, "usage: failing MODULE.ko");
 	image = argv[1];
-	if (argc > 2 && (every = atoi(argv[2])) < 1)
-		every = 1;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 0; i < 3; i++) {
 		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", files[i]);
