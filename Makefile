@@ -27,7 +27,7 @@ test-debug: ## the module's tests, failing allocations and storms on kernels tha
 	scripts/kernel debug >/dev/null & scripts/kernel kcsan >/dev/null; built=$$?; wait $$! && exit $$built
 	TCPFSM_STORM=$${TCPFSM_STORM-2} tests/run --kernels "debug kcsan" vm-debug vm-kcsan failing-debug storm-debug storm-kcsan
 
-test-storm: ## loads, readers, CPUs, namespaces, listeners and SYNs by the thousand, in 6.1; more than an hour
+test-storm: ## loads, readers, CPUs, namespaces, listeners and SYNs by the thousand, in 6.1; half an hour
 	scripts/setup build vm lab test
 	tests/run --kernels 6.1 storm-6.1
 
