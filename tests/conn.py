@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""conn.py SCENARIO [-6] PORT: sockets for tests/guest, each step where it belongs."""
+"""conn.py SCENARIO [-6] PORT: sockets for tests/guest/run, each step where it belongs."""
 import errno
 import os
 import socket
