@@ -15,7 +15,7 @@
 
 #include "cdev.h"
 #include "hooks.h"
-#include "listener.h"
+#include "listeners/listener.h"
 #include "wake.h"
 
 static unsigned int ring_slots;

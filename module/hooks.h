@@ -10,7 +10,7 @@
 #include <linux/percpu.h>
 
 #include "compat/compat.h"
-#include "listener.h"
+#include "listeners/listener.h"
 #include "record.h"
 
 #define TCPFSM_FUNCTION_ARGS struct ftrace_regs *fregs

@@ -5,7 +5,7 @@
 
 #include "cdev.h"
 #include "hooks.h"
-#include "listener.h"
+#include "listeners/listener.h"
 #include "ring.h"
 #include "wake.h"
 
