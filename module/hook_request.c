@@ -47,26 +47,27 @@ static __always_inline void read_mibs(unsigned long *to, const struct net *net,
 	to[TCPFSM_MIB_COOKIERECV] = mibs[LINUX_MIB_SYNCOOKIESRECV];
 }
 
-static __always_inline struct tcpfsm_ctx *
+static __always_inline struct tcpfsm_judging *
 judge_begin(enum tcpfsm_judged kind, struct sock *listener,
 	    const struct sk_buff *skb)
 {
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	struct tcpfsm_judging *judge = &ctx->judge;
 
-	if (unlikely(ctx->skb && ctx->skb != skb))
+	if (unlikely(judge->skb && judge->skb != skb))
 		tcpfsm_unjudged(ctx);
-	ctx->skb = skb;
-	ctx->transport = skb_transport_header(skb);
-	ctx->began = jiffies;
-	ctx->listener = listener;
-	ctx->counts = tcpfsm_listener_find(listener, &ctx->entry);
-	ctx->kind = kind;
-	ctx->req = NULL;
-	ctx->conn = 0;
-	ctx->gone = false;
-	ctx->reset = false;
-	read_mibs(ctx->mib, sock_net(listener), kind);
-	return ctx;
+	judge->skb = skb;
+	judge->transport = skb_transport_header(skb);
+	judge->began = jiffies;
+	judge->listener = listener;
+	judge->counts = tcpfsm_listener_find(listener, &judge->entry);
+	judge->kind = kind;
+	judge->req = NULL;
+	judge->conn = 0;
+	judge->gone = false;
+	judge->reset = false;
+	read_mibs(judge->mib, sock_net(listener), kind);
+	return judge;
 }
 
 /**
@@ -91,10 +92,10 @@ static u32 young(const struct sock *listener)
 }
 
 /* The request is about to be freed: there is no connection yet. */
-static noinline void sends_cookie(struct tcpfsm_ctx *ctx, const struct request_sock *req,
-				  const struct sk_buff *syn_skb)
+static noinline void sends_cookie(const struct tcpfsm_judging *judge,
+				  const struct request_sock *req, const struct sk_buff *syn_skb)
 {
-	struct tcpfsm_counts *counts = ctx->counts;
+	struct tcpfsm_counts *counts = judge->counts;
 	struct tcpfsm_record *rec;
 	struct tcpfsm_queues q;
 	unsigned long flags;
@@ -102,18 +103,18 @@ static noinline void sends_cookie(struct tcpfsm_ctx *ctx, const struct request_s
 	counts->v[TCPFSM_TOTAL_SYN_COOKIE]++;
 	counts->v[TCPFSM_TOTAL_COOKIE_WANTED]++;
 	tcpfsm_refused_now(counts);
-	if (!tcpfsm_refusal_told(counts, ctx->listener))
+	if (!tcpfsm_refusal_told(counts, judge->listener))
 		return;
-	tcpfsm_queues_read(&q, ctx->listener);
-	rec = tcpfsm_record_segment(TCPFSM_TYPE_SYN, sock_net(ctx->listener), syn_skb, &q,
+	tcpfsm_queues_read(&q, judge->listener);
+	rec = tcpfsm_record_segment(TCPFSM_TYPE_SYN, sock_net(judge->listener), syn_skb, &q,
 				    &flags);
 	rec->snd = tcp_rsk(req)->snt_isn;
 	rec->verdict = TCPFSM_VERDICT_COOKIE;
 	/* tcp_syncookies=2 sends them always. */
-	rec->reason = inet_csk_reqsk_queue_is_full(ctx->listener) ?
+	rec->reason = inet_csk_reqsk_queue_is_full(judge->listener) ?
 		TCPFSM_REASON_SYNQ_FULL : TCPFSM_REASON_OTHER;
 	rec->old = TCP_LISTEN;
-	rec->young = young(ctx->listener);
+	rec->young = young(judge->listener);
 	tcpfsm_record_done(rec, flags);
 }
 
@@ -129,28 +130,29 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 {
 	const struct sk_buff *syn_skb = TCPFSM_ARG(5);
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	struct tcpfsm_judging *judge = &ctx->judge;
 	struct request_sock *req = TCPFSM_ARG(2);
 	struct tcpfsm_counts *counts;
 	struct tcpfsm_record *rec;
 	struct tcpfsm_queues q;
 	unsigned long flags;
 
-	if (!syn_skb || ctx->skb != syn_skb || ctx->kind != TCPFSM_JUDGED_SYN)
+	if (!syn_skb || judge->skb != syn_skb || judge->kind != TCPFSM_JUDGED_SYN)
 		return;
-	ctx->skb = NULL;
-	counts = ctx->counts;
+	tcpfsm_judge_end(judge);
+	counts = judge->counts;
 
-	tcpfsm_queues_read(&q, ctx->listener);
+	tcpfsm_queues_read(&q, judge->listener);
 	switch (TCPFSM_ARG_INT(4)) {
 	case TCP_SYNACK_COOKIE:
-		sends_cookie(ctx, req, syn_skb);
+		sends_cookie(judge, req, syn_skb);
 		return;
 	case TCP_SYNACK_FASTOPEN:
 		rec = tcpfsm_record_sock(TCPFSM_TYPE_SYN, TCPFSM_ARG(0), &flags);
 		tcpfsm_record_queues(rec, &q);
 		/* Made by inet_csk_clone_lock() on the way here. */
 		rec->flags |= TCPFSM_F_CLONE;
-		ctx->clone = NULL;
+		tcpfsm_clone_end(ctx, TCPFSM_ARG(0));
 		/* Cloned before either had one: a SYN-ACK again shall have the child's. */
 		if (!atomic64_read(&inet_rsk(req)->ir_cookie))
 			atomic64_set(&inet_rsk(req)->ir_cookie, rec->conn);
@@ -160,16 +162,16 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 		counts->v[TCPFSM_TOTAL_SYN_FASTOPEN]++;
 		/* It joins the accept queue next. */
 		q.acceptq++;
-		tcpfsm_acceptq_grew(ctx->entry, counts, &q, rec->ts);
+		tcpfsm_acceptq_grew(judge->entry, counts, &q, rec->ts);
 		break;
 	default:
 		rec = tcpfsm_record_request(TCPFSM_TYPE_SYN, req, &q, &flags);
 		rec->verdict = TCPFSM_VERDICT_QUEUED;
 		counts->v[TCPFSM_TOTAL_SYN_QUEUED]++;
-		tcpfsm_synq_grew(ctx->entry, counts, &q, rec->ts);
+		tcpfsm_synq_grew(judge->entry, counts, &q, rec->ts);
 	}
 	rec->old = TCP_LISTEN;
-	rec->young = young(ctx->listener);
+	rec->young = young(judge->listener);
 	tcpfsm_record_done(rec, flags);
 }
 
@@ -183,13 +185,13 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 void tcpfsm_on_check_req(TCPFSM_FUNCTION_ARGS)
 {
 	const struct request_sock *req = TCPFSM_ARG(2);
-	struct tcpfsm_ctx *ctx;
+	struct tcpfsm_judging *judge;
 
 	if (TCPFSM_ARG_INT(3) & 0xff)
 		return;
-	ctx = judge_begin(TCPFSM_JUDGED_ACK, TCPFSM_ARG(0), TCPFSM_ARG(1));
-	ctx->req = req;
-	ctx->conn = tcpfsm_cookie(&req->__req_common);
+	judge = judge_begin(TCPFSM_JUDGED_ACK, TCPFSM_ARG(0), TCPFSM_ARG(1));
+	judge->req = req;
+	judge->conn = tcpfsm_cookie(&req->__req_common);
 }
 
 /**
@@ -202,9 +204,9 @@ void tcpfsm_on_check_req(TCPFSM_FUNCTION_ARGS)
  */
 void tcpfsm_on_cookie_check(TCPFSM_FUNCTION_ARGS)
 {
-	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	const struct tcpfsm_judging *judge = this_cpu_ptr(&tcpfsm_ctx.judge);
 	const struct sk_buff *skb = TCPFSM_ARG(1);
-	u64 conn = ctx->skb == skb ? ctx->conn : 0;
+	u64 conn = judge->skb == skb ? judge->conn : 0;
 
 	judge_begin(TCPFSM_JUDGED_COOKIE, TCPFSM_ARG(0), skb)->conn = conn;
 }
@@ -216,12 +218,9 @@ static __always_inline u64 joins_accept_queue(struct tcpfsm_ctx *ctx,
 {
 	u64 now = ktime_get_mono_fast_ns();
 
-	tcpfsm_queues_read(&ctx->queues, listener);
-	ctx->queues.acceptq += more;
-	ctx->child = child;
-	ctx->joined = now;
-	ctx->skb = NULL;
-	tcpfsm_acceptq_grew(ctx->entry, ctx->counts, &ctx->queues, now);
+	tcpfsm_join_begin(&ctx->join, child, listener, more, now);
+	tcpfsm_judge_end(&ctx->judge);
+	tcpfsm_acceptq_grew(ctx->judge.entry, ctx->judge.counts, &ctx->join.queues, now);
 	return now;
 }
 
@@ -239,12 +238,12 @@ void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
 	const struct request_sock *req = TCPFSM_ARG(2);
 	u64 *v, now, sent;
 
-	if (!ctx->skb || ctx->req != req)
+	if (!tcpfsm_judges(&ctx->judge, req))
 		return;
-	v = ctx->counts->v;
+	v = ctx->judge.counts->v;
 	if (!(TCPFSM_ARG_INT(3) & 0xff)) {
 		v[TCPFSM_TOTAL_CHILD_LOST]++;
-		ctx->skb = NULL;
+		tcpfsm_judge_end(&ctx->judge);
 		return;
 	}
 	now = joins_accept_queue(ctx, TCPFSM_ARG(0), TCPFSM_ARG(1), 1);
@@ -255,9 +254,9 @@ void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
 	if (likely(sent))
 		v[TCPFSM_TOTAL_HANDSHAKE_US + tcpfsm_bucket(tcpfsm_us_since(now, sent))]++;
 	/* The request is still counted. */
-	if (ctx->queues.synq)
-		ctx->queues.synq--;
-	tcpfsm_synq_shrank(ctx->entry, ctx->counts, &ctx->queues, now);
+	if (ctx->join.queues.synq)
+		ctx->join.queues.synq--;
+	tcpfsm_synq_shrank(ctx->judge.entry, ctx->judge.counts, &ctx->join.queues, now);
 }
 
 /**
@@ -269,9 +268,9 @@ void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
  */
 void tcpfsm_cookie_joined(struct tcpfsm_ctx *ctx, const struct sock *child)
 {
-	u64 *v = ctx->counts->v;
+	u64 *v = ctx->judge.counts->v;
 
-	joins_accept_queue(ctx, ctx->listener, child, 0);
+	joins_accept_queue(ctx, ctx->judge.listener, child, 0);
 	v[TCPFSM_TOTAL_COOKIE_VALID]++;
 	v[TCPFSM_TOTAL_COMPLETED_COOKIE]++;
 }
@@ -296,10 +295,10 @@ static enum tcpfsm_gone why_gone(struct tcpfsm_ctx *ctx, struct sock *listener,
 {
 	if (icmp)
 		return TCPFSM_GONE_ICMP;
-	if (ctx->skb && ctx->req == req) {
-		ctx->gone = true;
-		return tcp_hdr(ctx->skb)->rst ? TCPFSM_GONE_RCV_RST :
-						TCPFSM_GONE_SND_RST;
+	if (tcpfsm_judges(&ctx->judge, req)) {
+		ctx->judge.gone = true;
+		return tcp_hdr(ctx->judge.skb)->rst ? TCPFSM_GONE_RCV_RST :
+						      TCPFSM_GONE_SND_RST;
 	}
 	if (!check_net(sock_net(listener)))
 		return TCPFSM_GONE_NETNS_EXIT;
@@ -350,8 +349,8 @@ void tcpfsm_on_queue_drop(TCPFSM_FUNCTION_ARGS)
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	struct request_sock *req = TCPFSM_ARG(1);
 
-	if (likely(ctx->req == req && ctx->child))
-		ctx->req = NULL;
+	if (likely(ctx->judge.req == req && ctx->join.sk))
+		ctx->judge.req = NULL;
 	else
 		request_gone(ctx, TCPFSM_ARG(0), req);
 }
@@ -365,53 +364,53 @@ static bool in_last_quarter(const struct net *net, const struct sock *listener)
 	       max - inet_csk_reqsk_queue_len(listener) < (max >> 2);
 }
 
-static __always_inline bool moved(const struct tcpfsm_ctx *ctx, const unsigned long *now,
+static __always_inline bool moved(const struct tcpfsm_judging *judge, const unsigned long *now,
 				  enum tcpfsm_mib which)
 {
-	return now[which] != ctx->mib[which];
+	return now[which] != judge->mib[which];
 }
 
-static u8 why_refused(const struct tcpfsm_ctx *ctx, const unsigned long *now)
+static u8 why_refused(const struct tcpfsm_judging *judge, const unsigned long *now)
 {
-	if (moved(ctx, now, TCPFSM_MIB_OVERFLOW))
+	if (moved(judge, now, TCPFSM_MIB_OVERFLOW))
 		return TCPFSM_REASON_ACCEPTQ_FULL;
-	switch (ctx->kind) {
+	switch (judge->kind) {
 	case TCPFSM_JUDGED_SYN:
-		if (moved(ctx, now, TCPFSM_MIB_REQQFULL))
+		if (moved(judge, now, TCPFSM_MIB_REQQFULL))
 			return TCPFSM_REASON_SYNQ_FULL;
 		break;
 	case TCPFSM_JUDGED_ACK:
-		if (moved(ctx, now, TCPFSM_MIB_DEFER))
+		if (moved(judge, now, TCPFSM_MIB_DEFER))
 			return TCPFSM_REASON_DEFER_ACCEPT;
 		break;
 	case TCPFSM_JUDGED_COOKIE:
-		if (moved(ctx, now, TCPFSM_MIB_COOKIEFAIL))
+		if (moved(judge, now, TCPFSM_MIB_COOKIEFAIL))
 			return TCPFSM_REASON_COOKIE_INVALID;
 		break;
 	}
-	if (moved(ctx, now, TCPFSM_MIB_NOROUTE))
+	if (moved(judge, now, TCPFSM_MIB_NOROUTE))
 		return TCPFSM_REASON_NO_ROUTE;
-	if (!moved(ctx, now, TCPFSM_MIB_LISTENDROP))
+	if (!moved(judge, now, TCPFSM_MIB_LISTENDROP))
 		return TCPFSM_REASON_OTHER;
-	if (ctx->kind == TCPFSM_JUDGED_SYN)
-		return in_last_quarter(sock_net(ctx->listener), ctx->listener) ?
+	if (judge->kind == TCPFSM_JUDGED_SYN)
+		return in_last_quarter(sock_net(judge->listener), judge->listener) ?
 			TCPFSM_REASON_LAST_QUARTER : TCPFSM_REASON_OTHER;
 	/* tcp_v4_syn_recv_sock() had a route and an empty place. */
 	return TCPFSM_REASON_NO_MEMORY;
 }
 
 /* Counts a refusal.  Return: is it one? */
-static bool count_refused(const struct tcpfsm_ctx *ctx, const unsigned long *now,
+static bool count_refused(const struct tcpfsm_judging *judge, const unsigned long *now,
 			  const struct tcphdr *th, u8 verdict, u8 reason)
 {
-	u64 *v = ctx->counts->v;
+	u64 *v = judge->counts->v;
 
-	switch (ctx->kind) {
+	switch (judge->kind) {
 	case TCPFSM_JUDGED_SYN:
-		if (moved(ctx, now, TCPFSM_MIB_DOCOOKIES))
+		if (moved(judge, now, TCPFSM_MIB_DOCOOKIES))
 			v[TCPFSM_TOTAL_COOKIE_WANTED]++;
 		/* Every drop moves ListenDrops; without that, inet_ehash_insert() found it. */
-		if (reason == TCPFSM_REASON_OTHER && !moved(ctx, now, TCPFSM_MIB_LISTENDROP))
+		if (reason == TCPFSM_REASON_OTHER && !moved(judge, now, TCPFSM_MIB_LISTENDROP))
 			v[TCPFSM_TOTAL_SYN_DUPLICATE]++;
 		else
 			v[TCPFSM_TOTAL_SYN_DROPPED + reason]++;
@@ -422,14 +421,14 @@ static bool count_refused(const struct tcpfsm_ctx *ctx, const unsigned long *now
 			return false;
 		break;
 	case TCPFSM_JUDGED_COOKIE:
-		if (moved(ctx, now, TCPFSM_MIB_COOKIERECV))
+		if (moved(judge, now, TCPFSM_MIB_COOKIERECV))
 			v[TCPFSM_TOTAL_COOKIE_VALID]++;
-		else if (reason == TCPFSM_REASON_OTHER && !ctx->conn)
+		else if (reason == TCPFSM_REASON_OTHER && !judge->conn)
 			/* No cookies were out: the RST that follows tells it. */
 			return false;
 		break;
 	}
-	if (moved(ctx, now, TCPFSM_MIB_PASSIVEOPEN))
+	if (moved(judge, now, TCPFSM_MIB_PASSIVEOPEN))
 		v[TCPFSM_TOTAL_CHILD_LOST]++;
 	v[(verdict == TCPFSM_VERDICT_RESET ? TCPFSM_TOTAL_ACK_RESET :
 					     TCPFSM_TOTAL_ACK_DROPPED) + reason]++;
@@ -439,6 +438,7 @@ static bool count_refused(const struct tcpfsm_ctx *ctx, const unsigned long *now
 static noinline void judge_end(const struct sk_buff *skb)
 {
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	struct tcpfsm_judging *judge = &ctx->judge;
 	unsigned long now[TCPFSM_MIB_NUM];
 	struct tcpfsm_record *rec;
 	struct tcpfsm_queues q;
@@ -446,36 +446,36 @@ static noinline void judge_end(const struct sk_buff *skb)
 	unsigned long flags;
 	u8 verdict, reason;
 
-	ctx->skb = NULL;
+	tcpfsm_judge_end(judge);
 	/* The same address with other contents: the segment itself is gone. */
 	if (!skb_transport_header_was_set(skb) ||
-	    skb_transport_header(skb) != ctx->transport ||
-	    time_after(jiffies, ctx->began + HZ)) {
+	    skb_transport_header(skb) != judge->transport ||
+	    time_after(jiffies, judge->began + HZ)) {
 		tcpfsm_unjudged(ctx);
 		return;
 	}
-	net = sock_net(ctx->listener);
-	read_mibs(now, net, ctx->kind);
-	reason = why_refused(ctx, now);
-	verdict = ctx->reset || ctx->gone ? TCPFSM_VERDICT_RESET : TCPFSM_VERDICT_DROPPED;
-	if (!count_refused(ctx, now, tcp_hdr(skb), verdict, reason))
+	net = sock_net(judge->listener);
+	read_mibs(now, net, judge->kind);
+	reason = why_refused(judge, now);
+	verdict = judge->reset || judge->gone ? TCPFSM_VERDICT_RESET : TCPFSM_VERDICT_DROPPED;
+	if (!count_refused(judge, now, tcp_hdr(skb), verdict, reason))
 		return;
 	/* With TCP_DEFER_ACCEPT, an ACK without data is as it should be. */
 	if (reason != TCPFSM_REASON_DEFER_ACCEPT)
-		tcpfsm_refused_now(ctx->counts);
-	if (!tcpfsm_refusal_told(ctx->counts, ctx->listener))
+		tcpfsm_refused_now(judge->counts);
+	if (!tcpfsm_refusal_told(judge->counts, judge->listener))
 		return;
-	tcpfsm_queues_read(&q, ctx->listener);
-	rec = tcpfsm_record_segment(ctx->kind == TCPFSM_JUDGED_SYN ?
+	tcpfsm_queues_read(&q, judge->listener);
+	rec = tcpfsm_record_segment(judge->kind == TCPFSM_JUDGED_SYN ?
 				    TCPFSM_TYPE_SYN : TCPFSM_TYPE_ACK,
-				    sock_net(ctx->listener), skb, &q, &flags);
-	rec->conn = ctx->conn;
+				    sock_net(judge->listener), skb, &q, &flags);
+	rec->conn = judge->conn;
 	rec->verdict = verdict;
 	rec->reason = reason;
-	rec->old = ctx->conn ? TCP_SYN_RECV : TCP_LISTEN;
-	if (ctx->kind == TCPFSM_JUDGED_SYN) {
+	rec->old = judge->conn ? TCP_SYN_RECV : TCP_LISTEN;
+	if (judge->kind == TCPFSM_JUDGED_SYN) {
 		rec->snd = READ_ONCE(net->ipv4.sysctl_max_syn_backlog);
-		rec->young = young(ctx->listener);
+		rec->young = young(judge->listener);
 	}
 	tcpfsm_record_done(rec, flags);
 }
@@ -485,7 +485,7 @@ static __always_inline void judge_freed(const struct sk_buff *skb)
 {
 	tcpfsm_probe_begin();
 	/* Preempted in between, it may be another CPU by now. */
-	if (!TCPFSM_PROBES_PREEMPTIBLE || this_cpu_read(tcpfsm_ctx.skb) == skb)
+	if (!TCPFSM_PROBES_PREEMPTIBLE || this_cpu_read(tcpfsm_ctx.judge.skb) == skb)
 		judge_end(skb);
 	tcpfsm_probe_end();
 }
@@ -499,7 +499,7 @@ static __always_inline void judge_freed(const struct sk_buff *skb)
  */
 void tcpfsm_on_consume_skb(TCPFSM_CONSUME_SKB_ARGS)
 {
-	if (unlikely(this_cpu_read(tcpfsm_ctx.skb) == skb))
+	if (unlikely(this_cpu_read(tcpfsm_ctx.judge.skb) == skb))
 		judge_freed(skb);
 }
 
@@ -512,7 +512,7 @@ void tcpfsm_on_consume_skb(TCPFSM_CONSUME_SKB_ARGS)
  */
 void tcpfsm_on_kfree_skb(TCPFSM_KFREE_SKB_ARGS)
 {
-	if (unlikely(this_cpu_read(tcpfsm_ctx.skb) == skb))
+	if (unlikely(this_cpu_read(tcpfsm_ctx.judge.skb) == skb))
 		judge_freed(skb);
 }
 

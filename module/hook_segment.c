@@ -103,9 +103,9 @@ void tcpfsm_on_send_reset(TCPFSM_FUNCTION_ARGS)
 	case TCP_CLOSE:
 	case TCP_LISTEN:
 	case TCP_NEW_SYN_RECV:
-		if (this_cpu_read(tcpfsm_ctx.skb) == skb) {
-			this_cpu_write(tcpfsm_ctx.reset, true);
-			conn = this_cpu_read(tcpfsm_ctx.conn);
+		if (this_cpu_read(tcpfsm_ctx.judge.skb) == skb) {
+			this_cpu_write(tcpfsm_ctx.judge.reset, true);
+			conn = this_cpu_read(tcpfsm_ctx.judge.conn);
 			if (conn)
 				state = TCP_SYN_RECV;
 		}

@@ -73,21 +73,9 @@ static void log_clone(const struct sock *child, const struct tcpfsm_ctx *ctx)
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_STATE, child, &flags);
 	rec->old = TCP_LISTEN;
 	rec->new = TCP_SYN_RECV;
-	rec->listener = ctx->clone_listener;
-	rec->conn = ctx->clone_conn;
+	rec->listener = ctx->clone.listener;
+	rec->conn = ctx->clone.conn;
 	tcpfsm_record_done(rec, flags);
-}
-
-/* The child still is a copy of the listener, cookie included. */
-static noinline void note_clone(const struct sock *child)
-{
-	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
-
-	if (unlikely(ctx->clone))
-		tcpfsm_unjudged(ctx);
-	ctx->clone = child;
-	ctx->clone_listener = atomic64_read(&child->sk_cookie);
-	ctx->clone_conn = ctx->skb && ctx->req ? ctx->conn : 0;
 }
 
 static noinline void log_connect_failed(const struct sock *sk)
@@ -128,18 +116,15 @@ static void on_close(const struct sock *sk, u8 oldstate)
 		tcpfsm_listener_closes(sk);
 	if (unlikely(unsent))
 		log_open(sk);
-	if (unlikely(ctx->clone == sk)) {
+	if (unlikely(tcpfsm_clone_end(ctx, sk)))
 		log_clone(sk, ctx);
-		ctx->clone = NULL;
-	}
-	if (ctx->entered == sk) {
-		ctx->entered = NULL;
+	if (tcpfsm_entered_end(&ctx->closing, sk)) {
 		verdict = TCPFSM_TW_ENTER;
-		substate = ctx->entered_substate;
-		flag = ctx->entered_flags;
-	} else if (unlikely(ctx->closing == sk) && tcpfsm_timewait_denied(sk)) {
+		substate = ctx->closing.substate;
+		flag = ctx->closing.flags;
+	} else if (tcpfsm_closing_end(&ctx->closing, sk) && tcpfsm_timewait_denied(ctx, sk)) {
 		verdict = TCPFSM_TW_DENIED;
-		substate = ctx->closing_state;
+		substate = ctx->closing.state;
 		tcpfsm_listener_net_inc(sock_net(sk), TCPFSM_TOTAL_TW + TCPFSM_TW_DENIED);
 	}
 	rec = begin(sk, oldstate, TCP_CLOSE, 0, &flags);
@@ -159,20 +144,18 @@ static void on_established(const struct sock *sk, u8 oldstate)
 	unsigned long flags;
 	bool joined;
 
-	if (unlikely(ctx->skb && ctx->kind == TCPFSM_JUDGED_COOKIE && ctx->clone == sk))
+	if (unlikely(ctx->judge.skb && ctx->judge.kind == TCPFSM_JUDGED_COOKIE &&
+		     ctx->clone.sk == sk))
 		tcpfsm_cookie_joined(ctx, sk);
-	joined = ctx->child == sk;
+	joined = tcpfsm_join_end(&ctx->join, sk);
 
-	rec = begin(sk, oldstate, TCP_ESTABLISHED, joined ? ctx->joined : 0, &flags);
-	if (ctx->clone == sk) {
-		ctx->clone = NULL;
+	rec = begin(sk, oldstate, TCP_ESTABLISHED, joined ? ctx->join.at : 0, &flags);
+	if (tcpfsm_clone_end(ctx, sk)) {
 		rec->flags |= TCPFSM_F_CLONE;
-		rec->listener = ctx->clone_listener;
+		rec->listener = ctx->clone.listener;
 	}
-	if (joined) {
-		ctx->child = NULL;
-		tcpfsm_record_queues(rec, &ctx->queues);
-	}
+	if (joined)
+		tcpfsm_record_queues(rec, &ctx->join.queues);
 	tcpfsm_record_done(rec, flags);
 }
 
@@ -196,13 +179,13 @@ static __always_inline void on_state(const struct sock *sk, int oldstate, int ne
 		break;
 	case TCP_SYN_RECV:
 		if (oldstate == TCP_LISTEN) {
-			note_clone(sk);
+			tcpfsm_clone_begin(this_cpu_ptr(&tcpfsm_ctx), sk);
 			return;
 		}
 		break;
 	case TCP_FIN_WAIT2:
-		this_cpu_write(tcpfsm_ctx.fin_wait2, sk);
-		this_cpu_write(tcpfsm_ctx.fin_wait2_stamp,
+		this_cpu_write(tcpfsm_ctx.closing.fin_wait2, sk);
+		this_cpu_write(tcpfsm_ctx.closing.stamp,
 			       tcp_sk(sk)->tcp_clock_cache);
 		break;
 	}

@@ -43,25 +43,21 @@ void tcpfsm_on_time_wait(TCPFSM_FUNCTION_ARGS)
 	const struct sock *sk = TCPFSM_ARG(0);
 	struct tcpfsm_ctx *ctx = get_cpu_ptr(&tcpfsm_ctx);
 
-	ctx->closing = sk;
-	ctx->closing_state = TCPFSM_ARG_INT(1);
-	ctx->closing_overflows = overflows(sk);
+	tcpfsm_closing_begin(&ctx->closing, sk, TCPFSM_ARG_INT(1), overflows(sk));
 	put_cpu_ptr(&tcpfsm_ctx);
 }
 
 /**
  * tcpfsm_timewait_denied() - did a socket get no mini-socket?
+ * @ctx: this CPU's
  * @sk: full socket that closes after tcp_time_wait() and before a hashdance
  *
  * The counter tells it from a stale note about another socket at the same
  * address.  Context: preemption off.
  */
-bool tcpfsm_timewait_denied(const struct sock *sk)
+bool tcpfsm_timewait_denied(struct tcpfsm_ctx *ctx, const struct sock *sk)
 {
-	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
-
-	ctx->closing = NULL;
-	return overflows(sk) != ctx->closing_overflows;
+	return overflows(sk) != ctx->closing.overflows;
 }
 
 /**
@@ -92,17 +88,13 @@ void tcpfsm_on_twsk_hashdance(TCPFSM_FUNCTION_ARGS)
 		atomic64_set(&tw->tw_cookie, tcpfsm_cookie(&sk->__sk_common));
 
 	ctx = get_cpu_ptr(&tcpfsm_ctx);
-	if (ctx->closing == sk)
-		ctx->closing = NULL;
-	noted = ctx->fin_wait2 == sk &&
-	       ctx->fin_wait2_stamp == tcp_sk(sk)->tcp_clock_cache ?
-	       TCPFSM_F_SAME_SEGMENT : 0;
+	tcpfsm_closing_end(&ctx->closing, sk);
+	noted = ctx->closing.fin_wait2 == sk &&
+		ctx->closing.stamp == tcp_sk(sk)->tcp_clock_cache ?
+		TCPFSM_F_SAME_SEGMENT : 0;
 	noted |= tcpfsm_timestamps(tw);
-	if (in_serving_softirq()) {
-		ctx->entered = sk;
-		ctx->entered_substate = tw->tw_substate;
-		ctx->entered_flags = noted;
-	}
+	if (in_serving_softirq())
+		tcpfsm_entered_begin(&ctx->closing, sk, tw->tw_substate, noted);
 	put_cpu_ptr(&tcpfsm_ctx);
 	if (in_serving_softirq())
 		return;
@@ -129,13 +121,11 @@ void tcpfsm_on_twsk_segment(TCPFSM_FUNCTION_ARGS)
 	const struct inet_timewait_sock *tw = TCPFSM_ARG(0);
 	const struct tcphdr *th = TCPFSM_ARG(2);
 
-	ctx->tw = tw;
-	ctx->tw_substate = tw->tw_substate;
 	/* Freed by its caller for a SYN that may reopen, else by RST or data. */
-	ctx->tw_action = th->syn && !th->rst && !th->ack &&
-			 tw->tw_substate == TCP_TIME_WAIT ?
-			 TCPFSM_TW_REOPEN : TCPFSM_TW_KILL;
-	ctx->tw_task = NULL;
+	tcpfsm_touch_begin(&ctx->touch, tw,
+			   th->syn && !th->rst && !th->ack && tw->tw_substate == TCP_TIME_WAIT ?
+			   TCPFSM_TW_REOPEN : TCPFSM_TW_KILL, NULL);
+	ctx->touch.substate = tw->tw_substate;
 }
 
 /**
@@ -164,8 +154,8 @@ void tcpfsm_on_twsk_schedule(TCPFSM_FUNCTION_ARGS)
 	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
 	ctx = this_cpu_ptr(&tcpfsm_ctx);
 	rec->verdict = TCPFSM_TW_REFRESH;
-	if (ctx->tw == tw)
-		rec->old = ctx->tw_substate;
+	if (ctx->touch.tw == tw)
+		rec->old = ctx->touch.substate;
 	tcpfsm_record_done(rec, flags);
 }
 
@@ -177,11 +167,8 @@ void tcpfsm_on_twsk_schedule(TCPFSM_FUNCTION_ARGS)
  */
 void tcpfsm_on_twsk_unique(TCPFSM_FUNCTION_ARGS)
 {
-	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
-
-	ctx->tw = TCPFSM_ARG(1);
-	ctx->tw_action = TCPFSM_TW_REUSE;
-	ctx->tw_task = current;
+	tcpfsm_touch_begin(this_cpu_ptr(&tcpfsm_ctx.touch), TCPFSM_ARG(1), TCPFSM_TW_REUSE,
+			   current);
 }
 
 /**
@@ -194,18 +181,11 @@ void tcpfsm_on_twsk_deschedule(TCPFSM_FUNCTION_ARGS)
 {
 	const struct inet_timewait_sock *tw = TCPFSM_ARG(0);
 	struct tcpfsm_ctx *ctx = get_cpu_ptr(&tcpfsm_ctx);
+	u8 action = tcpfsm_touch_end(&ctx->touch, tw);
 
-	ctx->dying = tw;
-	ctx->dying_at = jiffies;
-	/* By whom the note was left, or it is stale: a kworker purges on this CPU too. */
-	if (ctx->tw == tw &&
-	    (ctx->tw_task ? ctx->tw_task == current : !!in_serving_softirq()))
-		ctx->dying_action = ctx->tw_action;
-	else if (!check_net(twsk_net(tw)))
-		ctx->dying_action = TCPFSM_TW_PURGE;
-	else
-		ctx->dying_action = TCPFSM_TW_KILL;
-	ctx->tw = NULL;
+	if (!action)
+		action = check_net(twsk_net(tw)) ? TCPFSM_TW_KILL : TCPFSM_TW_PURGE;
+	tcpfsm_dying_begin(&ctx->dying, tw, action);
 	put_cpu_ptr(&tcpfsm_ctx);
 }
 
@@ -229,15 +209,12 @@ void tcpfsm_on_twsk_kill(TCPFSM_FUNCTION_ARGS)
 		return;
 	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
 	ctx = this_cpu_ptr(&tcpfsm_ctx);
-	/* Its timer never runs early; moments are long where the hypervisor takes the CPU away. */
 	early = time_before(jiffies, tw->tw_timer.expires);
-	if (ctx->dying == tw && (early || time_before(jiffies, ctx->dying_at + 2)))
-		rec->verdict = ctx->dying_action;
-	else if (!check_net(twsk_net(tw)))
+	rec->verdict = tcpfsm_dying_end(&ctx->dying, tw, early);
+	if (!rec->verdict && !check_net(twsk_net(tw)))
 		rec->verdict = TCPFSM_TW_PURGE;
-	else
+	else if (!rec->verdict)
 		rec->verdict = early ? TCPFSM_TW_KILL : TCPFSM_TW_EXPIRE;
-	ctx->dying = NULL;
 	/* Itself not counted any more. */
 	if (rec->tw)
 		rec->tw--;

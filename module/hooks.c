@@ -24,17 +24,19 @@ enum hook_kind {
  * @name: tracepoint or function; of two, the newer kernel's name first
  * @older: what older kernels call it, or NULL
  * @kind: how to attach
+ * @optional: where it may be missing, enum tcpfsm_optional
  * @features: bits of enum tcpfsm_feature that need it
  * @probe: called at the hook
  * @tp: the tracepoint, when found
  * @kp: HOOK_ENTRY: to find the function, never armed
  * @attached: now, or with the next register_ftrace_function()
- * @error: of the last attempt
+ * @error: of the last attempt; 0: attached, or missing where it may be
  */
 struct hook {
 	const char *name;
 	const char *older;
 	enum hook_kind kind;
+	enum tcpfsm_optional optional;
 	u32 features;
 	void *probe;
 	struct tracepoint *tp;
@@ -43,67 +45,27 @@ struct hook {
 	int error;
 };
 
-#define F(feature)	BIT(TCPFSM_FEATURE_##feature)
-#define TRACEPOINT(event, feat, fn) \
-	{ .name = event, .kind = HOOK_TRACEPOINT, .features = feat, .probe = fn }
-#define ENTRY(newer, old, feat, fn) \
-	{ .name = newer, .older = old, .kind = HOOK_ENTRY, .features = feat, .probe = fn }
+#define ROW_TRACEPOINT(event, feat, fn, args) \
+	{ .name = #event, .kind = HOOK_TRACEPOINT, .features = feat, .probe = fn },
+#define ROW_ENTRY(function, old, opt, feat, fn) \
+	{ .name = #function, .older = old, .kind = HOOK_ENTRY, .optional = opt, \
+	  .features = feat, .probe = fn },
 
 static struct hook hooks[] = {
-	TRACEPOINT("inet_sock_set_state", F(STATE), tcpfsm_on_state),
-	TRACEPOINT("consume_skb", F(SYN), tcpfsm_on_consume_skb),
-	TRACEPOINT("kfree_skb", F(ACK) | F(COOKIE), tcpfsm_on_kfree_skb),
-	TRACEPOINT("tcp_retransmit_synack", F(SYNACK), tcpfsm_on_retransmit_synack),
-	TRACEPOINT("tcp_retransmit_skb", F(RETRANSMIT), tcpfsm_on_retransmit),
-	TRACEPOINT("tcp_receive_reset", F(RST_RECEIVED), tcpfsm_on_receive_reset),
-
-	ENTRY("tcp_conn_request", NULL, F(SYN), tcpfsm_on_conn_request),
-	ENTRY("tcp_make_synack", NULL, F(SYN), tcpfsm_on_make_synack),
-	ENTRY("tcp_check_req", NULL, F(ACK), tcpfsm_on_check_req),
-	ENTRY("inet_csk_complete_hashdance", NULL, F(ACK), tcpfsm_on_hashdance),
-	ENTRY("cookie_v4_check", NULL, F(COOKIE), tcpfsm_on_cookie_check),
-	ENTRY("cookie_v6_check", NULL, F(COOKIE), tcpfsm_on_cookie_check),
-	/* The static one was split off in 6.12 and in 6.1.y; it serves the timer too. */
-	ENTRY("__inet_csk_reqsk_queue_drop", "inet_csk_reqsk_queue_drop",
-	      F(REQUEST), tcpfsm_on_queue_drop),
-
-	ENTRY("tcp_req_err", NULL, F(REQUEST_ICMP), tcpfsm_on_req_err),
-	ENTRY("tcp_syn_ack_timeout", NULL, F(SYNACK_TIMER), tcpfsm_on_synack_timeout),
-
-	ENTRY("tcp_time_wait", NULL, F(TW_ENTER), tcpfsm_on_time_wait),
-	/* 6.12 */
-	ENTRY("inet_twsk_hashdance_schedule", "inet_twsk_hashdance",
-	      F(TW_ENTER), tcpfsm_on_twsk_hashdance),
-	ENTRY("tcp_timewait_state_process", NULL, F(TW_SEGMENT) | F(TW_LEAVE),
-	      tcpfsm_on_twsk_segment),
-	ENTRY("__inet_twsk_schedule", NULL, F(TW_SEGMENT), tcpfsm_on_twsk_schedule),
-	ENTRY("tcp_twsk_unique", NULL, F(TW_LEAVE), tcpfsm_on_twsk_unique),
-	ENTRY("inet_twsk_deschedule_put", NULL, F(TW_LEAVE), tcpfsm_on_twsk_deschedule),
-	ENTRY("inet_twsk_kill", NULL, F(TW_LEAVE), tcpfsm_on_twsk_kill),
-
-	ENTRY("tcp_v4_send_reset", NULL, F(RST_SENT), tcpfsm_on_send_reset),
-	ENTRY("tcp_v6_send_reset", NULL, F(RST_SENT), tcpfsm_on_send_reset),
-	ENTRY("tcp_send_active_reset", NULL, F(RST_SENT), tcpfsm_on_active_reset),
-
-	ENTRY("inet_listen", NULL, F(LISTEN), tcpfsm_on_listen),
-	ENTRY("tcp_connect", NULL, F(ACTIVE_OPEN) | F(CONNECT_FAILED), tcpfsm_on_tcp_connect),
-	ENTRY("security_sock_graft", NULL, F(ACCEPT), tcpfsm_on_accept),
-	ENTRY("tcp_shutdown", NULL, F(SHUTDOWN), tcpfsm_on_shutdown),
+	TCPFSM_HOOKS(ROW_TRACEPOINT, ROW_ENTRY)
 };
 
 /* What is told from the notes that hooks leave for each other in struct tcpfsm_ctx. */
-#define NOTES	(F(SYN) | F(ACK) | F(COOKIE) | F(REQUEST) | F(REQUEST_ICMP) | F(TW_ENTER) | \
-		 F(TW_SEGMENT) | F(TW_LEAVE))
+#define NOTES	(FEATURE(SYN) | FEATURE(ACK) | FEATURE(COOKIE) | FEATURE(REQUEST) | \
+		 FEATURE(REQUEST_ICMP) | FEATURE(TW_ENTER) | FEATURE(TW_SEGMENT) | \
+		 FEATURE(TW_LEAVE))
 
 /* The tracepoints are found by name: let the compiler check the probes' types. */
+#define CHECK_TRACEPOINT(event, feat, fn, args)	check_trace_callback_type_##event(fn);
+#define CHECK_ENTRY(function, old, opt, feat, fn)
 static void __maybe_unused check_probe_types(void)
 {
-	check_trace_callback_type_inet_sock_set_state(tcpfsm_on_state);
-	check_trace_callback_type_consume_skb(tcpfsm_on_consume_skb);
-	check_trace_callback_type_kfree_skb(tcpfsm_on_kfree_skb);
-	check_trace_callback_type_tcp_retransmit_synack(tcpfsm_on_retransmit_synack);
-	check_trace_callback_type_tcp_retransmit_skb(tcpfsm_on_retransmit);
-	check_trace_callback_type_tcp_receive_reset(tcpfsm_on_receive_reset);
+	TCPFSM_HOOKS(CHECK_TRACEPOINT, CHECK_ENTRY)
 }
 
 /* Is tcp_connect() hooked?  Then CLOSE -> SYN_SENT is logged there. */
@@ -304,11 +266,11 @@ int tcpfsm_hooks_attach(void)
 	for (i = 0; i < ARRAY_SIZE(hooks); i++)
 		if (hooks[i].error)
 			pr_warn("tcpfsm: cannot hook %s: error %d\n", hooks[i].name, hooks[i].error);
-	if (off & F(STATE)) {
+	if (off & FEATURE(STATE)) {
 		tcpfsm_hooks_detach();
 		return hooks[0].error;
 	}
-	WRITE_ONCE(tcpfsm_opens_wait, !(off & F(ACTIVE_OPEN)));
+	WRITE_ONCE(tcpfsm_opens_wait, !(off & FEATURE(ACTIVE_OPEN)));
 	tcpfsm_listener_arm();
 	return 0;
 }

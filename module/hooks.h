@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Hooks: where the module looks.  hooks.c holds the one table; the probes are
- * in hook_*.c, one file per family.
+ * Hooks: where the module looks.  The one table is here; the probes are in
+ * hook_*.c, one file per family.  A new hook is one row and one function.
  */
 #ifndef TCPFSM_HOOKS_H
 #define TCPFSM_HOOKS_H
 
+#include <linux/bits.h>
 #include <linux/ftrace.h>
-#include <linux/percpu.h>
 
 #include "compat/compat.h"
-#include "listeners/listener.h"
-#include "record.h"
+#include "note.h"
 
 #define TCPFSM_FUNCTION_ARGS struct ftrace_regs *fregs
 
@@ -19,169 +18,83 @@
 #define TCPFSM_ARG(n)	((void *)ftrace_regs_get_argument(fregs, n))
 #define TCPFSM_ARG_INT(n) ((int)ftrace_regs_get_argument(fregs, n))
 
+/* Where a hook may be missing without a feature being off; 0: nowhere. */
+enum tcpfsm_optional {
+	TCPFSM_NEEDED,
+	TCPFSM_ONLY_IPV6,	/* where IPv6 is not built, off, or not loaded yet */
+};
+
+#define FEATURE(feature)	BIT(TCPFSM_FEATURE_##feature)
+
 /*
- * Counters that move when the kernel refuses a SYN or an ACK, and what they
- * are read for.
- */
-enum tcpfsm_mib {
-	TCPFSM_MIB_OVERFLOW,	/* ListenOverflows: accept queue full */
-	TCPFSM_MIB_LISTENDROP,	/* ListenDrops */
-	TCPFSM_MIB_NOROUTE,	/* IpOutNoRoutes and Ip6OutNoRoutes */
-	TCPFSM_MIB_REQQFULL,	/* SYN: TCPReqQFullDrop: SYN queue full, no cookies */
-	TCPFSM_MIB_DOCOOKIES,	/* SYN: TCPReqQFullDoCookies */
-	TCPFSM_MIB_PASSIVEOPEN,	/* ACK, COOKIE: TcpPassiveOpens */
-	TCPFSM_MIB_DEFER,	/* ACK: TCPDeferAcceptDrop */
-	TCPFSM_MIB_COOKIEFAIL,	/* COOKIE: SyncookiesFailed */
-	TCPFSM_MIB_COOKIERECV,	/* COOKIE: SyncookiesRecv */
-	TCPFSM_MIB_NUM
-};
-
-/**
- * struct tcpfsm_ctx - what one probe on this CPU leaves for a later one
- * @skb: segment that is being judged by a listener; NULL: none.  The verdict
- *	 is complete when this skb is freed, in the caller of the function
- *	 that judged it, or earlier when another probe has seen it
- * @transport: its transport header, to recognise it again
- * @began: jiffies when judging began: what is found long after may point to
- *	   freed memory
- * @listener: that judges
- * @entry: its place in the table of listeners, or NULL
- * @counts: its counters on this CPU
- * @req: the request socket it belongs to (third ACK)
- * @conn: cookie of @req
- * @kind: what @skb is, enum tcpfsm_judged
- * @gone: @req was removed from the SYN queue
- * @reset: an RST answered @skb
- * @icmp: request socket that an ICMP error is about to kill
- * @mib: this CPU's counters when judging began, enum tcpfsm_mib
- * @opening: full socket in SYN_SENT whose port is not chosen yet, see
- *	     hook_state.c; other CPUs may take it
- * @clone: full socket that inet_csk_clone_lock() just made
- * @clone_listener: cookie of the listener it was made from
- * @clone_conn: cookie of its request socket, or 0
- * @child: connection that just joined an accept queue
- * @joined: and when
- * @queues: of @child's listener at that instant
- * @entered: full socket whose mini-socket was just made, about to close
- * @entered_substate: of the mini-socket
- * @entered_flags: TCPFSM_F_SAME_SEGMENT, TCPFSM_F_TIMESTAMPS
- * @closing: full socket inside tcp_time_wait() without a mini-socket yet
- * @closing_overflows: TCPTimeWaitOverflow of this CPU then
- * @closing_state: substate it asked for
- * @fin_wait2: full socket that moved to FIN_WAIT2 last
- * @fin_wait2_stamp: its tcp_clock_cache then: tcp_rcv_state_process() renews
- *		     it with every segment, so it names the segment
- * @tw: mini-socket that a segment or connect() is at
- * @tw_task: task in connect(); NULL for a segment
- * @tw_action: what its end would mean, enum tcpfsm_tw_action
- * @tw_substate: its substate when the segment came
- * @dying: mini-socket in inet_twsk_deschedule_put()
- * @dying_at: jiffies then
- * @dying_action: why, enum tcpfsm_tw_action
- * @unjudged: segments whose verdict was not seen, since load
+ * The table, from which rows, prototypes and type checks are made.
  *
- * What segments leave is used with softirqs off, when this CPU handles one at
- * a time.  All pointers are compared before they are believed.
+ * TRACEPOINT(name, features, probe, arguments)
+ * ENTRY(function, what older kernels call it or NULL, optional, features, probe):
+ * ftrace, at the function's first instruction.
+ *
+ * __inet_csk_reqsk_queue_drop(), which is static, was split off in 6.12 and in 6.1.y; it serves
+ * the timer, too.
  */
-struct tcpfsm_ctx {
-	const struct sk_buff *skb;
-	const void *transport;
-	unsigned long began;
-	struct sock *listener;
-	struct tcpfsm_listener *entry;
-	struct tcpfsm_counts *counts;
-	const struct request_sock *req;
-	const struct request_sock *icmp;
-	u64 conn;
-	u8 kind;
-	bool gone;
-	bool reset;
-	unsigned long mib[TCPFSM_MIB_NUM];
+#define TCPFSM_HOOKS(TRACEPOINT, ENTRY) \
+	TRACEPOINT(inet_sock_set_state, FEATURE(STATE), tcpfsm_on_state, \
+		   (void *data, const struct sock *sk, const int oldstate, const int newstate)) \
+	TRACEPOINT(consume_skb, FEATURE(SYN), tcpfsm_on_consume_skb, (TCPFSM_CONSUME_SKB_ARGS)) \
+	TRACEPOINT(kfree_skb, FEATURE(ACK) | FEATURE(COOKIE), tcpfsm_on_kfree_skb, (TCPFSM_KFREE_SKB_ARGS)) \
+	TRACEPOINT(tcp_retransmit_synack, FEATURE(SYNACK), tcpfsm_on_retransmit_synack, \
+		   (void *data, const struct sock *sk, const struct request_sock *req)) \
+	TRACEPOINT(tcp_retransmit_skb, FEATURE(RETRANSMIT), tcpfsm_on_retransmit, \
+		   (TCPFSM_RETRANSMIT_ARGS)) \
+	TRACEPOINT(tcp_receive_reset, FEATURE(RST_RECEIVED), tcpfsm_on_receive_reset, \
+		   (void *data, struct sock *sk)) \
+	\
+	ENTRY(tcp_conn_request, NULL, TCPFSM_NEEDED, FEATURE(SYN), tcpfsm_on_conn_request) \
+	ENTRY(tcp_make_synack, NULL, TCPFSM_NEEDED, FEATURE(SYN), tcpfsm_on_make_synack) \
+	ENTRY(tcp_check_req, NULL, TCPFSM_NEEDED, FEATURE(ACK), tcpfsm_on_check_req) \
+	ENTRY(inet_csk_complete_hashdance, NULL, TCPFSM_NEEDED, FEATURE(ACK), tcpfsm_on_hashdance) \
+	ENTRY(cookie_v4_check, NULL, TCPFSM_NEEDED, FEATURE(COOKIE), tcpfsm_on_cookie_check) \
+	ENTRY(cookie_v6_check, NULL, TCPFSM_ONLY_IPV6, FEATURE(COOKIE), tcpfsm_on_cookie_check) \
+	ENTRY(__inet_csk_reqsk_queue_drop, "inet_csk_reqsk_queue_drop", TCPFSM_NEEDED, \
+	      FEATURE(REQUEST), tcpfsm_on_queue_drop) \
+	ENTRY(tcp_req_err, NULL, TCPFSM_NEEDED, FEATURE(REQUEST_ICMP), tcpfsm_on_req_err) \
+	ENTRY(tcp_syn_ack_timeout, NULL, TCPFSM_NEEDED, FEATURE(SYNACK_TIMER), \
+	      tcpfsm_on_synack_timeout) \
+	\
+	ENTRY(tcp_time_wait, NULL, TCPFSM_NEEDED, FEATURE(TW_ENTER), tcpfsm_on_time_wait) \
+	/* 6.12 */ \
+	ENTRY(inet_twsk_hashdance_schedule, "inet_twsk_hashdance", TCPFSM_NEEDED, \
+	      FEATURE(TW_ENTER), tcpfsm_on_twsk_hashdance) \
+	ENTRY(tcp_timewait_state_process, NULL, TCPFSM_NEEDED, FEATURE(TW_SEGMENT) | FEATURE(TW_LEAVE), \
+	      tcpfsm_on_twsk_segment) \
+	ENTRY(__inet_twsk_schedule, NULL, TCPFSM_NEEDED, FEATURE(TW_SEGMENT), tcpfsm_on_twsk_schedule) \
+	ENTRY(tcp_twsk_unique, NULL, TCPFSM_NEEDED, FEATURE(TW_LEAVE), tcpfsm_on_twsk_unique) \
+	ENTRY(inet_twsk_deschedule_put, NULL, TCPFSM_NEEDED, FEATURE(TW_LEAVE), \
+	      tcpfsm_on_twsk_deschedule) \
+	ENTRY(inet_twsk_kill, NULL, TCPFSM_NEEDED, FEATURE(TW_LEAVE), tcpfsm_on_twsk_kill) \
+	\
+	ENTRY(tcp_v4_send_reset, NULL, TCPFSM_NEEDED, FEATURE(RST_SENT), tcpfsm_on_send_reset) \
+	ENTRY(tcp_v6_send_reset, NULL, TCPFSM_ONLY_IPV6, FEATURE(RST_SENT), tcpfsm_on_send_reset) \
+	ENTRY(tcp_send_active_reset, NULL, TCPFSM_NEEDED, FEATURE(RST_SENT), tcpfsm_on_active_reset) \
+	\
+	ENTRY(inet_listen, NULL, TCPFSM_NEEDED, FEATURE(LISTEN), tcpfsm_on_listen) \
+	ENTRY(tcp_connect, NULL, TCPFSM_NEEDED, FEATURE(ACTIVE_OPEN) | FEATURE(CONNECT_FAILED), \
+	      tcpfsm_on_tcp_connect) \
+	ENTRY(security_sock_graft, NULL, TCPFSM_NEEDED, FEATURE(ACCEPT), tcpfsm_on_accept) \
+	ENTRY(tcp_shutdown, NULL, TCPFSM_NEEDED, FEATURE(SHUTDOWN), tcpfsm_on_shutdown)
 
-	const struct sock *opening;
-	const struct sock *clone;
-	u64 clone_listener;
-	u64 clone_conn;
-	const struct sock *child;
-	u64 joined;
-	struct tcpfsm_queues queues;
-
-	const struct sock *entered;
-	u8 entered_substate;
-	u8 entered_flags;
-	const struct sock *closing;
-	unsigned long closing_overflows;
-	u8 closing_state;
-	const struct sock *fin_wait2;
-	u64 fin_wait2_stamp;
-
-	const struct inet_timewait_sock *tw;
-	const struct task_struct *tw_task;
-	u8 tw_action;
-	u8 tw_substate;
-	const struct inet_timewait_sock *dying;
-	unsigned long dying_at;
-	u8 dying_action;
-
-	u64 unjudged;
-};
-
-enum tcpfsm_judged {
-	TCPFSM_JUDGED_SYN,
-	TCPFSM_JUDGED_ACK,
-	TCPFSM_JUDGED_COOKIE,
-};
-
-DECLARE_PER_CPU_ALIGNED(struct tcpfsm_ctx, tcpfsm_ctx);
-
-/* A gap in the story; while hooks come and go there are many, and nobody expects a story. */
-static inline void tcpfsm_unjudged(struct tcpfsm_ctx *ctx)
-{
-	if (this_cpu_read(tcpfsm_listener_cpu.armed))
-		ctx->unjudged++;
-}
+#define TCPFSM_PROTOTYPE_TRACEPOINT(name, features, probe, args) void probe args;
+#define TCPFSM_PROTOTYPE_ENTRY(name, older, optional, features, probe) \
+	void probe(TCPFSM_FUNCTION_ARGS);
+TCPFSM_HOOKS(TCPFSM_PROTOTYPE_TRACEPOINT, TCPFSM_PROTOTYPE_ENTRY)
 
 /* hook_state.c */
-void tcpfsm_on_state(void *data, const struct sock *sk, const int oldstate,
-		     const int newstate);
-void tcpfsm_on_tcp_connect(TCPFSM_FUNCTION_ARGS);
 extern bool tcpfsm_opens_wait;
 
 /* hook_request.c */
-void tcpfsm_on_conn_request(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_check_req(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_cookie_check(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS);
 void tcpfsm_cookie_joined(struct tcpfsm_ctx *ctx, const struct sock *child);
-void tcpfsm_on_queue_drop(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_req_err(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_synack_timeout(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_consume_skb(TCPFSM_CONSUME_SKB_ARGS);
-void tcpfsm_on_kfree_skb(TCPFSM_KFREE_SKB_ARGS);
-void tcpfsm_on_retransmit_synack(void *data, const struct sock *sk,
-				 const struct request_sock *req);
 
 /* hook_timewait.c */
-void tcpfsm_on_time_wait(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_twsk_hashdance(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_twsk_segment(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_twsk_schedule(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_twsk_unique(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_twsk_deschedule(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_twsk_kill(TCPFSM_FUNCTION_ARGS);
-bool tcpfsm_timewait_denied(const struct sock *sk);
-
-/* hook_segment.c */
-void tcpfsm_on_retransmit(TCPFSM_RETRANSMIT_ARGS);
-void tcpfsm_on_receive_reset(void *data, struct sock *sk);
-void tcpfsm_on_send_reset(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_active_reset(TCPFSM_FUNCTION_ARGS);
-
-/* hook_call.c */
-void tcpfsm_on_listen(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_accept(TCPFSM_FUNCTION_ARGS);
-void tcpfsm_on_shutdown(TCPFSM_FUNCTION_ARGS);
+bool tcpfsm_timewait_denied(struct tcpfsm_ctx *ctx, const struct sock *sk);
 
 int tcpfsm_hooks_attach(void);
 void tcpfsm_hooks_detach(void);
