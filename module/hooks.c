@@ -3,6 +3,9 @@
 #include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
@@ -94,6 +97,25 @@ static int locate_as(struct hook *hook, const char *name)
 	return register_kprobe(&hook->kp);
 }
 
+/* IPv6 is part of the kernel, though it may be off: then its functions are there and not called. */
+static bool may_be_missing(const struct hook *hook)
+{
+	return hook->optional == TCPFSM_ONLY_IPV6 && !IS_BUILTIN(CONFIG_IPV6);
+}
+
+/* Return: 0, also when it is missing where it may be: then without kp.addr. */
+static int locate(struct hook *hook)
+{
+	int err = locate_as(hook, hook->name);
+
+	if (err == -ENOENT && hook->older)
+		err = locate_as(hook, hook->older);
+	if (!err)
+		return 0;
+	hook->kp.addr = NULL;
+	return err == -ENOENT && may_be_missing(hook) ? 0 : err;
+}
+
 /*
  * Finds the functions.  ftrace_set_filter() would, too, by comparing the name of each
  * function in the kernel: for all hooks that is 2 * 10^9 instructions on 6.1.
@@ -108,12 +130,8 @@ static void locate_entries(void)
 
 		if (hook->kind != HOOK_ENTRY)
 			continue;
-		hook->error = locate_as(hook, hook->name);
-		if (hook->error == -ENOENT && hook->older)
-			hook->error = locate_as(hook, hook->older);
-		if (hook->error)
-			hook->kp.addr = NULL;
-		else
+		hook->error = locate(hook);
+		if (hook->kp.addr)
 			found[n++] = &hook->kp;
 	}
 	unregister_kprobes(found, n);
@@ -149,6 +167,8 @@ static void on_entry(unsigned long ip, unsigned long parent_ip, struct ftrace_op
  */
 static struct ftrace_ops entries;
 static bool entries_attached;
+static bool entries_stuck;
+static DEFINE_MUTEX(attach_lock);
 
 static void add_callee(unsigned long ip, void *probe)
 {
@@ -156,7 +176,17 @@ static void add_callee(unsigned long ip, void *probe)
 
 	while (c->ip)
 		c++;
-	*c = (struct callee){ .ip = ip, .probe = probe };
+	c->probe = probe;
+	/* Others are called meanwhile; this one is not before its filter is set. */
+	smp_store_release(&c->ip, ip);
+}
+
+static void add_callees(const struct hook *hook)
+{
+	unsigned int k;
+
+	for (k = 0; k < ENTRY_CALLS; k++)
+		add_callee((unsigned long)hook->kp.addr + k * ENTRY_STEP, hook->probe);
 }
 
 /* Of a hook whose function was found. */
@@ -164,7 +194,7 @@ static int filter_entry(struct hook *hook)
 {
 	int err = hook->error;
 
-	if (!err)
+	if (!err && hook->kp.addr)
 		err = ftrace_set_filter_ip(&entries, (unsigned long)hook->kp.addr, 0, 0);
 	/* A function that is not traced, or there was no memory. */
 	return err == -EINVAL ? -ENOENT : err;
@@ -172,16 +202,13 @@ static int filter_entry(struct hook *hook)
 
 static void attach_entries(void)
 {
-	int i, k, err;
+	int i, err;
 
 	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
-		const struct hook *hook = &hooks[i];
-
-		if (hook->kind != HOOK_ENTRY || !hook->attached)
+		if (hooks[i].kind != HOOK_ENTRY || !hooks[i].attached)
 			continue;
 		entries_attached = true;
-		for (k = 0; k < ENTRY_CALLS; k++)
-			add_callee((unsigned long)hook->kp.addr + k * ENTRY_STEP, hook->probe);
+		add_callees(&hooks[i]);
 	}
 	/* Without a filter it would be every function. */
 	if (!entries_attached)
@@ -209,6 +236,35 @@ static u32 features_off(void)
 	return off;
 }
 
+/*
+ * ipv6.ko comes after us: its functions are hooked as soon as it is there.  Before that
+ * nothing of IPv6 has happened.
+ */
+static int module_comes(struct notifier_block *nb, unsigned long state, void *unused)
+{
+	int i;
+
+	if (state != MODULE_STATE_LIVE)
+		return NOTIFY_DONE;
+	mutex_lock(&attach_lock);
+	for (i = 0; entries_attached && i < ARRAY_SIZE(hooks); i++) {
+		struct hook *hook = &hooks[i];
+		struct kprobe *kp = &hook->kp;
+
+		if (!hook->optional || hook->attached || hook->error ||
+		    !(hook->features & ~features_off()) || locate(hook) || !kp->addr)
+			continue;
+		unregister_kprobes(&kp, 1);
+		add_callees(hook);
+		hook->error = filter_entry(hook);
+		hook->attached = !hook->error;
+	}
+	mutex_unlock(&attach_lock);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block module_notifier = { .notifier_call = module_comes };
+
 /* Before the entries are attached, and when that failed. */
 static u32 detach_useless(void)
 {
@@ -229,18 +285,37 @@ static u32 detach_useless(void)
 	return off;
 }
 
-/**
- * tcpfsm_hooks_attach() - attach every hook that this kernel has
- *
- * A feature that lacks one of its hooks is off, and hooks that serve no other
- * feature are detached again.  Context: process, may sleep.
- *
- * Return: 0, or the error of the state tracepoint, without which the module
- * has no purpose; then nothing is attached.
- */
-int tcpfsm_hooks_attach(void)
+/* What is off, and why; one line where the cause is one. */
+static void tell_errors(u32 off)
 {
-	u32 off;
+	static const char * const names[] = {
+#define NAME(s, n, name, text)	[n] = name,
+		TCPFSM_FEATURES(NAME)
+#undef NAME
+	};
+	bool sysctl = false;
+	char list[320];
+	int i, n = 0;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		/* FTRACE_OPS_FL_PERMANENT is refused by nothing else. */
+		if (hooks[i].kind == HOOK_ENTRY && hooks[i].error == -EBUSY)
+			sysctl = true;
+		else if (hooks[i].error)
+			pr_warn("tcpfsm: cannot hook %s: error %d\n", hooks[i].name, hooks[i].error);
+	}
+	if (!sysctl)
+		return;
+	list[0] = 0;
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i] && (off & BIT(i)))
+			n += scnprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", names[i]);
+	pr_warn("tcpfsm: kernel.ftrace_enabled is 0, so these features are off: %s; sysctl -w kernel.ftrace_enabled=1, then load the module again\n",
+		list);
+}
+
+static u32 attach_all(void)
+{
 	int i;
 
 	locate_entries();
@@ -258,37 +333,81 @@ int tcpfsm_hooks_attach(void)
 			hook->error = attach_tracepoint(hook);
 		else
 			hook->error = filter_entry(hook);
-		hook->attached = !hook->error;
+		hook->attached = !hook->error && (hook->kind == HOOK_TRACEPOINT || hook->kp.addr);
 	}
 	detach_useless();
 	attach_entries();
-	off = detach_useless();
-	for (i = 0; i < ARRAY_SIZE(hooks); i++)
-		if (hooks[i].error)
-			pr_warn("tcpfsm: cannot hook %s: error %d\n", hooks[i].name, hooks[i].error);
+	return detach_useless();
+}
+
+/**
+ * tcpfsm_hooks_attach() - attach every hook that this kernel has
+ *
+ * A feature that lacks one of its hooks is off, and hooks that serve no other
+ * feature are detached again.  Context: process, may sleep.
+ *
+ * Return: 0, or the error of the state tracepoint, without which the module
+ * has no purpose; then nothing is attached.  -ENODEV: see tcpfsm_hooks_detach().
+ */
+int tcpfsm_hooks_attach(void)
+{
+	u32 off;
+	int err;
+
+	if (entries_stuck)
+		return -ENODEV;
+	mutex_lock(&attach_lock);
+	off = attach_all();
+	mutex_unlock(&attach_lock);
+	tell_errors(off);
 	if (off & FEATURE(STATE)) {
+		err = hooks[0].error;
 		tcpfsm_hooks_detach();
-		return hooks[0].error;
+		return err;
 	}
+	if (!IS_BUILTIN(CONFIG_IPV6))
+		register_module_notifier(&module_notifier);
 	WRITE_ONCE(tcpfsm_opens_wait, !(off & FEATURE(ACTIVE_OPEN)));
 	tcpfsm_listener_arm();
 	return 0;
 }
 
+/*
+ * After a bug of its own, ftrace changes no call any more: ours would go on after our text is
+ * gone.  So the module stays: unload is refused, or where it is under way, does not end.
+ */
+static void stay(int err)
+{
+	entries_stuck = true;
+	pr_crit("tcpfsm: the kernel cannot detach its hooks (error %d): the module stays until the next boot\n",
+		err);
+	if (THIS_MODULE->state == MODULE_STATE_LIVE && try_module_get(THIS_MODULE))
+		return;
+	for (;;)
+		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+}
+
 /**
  * tcpfsm_hooks_detach() - detach all hooks and wait for running probes
  *
- * Context: process, may sleep.
+ * Where the kernel refuses that, the module stays for good: they go on, and
+ * write to rings that nobody frees.  Context: process, may sleep.
  */
 void tcpfsm_hooks_detach(void)
 {
 	unsigned int cpu;
-	int i;
+	int i, err = 0;
 
+	if (!IS_BUILTIN(CONFIG_IPV6))
+		unregister_module_notifier(&module_notifier);
 	tcpfsm_listener_disarm();
 	WRITE_ONCE(tcpfsm_opens_wait, false);
 	if (entries_attached)
-		unregister_ftrace_function(&entries);
+		err = unregister_ftrace_function(&entries);
+	if (err) {
+		stay(err);
+		return;
+	}
 	entries_attached = false;
 	ftrace_free_filter(&entries);
 	memset(callees, 0, sizeof(callees));

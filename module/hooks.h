@@ -18,10 +18,10 @@
 #define TCPFSM_ARG(n)	((void *)ftrace_regs_get_argument(fregs, n))
 #define TCPFSM_ARG_INT(n) ((int)ftrace_regs_get_argument(fregs, n))
 
-/* Where a hook may be missing without a feature being off; 0: nowhere. */
+/* Where a function may be missing without a feature being off. */
 enum tcpfsm_optional {
 	TCPFSM_NEEDED,
-	TCPFSM_ONLY_IPV6,	/* where IPv6 is not built, off, or not loaded yet */
+	TCPFSM_ONLY_IPV6,	/* where IPv6 is not built, or a module that is not loaded yet */
 };
 
 #define FEATURE(feature)	BIT(TCPFSM_FEATURE_##feature)
@@ -32,9 +32,6 @@ enum tcpfsm_optional {
  * TRACEPOINT(name, features, probe, arguments)
  * ENTRY(function, what older kernels call it or NULL, optional, features, probe):
  * ftrace, at the function's first instruction.
- *
- * __inet_csk_reqsk_queue_drop(), which is static, was split off in 6.12 and in 6.1.y; it serves
- * the timer, too.
  */
 #define TCPFSM_HOOKS(TRACEPOINT, ENTRY) \
 	TRACEPOINT(inet_sock_set_state, FEATURE(STATE), tcpfsm_on_state, \
@@ -54,7 +51,7 @@ enum tcpfsm_optional {
 	ENTRY(inet_csk_complete_hashdance, NULL, TCPFSM_NEEDED, FEATURE(ACK), tcpfsm_on_hashdance) \
 	ENTRY(cookie_v4_check, NULL, TCPFSM_NEEDED, FEATURE(COOKIE), tcpfsm_on_cookie_check) \
 	ENTRY(cookie_v6_check, NULL, TCPFSM_ONLY_IPV6, FEATURE(COOKIE), tcpfsm_on_cookie_check) \
-	ENTRY(__inet_csk_reqsk_queue_drop, "inet_csk_reqsk_queue_drop", TCPFSM_NEEDED, \
+	ENTRY(__inet_csk_reqsk_queue_drop, TCPFSM_REQSK_QUEUE_DROP_OLDER, TCPFSM_NEEDED, \
 	      FEATURE(REQUEST), tcpfsm_on_queue_drop) \
 	ENTRY(tcp_req_err, NULL, TCPFSM_NEEDED, FEATURE(REQUEST_ICMP), tcpfsm_on_req_err) \
 	ENTRY(tcp_syn_ack_timeout, NULL, TCPFSM_NEEDED, FEATURE(SYNACK_TIMER), \

@@ -6,6 +6,18 @@
 #ifndef TCPFSM_COMPAT_H
 #define TCPFSM_COMPAT_H
 
+#include <asm/byteorder.h>
+
+#if !defined(CONFIG_FUNCTION_TRACER) || !defined(CONFIG_DYNAMIC_FTRACE)
+#error "tcpfsm: this kernel was built without CONFIG_FUNCTION_TRACER and CONFIG_DYNAMIC_FTRACE, by which it looks into TCP"
+#endif
+#ifndef CONFIG_TRACEPOINTS
+#error "tcpfsm: this kernel was built without CONFIG_TRACEPOINTS, which tell of state changes"
+#endif
+#ifdef __BIG_ENDIAN
+#error "tcpfsm: big-endian machines are not supported: addresses of records are written as words"
+#endif
+
 #include <linux/ftrace.h>
 #include <linux/mm.h>
 #include <linux/net.h>
@@ -144,6 +156,17 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #define TCPFSM_TW_COUNTED_AT_ENTRY	0
 #else
 #define TCPFSM_TW_COUNTED_AT_ENTRY	1
+#endif
+
+/*
+ * 6.12 (e8c526f2bdf1, also in 6.1.y): __inet_csk_reqsk_queue_drop() was split off, and the
+ * timer of requests calls that.  Where it must be there and is not, it was inlined: the older
+ * name would miss all time-outs.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define TCPFSM_REQSK_QUEUE_DROP_OLDER	NULL
+#else
+#define TCPFSM_REQSK_QUEUE_DROP_OLDER	"inet_csk_reqsk_queue_drop"
 #endif
 
 /*
