@@ -29,8 +29,10 @@ static __always_inline void read_mibs(unsigned long *to, const struct net *net,
 	to[TCPFSM_MIB_NOROUTE] =
 		this_cpu_ptr(net->mib.ip_statistics)->mibs[IPSTATS_MIB_OUTNOROUTES];
 #if IS_ENABLED(CONFIG_IPV6)
-	to[TCPFSM_MIB_NOROUTE] +=
-		this_cpu_ptr(net->mib.ipv6_statistics)->mibs[IPSTATS_MIB_OUTNOROUTES];
+	/* There are none with ipv6.disable=1, and none before ipv6.ko is loaded. */
+	if (likely(net->mib.ipv6_statistics))
+		to[TCPFSM_MIB_NOROUTE] +=
+			this_cpu_ptr(net->mib.ipv6_statistics)->mibs[IPSTATS_MIB_OUTNOROUTES];
 #endif
 	if (kind == TCPFSM_JUDGED_SYN) {
 		to[TCPFSM_MIB_REQQFULL] = mibs[LINUX_MIB_TCPREQQFULLDROP];
@@ -154,8 +156,7 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 		rec->flags |= TCPFSM_F_CLONE;
 		tcpfsm_clone_end(ctx, TCPFSM_ARG(0));
 		/* Cloned before either had one: a SYN-ACK again shall have the child's. */
-		if (!atomic64_read(&inet_rsk(req)->ir_cookie))
-			atomic64_set(&inet_rsk(req)->ir_cookie, rec->conn);
+		atomic64_cmpxchg(&inet_rsk(req)->ir_cookie, 0, rec->conn);
 		rec->snd = tcp_rsk(req)->snt_isn;
 		rec->rcv = tcp_rsk(req)->rcv_isn;
 		rec->verdict = TCPFSM_VERDICT_QUEUED;
