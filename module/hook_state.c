@@ -45,9 +45,13 @@ static bool open_take(const struct sock *sk)
 
 	if (likely(cmpxchg(&raw_cpu_ptr(&tcpfsm_ctx)->opening, sk, NULL) == sk))
 		return true;
-	for_each_possible_cpu(cpu)
-		if (cmpxchg(&per_cpu_ptr(&tcpfsm_ctx, cpu)->opening, sk, NULL) == sk)
+	for_each_possible_cpu(cpu) {
+		const struct sock **opening = &per_cpu_ptr(&tcpfsm_ctx, cpu)->opening;
+
+		/* Reading alone leaves the line to its CPU. */
+		if (READ_ONCE(*opening) == sk && cmpxchg(opening, sk, NULL) == sk)
 			return true;
+	}
 	return false;
 }
 
@@ -105,8 +109,9 @@ begin(const struct sock *sk, u8 oldstate, u8 newstate, u64 at, unsigned long *fl
 /* To CLOSE: maybe as a mini-socket, maybe without ever having sent a SYN. */
 static void on_close(const struct sock *sk, u8 oldstate)
 {
+	/* What has sent its SYN was logged then: refused connects look no further. */
 	bool unsent = oldstate == TCP_SYN_SENT && READ_ONCE(tcpfsm_opens_wait) &&
-		      open_take(sk);
+		      !tcp_sk(sk)->segs_out && open_take(sk);
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	u8 verdict = 0, substate = 0, flag = 0;
 	struct tcpfsm_record *rec;
@@ -118,6 +123,8 @@ static void on_close(const struct sock *sk, u8 oldstate)
 		log_open(sk);
 	if (unlikely(tcpfsm_clone_end(ctx, sk)))
 		log_clone(sk, ctx);
+	/* Its listener closed between the hook and the queue: inet_child_forget(). */
+	tcpfsm_join_end(&ctx->join, sk);
 	if (tcpfsm_entered_end(&ctx->closing, sk)) {
 		verdict = TCPFSM_TW_ENTER;
 		substate = ctx->closing.substate;
@@ -147,7 +154,7 @@ static void on_established(const struct sock *sk, u8 oldstate)
 	if (unlikely(ctx->judge.skb && ctx->judge.kind == TCPFSM_JUDGED_COOKIE &&
 		     ctx->clone.sk == sk))
 		tcpfsm_cookie_joined(ctx, sk);
-	joined = tcpfsm_join_end(&ctx->join, sk);
+	joined = oldstate == TCP_SYN_RECV && tcpfsm_join_end(&ctx->join, sk);
 
 	rec = begin(sk, oldstate, TCP_ESTABLISHED, joined ? ctx->join.at : 0, &flags);
 	if (tcpfsm_clone_end(ctx, sk)) {

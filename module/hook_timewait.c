@@ -85,7 +85,7 @@ void tcpfsm_on_twsk_hashdance(TCPFSM_FUNCTION_ARGS)
 		count_short(tw, TCPFSM_ARG_INT(3));
 	/* Seen for the first time: both shall have the same cookie. */
 	if (unlikely(!atomic64_read(&tw->tw_cookie)))
-		atomic64_set(&tw->tw_cookie, tcpfsm_cookie(&sk->__sk_common));
+		atomic64_cmpxchg(&tw->tw_cookie, 0, tcpfsm_cookie(&sk->__sk_common));
 
 	ctx = get_cpu_ptr(&tcpfsm_ctx);
 	tcpfsm_closing_end(&ctx->closing, sk);
