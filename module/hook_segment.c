@@ -110,7 +110,7 @@ void tcpfsm_on_send_reset(TCPFSM_FUNCTION_ARGS)
 				state = TCP_SYN_RECV;
 		}
 		net = sk ? sock_net(sk) : dev_net(skb_dst(skb)->dev);
-		if (!conn && !tcpfsm_reset_told(net))
+		if (!conn && !tcpfsm_record_told(net, TCPFSM_TYPE_RESET))
 			return;
 		rec = tcpfsm_record_segment(TCPFSM_TYPE_RESET, net, skb, NULL, &flags);
 		rec->conn = conn;

@@ -34,9 +34,8 @@ static unsigned int listeners = 256;
 module_param(listeners, uint, 0444);
 MODULE_PARM_DESC(listeners, "listeners with totals of their own, a power of two from 16 to 4096; 2 KiB each per CPU (default 256)");
 
-static unsigned int syn_limit = 1000;
-module_param(syn_limit, uint, 0444);
-MODULE_PARM_DESC(syn_limit, "records of refused SYNs and ACKs per second, listener and CPU, and of RSTs without a connection per network namespace; 0: no limit (default 1000)");
+module_param_named(syn_limit, tcpfsm_syn_limit, uint, 0644);
+MODULE_PARM_DESC(syn_limit, "records of refused SYNs and ACKs per second, listener and CPU, and of RSTs without a connection, listen(), shutdown() and restarted TIME_WAITs each per network namespace; 0: no limit (default 1000)");
 
 /* All that one CPU made in 2 s leaves TIME_WAIT at once: 60 s fall in that level of the timer wheel. */
 static unsigned int __init default_slots(void)
@@ -79,7 +78,7 @@ static int __init tcpfsm_init(void)
 		return err;
 	}
 	tcpfsm_wake_init(watermark);
-	err = tcpfsm_listener_init(listeners, syn_limit);
+	err = tcpfsm_listener_init(listeners);
 	if (err) {
 		pr_err("tcpfsm: no memory for %u listeners; load with a smaller listeners=\n",
 		       listeners);

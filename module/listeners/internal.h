@@ -12,17 +12,26 @@
 
 #define TCPFSM_KERNEL_NUM	(TCPFSM_TOTAL_KERNEL - TCPFSM_TOTAL_KERNEL_BASE)
 
+/* Of whose records there are syn_limit a second, network namespace and CPU. */
+enum tcpfsm_told {
+	TCPFSM_TOLD_RESET,
+	TCPFSM_TOLD_LISTEN,
+	TCPFSM_TOLD_SHUTDOWN,
+	TCPFSM_TOLD_TIMEWAIT,
+	TCPFSM_TOLD_NUM
+};
+
 /**
  * struct tcpfsm_net_cpu - one CPU's part of a network namespace
  * @rest: counts of listeners without a place
- * @resets: limit on records of RSTs without a connection
+ * @told: limits on records that are about no listener, see tcpfsm_record_told()
  * @base: the kernel's counters when counting began, less what they moved
  *	  while it was off
  * @paused: the same when it was stopped
  */
 struct tcpfsm_net_cpu {
 	struct tcpfsm_counts rest;
-	struct tcpfsm_limit resets;
+	struct tcpfsm_limit told[TCPFSM_TOLD_NUM];
 	u64 base[TCPFSM_KERNEL_NUM];
 	u64 paused[TCPFSM_KERNEL_NUM];
 };
@@ -82,7 +91,7 @@ int tcpfsm_netns_init(void);
 void tcpfsm_netns_exit(void);
 
 /* limit.c */
-void tcpfsm_limit_init(struct tcpfsm_listener_cpu *cpu, unsigned int syn_limit);
+void tcpfsm_limit_init(struct tcpfsm_listener_cpu *cpu);
 
 /* totals.c */
 void tcpfsm_merge_counts(u64 *to, const struct tcpfsm_counts *from);

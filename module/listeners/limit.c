@@ -4,10 +4,18 @@
 
 #include "internal.h"
 
-static unsigned int syn_limit_records;
+/* Records a second; 0: no limit.  May be changed at any time. */
+unsigned int tcpfsm_syn_limit = 1000;
+
+static const u8 told_types[TCPFSM_TOLD_NUM] = {
+	[TCPFSM_TOLD_RESET]	= TCPFSM_TYPE_RESET,
+	[TCPFSM_TOLD_LISTEN]	= TCPFSM_TYPE_LISTEN,
+	[TCPFSM_TOLD_SHUTDOWN]	= TCPFSM_TYPE_SHUTDOWN,
+	[TCPFSM_TOLD_TIMEWAIT]	= TCPFSM_TYPE_TIMEWAIT,
+};
 
 static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 type,
-			    struct tcpfsm_limit *limit, u64 now)
+			    struct tcpfsm_limit *limit, const struct tcpfsm_queues *q, u64 now)
 {
 	struct tcpfsm_record *rec;
 	unsigned long flags;
@@ -32,9 +40,9 @@ static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 t
 		rec->lport = 0;
 		memset(rec->laddr, 0, sizeof(rec->laddr));
 	}
-	if (type == TCPFSM_TYPE_SYN) {
+	if (q) {
 		rec->old = TCP_LISTEN;
-		tcpfsm_record_queues(rec, &limit->q);
+		tcpfsm_record_queues(rec, q);
 	} else {
 		tcpfsm_fill_no_queues(rec);
 	}
@@ -48,21 +56,27 @@ static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 t
 static void tell_timer(struct timer_list *timer)
 {
 	struct tcpfsm_listener_cpu *cpu = container_of(timer, struct tcpfsm_listener_cpu, tell);
-	unsigned int at, n = tcpfsm_listener_places();
+	unsigned int at, i, n = tcpfsm_listener_places();
 	u64 now = ktime_get_mono_fast_ns();
 	struct net *net;
 
-	for (at = 0; at < n; at++)
-		tell_suppressed(&tcpfsm_listeners[at], 0, TCPFSM_TYPE_SYN,
-				&cpu->counts[at].limit, now);
+	for (at = 0; at < n; at++) {
+		struct tcpfsm_counts *counts = &cpu->counts[at];
+
+		tell_suppressed(&tcpfsm_listeners[at], 0, TCPFSM_TYPE_SYN, &counts->limit,
+				&counts->left_out, now);
+	}
 	rcu_read_lock();
 	for_each_net_rcu(net) {
 		struct tcpfsm_net_cpu *nk = tcpfsm_net_cpu(net, cpu->cpu);
 
 		if (!nk)
 			continue;
-		tell_suppressed(NULL, net->ns.inum, TCPFSM_TYPE_SYN, &nk->rest.limit, now);
-		tell_suppressed(NULL, net->ns.inum, TCPFSM_TYPE_RESET, &nk->resets, now);
+		tell_suppressed(NULL, net->ns.inum, TCPFSM_TYPE_SYN, &nk->rest.limit,
+				&nk->rest.left_out, now);
+		for (i = 0; i < TCPFSM_TOLD_NUM; i++)
+			tell_suppressed(NULL, net->ns.inum, told_types[i], &nk->told[i], NULL,
+					now);
 	}
 	rcu_read_unlock();
 }
@@ -70,18 +84,18 @@ static void tell_timer(struct timer_list *timer)
 /**
  * tcpfsm_limit_reached() - the slow half of tcpfsm_limit_passes()
  * @limit: that has nothing left, or whose second is over
- * @listener: that refused, or NULL
  *
  * Context: softirqs off.  Return: false: a new second has begun.
  */
-bool tcpfsm_limit_reached(struct tcpfsm_limit *limit, const struct sock *listener)
+bool tcpfsm_limit_reached(struct tcpfsm_limit *limit)
 {
 	struct tcpfsm_listener_cpu *cpu = this_cpu_ptr(&tcpfsm_listener_cpu);
+	unsigned int records = READ_ONCE(tcpfsm_syn_limit);
 
 	if (!limit->window_end || time_after_eq(jiffies, limit->window_end)) {
 		/* Never 0, which is before the first. */
 		limit->window_end = (jiffies + HZ) | 1;
-		limit->left = syn_limit_records ? syn_limit_records - 1 : U32_MAX;
+		limit->left = records ? records - 1 : U32_MAX;
 		return false;
 	}
 	if (!limit->pending++) {
@@ -89,32 +103,50 @@ bool tcpfsm_limit_reached(struct tcpfsm_limit *limit, const struct sock *listene
 		if (!timer_pending(&cpu->tell))
 			mod_timer(&cpu->tell, jiffies + HZ);
 	}
-	if (listener)
-		tcpfsm_queues_read(&limit->q, listener);
 	return true;
 }
 
 /**
- * tcpfsm_reset_told() - may a record of an RST without a connection be written?
+ * tcpfsm_record_told() - may a record that anybody can cause at will be written?
  * @net: network namespace
+ * @type: TCPFSM_TYPE_RESET: of an RST without a connection, as SYNs to a closed port cause;
+ *	  _LISTEN, _SHUTDOWN; _TIMEWAIT: of a segment that restarts its timer
  *
- * SYNs to a closed port cause one each.  Context: any but NMI.
+ * At most syn_limit a second, network namespace and CPU; those left out are told of by
+ * SUPPRESSED.  Context: any but NMI.
  */
-bool tcpfsm_reset_told(const struct net *net)
+bool tcpfsm_record_told(const struct net *net, enum tcpfsm_type type)
 {
 	struct tcpfsm_net_counts *nc = tcpfsm_net_counts(net);
 	struct tcpfsm_net_cpu __percpu *cpu;
 	struct tcpfsm_net_cpu *here;
 	unsigned long flags;
 	bool told = true;
+	unsigned int i;
 
+	switch (type) {
+	case TCPFSM_TYPE_RESET:
+		i = TCPFSM_TOLD_RESET;
+		break;
+	case TCPFSM_TYPE_LISTEN:
+		i = TCPFSM_TOLD_LISTEN;
+		break;
+	case TCPFSM_TYPE_SHUTDOWN:
+		i = TCPFSM_TOLD_SHUTDOWN;
+		break;
+	case TCPFSM_TYPE_TIMEWAIT:
+		i = TCPFSM_TOLD_TIMEWAIT;
+		break;
+	default:
+		return true;
+	}
 	/* In the backlog of a socket softirqs are on. */
 	local_irq_save(flags);
 	cpu = nc ? READ_ONCE(nc->cpu) : NULL;
 	if (cpu) {
 		here = this_cpu_ptr(cpu);
-		told = tcpfsm_limit_passes(&here->resets, NULL);
-		if (!told)
+		told = tcpfsm_limit_passes(&here->told[i]);
+		if (!told && i == TCPFSM_TOLD_RESET)
 			here->rest.v[TCPFSM_TOTAL_RESET_SUPPRESSED]++;
 	}
 	local_irq_restore(flags);
@@ -124,10 +156,8 @@ bool tcpfsm_reset_told(const struct net *net)
 /**
  * tcpfsm_limit_init() - prepare a CPU's timer
  * @cpu: its counters
- * @syn_limit: records of refusals a second, listener and CPU; 0: no limit
  */
-void tcpfsm_limit_init(struct tcpfsm_listener_cpu *cpu, unsigned int syn_limit)
+void tcpfsm_limit_init(struct tcpfsm_listener_cpu *cpu)
 {
-	syn_limit_records = syn_limit;
 	timer_setup(&cpu->tell, tell_timer, TIMER_PINNED);
 }

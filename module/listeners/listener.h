@@ -63,7 +63,6 @@ struct tcpfsm_listener {
  * @left: see @window_end
  * @pending: left out and not yet told
  * @pending_since: the first of these
- * @q: the listener's queues when the last of these was left out
  *
  * Of one CPU, used with softirqs off.
  */
@@ -72,7 +71,6 @@ struct tcpfsm_limit {
 	u32 left;
 	u32 pending;
 	u64 pending_since;
-	struct tcpfsm_queues q;
 };
 
 /**
@@ -80,6 +78,7 @@ struct tcpfsm_limit {
  * @v: by enum tcpfsm_total
  * @refused_last: jiffies when a SYN or ACK was refused last
  * @limit: on records of refusals
+ * @left_out: the listener's queues when the last of these was left out
  *
  * Written by its CPU with softirqs off.
  */
@@ -87,6 +86,7 @@ struct tcpfsm_counts {
 	u64 v[TCPFSM_TOTAL_COUNTED];
 	unsigned long refused_last;
 	struct tcpfsm_limit limit;
+	struct tcpfsm_queues left_out;
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -108,8 +108,9 @@ extern u64 *tcpfsm_listener_keys;
 extern struct tcpfsm_listener *tcpfsm_listeners;
 extern unsigned int tcpfsm_listener_shift;
 extern unsigned int tcpfsm_synq_spare;
+extern unsigned int tcpfsm_syn_limit;
 
-int tcpfsm_listener_init(unsigned int listeners, unsigned int syn_limit);
+int tcpfsm_listener_init(unsigned int listeners);
 void tcpfsm_listener_exit(void);
 void tcpfsm_listener_arm(void);
 void tcpfsm_listener_disarm(void);
@@ -119,8 +120,8 @@ struct tcpfsm_counts *tcpfsm_listener_rest(const struct net *net);
 void tcpfsm_listener_net_inc(const struct net *net, enum tcpfsm_total index);
 void tcpfsm_listener_asked(const struct sock *sk, u32 asked);
 void tcpfsm_listener_closes(const struct sock *sk);
-bool tcpfsm_limit_reached(struct tcpfsm_limit *limit, const struct sock *listener);
-bool tcpfsm_reset_told(const struct net *net);
+bool tcpfsm_limit_reached(struct tcpfsm_limit *limit);
+bool tcpfsm_record_told(const struct net *net, enum tcpfsm_type type);
 long tcpfsm_listener_totals(struct tcpfsm_totals __user *arg);
 
 /* tcpfsm_listener_claim(): no place; beyond it: not counting now. */
@@ -276,14 +277,13 @@ static __always_inline void tcpfsm_refused_now(struct tcpfsm_counts *counts)
 }
 
 /* May one more record be written?  The others are told by SUPPRESSED within a second. */
-static __always_inline bool tcpfsm_limit_passes(struct tcpfsm_limit *limit,
-						const struct sock *listener)
+static __always_inline bool tcpfsm_limit_passes(struct tcpfsm_limit *limit)
 {
 	if (likely(limit->left && time_before(jiffies, limit->window_end))) {
 		limit->left--;
 		return true;
 	}
-	return !tcpfsm_limit_reached(limit, listener);
+	return !tcpfsm_limit_reached(limit);
 }
 
 /**
@@ -296,8 +296,9 @@ static __always_inline bool tcpfsm_limit_passes(struct tcpfsm_limit *limit,
 static __always_inline bool tcpfsm_refusal_told(struct tcpfsm_counts *counts,
 						const struct sock *listener)
 {
-	if (tcpfsm_limit_passes(&counts->limit, listener))
+	if (tcpfsm_limit_passes(&counts->limit))
 		return true;
+	tcpfsm_queues_read(&counts->left_out, listener);
 	counts->v[TCPFSM_TOTAL_SUPPRESSED]++;
 	return false;
 }

@@ -301,11 +301,10 @@ static void free_table(void)
 /**
  * tcpfsm_listener_init() - make the table
  * @listeners: places, a power of two and at least 2 * TCPFSM_LISTENER_WAYS
- * @syn_limit: records of refusals a second, listener and CPU; 0: no limit
  *
  * Context: process, may sleep.  Return: 0 or -ENOMEM.
  */
-int tcpfsm_listener_init(unsigned int listeners, unsigned int syn_limit)
+int tcpfsm_listener_init(unsigned int listeners)
 {
 	unsigned int cpu;
 	int err;
@@ -328,7 +327,7 @@ int tcpfsm_listener_init(unsigned int listeners, unsigned int syn_limit)
 		if (!c->counts)
 			goto fail;
 		c->cpu = cpu;
-		tcpfsm_limit_init(c, syn_limit);
+		tcpfsm_limit_init(c);
 	}
 	err = tcpfsm_netns_init();
 	if (!err)

@@ -37,7 +37,8 @@
 	X(TOTAL,	 13, "total", \
 	  "one counter of a listener or a network namespace (TCPFSM_IOC_TOTALS, not in the ring)") \
 	X(SUPPRESSED,	 14, "suppressed", \
-	  "records of refused SYNs and ACKs, or of RSTs, left out: parameter syn_limit")
+	  "records of refused SYNs and ACKs, RSTs, listen(), shutdown() or TIME_WAIT left out: " \
+	  "parameter syn_limit")
 
 /* The fate of a SYN or a third ACK: record.verdict of SYN and ACK. */
 #define TCPFSM_VERDICTS(X) \
@@ -354,8 +355,8 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  *
  * SUPPRESSED: @verdict: type of the records left out: TCPFSM_TYPE_SYN: refused SYNs and ACKs
  * of a listener, whose @lport, @laddr and PASSIVE members are filled in (not @lport and @laddr
- * of one beyond the table); TCPFSM_TYPE_RESET: RSTs that answered a segment of no connection
- * in the network namespace.  @snd: how many on this CPU, @rcv: in so many microseconds before
+ * of one beyond the table); others are of the network namespace: TCPFSM_TYPE_RESET: RSTs that
+ * answered a segment of no connection; _LISTEN, _SHUTDOWN; _TIMEWAIT: of REFRESH.  @snd: how many on this CPU, @rcv: in so many microseconds before
  * @ts.
  */
 struct tcpfsm_record {

@@ -2357,6 +2357,10 @@ static void json_keys(void)
 	ev.rec.backlog = UINT32_MAX;
 	expect_json(&ev, ALWAYS("lost") ",\"kind\":\"suppressed\",\"what\":\"SYN\"" QUEUES ",\"count\":123,"
 		    "\"from_ts\":1,\"to_ts\":18446744073709551615}\n");
+	ev.has_queues = false;
+	ev.rec.verdict = TCPFSM_TYPE_TIMEWAIT;
+	expect_json(&ev, ALWAYS("lost") ",\"kind\":\"suppressed\",\"what\":\"TIMEWAIT\",\"count\":123,"
+		    "\"from_ts\":1,\"to_ts\":18446744073709551615}\n");
 }
 
 static void json_numbers(void)

@@ -296,15 +296,24 @@ static const char *parts_verdict(const struct text *t, struct parts *ps,
 	return red;
 }
 
-/* Refused SYNs and ACKs, or RSTs, that the module counted and did not tell of. */
+/* What the module did not tell of: one, and several. */
+static const char *const left_out[][2] = {
+	[TCPFSM_TYPE_SYN]	= { " SYN or ACK left out",	" SYNs and ACKs left out" },
+	[TCPFSM_TYPE_RESET]	= { " RST left out",		" RSTs left out" },
+	[TCPFSM_TYPE_LISTEN]	= { " listen() left out",	" times listen() left out" },
+	[TCPFSM_TYPE_SHUTDOWN]	= { " shutdown() left out",	" times shutdown() left out" },
+	[TCPFSM_TYPE_TIMEWAIT]	= { " TIME_WAIT refresh left out", " TIME_WAIT refreshes left out" },
+};
+
 static const char *parts_suppressed(struct parts *ps, const struct tcpfsm_event *ev)
 {
-	bool rst = ev->rec.verdict == TCPFSM_TYPE_RESET;
+	unsigned int type = ev->rec.verdict;
 	char *start = ps->end;
 
+	if (type >= sizeof(left_out) / sizeof(left_out[0]) || !left_out[type][0])
+		type = TCPFSM_TYPE_SYN;
 	part_end(ps, 0, start, put(put_u64(put(start, "... "), ev->lost),
-				   ev->lost == 1 ? rst ? " RST left out" : " SYN or ACK left out" :
-				   rst ? " RSTs left out" : " SYNs and ACKs left out"), "");
+				   left_out[type][ev->lost != 1]), "");
 	start = ps->end;
 	if (ev->to_ts > ev->from_ts)
 		part_end(ps, 3, start, put_duration(put(start, "in "),

@@ -307,10 +307,22 @@ static char *put_lost(char *p, const struct tcpfsm_event *ev)
 {
 	if (ev->suppressed) {
 		PUT(p, ",\"kind\":\"suppressed\",\"what\":");
-		if (ev->rec.verdict == TCPFSM_TYPE_RESET)
+		switch (ev->rec.verdict) {
+		case TCPFSM_TYPE_RESET:
 			PUT(p, "\"RST\"");
-		else
+			break;
+		case TCPFSM_TYPE_LISTEN:
+			PUT(p, "\"LISTEN\"");
+			break;
+		case TCPFSM_TYPE_SHUTDOWN:
+			PUT(p, "\"SHUTDOWN\"");
+			break;
+		case TCPFSM_TYPE_TIMEWAIT:
+			PUT(p, "\"TIMEWAIT\"");
+			break;
+		default:
 			PUT(p, "\"SYN\"");
+		}
 		p = put_queues(p, ev);
 	} else {
 		PUT(p, ",\"event\":\"lost\",\"kind\":\"overrun\",\"cpu\":");

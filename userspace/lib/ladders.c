@@ -563,6 +563,9 @@ static void note_hushed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
 	struct hushed *h;
 	unsigned int i;
 
+	/* No segments. */
+	if (ev->rec.verdict == TCPFSM_TYPE_LISTEN || ev->rec.verdict == TCPFSM_TYPE_SHUTDOWN)
+		return;
 	/* A flood goes on for long, on several CPUs. */
 	for (i = 0; i < l->nhushed; i++) {
 		h = &l->hushed[i];

@@ -261,8 +261,8 @@ struct tcpfsm_event {
 	uint32_t pid;
 	char comm[17];
 	uint64_t lost, from_ts, to_ts;	/* LOST; epoch */
-	bool suppressed;		/* LOST: refused SYNs and ACKs left out by the module's */
-					/* syn_limit; rec tells the listener */
+	bool suppressed;		/* LOST: records left out by the module's syn_limit: */
+					/* rec.verdict: of which type; SYN: rec tells the listener */
 	uint32_t asked;			/* SYN, HANDSHAKE_ACK refused: backlog that listen(2) asked */
 					/* for plus 1; 0: not known */
 	uint64_t predecessor;		/* SYN, TRANSITION to SYN_SENT: cookie of the connection whose */

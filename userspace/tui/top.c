@@ -265,7 +265,7 @@ static void count(struct top *t, const struct tcpfsm_event *ev)
 	case TCPFSM_EVENT_LOST:
 		if (ev->suppressed && ev->rec.verdict == TCPFSM_TYPE_SYN)
 			refused = ev->lost;
-		else if (ev->suppressed)
+		else if (ev->suppressed && ev->rec.verdict == TCPFSM_TYPE_RESET)
 			history_put(&t->series[TOP_RESETS], second, ev->lost);
 		break;
 	case TCPFSM_EVENT_SYN:
