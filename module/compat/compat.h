@@ -158,6 +158,13 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #define TCPFSM_TW_COUNTED_AT_ENTRY	1
 #endif
 
+/* 6.15 (d16b344790742): the third ACK must echo a time stamp that was sent. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#define TCPFSM_READ_TSECR(mibs)	((mibs)[LINUX_MIB_TSECRREJECTED])
+#else
+#define TCPFSM_READ_TSECR(mibs)	0
+#endif
+
 /*
  * 6.12 (e8c526f2bdf1, also in 6.1.y): __inet_csk_reqsk_queue_drop() was split off, and the
  * timer of requests calls that.  Where it must be there and is not, it was inlined: the older

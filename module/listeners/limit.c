@@ -12,6 +12,7 @@ static const u8 told_types[TCPFSM_TOLD_NUM] = {
 	[TCPFSM_TOLD_LISTEN]	= TCPFSM_TYPE_LISTEN,
 	[TCPFSM_TOLD_SHUTDOWN]	= TCPFSM_TYPE_SHUTDOWN,
 	[TCPFSM_TOLD_TIMEWAIT]	= TCPFSM_TYPE_TIMEWAIT,
+	[TCPFSM_TOLD_CONNECT_FAILED] = TCPFSM_TYPE_CONNECT_FAILED,
 };
 
 static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 type,
@@ -109,8 +110,9 @@ bool tcpfsm_limit_reached(struct tcpfsm_limit *limit)
 /**
  * tcpfsm_record_told() - may a record that anybody can cause at will be written?
  * @net: network namespace
- * @type: TCPFSM_TYPE_RESET: of an RST without a connection, as SYNs to a closed port cause;
- *	  _LISTEN, _SHUTDOWN; _TIMEWAIT: of a segment that restarts its timer
+ * @type: TCPFSM_TYPE_RESET: of an RST that ends no connection, as SYNs to a closed port cause;
+ *	  _LISTEN: also of a listener's changes of state; _SHUTDOWN; _TIMEWAIT: of a segment that
+ *	  restarts its timer; _CONNECT_FAILED: of a connect() that found no port
  *
  * At most syn_limit a second, network namespace and CPU; those left out are told of by
  * SUPPRESSED.  Context: any but NMI.
@@ -136,6 +138,9 @@ bool tcpfsm_record_told(const struct net *net, enum tcpfsm_type type)
 		break;
 	case TCPFSM_TYPE_TIMEWAIT:
 		i = TCPFSM_TOLD_TIMEWAIT;
+		break;
+	case TCPFSM_TYPE_CONNECT_FAILED:
+		i = TCPFSM_TOLD_CONNECT_FAILED;
 		break;
 	default:
 		return true;

@@ -234,7 +234,7 @@ if "$make_recording" listeners 5 listeners; then
 	run listen -r listeners --json
 	if jq -es 'map(select(.event == "listener")) as $l | map(select(.event == "netns")) as $n
 		| ($l | length == 6 and all(.ts == 71000000000 and .refused >= 0 and (.synq_length | length == 32)
-			and (.syn_dropped | length == 9) and .asked != 0 and has("pid") and (has("somaxconn") | not)))
+			and (.syn_dropped | length == 13) and .asked != 0 and has("pid") and (has("somaxconn") | not)))
 		and ($l[0] | .limits == ["acceptq_full", "syn_cookies", "clamped"] and .conn == 99 and .asked == 4096
 			and .backlog == 128 and .syn_dropped.acceptq_full == 3500 and .pid == 799 and .comm == "nginx"
 			and .acceptq_peak_ts == 3000000000 and .handshake_p50_us == null)
