@@ -6,6 +6,7 @@
 #include "cdev.h"
 #include "hooks.h"
 #include "listeners/listener.h"
+#include "record.h"
 #include "ring.h"
 #include "wake.h"
 
@@ -36,6 +37,10 @@ MODULE_PARM_DESC(listeners, "listeners with totals of their own, a power of two 
 
 module_param_named(syn_limit, tcpfsm_syn_limit, uint, 0644);
 MODULE_PARM_DESC(syn_limit, "records of refused SYNs and ACKs per second, listener and CPU, and of RSTs without a connection, listen(), shutdown() and restarted TIME_WAITs each per network namespace; 0: no limit (default 1000)");
+
+static bool seq = true;
+module_param(seq, bool, 0444);
+MODULE_PARM_DESC(seq, "records have sequence numbers, by which who reads them can forge segments (default Y)");
 
 /* All that one CPU made in 2 s leaves TIME_WAIT at once: 60 s fall in that level of the timer wheel. */
 static unsigned int __init default_slots(void)
@@ -85,6 +90,8 @@ static int __init tcpfsm_init(void)
 		goto free_rings;
 	}
 
+	if (!seq)
+		static_branch_enable(&tcpfsm_seq_hidden);
 	if (flight_recorder) {
 		err = tcpfsm_hooks_attach();
 		if (err) {
