@@ -88,7 +88,7 @@ static void count_accept(const struct sock *sk, u64 now)
 		counts = tcpfsm_listener_rest(sock_net(sk));
 	}
 	counts->v[TCPFSM_TOTAL_ACCEPTED]++;
-	counts->v[TCPFSM_TOTAL_ACCEPT_US + tcpfsm_bucket(tcpfsm_us_since(now, made))]++;
+	tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_ACCEPT_US, tcpfsm_us_since(now, made));
 }
 
 /**

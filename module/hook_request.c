@@ -83,11 +83,13 @@ judge_begin(enum tcpfsm_judged kind, struct sock *listener,
 void tcpfsm_on_conn_request(TCPFSM_FUNCTION_ARGS)
 {
 	const struct sock *listener = TCPFSM_ARG(2);
-	u64 *v = judge_begin(TCPFSM_JUDGED_SYN, TCPFSM_ARG(2), TCPFSM_ARG(3))->counts->v;
+	struct tcpfsm_counts *counts =
+		judge_begin(TCPFSM_JUDGED_SYN, TCPFSM_ARG(2), TCPFSM_ARG(3))->counts;
 
-	v[TCPFSM_TOTAL_SYN]++;
-	v[TCPFSM_TOTAL_SYNQ_LENGTH + tcpfsm_bucket(inet_csk_reqsk_queue_len(listener))]++;
-	v[TCPFSM_TOTAL_ACCEPTQ_LENGTH + tcpfsm_bucket(READ_ONCE(listener->sk_ack_backlog))]++;
+	counts->v[TCPFSM_TOTAL_SYN]++;
+	tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_SYNQ_LENGTH, inet_csk_reqsk_queue_len(listener));
+	tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_ACCEPTQ_LENGTH,
+			     READ_ONCE(listener->sk_ack_backlog));
 }
 
 static u32 young(const struct sock *listener)
@@ -255,7 +257,8 @@ void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
 		v[TCPFSM_TOTAL_COMPLETED_LATE]++;
 	sent = tcp_rsk(req)->snt_synack;
 	if (likely(sent))
-		v[TCPFSM_TOTAL_HANDSHAKE_US + tcpfsm_bucket(tcpfsm_us_since(now, sent))]++;
+		tcpfsm_histogram_inc(ctx->counts, TCPFSM_TOTAL_HANDSHAKE_US,
+				     tcpfsm_us_since(now, sent));
 	/* The request is still counted. */
 	if (ctx->join.queues.synq)
 		ctx->join.queues.synq--;

@@ -16,8 +16,6 @@
 #define SLOTS_MANY	32768
 #define RINGS_BYTES	(64UL << 20)
 #define WATERMARK	1024
-#define LISTENERS_MIN	(2 * TCPFSM_LISTENER_WAYS)
-#define LISTENERS_MAX	(1 << 12)
 
 static unsigned int slots;
 module_param(slots, uint, 0444);
@@ -33,7 +31,7 @@ MODULE_PARM_DESC(flight_recorder, "record while no reader is attached (default Y
 
 static unsigned int listeners = 256;
 module_param(listeners, uint, 0444);
-MODULE_PARM_DESC(listeners, "listeners with totals of their own, a power of two from 16 to 4096; 2 KiB each per CPU (default 256)");
+MODULE_PARM_DESC(listeners, "listeners with totals of their own to begin with, a power of two from 16 to 4096; 2 KiB each per online CPU; doubled when three quarters are taken, up to 4096 and to 1/128 of the memory, as any user can make more of them (default 256)");
 
 module_param_named(syn_limit, tcpfsm_syn_limit, uint, 0644);
 MODULE_PARM_DESC(syn_limit, "records of refused SYNs and ACKs per second, listener and CPU, and of RSTs without a connection, listen(), shutdown() and restarted TIME_WAITs each per network namespace; 0: no limit (default 1000)");
@@ -69,10 +67,10 @@ static int __init tcpfsm_init(void)
 		       watermark, slots);
 		return -EINVAL;
 	}
-	if (!is_power_of_2(listeners) || listeners < LISTENERS_MIN ||
-	    listeners > LISTENERS_MAX) {
+	if (!is_power_of_2(listeners) || listeners < TCPFSM_LISTENERS_MIN ||
+	    listeners > TCPFSM_LISTENERS_MAX) {
 		pr_err("tcpfsm: listeners=%u: must be a power of two from %u to %u\n",
-		       listeners, LISTENERS_MIN, LISTENERS_MAX);
+		       listeners, TCPFSM_LISTENERS_MIN, TCPFSM_LISTENERS_MAX);
 		return -EINVAL;
 	}
 

@@ -21,6 +21,7 @@
 #include <linux/ftrace.h>
 #include <linux/mm.h>
 #include <linux/net.h>
+#include <linux/pagemap.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/string.h>
@@ -63,6 +64,11 @@ static inline struct socket *tcpfsm_sock_from_file(struct file *file)
 	return sock_from_file(file, &err);
 }
 #define sock_from_file(file)	tcpfsm_sock_from_file(file)
+#endif
+
+/* 5.16: told how much is not there; earlier only that something is not. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 16, 0)
+#define fault_in_writeable(to, size)	(fault_in_pages_writeable(to, size) ? (size) : 0)
 #endif
 
 /* Between 5.10 and 6.1: const struct net. */

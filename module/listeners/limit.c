@@ -57,14 +57,14 @@ static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 t
 static void tell_timer(struct timer_list *timer)
 {
 	struct tcpfsm_listener_cpu *cpu = container_of(timer, struct tcpfsm_listener_cpu, tell);
-	unsigned int at, i, n = tcpfsm_listener_places();
+	unsigned int at, i, n = cpu->counts ? tcpfsm_listener_places() : 0;
 	u64 now = ktime_get_mono_fast_ns();
 	struct net *net;
 
 	for (at = 0; at < n; at++) {
-		struct tcpfsm_counts *counts = &cpu->counts[at];
+		struct tcpfsm_counts *counts = tcpfsm_listener_counts(cpu, at);
 
-		tell_suppressed(&tcpfsm_listeners[at], 0, TCPFSM_TYPE_SYN, &counts->limit,
+		tell_suppressed(tcpfsm_listener_entry(at), 0, TCPFSM_TYPE_SYN, &counts->limit,
 				&counts->left_out, now);
 	}
 	rcu_read_lock();

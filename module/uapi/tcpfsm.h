@@ -210,7 +210,10 @@
 	X(NOW_TW_REUSE,	 245, "tw_reuse",	NOW, "net.ipv4.tcp_tw_reuse") \
 	X(NOW_TIMESTAMPS, 246, "timestamps",	NOW, "net.ipv4.tcp_timestamps") \
 	X(NOW_FIN_TIMEOUT, 247, "fin_timeout",	NOW, "net.ipv4.tcp_fin_timeout, seconds") \
-	X(NOW_RFC1337,	 248, "rfc1337",	NOW, "net.ipv4.tcp_rfc1337")
+	X(NOW_RFC1337,	 248, "rfc1337",	NOW, "net.ipv4.tcp_rfc1337") \
+	X(NOW_PLACE,	 249, "place",		NOW, \
+	  "1: what happened is in its totals; 0: it found no place in the table, and is counted for " \
+	  "the network namespace only")
 
 /* By enum tcpfsm_reason: why, and how often; SUM. */
 #define TCPFSM_TOTAL_SYN_DROPPED	32
@@ -358,7 +361,7 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  *
  * TOTAL: @conn: the listener's cookie, 0: the network namespace; @netns, @family, @lport
  * and @laddr: the listener's; @rcv: index of the total; @listener: its value; OWNER: who
- * called listen().  Totals of 0 are left out, but not NOW_SINCE_TS.  @ts is the same for
+ * called listen().  Totals of 0 are left out, but not NOW_SINCE_TS and NOW_PLACE.  @ts is the same for
  * all that were read together.  Everything else is 0.
  *
  * SUPPRESSED: @verdict: type of the records left out: TCPFSM_TYPE_SYN: refused SYNs and ACKs
@@ -480,7 +483,8 @@ struct tcpfsm_info {
  *
  * Of every listener, those closed within the last minute included, and of
  * every network namespace: of listeners closed earlier or beyond the table.
- * -ENOSPC: more than @count, which were left out.
+ * -ENOSPC: more than @count, which were left out.  -EAGAIN: what @records points to
+ * was paged out again and again.
  */
 struct tcpfsm_totals {
 	__u64	records;
