@@ -49,7 +49,8 @@ int tcpfsm_ring_alloc(unsigned int slots)
 /**
  * tcpfsm_ring_free() - free all rings
  *
- * Every hook must be detached and every mapping gone.  Context: process.
+ * Every hook must be detached and every mapping gone, and tcpfsm_wake_exit() be
+ * done.  Context: process.
  */
 void tcpfsm_ring_free(void)
 {
@@ -60,7 +61,6 @@ void tcpfsm_ring_free(void)
 
 		if (!ring->header)
 			continue;
-		irq_work_sync(&ring->work);
 		vfree(ring->header);
 		ring->header = NULL;
 	}
@@ -93,9 +93,9 @@ u64 tcpfsm_ring_total(void)
  * tcpfsm_ring_arm() - have readers woken when a ring has grown
  * @watermark: by so many records from now
  *
- * An earlier mark that was not reached yet stays.  No barrier orders this with
- * the writers: a wake-up that slips through is made good by the latency timer
- * of wake.c.  Context: any.
+ * An earlier mark that was not reached yet stays, unless it is that of
+ * tcpfsm_ring_arm_next().  No barrier orders this with the writers: a wake-up
+ * that slips through is made good by the latency timer of wake.c.  Context: any.
  */
 void tcpfsm_ring_arm(u64 watermark)
 {
@@ -103,8 +103,22 @@ void tcpfsm_ring_arm(u64 watermark)
 
 	for_each_possible_cpu(cpu) {
 		struct tcpfsm_cpu_ring *ring = per_cpu_ptr(&tcpfsm_cpu_ring, cpu);
+		u64 mark = READ_ONCE(ring->wake_at);
 
-		if (READ_ONCE(ring->wake_at) == U64_MAX)
+		if (mark == U64_MAX || !mark)
 			WRITE_ONCE(ring->wake_at, READ_ONCE(ring->pos) + watermark);
 	}
+}
+
+/**
+ * tcpfsm_ring_arm_next() - have readers woken by the next record of any ring
+ *
+ * A writer may be past its look at the mark.  Context: any.
+ */
+void tcpfsm_ring_arm_next(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		WRITE_ONCE(per_cpu_ptr(&tcpfsm_cpu_ring, cpu)->wake_at, 0);
 }

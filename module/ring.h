@@ -50,6 +50,7 @@ void tcpfsm_ring_free(void);
 u64 tcpfsm_ring_bytes(void);
 u64 tcpfsm_ring_total(void);
 void tcpfsm_ring_arm(u64 watermark);
+void tcpfsm_ring_arm_next(void);
 
 /**
  * tcpfsm_ring_begin() - claim the next slot of this CPU's ring
