@@ -1102,6 +1102,19 @@ static void free_table(void)
 }
 
 /**
+ * tcpfsm_listener_bytes() - memory that the table and its counts take
+ *
+ * Context: any.
+ */
+u64 tcpfsm_listener_bytes(void)
+{
+	u64 listeners = TCPFSM_LISTENER_NONE;
+
+	return listeners * (sizeof(*tcpfsm_listener_keys) + sizeof(*tcpfsm_listeners)) +
+	       num_possible_cpus() * (listeners + 1) * sizeof(struct tcpfsm_counts);
+}
+
+/**
  * tcpfsm_listener_init() - make the table
  * @listeners: places, a power of two and at least 2 * TCPFSM_LISTENER_WAYS
  * @syn_limit: records of refusals a second, listener and CPU; 0: no limit

@@ -109,6 +109,7 @@ extern struct tcpfsm_listener *tcpfsm_listeners;
 extern unsigned int tcpfsm_listener_shift;
 extern unsigned int tcpfsm_synq_spare;
 
+u64 tcpfsm_listener_bytes(void);
 int tcpfsm_listener_init(unsigned int listeners, unsigned int syn_limit);
 void tcpfsm_listener_exit(void);
 void tcpfsm_listener_arm(void);

@@ -46,7 +46,7 @@ static void tcpfsm_wake_tick(struct timer_list *unused)
 	 */
 	if (!wq_has_sleeper(&sleepers))
 		goto out;
-	total = tcpfsm_ring_total();
+	total = tcpfsm_ring_total(nr_cpu_ids);
 	if (total != total_at_tick || someone_waits) {
 		total_at_tick = total;
 		someone_waits = false;
@@ -132,7 +132,7 @@ __poll_t tcpfsm_wake_poll(struct tcpfsm_sleeper *s, struct file *file,
 	u64 pending;
 
 	poll_wait(file, &sleepers, wait);
-	pending = tcpfsm_ring_total() - READ_ONCE(s->consumed);
+	pending = tcpfsm_ring_total(READ_ONCE(s->rings)) - READ_ONCE(s->consumed);
 	if (pending >= ring_watermark ||
 	    (pending && time_after_eq(jiffies, READ_ONCE(s->ready) + latency()))) {
 		WRITE_ONCE(s->ready, jiffies);
