@@ -82,6 +82,7 @@ static unsigned int rings_without_gap(void)
 
 static long ioctl_info(struct reader *reader, struct tcpfsm_info __user *to)
 {
+	unsigned int made = tcpfsm_ring_made();
 	struct tcpfsm_info info = {
 		.abi = TCPFSM_ABI_VERSION,
 		.record_size = sizeof(struct tcpfsm_record),
@@ -94,8 +95,8 @@ static long ioctl_info(struct reader *reader, struct tcpfsm_info __user *to)
 		.ring_stride = tcpfsm_ring_bytes(),
 		.epoch_offset = ktime_to_ns(ktime_mono_to_real(0)),
 		.version = TCPFSM_VERSION,
-		.made = tcpfsm_ring_made(),
-		.ring_memory = tcpfsm_ring_made() * tcpfsm_ring_bytes(),
+		.made = made,
+		.ring_memory = made * tcpfsm_ring_bytes(),
 		.listener_memory = tcpfsm_listener_bytes(),
 		.unkept = tcpfsm_ring_unkept(),
 	};
