@@ -653,6 +653,8 @@ struct tcpfsm_explain_options {
 					/* snapshot, or the first event */
 	struct tcpfsm_timewaits *ledger; /* of the caller, who feeds, marks and frees it, and has no */
 					/* filter but netns; NULL: one of its own */
+	const struct tcpfsm_info *info;	/* features that are off are told as not judged; read by */
+					/* tcpfsm_explain_new() only; NULL: not known */
 };
 
 struct tcpfsm_explain;
@@ -853,6 +855,10 @@ const char *tcpfsm_segment_name(unsigned int segment);
 const char *tcpfsm_direction_name(unsigned int direction);
 const char *tcpfsm_feature_name(unsigned int feature);
 const char *tcpfsm_feature_text(unsigned int feature);
+/* Why it is off, and what to do where something can be done: of struct tcpfsm_info's error. */
+const char *tcpfsm_feature_reason(int error);
+/* Bits of the features that could not be switched on. */
+uint64_t tcpfsm_features_off(const struct tcpfsm_info *info);
 const char *tcpfsm_errno_name(unsigned int err);	/* "ECONNREFUSED" */
 
 /* Longest JSON line, newline included. */
