@@ -210,7 +210,9 @@
 	X(NOW_TW_REUSE,	 245, "tw_reuse",	NOW, "net.ipv4.tcp_tw_reuse") \
 	X(NOW_TIMESTAMPS, 246, "timestamps",	NOW, "net.ipv4.tcp_timestamps") \
 	X(NOW_FIN_TIMEOUT, 247, "fin_timeout",	NOW, "net.ipv4.tcp_fin_timeout, seconds") \
-	X(NOW_RFC1337,	 248, "rfc1337",	NOW, "net.ipv4.tcp_rfc1337")
+	X(NOW_RFC1337,	 248, "rfc1337",	NOW, "net.ipv4.tcp_rfc1337") \
+	X(NOW_TW_REUSE_DELAY, 255, "tw_reuse_delay", NOW, \
+	  "net.ipv4.tcp_tw_reuse_delay, milliseconds; 0: before Linux 6.14, a second")
 
 /* By enum tcpfsm_reason: why, and how often; SUM. */
 #define TCPFSM_TOTAL_SYN_DROPPED	32

@@ -770,10 +770,12 @@ struct tcpfsm_timewait {
  * net.ipv4.tcp_tw_reuse: tcp_twsk_unique().
  */
 struct tcpfsm_timewait_reuse {
-	uint64_t ready;			/* yes: with timestamps, and began in a second before this one */
+	uint64_t ready;			/* yes: with timestamps, and old enough */
 	uint64_t young;			/* with timestamps, but not yet */
 	uint64_t without;		/* never: the peer sent no timestamps */
 	uint64_t unknown;		/* here before anything was heard of them */
+	uint32_t delay_ms;		/* how old that is: net.ipv4.tcp_tw_reuse_delay; 0: there is none */
+					/* before Linux 6.14, and it began in a second before this one */
 };
 
 struct tcpfsm_timewaits_options {
