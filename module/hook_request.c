@@ -257,7 +257,7 @@ void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
 		v[TCPFSM_TOTAL_COMPLETED_LATE]++;
 	sent = tcp_rsk(req)->snt_synack;
 	if (likely(sent))
-		tcpfsm_histogram_inc(ctx->counts, TCPFSM_TOTAL_HANDSHAKE_US,
+		tcpfsm_histogram_inc(ctx->judge.counts, TCPFSM_TOTAL_HANDSHAKE_US,
 				     tcpfsm_us_since(now, sent));
 	/* The request is still counted. */
 	if (ctx->join.queues.synq)
