@@ -46,6 +46,8 @@ static void begin(void)
 	next_seq = 1;
 }
 
+static bool no_numbers;			/* seq=0 */
+
 /* snd and rcv: relative; -1: 0 */
 static struct tcpfsm_record *rec(uint8_t type, int end, int64_t snd, int64_t rcv)
 {
@@ -68,6 +70,8 @@ static struct tcpfsm_record *rec(uint8_t type, int end, int64_t snd, int64_t rcv
 	r->rport = ports[!end];
 	inet_pton(af, addrs[family == 6][end], r->laddr);
 	inet_pton(af, addrs[family == 6][!end], r->raddr);
+	if (no_numbers)
+		return r;
 	r->snd = snd < 0 ? 0 : isns[end] + (uint32_t)snd;
 	r->rcv = rcv < 0 ? 0 : isns[!end] + (uint32_t)rcv;
 	return r;
@@ -678,7 +682,7 @@ static void test_fast_open(void)
 
 /* ---- closing ------------------------------------------------------------------------ */
 
-static void test_close(void)
+static void closed(void)
 {
 	begin();
 	open_both();
@@ -693,6 +697,28 @@ static void test_close(void)
 	st(SERVER, S(LAST_ACK), S(CLOSE), 27, 12);
 	now += 60 * SEC;
 	tw(CLIENT, TCPFSM_TW_EXPIRE, S(TIME_WAIT), S(TIME_WAIT), 12, 27);
+}
+
+/* The module was loaded with seq=0: segments and states are told, no number and no data. */
+static void test_no_numbers(void)
+{
+	no_numbers = true;
+	closed();
+	no_numbers = false;
+	expect("> S SYN_SENT|SYN_RECV\n"
+	       "< SA ESTABLISHED|-\n"
+	       "> A -|ESTABLISHED\n"
+	       "> AF FIN_WAIT1|CLOSE_WAIT\n"
+	       "< A FIN_WAIT2|-\n"
+	       "< AF TIME_WAIT|LAST_ACK\n"
+	       "> A -|CLOSE\n"
+	       "* CLOSE|-\n"
+	       "finished exact first=0\n");
+}
+
+static void test_close(void)
+{
+	closed();
 	expect(OPEN_BOTH
 	       "= 10 5\n"
 	       "> AF s11 a6 FIN_WAIT1|CLOSE_WAIT\n"
@@ -1223,6 +1249,7 @@ int main(void)
 	TEST("ladder: no port, no SYN", test_no_port());
 	TEST("ladder: simultaneous open", test_simultaneous_open());
 	TEST("ladder: Fast Open", test_fast_open());
+	TEST("ladder: without sequence numbers", test_no_numbers());
 	TEST("ladder: close, with data before and between", test_close());
 	TEST("ladder: sequence numbers wrap", test_wrap());
 	TEST("ladder: FIN behind data that waits", test_fin_behind_data());

@@ -1387,6 +1387,31 @@ static unsigned int left_end(const struct build *b)
 	return b->story->nfacts ? b->story->facts[0].side : 0;
 }
 
+/* None at all: the module was loaded with seq=0. */
+static bool has_numbers(const struct ladder_story *st)
+{
+	size_t i;
+
+	for (i = 0; i < st->nfacts; i++) {
+		const struct ladder_fact *f = &st->facts[i];
+		bool limit = f->type == EVENT(SYN) && f->verdict == TCPFSM_VERDICT_DROPPED;
+
+		if (f->rcv || (f->snd && !limit))
+			return true;
+	}
+	return false;
+}
+
+/* What was made of zeros is no number. */
+static void forget_numbers(struct build *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		b->half[i].has_seq = b->half[i].has_ack = false;
+	b->isn[0].known = b->isn[1].known = false;
+}
+
 int ladder_build(struct ladder_scratch *s, const struct ladder_story *st,
 		 struct tcpfsm_ladder *l)
 {
@@ -1405,6 +1430,8 @@ int ladder_build(struct ladder_scratch *s, const struct ladder_story *st,
 
 	learn_numbers(&b);
 	walk(&b);
+	if (!has_numbers(st))
+		forget_numbers(&b);
 	pair_halves(&b);
 	find_delay(&b);
 	unpair(&b);
