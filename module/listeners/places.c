@@ -239,7 +239,7 @@ static int claim(const struct sock *sk, u64 cookie)
 	struct tcpfsm_listener *entry;
 	bool crowded = true, known;
 	unsigned long flags;
-	int at;
+	int at = -1;
 
 	if (!nc || !READ_ONCE(nc->cpu))
 		return -1;
