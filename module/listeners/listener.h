@@ -120,6 +120,7 @@ struct tcpfsm_counts *tcpfsm_listener_rest(const struct net *net);
 void tcpfsm_listener_net_inc(const struct net *net, enum tcpfsm_total index);
 void tcpfsm_listener_asked(const struct sock *sk, u32 asked);
 void tcpfsm_listener_closes(const struct sock *sk);
+void tcpfsm_listener_keeps(const struct sock *sk);
 bool tcpfsm_limit_reached(struct tcpfsm_limit *limit);
 bool tcpfsm_record_told(const struct net *net, enum tcpfsm_type type);
 long tcpfsm_listener_totals(struct tcpfsm_totals __user *arg);

@@ -200,6 +200,20 @@ void tcpfsm_listener_closes(const struct sock *sk)
 }
 
 /**
+ * tcpfsm_listener_keeps() - a connection of a closed listener moves to another one
+ * @sk: listener that has closed: it counted all in its queue as abandoned
+ *
+ * Context: softirqs off.
+ */
+void tcpfsm_listener_keeps(const struct sock *sk)
+{
+	int at = tcpfsm_listener_look_up(tcpfsm_cookie(&sk->__sk_common));
+
+	if (at >= 0)
+		this_cpu_ptr(&tcpfsm_listener_cpu)->counts[at].v[TCPFSM_TOTAL_ABANDONED]--;
+}
+
+/**
  * tcpfsm_listeners_leave() - take places away
  * @go: whose?
  * @arg: for @go
