@@ -220,8 +220,8 @@ static __always_inline void count_accept(const struct sock *listener, const stru
 	}
 	counts->v[TCPFSM_TOTAL_ACCEPTED]++;
 	if (likely(sk->sk_protocol == IPPROTO_TCP))
-		counts->v[TCPFSM_TOTAL_ACCEPT_US +
-			  tcpfsm_bucket(tcpfsm_us_since(now, tcp_sk(sk)->rcvq_space.time))]++;
+		tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_ACCEPT_US,
+				     tcpfsm_us_since(now, tcp_sk(sk)->rcvq_space.time));
 }
 
 static void record_listen(const struct sock *sk, u32 backlog)
@@ -345,17 +345,21 @@ void tcpfsm_on_reqsk_clone(TCPFSM_FUNCTION_ARGS)
 {
 	const struct request_sock *req = TCPFSM_ARG(0);
 	const struct sock *sk = TCPFSM_ARG(1);
+	u64 now = ktime_get_mono_fast_ns();
 	struct tcpfsm_listener *entry;
 	struct tcpfsm_counts *counts;
 	struct tcpfsm_queues q;
-	u64 now = ktime_get_mono_fast_ns();
 
 	if (!req->sk && sk_unhashed(req_to_sk((struct request_sock *)req)))
 		return;
-	tcpfsm_queues_read(&q, sk);
-	counts = tcpfsm_listener_find(sk, &entry);
 	if (req->sk) {
-		tcpfsm_listener_keeps(req->rsk_listener);
+		counts = tcpfsm_listener_find(req->rsk_listener, &entry);
+		if (entry)
+			counts->v[TCPFSM_TOTAL_ABANDONED]--;
+	}
+	counts = tcpfsm_listener_find(sk, &entry);
+	tcpfsm_queues_read(&q, sk);
+	if (req->sk) {
 		q.acceptq++;
 		tcpfsm_acceptq_grew(entry, counts, &q, now);
 	} else {

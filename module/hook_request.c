@@ -43,6 +43,8 @@ static __always_inline void read_mibs(unsigned long *to, const struct net *net,
 		this_cpu_ptr(net->mib.tcp_statistics)->mibs[TCP_MIB_PASSIVEOPENS];
 	if (kind == TCPFSM_JUDGED_ACK) {
 		to[TCPFSM_MIB_DEFER] = mibs[LINUX_MIB_TCPDEFERACCEPTDROP];
+		to[TCPFSM_MIB_PAWS] = mibs[LINUX_MIB_PAWSESTABREJECTED];
+		to[TCPFSM_MIB_TSECR] = TCPFSM_READ_TSECR(mibs);
 		return;
 	}
 	to[TCPFSM_MIB_COOKIEFAIL] = mibs[LINUX_MIB_SYNCOOKIESFAILED];
@@ -81,11 +83,13 @@ judge_begin(enum tcpfsm_judged kind, struct sock *listener,
 void tcpfsm_on_conn_request(TCPFSM_FUNCTION_ARGS)
 {
 	const struct sock *listener = TCPFSM_ARG(2);
-	u64 *v = judge_begin(TCPFSM_JUDGED_SYN, TCPFSM_ARG(2), TCPFSM_ARG(3))->counts->v;
+	struct tcpfsm_counts *counts =
+		judge_begin(TCPFSM_JUDGED_SYN, TCPFSM_ARG(2), TCPFSM_ARG(3))->counts;
 
-	v[TCPFSM_TOTAL_SYN]++;
-	v[TCPFSM_TOTAL_SYNQ_LENGTH + tcpfsm_bucket(inet_csk_reqsk_queue_len(listener))]++;
-	v[TCPFSM_TOTAL_ACCEPTQ_LENGTH + tcpfsm_bucket(READ_ONCE(listener->sk_ack_backlog))]++;
+	counts->v[TCPFSM_TOTAL_SYN]++;
+	tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_SYNQ_LENGTH, inet_csk_reqsk_queue_len(listener));
+	tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_ACCEPTQ_LENGTH,
+			     READ_ONCE(listener->sk_ack_backlog));
 }
 
 static u32 young(const struct sock *listener)
@@ -253,7 +257,8 @@ void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
 		v[TCPFSM_TOTAL_COMPLETED_LATE]++;
 	sent = tcp_rsk(req)->snt_synack;
 	if (likely(sent))
-		v[TCPFSM_TOTAL_HANDSHAKE_US + tcpfsm_bucket(tcpfsm_us_since(now, sent))]++;
+		tcpfsm_histogram_inc(ctx->judge.counts, TCPFSM_TOTAL_HANDSHAKE_US,
+				     tcpfsm_us_since(now, sent));
 	/* The request is still counted. */
 	if (ctx->join.queues.synq)
 		ctx->join.queues.synq--;
@@ -321,9 +326,18 @@ static noinline void request_gone(struct tcpfsm_ctx *ctx, struct sock *listener,
 	u8 why;
 
 	ctx->icmp = NULL;
-	/* Another CPU removed it, or it never was in the table. */
-	if (!sk_hashed(req_to_sk(req)))
+	if (!sk_hashed(req_to_sk(req))) {
+		/*
+		 * Another CPU removed it, or it never was in the table.  Or this segment made a
+		 * child in its place that joins no accept queue: a subflow of an MPTCP connection
+		 * (tcp_check_req(): rsk_drop_req()).
+		 */
+		if (tcpfsm_judges(&ctx->judge, req) && ctx->clone.sk) {
+			ctx->judge.counts->v[TCPFSM_TOTAL_JOINED]++;
+			tcpfsm_judge_end(&ctx->judge);
+		}
 		return;
+	}
 	why = why_gone(ctx, listener, req, icmp);
 	tcpfsm_queues_read(&q, listener);
 	if (q.synq)
@@ -365,13 +379,30 @@ static bool in_last_quarter(const struct net *net, const struct sock *listener)
 	       max - inet_csk_reqsk_queue_len(listener) < (max >> 2);
 }
 
+/*
+ * tcp_check_req(): the segment is outside of the window.  The request is still in the queue, or
+ * its timer just took it out: then it may be another one's by now.
+ */
+static bool out_of_window(const struct tcpfsm_judging *judge, const struct sk_buff *skb)
+{
+	const struct request_sock *req = judge->req;
+	const struct tcphdr *th = tcp_hdr(skb);
+	u32 from = READ_ONCE(tcp_rsk(req)->rcv_nxt), to = from + READ_ONCE(req->rsk_rcv_wnd);
+	u32 seq = ntohl(th->seq), end = seq + skb->len - skb_transport_offset(skb) - 4 * th->doff;
+
+	if (tcpfsm_cookie(&req->__req_common) != judge->conn)
+		return false;
+	return seq != from && !(after(end, from) && before(seq, to)) && !(seq == to && end == to);
+}
+
 static __always_inline bool moved(const struct tcpfsm_judging *judge, const unsigned long *now,
 				  enum tcpfsm_mib which)
 {
 	return now[which] != judge->mib[which];
 }
 
-static u8 why_refused(const struct tcpfsm_judging *judge, const unsigned long *now)
+static u8 why_refused(const struct tcpfsm_judging *judge, const unsigned long *now,
+		      const struct sk_buff *skb)
 {
 	if (moved(judge, now, TCPFSM_MIB_OVERFLOW))
 		return TCPFSM_REASON_ACCEPTQ_FULL;
@@ -383,6 +414,10 @@ static u8 why_refused(const struct tcpfsm_judging *judge, const unsigned long *n
 	case TCPFSM_JUDGED_ACK:
 		if (moved(judge, now, TCPFSM_MIB_DEFER))
 			return TCPFSM_REASON_DEFER_ACCEPT;
+		if (moved(judge, now, TCPFSM_MIB_PAWS))
+			return TCPFSM_REASON_PAWS;
+		if (moved(judge, now, TCPFSM_MIB_TSECR))
+			return TCPFSM_REASON_TSECR;
 		break;
 	case TCPFSM_JUDGED_COOKIE:
 		if (moved(judge, now, TCPFSM_MIB_COOKIEFAIL))
@@ -391,8 +426,13 @@ static u8 why_refused(const struct tcpfsm_judging *judge, const unsigned long *n
 	}
 	if (moved(judge, now, TCPFSM_MIB_NOROUTE))
 		return TCPFSM_REASON_NO_ROUTE;
-	if (!moved(judge, now, TCPFSM_MIB_LISTENDROP))
-		return TCPFSM_REASON_OTHER;
+	if (!moved(judge, now, TCPFSM_MIB_LISTENDROP)) {
+		/* Every drop moves it; without that, inet_ehash_insert() found the same SYN. */
+		if (judge->kind == TCPFSM_JUDGED_SYN)
+			return TCPFSM_REASON_DUPLICATE;
+		return judge->kind == TCPFSM_JUDGED_ACK && !judge->gone && out_of_window(judge, skb) ?
+			TCPFSM_REASON_WINDOW : TCPFSM_REASON_OTHER;
+	}
 	if (judge->kind == TCPFSM_JUDGED_SYN)
 		return in_last_quarter(sock_net(judge->listener), judge->listener) ?
 			TCPFSM_REASON_LAST_QUARTER : TCPFSM_REASON_OTHER;
@@ -410,8 +450,7 @@ static bool count_refused(const struct tcpfsm_judging *judge, const unsigned lon
 	case TCPFSM_JUDGED_SYN:
 		if (moved(judge, now, TCPFSM_MIB_DOCOOKIES))
 			v[TCPFSM_TOTAL_COOKIE_WANTED]++;
-		/* Every drop moves ListenDrops; without that, inet_ehash_insert() found it. */
-		if (reason == TCPFSM_REASON_OTHER && !moved(judge, now, TCPFSM_MIB_LISTENDROP))
+		if (reason == TCPFSM_REASON_DUPLICATE)
 			v[TCPFSM_TOTAL_SYN_DUPLICATE]++;
 		else
 			v[TCPFSM_TOTAL_SYN_DROPPED + reason]++;
@@ -457,7 +496,7 @@ static noinline void judge_end(const struct sk_buff *skb)
 	}
 	net = sock_net(judge->listener);
 	read_mibs(now, net, judge->kind);
-	reason = why_refused(judge, now);
+	reason = why_refused(judge, now, skb);
 	verdict = judge->reset || judge->gone ? TCPFSM_VERDICT_RESET : TCPFSM_VERDICT_DROPPED;
 	if (!count_refused(judge, now, tcp_hdr(skb), verdict, reason))
 		return;

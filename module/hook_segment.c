@@ -110,11 +110,17 @@ void tcpfsm_on_send_reset(TCPFSM_FUNCTION_ARGS)
 				state = TCP_SYN_RECV;
 		}
 		net = sk ? sock_net(sk) : dev_net(skb_dst(skb)->dev);
-		if (!conn && !tcpfsm_record_told(net, TCPFSM_TYPE_RESET))
+		if (!tcpfsm_record_told(net, TCPFSM_TYPE_RESET))
 			return;
 		rec = tcpfsm_record_segment(TCPFSM_TYPE_RESET, net, skb, NULL, &flags);
 		rec->conn = conn;
 		break;
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECV:
+		/* The socket stays, and so may the peer that sends what it cannot mean. */
+		if (!tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_RESET))
+			return;
+		fallthrough;
 	default:
 		rec = tcpfsm_record_sock(TCPFSM_TYPE_RESET, sk, &flags);
 	}

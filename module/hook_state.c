@@ -117,10 +117,17 @@ static void on_close(const struct sock *sk, u8 oldstate)
 	struct tcpfsm_record *rec;
 	unsigned long flags;
 
-	if (unlikely(oldstate == TCP_LISTEN))
+	if (unlikely(oldstate == TCP_LISTEN)) {
 		tcpfsm_listener_closes(sk);
-	if (unlikely(unsent))
+		/* A listen() that fails comes here as well, as often as anybody likes. */
+		if (!tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_LISTEN))
+			return;
+	}
+	if (unlikely(unsent)) {
+		if (!tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_CONNECT_FAILED))
+			return;
 		log_open(sk);
+	}
 	if (unlikely(tcpfsm_clone_end(ctx, sk)))
 		log_clone(sk, ctx);
 	/* Its listener closed between the hook and the queue: inet_child_forget(). */
@@ -189,6 +196,10 @@ static __always_inline void on_state(const struct sock *sk, int oldstate, int ne
 			tcpfsm_clone_begin(this_cpu_ptr(&tcpfsm_ctx), sk);
 			return;
 		}
+		break;
+	case TCP_LISTEN:
+		if (!tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_LISTEN))
+			return;
 		break;
 	case TCP_FIN_WAIT2:
 		this_cpu_write(tcpfsm_ctx.closing.fin_wait2, sk);

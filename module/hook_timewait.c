@@ -139,6 +139,7 @@ void tcpfsm_on_twsk_segment(TCPFSM_FUNCTION_ARGS)
 void tcpfsm_on_twsk_schedule(TCPFSM_FUNCTION_ARGS)
 {
 	const struct inet_timewait_sock *tw = TCPFSM_ARG(0);
+	u8 old = tw->tw_substate;
 	struct tcpfsm_record *rec;
 	struct tcpfsm_ctx *ctx;
 	unsigned long flags;
@@ -151,11 +152,15 @@ void tcpfsm_on_twsk_schedule(TCPFSM_FUNCTION_ARGS)
 	if (!is_tcp(tw))
 		return;
 	tcpfsm_listener_net_inc(twsk_net(tw), TW(REFRESH));
-	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
 	ctx = this_cpu_ptr(&tcpfsm_ctx);
-	rec->verdict = TCPFSM_TW_REFRESH;
 	if (ctx->touch.tw == tw)
-		rec->old = ctx->touch.substate;
+		old = ctx->touch.substate;
+	/* A bare ACK restarts it, as often as anybody likes. */
+	if (old == tw->tw_substate && !tcpfsm_record_told(twsk_net(tw), TCPFSM_TYPE_TIMEWAIT))
+		return;
+	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
+	rec->verdict = TCPFSM_TW_REFRESH;
+	rec->old = old;
 	tcpfsm_record_done(rec, flags);
 }
 
@@ -175,7 +180,8 @@ void tcpfsm_on_twsk_unique(TCPFSM_FUNCTION_ARGS)
  * tcpfsm_on_twsk_deschedule() - inet_twsk_deschedule_put(tw)
  * @TCPFSM_FUNCTION_ARGS: see hooks.h
  *
- * @tw ends before its time.  Context: softirqs off.
+ * @tw ends before its time: by a segment, by connect(), with its network namespace, or else by
+ * tcp_abort(), which ss -K reaches.  Context: softirqs off.
  */
 void tcpfsm_on_twsk_deschedule(TCPFSM_FUNCTION_ARGS)
 {
@@ -183,8 +189,10 @@ void tcpfsm_on_twsk_deschedule(TCPFSM_FUNCTION_ARGS)
 	struct tcpfsm_ctx *ctx = get_cpu_ptr(&tcpfsm_ctx);
 	u8 action = tcpfsm_touch_end(&ctx->touch, tw);
 
-	if (!action)
-		action = check_net(twsk_net(tw)) ? TCPFSM_TW_KILL : TCPFSM_TW_PURGE;
+	if (!action && !check_net(twsk_net(tw)))
+		action = TCPFSM_TW_PURGE;
+	else if (!action)
+		action = in_serving_softirq() ? TCPFSM_TW_KILL : TCPFSM_TW_ABORT;
 	tcpfsm_dying_begin(&ctx->dying, tw, action);
 	put_cpu_ptr(&tcpfsm_ctx);
 }
@@ -218,7 +226,8 @@ void tcpfsm_on_twsk_kill(TCPFSM_FUNCTION_ARGS)
 	/* Itself not counted any more. */
 	if (rec->tw)
 		rec->tw--;
-	tcpfsm_listener_net_inc(twsk_net(tw), TCPFSM_TOTAL_TW + rec->verdict);
+	tcpfsm_listener_net_inc(twsk_net(tw), rec->verdict == TCPFSM_TW_ABORT ?
+				TW(KILL) : TCPFSM_TOTAL_TW + rec->verdict);
 	if (TCPFSM_TW_MIBS_AT_END && rec->verdict == TCPFSM_TW_EXPIRE) {
 		tcpfsm_listener_net_inc(twsk_net(tw), TCPFSM_TOTAL_TW_ENDED);
 		if (tcpfsm_tw_short(tw))

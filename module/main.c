@@ -6,6 +6,7 @@
 #include "cdev.h"
 #include "hooks.h"
 #include "listeners/listener.h"
+#include "record.h"
 #include "ring.h"
 #include "wake.h"
 
@@ -15,8 +16,6 @@
 #define SLOTS_MANY	32768
 #define RINGS_BYTES	(64UL << 20)
 #define WATERMARK	1024
-#define LISTENERS_MIN	(2 * TCPFSM_LISTENER_WAYS)
-#define LISTENERS_MAX	(1 << 12)
 
 static unsigned int slots;
 module_param(slots, uint, 0444);
@@ -32,10 +31,14 @@ MODULE_PARM_DESC(flight_recorder, "record while no reader is attached (default Y
 
 static unsigned int listeners = 256;
 module_param(listeners, uint, 0444);
-MODULE_PARM_DESC(listeners, "listeners with totals of their own, a power of two from 16 to 4096; 2 KiB each per CPU (default 256)");
+MODULE_PARM_DESC(listeners, "listeners with totals of their own to begin with, a power of two from 16 to 4096; 2 KiB each per online CPU; doubled when three quarters are taken, up to 4096 and to 1/128 of the memory, as any user can make more of them (default 256)");
 
 module_param_named(syn_limit, tcpfsm_syn_limit, uint, 0644);
 MODULE_PARM_DESC(syn_limit, "records of refused SYNs and ACKs per second, listener and CPU, and of RSTs without a connection, listen(), shutdown() and restarted TIME_WAITs each per network namespace; 0: no limit (default 1000)");
+
+static bool seq = true;
+module_param(seq, bool, 0444);
+MODULE_PARM_DESC(seq, "records have sequence numbers, by which who reads them can forge segments (default Y)");
 
 /* All that one CPU made in 2 s leaves TIME_WAIT at once: 60 s fall in that level of the timer wheel. */
 static unsigned int __init default_slots(void)
@@ -64,10 +67,10 @@ static int __init tcpfsm_init(void)
 		       watermark, slots);
 		return -EINVAL;
 	}
-	if (!is_power_of_2(listeners) || listeners < LISTENERS_MIN ||
-	    listeners > LISTENERS_MAX) {
+	if (!is_power_of_2(listeners) || listeners < TCPFSM_LISTENERS_MIN ||
+	    listeners > TCPFSM_LISTENERS_MAX) {
 		pr_err("tcpfsm: listeners=%u: must be a power of two from %u to %u\n",
-		       listeners, LISTENERS_MIN, LISTENERS_MAX);
+		       listeners, TCPFSM_LISTENERS_MIN, TCPFSM_LISTENERS_MAX);
 		return -EINVAL;
 	}
 
@@ -85,6 +88,8 @@ static int __init tcpfsm_init(void)
 		goto free_rings;
 	}
 
+	if (!seq)
+		static_branch_enable(&tcpfsm_seq_hidden);
 	if (flight_recorder) {
 		err = tcpfsm_hooks_attach();
 		if (err) {

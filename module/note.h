@@ -30,6 +30,8 @@ enum tcpfsm_mib {
 	TCPFSM_MIB_DOCOOKIES,	/* SYN: TCPReqQFullDoCookies */
 	TCPFSM_MIB_PASSIVEOPEN,	/* ACK, COOKIE: TcpPassiveOpens */
 	TCPFSM_MIB_DEFER,	/* ACK: TCPDeferAcceptDrop */
+	TCPFSM_MIB_PAWS,	/* ACK: PAWSEstab */
+	TCPFSM_MIB_TSECR,	/* ACK: TSEcrRejected, from 6.15 on */
 	TCPFSM_MIB_COOKIEFAIL,	/* COOKIE: SyncookiesFailed */
 	TCPFSM_MIB_COOKIERECV,	/* COOKIE: SyncookiesRecv */
 	TCPFSM_MIB_NUM
@@ -127,10 +129,12 @@ struct tcpfsm_closing {
  * @task: in connect(); NULL for a segment
  * @action: what its end would mean, enum tcpfsm_tw_action
  * @substate: its substate when the segment came
+ * @at: jiffies then
  */
 struct tcpfsm_touching {
 	const struct inet_timewait_sock *tw;
 	const struct task_struct *task;
+	unsigned long at;
 	u8 action;
 	u8 substate;
 };
@@ -287,17 +291,20 @@ static __always_inline void tcpfsm_touch_begin(struct tcpfsm_touching *touch,
 	touch->tw = tw;
 	touch->action = action;
 	touch->task = task;
+	touch->at = jiffies;
 }
 
 /*
- * By whom the note was left, or it is stale: a kworker purges on this CPU, too.
+ * By whom the note was left, or it is stale: a kworker purges on this CPU, and ss -K ends what
+ * a segment has met before.  Busy polling brings segments to a task.
  * Return: the action, or 0.
  */
 static __always_inline u8 tcpfsm_touch_end(struct tcpfsm_touching *touch,
 					   const struct inet_timewait_sock *tw)
 {
 	bool mine = touch->tw == tw &&
-		    (touch->task ? touch->task == current : !!in_serving_softirq());
+		    (touch->task ? touch->task == current :
+		     in_serving_softirq() || (touch->at == jiffies && check_net(twsk_net(tw))));
 
 	touch->tw = NULL;
 	return mine ? touch->action : 0;

@@ -22,6 +22,26 @@ noinline u64 tcpfsm_cookie_generate(const struct sock_common *skc)
 	return half[0] | (u64)half[1] << 32;
 }
 
+/* Parameter seq=0; a key, as one instruction of each record is all that it may cost. */
+DEFINE_STATIC_KEY_FALSE(tcpfsm_seq_hidden);
+
+/**
+ * tcpfsm_record_hide() - leave out the sequence numbers
+ * @rec: complete but for its seq
+ *
+ * Who knows them can send segments that the connection takes (RFC 5961).  What
+ * else stands in their place stays: a listener's backlog, a limit, counts.
+ * Context: interrupts off.
+ */
+void tcpfsm_record_hide(struct tcpfsm_record *rec)
+{
+	if (rec->type == TCPFSM_TYPE_LISTEN || rec->type == TCPFSM_TYPE_SUPPRESSED)
+		return;
+	rec->rcv = 0;
+	if (rec->type != TCPFSM_TYPE_SYN || rec->verdict != TCPFSM_VERDICT_DROPPED)
+		rec->snd = 0;
+}
+
 /**
  * tcpfsm_record_addrs6() - fill in the addresses of an IPv6 socket or segment
  * @rec: to fill in, family included

@@ -9,6 +9,7 @@
 #define TCPFSM_RECORD_H
 
 #include <linux/ipv6.h>
+#include <linux/jump_label.h>
 #include <linux/sched.h>
 #include <linux/tcp.h>
 #include <linux/timekeeping.h>
@@ -36,7 +37,10 @@ struct tcpfsm_queues {
 	u32 backlog;
 };
 
+DECLARE_STATIC_KEY_FALSE(tcpfsm_seq_hidden);
+
 u64 tcpfsm_cookie_generate(const struct sock_common *skc);
+void tcpfsm_record_hide(struct tcpfsm_record *rec);
 void tcpfsm_record_addrs6(struct tcpfsm_record *rec, const struct in6_addr *laddr,
 			  const struct in6_addr *raddr);
 
@@ -171,6 +175,8 @@ tcpfsm_record_begin(u8 type, unsigned long *flags)
 static __always_inline void tcpfsm_record_done(struct tcpfsm_record *rec,
 					       unsigned long flags)
 {
+	if (static_branch_unlikely(&tcpfsm_seq_hidden))
+		tcpfsm_record_hide(rec);
 	tcpfsm_ring_end(rec, flags);
 }
 

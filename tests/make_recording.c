@@ -322,7 +322,7 @@ static void member(uint64_t conn, const char *comm, uint64_t syns)
 	is(TCPFSM_TOTAL_NOW_REUSEPORT, 2);
 }
 
-/* Ports 80: overrun; 443: two of a group; 22: idle; 8080: closed; and another netns. */
+/* Ports 80: overrun; 443: two of a group; 22: idle; 8080: closed; another netns, without a place. */
 static void reading(uint64_t n)
 {
 	of(99, 4026531840U, "0.0.0.0", 80, "nginx");
@@ -364,7 +364,9 @@ static void reading(uint64_t n)
 
 	of(51, 4026532999U, "255.255.255.255", 65535, "veth");
 	is(TCPFSM_TOTAL_NOW_BACKLOG, 5);
+	is(TCPFSM_TOTAL_NOW_ACCEPTQ, 6);
 	is(TCPFSM_TOTAL_NOW_SINCE_TS, 2000000000);
+	is(TCPFSM_TOTAL_NOW_PLACE, 0);
 
 	of(0, 4026531840U, "", 0, NULL);
 	is(TCPFSM_TOTAL_SYN, 17);

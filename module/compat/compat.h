@@ -21,6 +21,7 @@
 #include <linux/ftrace.h>
 #include <linux/mm.h>
 #include <linux/net.h>
+#include <linux/pagemap.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 #include <linux/string.h>
@@ -64,6 +65,11 @@ static inline struct socket *tcpfsm_sock_from_file(struct file *file)
 	return sock_from_file(file, &err);
 }
 #define sock_from_file(file)	tcpfsm_sock_from_file(file)
+#endif
+
+/* 5.16: told how much is not there; earlier only that something is not. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 16, 0)
+#define fault_in_writeable(to, size)	(fault_in_pages_writeable(to, size) ? (size) : 0)
 #endif
 
 /* Between 5.10 and 6.1: const struct net. */
@@ -191,6 +197,13 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #define TCPFSM_TW_COUNTED_AT_ENTRY	0
 #else
 #define TCPFSM_TW_COUNTED_AT_ENTRY	1
+#endif
+
+/* 6.15 (d16b344790742): the third ACK must echo a time stamp that was sent. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#define TCPFSM_READ_TSECR(mibs)	((mibs)[LINUX_MIB_TSECRREJECTED])
+#else
+#define TCPFSM_READ_TSECR(mibs)	0
 #endif
 
 /*

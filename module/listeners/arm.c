@@ -60,7 +60,6 @@ static void set_armed(int cpu, bool armed)
 	struct net *net;
 	unsigned int i;
 
-	/* What never began has nothing to go on from. */
 	if (c->armed == armed)
 		return;
 	local_bh_disable();
@@ -72,16 +71,13 @@ static void set_armed(int cpu, bool armed)
 			continue;
 		for (i = 0; i < ARRAY_SIZE(tcpfsm_counters); i++) {
 			u64 now = tcpfsm_read_mib(net, cpu, i);
-			u8 which = tcpfsm_counters[i].kernel;
 
-			if (armed)
-				nk->base[which] += now - nk->paused[which];
-			else
-				nk->paused[which] = now;
+			nk->base[i] += armed ? now : -now;
 		}
 	}
 	rcu_read_unlock();
 	c->armed = armed;
+	tcpfsm_listener_keys_set(c);
 	local_bh_enable();
 }
 
@@ -91,18 +87,17 @@ static long arm_here(void *armed)
 	return 0;
 }
 
+/* CPUs stay as they are meanwhile. */
 static void set_armed_everywhere(bool armed)
 {
 	unsigned int cpu;
 
-	cpus_read_lock();
 	for_each_possible_cpu(cpu) {
 		if (cpu_online(cpu))
 			work_on_cpu(cpu, arm_here, armed ? &tcpfsm_armed_since : NULL);
 		else
 			set_armed(cpu, armed);
 	}
-	cpus_read_unlock();
 }
 
 /* Mini-sockets there should be, by what was counted; under tcpfsm_table_lock. */
@@ -112,7 +107,7 @@ static u64 tw_counted(const struct tcpfsm_net_counts *nc)
 		TCPFSM_TW_REOPEN, TCPFSM_TW_REUSE, TCPFSM_TW_KILL, TCPFSM_TW_EXPIRE,
 		TCPFSM_TW_PURGE,
 	};
-	u64 n = nc->folded[TCPFSM_TOTAL_TW_CAME] - nc->folded[TCPFSM_TOTAL_TW_WENT];
+	u64 n = nc->tw_came - nc->tw_went;
 	unsigned int cpu, i;
 
 	for_each_possible_cpu(cpu) {
@@ -138,12 +133,20 @@ static bool settle_net(const struct net *net, struct tcpfsm_net_counts *nc)
 	if (nc->tw_found < SETTLE_FOUND)
 		return false;
 	if (d > 0)
-		nc->folded[TCPFSM_TOTAL_TW_CAME] += d;
+		nc->tw_came += d;
 	else
-		nc->folded[TCPFSM_TOTAL_TW_WENT] -= d;
+		nc->tw_went -= d;
 	nc->tw_found = 0;
 	nc->tw_settled = true;
 	return true;
+}
+
+static void settle_one(struct net *net, void *all)
+{
+	struct tcpfsm_net_counts *nc = tcpfsm_net_counts(net);
+
+	if (nc && nc->cpu && !nc->tw_settled && !settle_net(net, nc))
+		*(bool *)all = false;
 }
 
 /**
@@ -157,34 +160,20 @@ void tcpfsm_settle_tw(void)
 
 	for (i = 0; i < SETTLE_LOOKS; i++) {
 		bool all = true;
-		struct net *net;
 
-		down_read(&net_rwsem);
-		for_each_net(net) {
-			struct tcpfsm_net_counts *nc = tcpfsm_net_counts(net);
-
-			if (nc && nc->cpu && !nc->tw_settled)
-				all &= settle_net(net, nc);
-		}
-		up_read(&net_rwsem);
+		tcpfsm_each_net(settle_one, &all);
 		if (all)
 			return;
 		usleep_range(SETTLE_PAUSE_US, 2 * SETTLE_PAUSE_US);
 	}
 }
 
-static void unsettle_tw(void)
+static void unsettle_one(struct net *net, void *unused)
 {
-	struct net *net;
+	struct tcpfsm_net_counts *nc = tcpfsm_net_counts(net);
 
-	down_read(&net_rwsem);
-	for_each_net(net) {
-		struct tcpfsm_net_counts *nc = tcpfsm_net_counts(net);
-
-		if (nc)
-			nc->tw_settled = false;
-	}
-	up_read(&net_rwsem);
+	if (nc)
+		nc->tw_settled = false;
 }
 
 /**
@@ -196,12 +185,15 @@ void tcpfsm_listener_arm(void)
 {
 	/* Softirqs that some of the hooks have missed end first. */
 	synchronize_rcu();
-	tcpfsm_armed_since = ktime_get_mono_fast_ns();
+	cpus_read_lock();
 	mutex_lock(&tcpfsm_table_lock);
-	unsettle_tw();
+	tcpfsm_armed_since = ktime_get_mono_fast_ns();
+	tcpfsm_listeners_found();
+	tcpfsm_each_net(unsettle_one, NULL);
 	set_armed_everywhere(true);
 	tcpfsm_settle_tw();
 	mutex_unlock(&tcpfsm_table_lock);
+	cpus_read_unlock();
 }
 
 /**
@@ -211,7 +203,9 @@ void tcpfsm_listener_arm(void)
  */
 void tcpfsm_listener_disarm(void)
 {
+	cpus_read_lock();
 	set_armed_everywhere(false);
+	cpus_read_unlock();
 }
 
 /**

@@ -12,6 +12,7 @@ static const u8 told_types[TCPFSM_TOLD_NUM] = {
 	[TCPFSM_TOLD_LISTEN]	= TCPFSM_TYPE_LISTEN,
 	[TCPFSM_TOLD_SHUTDOWN]	= TCPFSM_TYPE_SHUTDOWN,
 	[TCPFSM_TOLD_TIMEWAIT]	= TCPFSM_TYPE_TIMEWAIT,
+	[TCPFSM_TOLD_CONNECT_FAILED] = TCPFSM_TYPE_CONNECT_FAILED,
 };
 
 static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 type,
@@ -56,14 +57,14 @@ static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 t
 static void tell_timer(struct timer_list *timer)
 {
 	struct tcpfsm_listener_cpu *cpu = container_of(timer, struct tcpfsm_listener_cpu, tell);
-	unsigned int at, i, n = tcpfsm_listener_places();
+	unsigned int at, i, n = cpu->counts ? tcpfsm_listener_places() : 0;
 	u64 now = ktime_get_mono_fast_ns();
 	struct net *net;
 
 	for (at = 0; at < n; at++) {
-		struct tcpfsm_counts *counts = &cpu->counts[at];
+		struct tcpfsm_counts *counts = tcpfsm_listener_counts(cpu, at);
 
-		tell_suppressed(&tcpfsm_listeners[at], 0, TCPFSM_TYPE_SYN, &counts->limit,
+		tell_suppressed(tcpfsm_listener_entry(at), 0, TCPFSM_TYPE_SYN, &counts->limit,
 				&counts->left_out, now);
 	}
 	rcu_read_lock();
@@ -109,8 +110,9 @@ bool tcpfsm_limit_reached(struct tcpfsm_limit *limit)
 /**
  * tcpfsm_record_told() - may a record that anybody can cause at will be written?
  * @net: network namespace
- * @type: TCPFSM_TYPE_RESET: of an RST without a connection, as SYNs to a closed port cause;
- *	  _LISTEN, _SHUTDOWN; _TIMEWAIT: of a segment that restarts its timer
+ * @type: TCPFSM_TYPE_RESET: of an RST that ends no connection, as SYNs to a closed port cause;
+ *	  _LISTEN: also of a listener's changes of state; _SHUTDOWN; _TIMEWAIT: of a segment that
+ *	  restarts its timer; _CONNECT_FAILED: of a connect() that found no port
  *
  * At most syn_limit a second, network namespace and CPU; those left out are told of by
  * SUPPRESSED.  Context: any but NMI.
@@ -136,6 +138,9 @@ bool tcpfsm_record_told(const struct net *net, enum tcpfsm_type type)
 		break;
 	case TCPFSM_TYPE_TIMEWAIT:
 		i = TCPFSM_TOLD_TIMEWAIT;
+		break;
+	case TCPFSM_TYPE_CONNECT_FAILED:
+		i = TCPFSM_TOLD_CONNECT_FAILED;
 		break;
 	default:
 		return true;

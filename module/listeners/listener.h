@@ -2,9 +2,14 @@
 /*
  * What became of every SYN, by listener: counters that a flood cannot overrun.
  *
- * A listener has a place in one table, found by its cookie; each CPU counts
- * in a block of its own for that place.  Whatever finds no place is counted
- * for its network namespace.  See TCPFSM_TOTALS in the UAPI header.
+ * With its first SYN a listener gets a place in one table, found by its
+ * cookie; each CPU counts in a block of its own for that place.  Whatever finds
+ * no place is counted for its network namespace.  See TCPFSM_TOTALS in the UAPI
+ * header.
+ *
+ * The table is made of parts.  It grows by one more, as large as all before, so
+ * nothing that was counted ever moves.  The hooks look in the first part, where
+ * a listener costs one cache line of keys; the others are the slow path's.
  */
 #ifndef TCPFSM_LISTENER_H
 #define TCPFSM_LISTENER_H
@@ -20,11 +25,19 @@
 
 /* Cookies in one cache line. */
 #define TCPFSM_LISTENER_WAYS	8
+/* Places to begin with at least, and at most ever: 2 KiB each on every CPU. */
+#define TCPFSM_LISTENERS_MIN	(2 * TCPFSM_LISTENER_WAYS)
+#define TCPFSM_LISTENERS_MAX	(1 << 12)
+/* From the one to the other by doubling. */
+#define TCPFSM_LISTENER_PARTS	9
+/* Totals that are no histograms come first. */
+#define TCPFSM_TOTAL_SCALARS	TCPFSM_TOTAL_SYNQ_LENGTH
+#define TCPFSM_TOTAL_HISTOGRAMS	(TCPFSM_TOTAL_COUNTED - TCPFSM_TOTAL_SCALARS)
 
 /**
  * struct tcpfsm_listener - a place of the table, shared by all CPUs
  * @cookie: of the listener; 0: free
- * @net: its network namespace
+ * @net: its network namespace; NULL when that has gone
  * @netns: inode of @net
  * @family: 4 or 6
  * @lport: host byte order
@@ -32,8 +45,9 @@
  * @pid: who called listen(), or 0
  * @comm: its name
  * @asked: backlog it asked for plus 1, or 0
- * @since: when it was first seen
+ * @since: since when nothing of it was counted elsewhere
  * @gone: when it was closed, or 0
+ * @presumed: what @gone was set to because it was not found, under the lock of readers
  * @alive: when totals were read last and it was there, under the lock of readers
  * @synq_full_since: the SYN queue is full since then; 0: it is not
  * @acceptq_full_since: likewise
@@ -52,6 +66,7 @@ struct tcpfsm_listener {
 	u64 asked;
 	u64 since;
 	u64 gone;
+	u64 presumed;
 	u64 alive;
 	u64 synq_full_since;
 	u64 acceptq_full_since;
@@ -74,8 +89,9 @@ struct tcpfsm_limit {
 };
 
 /**
- * struct tcpfsm_counts - one CPU's counters for one place
+ * struct tcpfsm_counts - one CPU's counters for one place, or for all listeners without one
  * @v: by enum tcpfsm_total
+ * @histograms: by enum tcpfsm_total less TCPFSM_TOTAL_SCALARS
  * @refused_last: jiffies when a SYN or ACK was refused last
  * @limit: on records of refusals
  * @left_out: the listener's queues when the last of these was left out
@@ -83,30 +99,54 @@ struct tcpfsm_limit {
  * Written by its CPU with softirqs off.
  */
 struct tcpfsm_counts {
-	u64 v[TCPFSM_TOTAL_COUNTED];
+	u64 v[TCPFSM_TOTAL_SCALARS];
+	u64 *histograms;
 	unsigned long refused_last;
 	struct tcpfsm_limit limit;
 	struct tcpfsm_queues left_out;
 } ____cacheline_aligned_in_smp;
 
+/* With its histograms. */
+struct tcpfsm_place_counts {
+	struct tcpfsm_counts c;
+	u64 histograms[TCPFSM_TOTAL_HISTOGRAMS];
+};
+
+/**
+ * struct tcpfsm_part - of the table of listeners
+ * @keys: cookies by place; 0: free
+ * @listeners: by place
+ * @shift: of the hash of a cookie, what remains is its bucket
+ * @places: how many
+ */
+struct tcpfsm_part {
+	u64 *keys;
+	struct tcpfsm_listener *listeners;
+	unsigned int shift;
+	unsigned int places;
+};
+
 /**
  * struct tcpfsm_listener_cpu - one CPU's counters
- * @counts: by place; after the last one, what is counted in vain
+ * @keys: of the first part; without any cookie when this CPU does not count by listener
+ * @counts: by place of the first part; after the last one, what is counted in vain.  NULL:
+ *	    no memory, or never online
  * @armed: counting
  * @cpu: its number
+ * @more: by place of each part
  * @tell: writes SUPPRESSED records
  */
 struct tcpfsm_listener_cpu {
-	struct tcpfsm_counts *counts;
+	const u64 *keys;
+	struct tcpfsm_place_counts *counts;
 	bool armed;
 	unsigned int cpu;
+	struct tcpfsm_place_counts *more[TCPFSM_LISTENER_PARTS];
 	struct timer_list tell;
 };
 
 DECLARE_PER_CPU(struct tcpfsm_listener_cpu, tcpfsm_listener_cpu);
-extern u64 *tcpfsm_listener_keys;
-extern struct tcpfsm_listener *tcpfsm_listeners;
-extern unsigned int tcpfsm_listener_shift;
+extern struct tcpfsm_part tcpfsm_parts[TCPFSM_LISTENER_PARTS];
 extern unsigned int tcpfsm_synq_spare;
 extern unsigned int tcpfsm_syn_limit;
 
@@ -115,28 +155,23 @@ void tcpfsm_listener_exit(void);
 void tcpfsm_listener_arm(void);
 void tcpfsm_listener_disarm(void);
 void tcpfsm_listener_stop(void);
-unsigned int tcpfsm_listener_claim(const struct sock *sk, u64 cookie);
+int tcpfsm_listener_cpu_up(unsigned int cpu);
+u64 tcpfsm_listener_bytes(void);
+struct tcpfsm_counts *tcpfsm_listener_seek(const struct sock *sk, u64 cookie,
+					   struct tcpfsm_listener **entry);
 struct tcpfsm_counts *tcpfsm_listener_rest(const struct net *net);
 void tcpfsm_listener_net_inc(const struct net *net, enum tcpfsm_total index);
 void tcpfsm_listener_asked(const struct sock *sk, u32 asked);
 void tcpfsm_listener_closes(const struct sock *sk);
-void tcpfsm_listener_keeps(const struct sock *sk);
 bool tcpfsm_limit_reached(struct tcpfsm_limit *limit);
 bool tcpfsm_record_told(const struct net *net, enum tcpfsm_type type);
 long tcpfsm_listener_totals(struct tcpfsm_totals __user *arg);
 
-/* tcpfsm_listener_claim(): no place; beyond it: not counting now. */
-#define TCPFSM_LISTENER_NONE	(tcpfsm_listener_places())
-
-static __always_inline unsigned int tcpfsm_listener_places(void)
-{
-	return TCPFSM_LISTENER_WAYS << (64 - tcpfsm_listener_shift);
-}
-
 /* As hash_64() has it. */
-static __always_inline unsigned int tcpfsm_listener_bucket(u64 cookie)
+static __always_inline unsigned int tcpfsm_listener_bucket(const struct tcpfsm_part *part,
+							   u64 cookie)
 {
-	return ((cookie * GOLDEN_RATIO_64) >> tcpfsm_listener_shift) * TCPFSM_LISTENER_WAYS;
+	return ((cookie * GOLDEN_RATIO_64) >> part->shift) * TCPFSM_LISTENER_WAYS;
 }
 
 /**
@@ -144,8 +179,8 @@ static __always_inline unsigned int tcpfsm_listener_bucket(u64 cookie)
  * @sk: listener
  * @entry: set to its place in the table, or NULL when it has none
  *
- * A listener is looked for in its bucket, which is one cache line, and in the
- * next.  Context: preemption off, RCU read side.
+ * A listener is looked for in its bucket of the first part, which is one cache
+ * line.  Context: preemption off, RCU read side.
  *
  * Return: never NULL.
  */
@@ -154,29 +189,17 @@ tcpfsm_listener_find(const struct sock *sk, struct tcpfsm_listener **entry)
 {
 	struct tcpfsm_listener_cpu *cpu = this_cpu_ptr(&tcpfsm_listener_cpu);
 	u64 cookie = tcpfsm_cookie(&sk->__sk_common);
-	unsigned int at = tcpfsm_listener_bucket(cookie), i;
+	unsigned int at = tcpfsm_listener_bucket(&tcpfsm_parts[0], cookie), i;
 
-	*entry = NULL;
-	if (unlikely(!cpu->armed))
-		return &cpu->counts[TCPFSM_LISTENER_NONE];
 	for (i = 0; i < TCPFSM_LISTENER_WAYS; i++)
-		if (READ_ONCE(tcpfsm_listener_keys[at + i]) == cookie)
+		if (READ_ONCE(cpu->keys[at + i]) == cookie)
 			break;
-	if (likely(i < TCPFSM_LISTENER_WAYS)) {
-		/* Pairs with the release in tcpfsm_listener_claim(): the place was cleared before. */
-		smp_acquire__after_ctrl_dep();
-		at += i;
-	} else {
-		at = tcpfsm_listener_claim(sk, cookie);
-		if (at == TCPFSM_LISTENER_NONE) {
-			struct tcpfsm_counts *rest = tcpfsm_listener_rest(sock_net(sk));
-
-			rest->v[TCPFSM_TOTAL_LISTENERS_LOST]++;
-			return rest;
-		}
-	}
-	*entry = &tcpfsm_listeners[at];
-	return &cpu->counts[at];
+	if (unlikely(i == TCPFSM_LISTENER_WAYS))
+		return tcpfsm_listener_seek(sk, cookie, entry);
+	/* Pairs with the release in claim() of places.c: the place was cleared before. */
+	smp_acquire__after_ctrl_dep();
+	*entry = &tcpfsm_parts[0].listeners[at + i];
+	return &cpu->counts[at + i].c;
 }
 
 /* Bucket of a histogram. */
@@ -190,6 +213,13 @@ static __always_inline u64 tcpfsm_us_since(u64 now, u64 us)
 {
 	now = div_u64(now, NSEC_PER_USEC);
 	return now > us ? now - us : 0;
+}
+
+/* Counts @value in the histogram that begins at @first. */
+static __always_inline void tcpfsm_histogram_inc(struct tcpfsm_counts *counts,
+						 unsigned int first, u64 value)
+{
+	counts->histograms[first - TCPFSM_TOTAL_SCALARS + tcpfsm_bucket(value)]++;
 }
 
 static __always_inline void tcpfsm_peak(u64 *v, unsigned int peak, u64 length, u64 now)
@@ -234,8 +264,13 @@ tcpfsm_synq_grew(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
 		 const struct tcpfsm_queues *q, u64 now)
 {
 	tcpfsm_peak(counts->v, TCPFSM_TOTAL_SYNQ_PEAK, q->synq, now);
-	if (unlikely(tcpfsm_synq_full(q)) && entry)
+	if (unlikely(!entry))
+		return;
+	if (unlikely(tcpfsm_synq_full(q)))
 		tcpfsm_full_begins(&entry->synq_full_since, now);
+	else if (unlikely(READ_ONCE(entry->synq_full_since)))
+		tcpfsm_full_ends(&entry->synq_full_since,
+				 &counts->v[TCPFSM_TOTAL_SYNQ_FULL_NS], now);
 }
 
 /* A request left it; as above. */
@@ -248,14 +283,23 @@ tcpfsm_synq_shrank(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
 				 &counts->v[TCPFSM_TOTAL_SYNQ_FULL_NS], now);
 }
 
-/* A connection joined the accept queue; as above.  Full: sk_acceptq_is_full(). */
+/*
+ * A connection joined the accept queue; as above.  Full: sk_acceptq_is_full().
+ * Not every accept() is known to be this listener's: the next to join finds out
+ * that it is full no more.
+ */
 static __always_inline void
 tcpfsm_acceptq_grew(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
 		    const struct tcpfsm_queues *q, u64 now)
 {
 	tcpfsm_peak(counts->v, TCPFSM_TOTAL_ACCEPTQ_PEAK, q->acceptq, now);
-	if (unlikely(q->acceptq > q->backlog) && entry)
+	if (unlikely(!entry))
+		return;
+	if (unlikely(q->acceptq > q->backlog))
 		tcpfsm_full_begins(&entry->acceptq_full_since, now);
+	else if (unlikely(READ_ONCE(entry->acceptq_full_since)))
+		tcpfsm_full_ends(&entry->acceptq_full_since,
+				 &counts->v[TCPFSM_TOTAL_ACCEPTQ_FULL_NS], now);
 }
 
 /* accept() took one from it. */

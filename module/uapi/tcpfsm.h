@@ -58,7 +58,11 @@
 	X(COOKIE_INVALID, 6, "cookie_invalid",	"the ACK carries no valid SYN cookie") \
 	X(SECURITY,	  7, "security",	"a security module refused") \
 	X(OTHER,	  8, "other",		"none of the above") \
-	X(DEFER_ACCEPT,	  9, "defer_accept",	"TCP_DEFER_ACCEPT waits for data")
+	X(DEFER_ACCEPT,	  9, "defer_accept",	"TCP_DEFER_ACCEPT waits for data") \
+	X(DUPLICATE,	 10, "duplicate",	"another CPU was queueing the same SYN") \
+	X(PAWS,		 11, "paws",		"its time stamp is older than the SYN's (RFC 7323)") \
+	X(WINDOW,	 12, "window",		"its sequence number is outside of the window") \
+	X(TSECR,	 13, "tsecr",		"it echoes a time stamp that was not sent")
 
 /* What became of a mini-socket: record.verdict of TIMEWAIT. */
 #define TCPFSM_TW_ACTIONS(X) \
@@ -66,10 +70,11 @@
 	X(REFRESH,	2, "refresh",	"its timer was restarted by a segment") \
 	X(REOPEN,	3, "reopen",	"freed by an acceptable SYN") \
 	X(REUSE,	4, "reuse",	"freed by connect() for the same addresses and ports") \
-	X(KILL,		5, "kill",	"freed by an RST, unacceptable data, or ss -K") \
+	X(KILL,		5, "kill",	"freed by an RST or unacceptable data") \
 	X(EXPIRE,	6, "expire",	"its timer ran out") \
 	X(DENIED,	7, "denied",	"not made: tcp_max_tw_buckets or no memory") \
-	X(PURGE,	8, "purge",	"freed with its network namespace")
+	X(PURGE,	8, "purge",	"freed with its network namespace") \
+	X(ABORT,	9, "abort",	"freed by the administrator (ss -K); totals count it as kill")
 
 /* Which segment was sent again: record.verdict of RETRANSMIT. */
 #define TCPFSM_SEGMENTS(X) \
@@ -175,6 +180,9 @@
 	X(TW_ENDED,	  31, "tw_ended",	SUM, \
 	  "mini-sockets that TcpExtTW and TcpExtTWKilled counted as their time was over: before " \
 	  "Linux 5.18 (network namespace)") \
+	/* Within those below: no request dies of reason 0. */ \
+	X(JOINED,	  80, "joined",		SUM, \
+	  "handshakes completed by a further subflow of an MPTCP connection: no accept queue") \
 	X(NOW_SYNQ,	 224, "synq",		NOW, "request sockets in the SYN queue") \
 	X(NOW_SYNQ_YOUNG, 225, "synq_young",	NOW, "of these, those whose SYN-ACK was sent once only") \
 	X(NOW_ACCEPTQ,	 226, "acceptq",	NOW, "connections in the accept queue") \
@@ -202,7 +210,10 @@
 	X(NOW_TW_REUSE,	 245, "tw_reuse",	NOW, "net.ipv4.tcp_tw_reuse") \
 	X(NOW_TIMESTAMPS, 246, "timestamps",	NOW, "net.ipv4.tcp_timestamps") \
 	X(NOW_FIN_TIMEOUT, 247, "fin_timeout",	NOW, "net.ipv4.tcp_fin_timeout, seconds") \
-	X(NOW_RFC1337,	 248, "rfc1337",	NOW, "net.ipv4.tcp_rfc1337")
+	X(NOW_RFC1337,	 248, "rfc1337",	NOW, "net.ipv4.tcp_rfc1337") \
+	X(NOW_PLACE,	 249, "place",		NOW, \
+	  "1: what happened is in its totals; 0: it found no place in the table, and is counted for " \
+	  "the network namespace only")
 
 /* By enum tcpfsm_reason: why, and how often; SUM. */
 #define TCPFSM_TOTAL_SYN_DROPPED	32
@@ -351,7 +362,7 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  *
  * TOTAL: @conn: the listener's cookie, 0: the network namespace; @netns, @family, @lport
  * and @laddr: the listener's; @rcv: index of the total; @listener: its value; OWNER: who
- * called listen().  Totals of 0 are left out, but not NOW_SINCE_TS.  @ts is the same for
+ * called listen().  Totals of 0 are left out, but not NOW_SINCE_TS and NOW_PLACE.  @ts is the same for
  * all that were read together.  Everything else is 0.
  *
  * SUPPRESSED: @verdict: type of the records left out: TCPFSM_TYPE_SYN: refused SYNs and ACKs
@@ -473,7 +484,8 @@ struct tcpfsm_info {
  *
  * Of every listener, those closed within the last minute included, and of
  * every network namespace: of listeners closed earlier or beyond the table.
- * -ENOSPC: more than @count, which were left out.
+ * -ENOSPC: more than @count, which were left out.  -EAGAIN: what @records points to
+ * was paged out again and again.
  */
 struct tcpfsm_totals {
 	__u64	records;

@@ -223,6 +223,7 @@ if "$make_recording" listeners 5 listeners; then
 	expect 'a listener without a SYN' 0 "$lost_listeners" '^\[2001:db8::1\]:22 +- +0/0/0 +0/0/129$'
 	expect 'a closed listener' 0 "$lost_listeners" '^  closed 12s ago +3 +0 +0 +0 +- +-$'
 	expect 'what is of no listener that is shown' 0 "$lost_listeners" '^\(closed, or not in the module.s table\)$'
+	expect 'a listener that is not counted' 0 "$lost_listeners" '^  not counted ACCQ +- +- +- +- +- +-$'
 	expect 'another network namespace' 0 "$lost_listeners" '^netns 4026532999: '
 	if [ "$(awk 'length($0) > 80' out | wc -l)" = 0 ]; then ok 'listen fits 80 columns'; else not_ok 'listen fits 80 columns'; fi
 	if [ "$(grep -Eo '^[^ ]+:(80|443|8080|22|65535) ' out | tr -d '\n')" = \
@@ -234,12 +235,13 @@ if "$make_recording" listeners 5 listeners; then
 	run listen -r listeners --json
 	if jq -es 'map(select(.event == "listener")) as $l | map(select(.event == "netns")) as $n
 		| ($l | length == 6 and all(.ts == 71000000000 and .refused >= 0 and (.synq_length | length == 32)
-			and (.syn_dropped | length == 9) and .asked != 0 and has("pid") and (has("somaxconn") | not)))
+			and (.syn_dropped | length == 13) and .asked != 0 and has("pid") and (has("somaxconn") | not)))
 		and ($l[0] | .limits == ["acceptq_full", "syn_cookies", "clamped"] and .conn == 99 and .asked == 4096
 			and .backlog == 128 and .syn_dropped.acceptq_full == 3500 and .pid == 799 and .comm == "nginx"
 			and .acceptq_peak_ts == 3000000000 and .handshake_p50_us == null)
 		and any(.event == "listener_group" and .members == 2 and .syn == 500 and .lport == 443)
 		and ($l | any(.comm == "\u001b[2J\"\\\nx") and any(.pid == null and .family == 6)
+			and (map(select(.place == 0)) | length == 1 and .[0].lport == 65535)
 			and any(.gone_ts == 58500000000) and any(.handshake_p50_us == 95 and .accept_p99_us > 1024))
 		and ($n | length == 2 and .[0].listeners_lost == 17 and .[0].somaxconn == 128
 			and .[0].kernel.TcpExtListenDrops == 3530 and .[0].kernel_base.TcpExtListenDrops == 5

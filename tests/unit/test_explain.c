@@ -31,6 +31,7 @@ static struct world {
 	char comm[1 + MAX_LISTENERS][17];
 	uint64_t ts;
 	unsigned int n;
+	bool placeless;			/* its listeners */
 } w;
 
 static void set(unsigned int i, unsigned int index, uint64_t value)
@@ -115,7 +116,8 @@ static void reading(void)
 			}
 		}
 		for (index = 0; index < TCPFSM_TOTAL_NUM; index++) {
-			if (!w.v[at][index] && index != TCPFSM_TOTAL_NOW_SINCE_TS)
+			if (!w.v[at][index] && index != TCPFSM_TOTAL_NOW_SINCE_TS &&
+			    !(index == TCPFSM_TOTAL_NOW_PLACE && at && w.placeless))
 				continue;
 			r->rcv = index;
 			r->listener = w.v[at][index];
@@ -915,6 +917,18 @@ static void test_netns(void)
 	end();
 }
 
+/* Nothing is known of what happened to it: that is not nothing. */
+static void test_placeless(void)
+{
+	world(511, 4096);
+	w.placeless = true;
+	SET(NOW_ACCEPTQ, 512);
+	explain();
+	CHECK(first("not_judged"));
+	CHECK(says("not_judged", "not counted by itself; accept queue now 512 of 512"));
+	end();
+}
+
 /* A command for a sysctl of another network namespace says so. */
 static void test_elsewhere(void)
 {
@@ -1199,6 +1213,7 @@ int main(void)
 	TEST("explain: requests reset by the peer", test_requests_reset());
 	TEST("explain: refused for other reasons", test_otherwise());
 	TEST("explain: what a network namespace tells", test_netns());
+	TEST("explain: a listener without a place is not judged", test_placeless());
 	TEST("explain: in another network namespace", test_elsewhere());
 	TEST("explain: nothing wrong", test_nothing());
 	TEST("explain: a listener that is gone", test_gone());

@@ -88,8 +88,10 @@ static void test_readings(void)
 	total(1, 10, T(SYN), 7);
 	total(1, 10, T(NOW_SYNQ), 3);
 	total(2, 10, T(NOW_SINCE_TS), 0);
+	total(2, 10, T(NOW_PLACE), 0);
 	CHECK_EQ(all(), 2);
 	CHECK_EQ(find(1)->total[T(SYN)], 7);
+	CHECK(find(1)->total[T(NOW_PLACE)] == 1 && !find(2)->total[T(NOW_PLACE)]);
 	CHECK(find(1)->first == find(1)->total && find(1)->first_ts == 10);
 	CHECK(!find(1)->before && !find(1)->before_ts);
 	/* One without a SYN is one. */
@@ -307,6 +309,7 @@ static void test_merge(void)
 	a[T(NOW_BACKLOG)] = b[T(NOW_BACKLOG)] = 128;
 	a[T(NOW_SINCE_TS)] = 11;
 	b[T(NOW_SINCE_TS)] = 12;
+	a[T(NOW_PLACE)] = 1;
 	a[T(ACCEPT_US) + 31] = 1;
 	b[T(ACCEPT_US) + 31] = 2;
 	a[T(SYN_DROPPED) + TCPFSM_REASON_ACCEPTQ_FULL] = 1;
@@ -318,6 +321,7 @@ static void test_merge(void)
 	CHECK(a[T(REFUSED_LAST_TS)] == 70 && a[T(REFUSED_FIRST_TS)] == 40);
 	CHECK(a[T(NOW_ACCEPTQ)] == 3 && a[T(NOW_BACKLOG)] == 256);
 	CHECK_EQ(a[T(NOW_SINCE_TS)], 11);
+	CHECK_EQ(a[T(NOW_PLACE)], 0);
 	CHECK_EQ(a[T(ACCEPT_US) + 31], 3);
 	CHECK_EQ(tcpfsm_totals_sum(a, T(SYN_DROPPED), 16), 3);
 	b[T(REFUSED_FIRST_TS)] = 90;

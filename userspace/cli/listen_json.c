@@ -27,6 +27,8 @@ static bool belongs(unsigned int i, bool netns)
 {
 	if (i == T(NOW_SINCE_TS))
 		return true;
+	if (i == T(NOW_PLACE))
+		return !netns;
 	if (i == T(SYN_RETRANSMIT) || i == T(LISTENERS_LOST) || i == T(RESET_SUPPRESSED) ||
 	    (i >= T(TW_SHORT) && i <= T(TW_ENDED)) || i >= T(NOW_SOMAXCONN) ||
 	    (i > TCPFSM_TOTAL_TW && i <= TCPFSM_TOTAL_TW + TCPFSM_TW_PURGE))

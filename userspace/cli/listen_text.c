@@ -193,14 +193,14 @@ static void when_line(const struct listen_reading *r, const struct listen_row *r
 
 static size_t listener_height(const struct listen_row *row)
 {
-	return has_when(row) ? 3 : 2;
+	return row->total[T(NOW_PLACE)] && has_when(row) ? 3 : 2;
 }
 
 static void listener_lines(const struct listen_reading *r, const struct listen_row *row,
 			   const struct text *text, const char *eol)
 {
 	const uint64_t *t = row->total, *n = row->recent;
-	bool gone = t[T(NOW_GONE_TS)];
+	bool gone = t[T(NOW_GONE_TS)], counted = t[T(NOW_PLACE)];
 	char name[80], who[64], synq[QUEUE_SIZE], acceptq[QUEUE_SIZE], state[64], limits[LIMITS_LEN + 1];
 	char a[4][32], q[2][64], since[32];
 
@@ -216,7 +216,15 @@ static void listener_lines(const struct listen_reading *r, const struct listen_r
 	if (gone)
 		snprintf(state, sizeof(state), "closed %s ago", ago(r->ts, t[T(NOW_GONE_TS)], since));
 	else
-		strcpy(state, limits);
+		snprintf(state, sizeof(state), "%s%s%.*s", counted ? "" : "not counted",
+			 counted || !*limits ? "" : " ",
+			 counted ? LIMITS_LEN - 2 : LIMITS_LEN - 14, limits);
+	if (!counted) {
+		out_printf("  %s%-*s%s %7s %7s %7s %7s %13s %12s%s", text->colour ? "\033[33m" : "",
+			   LIMITS_LEN - 2, state, text->colour ? "\033[0m" : "", "-", "-", "-", "-",
+			   "-", "-", eol);
+		return;
+	}
 	out_printf("  %s%-*s%s %*s %*s %*s %*s %13s %12s%s",
 		   text->colour && !gone && *limits ? row->refused ? "\033[31m" : "\033[33m" : "",
 		   LIMITS_LEN - 2, state, text->colour && !gone && *limits ? "\033[0m" : "",

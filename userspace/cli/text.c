@@ -150,6 +150,10 @@ static const char *reason_text(unsigned int reason)
 		[TCPFSM_REASON_COOKIE_INVALID]	= "invalid SYN cookie",
 		[TCPFSM_REASON_SECURITY]	= "a security module refused",
 		[TCPFSM_REASON_DEFER_ACCEPT]	= "TCP_DEFER_ACCEPT",
+		[TCPFSM_REASON_DUPLICATE]	= "duplicate on another CPU",
+		[TCPFSM_REASON_PAWS]		= "old time stamp (PAWS)",
+		[TCPFSM_REASON_WINDOW]		= "outside of the window",
+		[TCPFSM_REASON_TSECR]		= "echoes no time stamp sent",
 	};
 
 	return reason < sizeof(words) / sizeof(words[0]) && words[reason] ? words[reason] :
@@ -301,6 +305,8 @@ static const char *const left_out[][2] = {
 	[TCPFSM_TYPE_SYN]	= { " SYN or ACK left out",	" SYNs and ACKs left out" },
 	[TCPFSM_TYPE_RESET]	= { " RST left out",		" RSTs left out" },
 	[TCPFSM_TYPE_LISTEN]	= { " listen() left out",	" times listen() left out" },
+	[TCPFSM_TYPE_CONNECT_FAILED] = { " connect() without a port left out",
+					 " times connect() without a port left out" },
 	[TCPFSM_TYPE_SHUTDOWN]	= { " shutdown() left out",	" times shutdown() left out" },
 	[TCPFSM_TYPE_TIMEWAIT]	= { " TIME_WAIT refresh left out", " TIME_WAIT refreshes left out" },
 };

@@ -108,7 +108,7 @@ static const struct row {
 	{
 		.name = "TcpPassiveOpens", .kernel = KERNEL(PASSIVEOPENS),
 		.ours = { TOTAL(COMPLETED), TOTAL(COMPLETED_COOKIE), TOTAL(SYN_FASTOPEN),
-			  TOTAL(CHILD_LOST) },
+			  TOTAL(CHILD_LOST), TOTAL(JOINED) },
 		.features = F(SYN) | F(ACK) | F(COOKIE),
 	},
 	/* tcp_rtx_synack(), and __tcp_retransmit_skb() even if nothing could be sent */

@@ -702,7 +702,7 @@ struct busy {
 	struct findings *fs;
 	struct facts top[BUSIEST];
 	double used[BUSIEST];
-	size_t n;
+	size_t n, uncounted;
 	uint64_t handshakes, listendrops, listendrops_before;
 	double age;
 	struct facts *netns;		/* those that have mini-sockets, or had */
@@ -760,8 +760,10 @@ static int rank_busy(const struct tcpfsm_listener *l, void *arg)
 	b->handshakes += f.total[TOTAL(COMPLETED)] + f.total[TOTAL(COMPLETED_COOKIE)];
 	if (f.gone)
 		return 0;
-	/* Idle ones come last. */
-	used = used_of(&f) + (f.total[TOTAL(SYN)] ? 1e-3 : 0);
+	b->uncounted += !f.total[TOTAL(NOW_PLACE)];
+	/* Idle ones come last, those of which nothing is known first. */
+	used = used_of(&f) + (f.total[TOTAL(SYN)] ? 1e-3 : 0) +
+	       (f.total[TOTAL(NOW_PLACE)] ? 0 : 1e6);
 	for (i = b->n < BUSIEST ? b->n++ : BUSIEST; i && b->used[i - 1] < used; i--) {
 		if (i == BUSIEST)
 			continue;
@@ -781,6 +783,12 @@ static void evidence_busy(struct draft *d, const struct facts *f)
 	uint64_t shakes = t[TOTAL(COMPLETED)] + t[TOTAL(COMPLETED_COOKIE)];
 	double wait = (double)tcpfsm_histogram_quantile(t + TCPFSM_TOTAL_ACCEPT_US, 0.99) / 1e6;
 
+	if (!t[TOTAL(NOW_PLACE)]) {
+		evidence(d, "%s: not counted by itself; accept queue now %llu of %llu",
+			 name_of(f->l).s, (unsigned long long)t[TOTAL(NOW_ACCEPTQ)],
+			 (unsigned long long)f->acceptq_places);
+		return;
+	}
 	if (!t[TOTAL(SYN)]) {
 		evidence(d, "%s: no SYN yet", name_of(f->l).s);
 		return;
@@ -823,9 +831,15 @@ static int nothing_wrong(struct findings *fs)
 			 fs->x->filter.nlport || fs->x->filter.pid || fs->x->filter.family ||
 			 fs->x->filter.netns ? "matches" : "is known");
 	} else {
-		d->f.verdict = "nothing_wrong";
-		d->f.severity = TCPFSM_SEVERITY_OK;
-		if (fs->listeners)
+		d->f.verdict = b->uncounted ? "not_judged" : "nothing_wrong";
+		d->f.severity = b->uncounted ? TCPFSM_SEVERITY_WARNING : TCPFSM_SEVERITY_OK;
+		if (b->uncounted) {
+			headline(d, "%zu of %zu listener%s cannot be judged: without a place in the "
+				 "module's table, what happens there is counted with that of others.",
+				 b->uncounted, fs->listeners, fs->listeners == 1 ? "" : "s");
+			remedy(d, "Load the module again with room for them: insmod tcpfsm.ko "
+			       "listeners=N.");
+		} else if (fs->listeners)
 			headline(d, "Nothing is wrong: %zu listener%s, %llu handshakes in %s, and no "
 				 "client was refused.", fs->listeners,
 				 fs->listeners == 1 ? "" : "s",

@@ -1175,8 +1175,9 @@ static bool listeners_gone(const struct facts *f, struct draft *d)
 	if (!dropped)
 		return false;
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
-	headline(d, "In %s %llu SYNs or ACKs were dropped by listeners that are gone.",
-		 name_of(f->l).s, (ull)dropped);
+	headline(d, "In %s %llu SYNs or ACKs were dropped by listeners that are gone%s.",
+		 name_of(f->l).s, (ull)dropped,
+		 f->total[TOTAL(LISTENERS_LOST)] ? ", or have no place in the module's table" : "");
 	evidence(d, "accept queue full: %llu; SYN queue full: %llu; last quarter: %llu; last at %s",
 		 (ull)f->acceptq.ever, (ull)f->total[DROPPED(SYNQ_FULL)],
 		 (ull)f->total[DROPPED(LAST_QUARTER)], moment(f, f->total[TOTAL(REFUSED_LAST_TS)]).s);

@@ -320,6 +320,9 @@ static char *put_lost(char *p, const struct tcpfsm_event *ev)
 		case TCPFSM_TYPE_TIMEWAIT:
 			PUT(p, "\"TIMEWAIT\"");
 			break;
+		case TCPFSM_TYPE_CONNECT_FAILED:
+			PUT(p, "\"CONNECT\"");
+			break;
 		default:
 			PUT(p, "\"SYN\"");
 		}

@@ -564,7 +564,8 @@ static void note_hushed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
 	unsigned int i;
 
 	/* No segments. */
-	if (ev->rec.verdict == TCPFSM_TYPE_LISTEN || ev->rec.verdict == TCPFSM_TYPE_SHUTDOWN)
+	if (ev->rec.verdict == TCPFSM_TYPE_LISTEN || ev->rec.verdict == TCPFSM_TYPE_SHUTDOWN ||
+	    ev->rec.verdict == TCPFSM_TYPE_CONNECT_FAILED)
 		return;
 	/* A flood goes on for long, on several CPUs. */
 	for (i = 0; i < l->nhushed; i++) {

@@ -86,6 +86,8 @@ void tcpfsm_totals_merge(uint64_t a[TCPFSM_TOTAL_NUM], const uint64_t b[TCPFSM_T
 		case MERGE_NOW:
 			if (adds_up(i))
 				a[i] += b[i];
+			else if (i == TCPFSM_TOTAL_NOW_PLACE)
+				a[i] = a[i] && b[i];
 			break;
 		}
 	}
@@ -289,6 +291,8 @@ static int feed_total(struct tcpfsm_listeners *ls, const struct tcpfsm_record *r
 			return -ENOMEM;
 		ls->dirty = true;
 		e->l.conn = rec->conn;
+		/* A module that does not tell counts each that it tells of. */
+		e->total[TCPFSM_TOTAL_NOW_PLACE] = !!rec->conn;
 		e->l.netns = rec->netns;
 		e->l.family = rec->family;
 		e->l.lport = rec->lport;

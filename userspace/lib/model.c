@@ -1166,6 +1166,8 @@ static uint8_t end_cause(const struct conn *c, const struct tcpfsm_record *r)
 		return CAUSE(RCV_SYN);
 	case TCPFSM_TW_PURGE:
 		return CAUSE(NETNS_EXIT);
+	case TCPFSM_TW_ABORT:
+		return CAUSE(ABORT);
 	}
 	return CAUSE(NONE);
 }

@@ -967,6 +967,9 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 	struct group *netns;
 	struct sock *s, at, was;
 
+	/* The ledger has one word for what ends before its time. */
+	if (action == TW(ABORT))
+		action = TW(KILL);
 	if (!action || action > TW(PURGE))
 		return;
 	s = find(t, ev->rec.conn);
