@@ -16,6 +16,7 @@
 #include "cdev.h"
 #include "hooks.h"
 #include "listeners/listener.h"
+#include "ring.h"
 #include "wake.h"
 
 static unsigned int ring_slots;
@@ -69,8 +70,19 @@ static int tcpfsm_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* Who does not know of rings that are not there yet takes one for an error. */
+static unsigned int rings_without_gap(void)
+{
+	unsigned int n = 0;
+
+	while (tcpfsm_ring_area(n))
+		n++;
+	return n;
+}
+
 static long ioctl_info(struct reader *reader, struct tcpfsm_info __user *to)
 {
+	unsigned int made = tcpfsm_ring_made();
 	struct tcpfsm_info info = {
 		.abi = TCPFSM_ABI_VERSION,
 		.record_size = sizeof(struct tcpfsm_record),
@@ -83,6 +95,10 @@ static long ioctl_info(struct reader *reader, struct tcpfsm_info __user *to)
 		.ring_stride = tcpfsm_ring_bytes(),
 		.epoch_offset = ktime_to_ns(ktime_mono_to_real(0)),
 		.version = TCPFSM_VERSION,
+		.made = made,
+		.ring_memory = made * tcpfsm_ring_bytes(),
+		.listener_memory = tcpfsm_listener_bytes(),
+		.unkept = tcpfsm_ring_unkept(),
 	};
 	u32 size, abi;
 
@@ -97,12 +113,15 @@ static long ioctl_info(struct reader *reader, struct tcpfsm_info __user *to)
 			return -EFAULT;
 		return -EPROTO;
 	}
-	if (size < sizeof(info))
+	if (size < offsetofend(struct tcpfsm_info, version))
 		return -EINVAL;
+	if (size < offsetofend(struct tcpfsm_info, made))
+		info.rings = rings_without_gap();
 	tcpfsm_hooks_info(&info);
-	if (copy_to_user(to, &info, sizeof(info)))
+	if (copy_to_user(to, &info, info.size))
 		return -EFAULT;
 	/* Threads and children may use the same file. */
+	WRITE_ONCE(reader->sleeper.rings, info.rings);
 	WRITE_ONCE(reader->agreed, true);
 	return 0;
 }
@@ -147,6 +166,7 @@ static int tcpfsm_mmap(struct file *file, struct vm_area_struct *vma)
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 bytes = tcpfsm_ring_bytes();
 	u64 cpu = div64_u64(offset, bytes);
+	struct tcpfsm_ring *area;
 
 	if (!READ_ONCE(reader->agreed))
 		return -EPROTO;
@@ -156,11 +176,13 @@ static int tcpfsm_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (vma->vm_pgoff > U64_MAX >> PAGE_SHIFT || cpu >= nr_cpu_ids ||
-	    !cpu_possible(cpu) || cpu * bytes != offset ||
-	    vma->vm_end - vma->vm_start != bytes)
+	    cpu * bytes != offset || vma->vm_end - vma->vm_start != bytes)
 		return -EINVAL;
+	area = tcpfsm_ring_area(cpu);
+	if (!area)
+		return -ENXIO;
 	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP, VM_MAYWRITE | VM_MAYEXEC);
-	return remap_vmalloc_range(vma, per_cpu_ptr(&tcpfsm_cpu_ring, cpu)->header, 0);
+	return remap_vmalloc_range(vma, area, 0);
 }
 
 static const struct file_operations tcpfsm_fops = {

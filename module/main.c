@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Load, unload, parameters. */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/log2.h>
 #include <linux/module.h>
+#include <linux/oom.h>
 
 #include "cdev.h"
 #include "hooks.h"
 #include "listeners/listener.h"
+#include "memory.h"
 #include "record.h"
 #include "ring.h"
 #include "wake.h"
@@ -19,7 +23,7 @@
 
 static unsigned int slots;
 module_param(slots, uint, 0444);
-MODULE_PARM_DESC(slots, "records per CPU, a power of two from 64 to 1048576; 128 bytes each (default 32768, with more than 16 possible CPUs so many that all have 64 MiB, but no less than 8192)");
+MODULE_PARM_DESC(slots, "records per CPU, a power of two from 64 to 1048576; 128 bytes each (default 32768, with more than 16 CPUs online so many that all have 64 MiB, but no less than 8192)");
 
 static unsigned int watermark;
 module_param(watermark, uint, 0444);
@@ -43,9 +47,71 @@ MODULE_PARM_DESC(seq, "records have sequence numbers, by which who reads them ca
 /* All that one CPU made in 2 s leaves TIME_WAIT at once: 60 s fall in that level of the timer wheel. */
 static unsigned int __init default_slots(void)
 {
-	unsigned long n = RINGS_BYTES / sizeof(struct tcpfsm_record) / num_possible_cpus();
+	unsigned long n = RINGS_BYTES / sizeof(struct tcpfsm_record) / num_online_cpus();
 
 	return clamp_t(unsigned long, rounddown_pow_of_two(n), SLOTS_FEW, SLOTS_MANY);
+}
+
+/*
+ * A CPU comes online; it does not run yet.  Its ring is no reason to refuse it:
+ * without one, what it writes is lost and counted.
+ */
+static int cpu_comes(unsigned int cpu)
+{
+	if (tcpfsm_ring_cpu_up(cpu))
+		pr_warn("tcpfsm: no memory for the ring of CPU %u: its records are lost\n", cpu);
+	if (tcpfsm_listener_cpu_up(cpu))
+		pr_warn("tcpfsm: no memory for the counters of CPU %u: it counts by network namespace only\n",
+			cpu);
+	return 0;
+}
+
+static int cpus_state;
+
+static void __init tell_memory(unsigned int rings, u64 need, u64 room)
+{
+	u64 fit = div_u64(room, rings);
+	char would[32] = "no slots=";
+
+	fit = fit > PAGE_SIZE ? (fit - PAGE_SIZE) / sizeof(struct tcpfsm_record) : 0;
+	if (fit >= SLOTS_MIN)
+		snprintf(would, sizeof(would), "slots=%lu",
+			 rounddown_pow_of_two(min_t(unsigned long, fit, SLOTS_MAX)));
+	pr_err("tcpfsm: slots=%u: no memory: %u rings need %llu KiB, %llu KiB can be spared; %s would fit\n",
+	       slots, rings, need >> 10, room >> 10, would);
+}
+
+/* Asks first; if that was wrong, the OOM killer takes insmod and nobody else. */
+static int __init cpus_init(void)
+{
+	u64 room = tcpfsm_memory_room(), need;
+	unsigned int cpu, rings;
+	int err = 0;
+
+	cpus_read_lock();
+	rings = num_online_cpus();
+	need = rings * tcpfsm_ring_bytes();
+	if (need > room)
+		err = -ENOMEM;
+	set_current_oom_origin();
+	for_each_online_cpu(cpu) {
+		if (err)
+			break;
+		err = tcpfsm_ring_cpu_up(cpu);
+	}
+	clear_current_oom_origin();
+	if (err) {
+		tell_memory(rings, need, room);
+	} else {
+		err = cpuhp_setup_state_nocalls_cpuslocked(CPUHP_BP_PREPARE_DYN, "tcpfsm:prepare",
+							   cpu_comes, NULL);
+		if (err < 0)
+			pr_err("tcpfsm: cannot watch for CPUs that come online: error %d\n", err);
+		else
+			cpus_state = err;
+	}
+	cpus_read_unlock();
+	return min(err, 0);
 }
 
 static int __init tcpfsm_init(void)
@@ -74,18 +140,16 @@ static int __init tcpfsm_init(void)
 		return -EINVAL;
 	}
 
-	err = tcpfsm_ring_alloc(slots);
-	if (err) {
-		pr_err("tcpfsm: no memory for %u rings of %u records; load with a smaller slots=\n",
-		       num_possible_cpus(), slots);
-		return err;
-	}
+	tcpfsm_ring_init(slots);
 	tcpfsm_wake_init(watermark);
+	err = cpus_init();
+	if (err)
+		goto free_rings;
 	err = tcpfsm_listener_init(listeners);
 	if (err) {
 		pr_err("tcpfsm: no memory for %u listeners; load with a smaller listeners=\n",
 		       listeners);
-		goto free_rings;
+		goto remove_cpus;
 	}
 
 	if (!seq)
@@ -105,8 +169,9 @@ static int __init tcpfsm_init(void)
 	}
 
 	tcpfsm_hooks_info(&info);
-	pr_info("tcpfsm: %s loaded: %u rings of %u records, flight recorder %s, %lu features%s\n",
-		TCPFSM_VERSION, num_possible_cpus(), slots,
+	pr_info("tcpfsm: %s loaded: %u rings of %u records, %llu KiB, totals of listeners %llu KiB, flight recorder %s, %lu features%s\n",
+		TCPFSM_VERSION, tcpfsm_ring_made(), slots,
+		tcpfsm_ring_made() * tcpfsm_ring_bytes() >> 10, tcpfsm_listener_bytes() >> 10,
 		flight_recorder ? "on" : "off", hweight_long(info.features),
 		flight_recorder ? " on" : "");
 	return 0;
@@ -116,6 +181,8 @@ detach_hooks:
 		tcpfsm_hooks_detach();
 free_listeners:
 	tcpfsm_listener_exit();
+remove_cpus:
+	cpuhp_remove_state_nocalls(cpus_state);
 free_rings:
 	tcpfsm_wake_exit();
 	tcpfsm_ring_free();
@@ -127,6 +194,7 @@ static void __exit tcpfsm_exit(void)
 	tcpfsm_cdev_unregister();
 	if (flight_recorder)
 		tcpfsm_hooks_detach();
+	cpuhp_remove_state_nocalls(cpus_state);
 	tcpfsm_listener_exit();
 	tcpfsm_wake_exit();
 	tcpfsm_ring_free();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The broadcast rings: one per CPU, overwriting, read-only for everybody else.
+ * The broadcast rings: one for each CPU that is or was online, overwriting,
+ * read-only for everybody else.
  *
  * Writer and reader pair like this:
  *
@@ -33,6 +34,9 @@
  * @wake_at: @pos at which a sleeping reader must be woken; U64_MAX: never
  * @header: the page that readers map
  * @work: wakes sleeping readers outside the writer's context
+ * @area: @header once there is a ring, NULL before: then @slots is one slot that
+ *	  nobody sees
+ * @begin: @pos when the ring was made
  */
 struct tcpfsm_cpu_ring {
 	struct tcpfsm_record *slots;
@@ -41,15 +45,22 @@ struct tcpfsm_cpu_ring {
 	u64 wake_at;
 	struct tcpfsm_ring *header;
 	struct irq_work work;
+	struct tcpfsm_ring *area;
+	u64 begin;
 };
 
 DECLARE_PER_CPU_ALIGNED(struct tcpfsm_cpu_ring, tcpfsm_cpu_ring);
 
-int tcpfsm_ring_alloc(unsigned int slots);
+void tcpfsm_ring_init(unsigned int slots);
+int tcpfsm_ring_cpu_up(unsigned int cpu);
 void tcpfsm_ring_free(void);
+struct tcpfsm_ring *tcpfsm_ring_area(unsigned int cpu);
 u64 tcpfsm_ring_bytes(void);
-u64 tcpfsm_ring_total(void);
+unsigned int tcpfsm_ring_made(void);
+u64 tcpfsm_ring_unkept(void);
+u64 tcpfsm_ring_total(unsigned int rings);
 void tcpfsm_ring_arm(u64 watermark);
+void tcpfsm_ring_arm_next(void);
 
 /**
  * tcpfsm_ring_begin() - claim the next slot of this CPU's ring

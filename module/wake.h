@@ -12,10 +12,12 @@
 /**
  * struct tcpfsm_sleeper - what poll() remembers of one open file
  * @consumed: records behind the reader's cursors, as it told
+ * @rings: it knows of those below this number
  * @ready: jiffies when poll() last said readable
  */
 struct tcpfsm_sleeper {
 	u64 consumed;
+	unsigned int rings;
 	unsigned long ready;
 };
 

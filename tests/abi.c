@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -53,7 +54,7 @@ static void versions(void)
 	i = ask(sizeof(i), TCPFSM_ABI_VERSION + 1, &error);
 	CHECK_EQ(error, EPROTO);
 	CHECK_EQ(i.abi, TCPFSM_ABI_VERSION);
-	ask(sizeof(i) - 1, TCPFSM_ABI_VERSION, &error);
+	ask(offsetof(struct tcpfsm_info, made) - 1, TCPFSM_ABI_VERSION, &error);
 	CHECK_EQ(error, EINVAL);
 	ask(0, TCPFSM_ABI_VERSION, &error);
 	CHECK_EQ(error, EINVAL);
@@ -62,7 +63,17 @@ static void versions(void)
 	info = ask(sizeof(info), TCPFSM_ABI_VERSION, &error);
 	CHECK_EQ(error, 0);
 	CHECK_EQ(info.size, sizeof(info));
+	CHECK(info.made && info.made <= info.rings);
+	CHECK_EQ(info.ring_memory, info.made * info.ring_bytes);
+	CHECK(info.listener_memory);
 	CHECK_EQ(info.record_size, sizeof(struct tcpfsm_record));
+	/* A reader of before: nothing beyond its struct, and no ring that is not there. */
+	i = ask(offsetof(struct tcpfsm_info, made), TCPFSM_ABI_VERSION, &error);
+	CHECK_EQ(error, 0);
+	CHECK_EQ(i.size, offsetof(struct tcpfsm_info, made));
+	CHECK(!i.made && !i.ring_memory && !i.listener_memory);
+	CHECK(i.rings && i.rings <= info.made);
+	CHECK_EQ(map_error((i.rings - 1) * i.ring_stride, i.ring_bytes, PROT_READ, MAP_SHARED), 0);
 	CHECK(ioctl(fd, _IO(TCPFSM_IOC_MAGIC, 99)) && errno == ENOTTY);
 }
 
@@ -70,7 +81,16 @@ static void maps(void)
 {
 	size_t ring = info.ring_bytes;
 	__u64 end = info.ring_stride * info.rings;
+	__u32 i, there = 0;
 	void *p;
+
+	for (i = 0; i < info.rings; i++) {
+		int e = map_error(i * info.ring_stride, ring, PROT_READ, MAP_SHARED);
+
+		CHECK(!e || e == ENXIO);
+		there += !e;
+	}
+	CHECK_EQ(there, info.made);
 
 	CHECK_EQ(map_error(0, ring, PROT_READ, MAP_SHARED), 0);
 	CHECK_EQ(map_error(0, ring, PROT_READ | PROT_WRITE, MAP_SHARED), EACCES);

@@ -98,9 +98,9 @@ static void map_ring(unsigned int i)
 	void *p = mmap(NULL, me.info.ring_bytes, PROT_READ, MAP_SHARED, me.fd,
 		       (off_t)(i * me.info.ring_stride));
 
-	/* CPUs that are not possible have none. */
+	/* A CPU that has not been online yet has none. */
 	if (p == MAP_FAILED) {
-		if (errno != EINVAL)
+		if (errno != ENXIO)
 			fail("mmap", i);
 		return;
 	}
@@ -326,6 +326,17 @@ static void follow(void)
 		struct pollfd p = { .fd = me.fd, .events = POLLIN };
 
 		poll(&p, 1, 1000);
+		/* Rings may come: what they lost before there was one counts, too. */
+		for (i = 0; i < me.info.rings; i++) {
+			if (me.map[i])
+				continue;
+			map_ring(i);
+			if (me.map[i]) {
+				me.ring[i].cursor = ((const struct tcpfsm_ring *)me.map[i])->begin;
+				ring_from_begin(&me.ring[i]);
+				me.begin[i] = me.last[i] = 0;
+			}
+		}
 		read_all();
 	}
 	balance(1);

@@ -658,7 +658,8 @@ int tcpfsm_listener_cpu_up(unsigned int cpu)
 	unsigned int n;
 
 	mutex_lock(&tcpfsm_table_lock);
-	if (c->counts)
+	/* It has them already, or there is no table yet: that one begins with all CPUs online. */
+	if (c->counts || !nparts)
 		goto out;
 	before = bytes;
 	for (n = 0; !err && n < nparts; n++)

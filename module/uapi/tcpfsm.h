@@ -409,6 +409,11 @@ struct tcpfsm_record {
  *	  seq n.  Stored with release after the record is complete.
  * @slots: number of slots, a power of two
  * @cpu: the CPU that writes it
+ * @begin: records that this CPU wrote before it had a ring, for want of memory:
+ *	   they are lost; the ring's first one has seq @begin + 1
+ * @made: rings made so far, the same in each: when it has grown, there is
+ *	  another one to map
+ * @reserved: 0
  *
  * The slots begin at the page after the header.  A reader keeps its own
  * cursor; a record is good only when its seq equals cursor + 1 both before and
@@ -418,6 +423,9 @@ struct tcpfsm_ring {
 	__u64	head;
 	__u32	slots;
 	__u32	cpu;
+	__u64	begin;
+	__u32	made;
+	__u32	reserved;
 };
 
 #define TCPFSM_FEATURE_SLOTS	32
@@ -428,7 +436,9 @@ struct tcpfsm_ring {
  * @abi: in: TCPFSM_ABI_VERSION of the caller; out: that of the module
  * @record_size: sizeof(struct tcpfsm_record)
  * @slots: slots of each ring
- * @rings: number of rings, numbered by CPU from 0
+ * @rings: rings are numbered by CPU from 0 to @rings - 1; a CPU has one from when
+ *	   it has been online first.  mmap() of one that is not there: -ENXIO.
+ *	   (Who has no room for @made is told of those before the first gap.)
  * @watermark: records in one ring that wake a sleeping reader
  * @latency_ms: longest time a record waits before a sleeping reader is woken
  * @flight_recorder: 1: hooks are armed from load to unload; 0: while the
@@ -442,6 +452,11 @@ struct tcpfsm_ring {
  * @features: bit n is set when enum tcpfsm_feature n is on
  * @error: by enum tcpfsm_feature: 0, or the negative errno that kept it off
  * @version: version of the module, NUL terminated
+ * @made: rings that are there
+ * @reserved: 0
+ * @ring_memory: bytes that they take
+ * @listener_memory: bytes that the totals of listeners take
+ * @unkept: records written by CPUs without a ring, for want of memory
  */
 struct tcpfsm_info {
 	__u32	size;
@@ -459,14 +474,19 @@ struct tcpfsm_info {
 	__u64	features;
 	__s32	error[TCPFSM_FEATURE_SLOTS];
 	__u8	version[32];
+	__u32	made;
+	__u32	reserved;
+	__u64	ring_memory;
+	__u64	listener_memory;
+	__u64	unkept;
 };
 
 #define TCPFSM_IOC_MAGIC	0xF5
 
 /*
  * TCPFSM_IOC_INFO: must be the first call on an open device.  -EPROTO when the
- * versions differ, with @size and @abi filled in; -EINVAL when @size is too
- * small.  Later versions only append to the struct.
+ * versions differ, with @size and @abi filled in; -EINVAL when @size does not
+ * reach to @version.  Later versions only append to the struct.
  */
 #define TCPFSM_IOC_INFO		_IOWR(TCPFSM_IOC_MAGIC, 1, struct tcpfsm_info)
 

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,7 +141,7 @@ static void test_geometry(void)
 	CHECK_EQ(device_check_info(&info, 4096), -EPROTO);		\
 } while (0)
 	BAD(abi, TCPFSM_ABI_VERSION + 1);
-	BAD(size, sizeof(info) - 4);
+	BAD(size, offsetof(struct tcpfsm_info, made) - 4);
 	BAD(record_size, 64);
 	BAD(record_size, 256);
 	BAD(rings, 0);
@@ -154,6 +155,9 @@ static void test_geometry(void)
 	BAD(ring_stride, good.ring_stride - 4096);
 	BAD(ring_stride, good.ring_stride + 1);
 	BAD(ring_stride, ~0ULL << 12);
+	/* A module of before. */
+	good.size = offsetof(struct tcpfsm_info, made);
+	CHECK_EQ(device_check_info(&good, 4096), 0);
 }
 
 static void test_whole_ring(void)
@@ -304,6 +308,50 @@ static void test_attach(void)
 	put_n(&w, 100);
 	CHECK_EQ(take(&r, 10, &lost), SLOTS - MARGIN);
 	CHECK_EQ(lost, 100 - (SLOTS - MARGIN));
+	writer_free(&w);
+}
+
+/* Of a CPU that wrote 100 records before it had a ring. */
+static void test_late_ring(void)
+{
+	const bool newest[] = { false, true };
+	struct tcpfsm_record rec;
+	struct ring_writer w;
+	struct ring_reader r;
+	uint64_t lost, held;
+	size_t i, late;
+
+	for (late = 0; late <= 1; late++)
+		for (i = 0; i < 2; i++) {
+			writer_init(&w, SLOTS, 0);
+			w.pos = w.hdr->head = w.hdr->begin = 100;
+			CHECK_EQ(writer_attach(&w, &r, newest[i]), 0);
+			if (late)
+				ring_from_begin(&r);
+			lost = 0;
+			CHECK(!ring_oldest(&r, &rec, &held) && !held);
+			CHECK_EQ(take(&r, SLOTS, &lost), 0);
+			CHECK_EQ(ring_delivered(&r), 0);
+			put_n(&w, 3);
+			CHECK_EQ(take(&r, SLOTS, &lost), 3);
+			CHECK_EQ(ring_delivered(&r), 3);
+			/* Its reader was there before: nothing is missing unsaid. */
+			CHECK_EQ(r.lost, late ? 100 : 0);
+			CHECK_EQ(ring_delivered(&r) + r.lost, w.pos - r.start);
+			CHECK(ring_oldest(&r, &rec, &held));
+			CHECK_EQ(rec.seq, 101);
+			CHECK_EQ(held, 3);
+			put_n(&w, SLOTS);
+			CHECK(ring_oldest(&r, &rec, &held));
+			CHECK_EQ(rec.seq, 100 + 3 + 2);
+			CHECK_EQ(held, SLOTS - 1);
+			writer_free(&w);
+		}
+	/* Whatever it says. */
+	writer_init(&w, SLOTS, 0);
+	w.hdr->begin = ~0ULL;
+	CHECK_EQ(writer_attach(&w, &r, false), 0);
+	CHECK_EQ(r.cursor, 0);
 	writer_free(&w);
 }
 
@@ -980,6 +1028,7 @@ int main(int argc, char **argv)
 	TEST("ring: a slot being written is lapped or not there yet", test_busy());
 	TEST("ring: a gap is always before a batch", test_gap_in_batch());
 	TEST("ring: history is not lost, what came after attaching is", test_attach());
+	TEST("ring: one that is younger than its CPU, or than its reader", test_late_ring());
 	TEST("ring: a head that goes back is no data", test_head_backwards());
 	TEST("ring: garbage in shared memory does no harm", test_garbage());
 	TEST("ring: random steps, delivered + lost = produced", test_random_steps());

@@ -18,6 +18,11 @@ struct contents {
 	uint64_t types[TYPES];
 	uint64_t *last_seq;		/* by CPU: its records so far */
 	uint32_t ncpus;
+	struct ring_is {
+		uint32_t cpu;
+		struct tcpfsm_reach reach;
+	} *rings;			/* those that are there */
+	uint32_t nrings;
 };
 
 static const char * const type_names[TYPES] = {
@@ -71,6 +76,106 @@ static int read_contents(struct contents *c, struct tcpfsm_source *src, bool rep
 	return rc < 0 ? rc : 0;
 }
 
+static double seconds(uint64_t ns)
+{
+	return (double)ns / (double)NSEC_PER_SEC;
+}
+
+/* All at one time. */
+static int read_reach(struct contents *c, const struct tcpfsm_source *src, uint32_t rings)
+{
+	uint32_t i;
+
+	c->rings = calloc(rings, sizeof(*c->rings));
+	if (!c->rings)
+		return -ENOMEM;
+	for (i = 0; i < rings; i++) {
+		struct ring_is *r = &c->rings[c->nrings];
+
+		if (tcpfsm_source_reach(src, i, &r->reach))
+			continue;
+		r->cpu = i;
+		c->nrings++;
+	}
+	return 0;
+}
+
+/*
+ * How far back the rings together reach: as far as the one that has forgotten most.
+ * Return: false: they are empty.
+ */
+static bool reach_of_all(const struct contents *c, struct tcpfsm_reach *all)
+{
+	uint64_t forgotten = UINT64_MAX, oldest = 0;
+	uint32_t i;
+
+	*all = (struct tcpfsm_reach) { .held = 0 };
+	for (i = 0; i < c->nrings; i++) {
+		const struct tcpfsm_reach *r = &c->rings[i].reach;
+
+		if (!r->held)
+			continue;
+		all->held += r->held;
+		all->overwritten += r->overwritten;
+		if (r->age_ns > oldest)
+			oldest = r->age_ns;
+		if (r->overwritten && r->age_ns < forgotten)
+			forgotten = r->age_ns;
+	}
+	all->age_ns = all->overwritten ? forgotten : oldest;
+	return all->held;
+}
+
+static void print_reach(const struct contents *c)
+{
+	struct tcpfsm_reach all;
+	uint32_t i;
+
+	if (!reach_of_all(c, &all))
+		out_printf("reach back       empty\n");
+	else
+		out_printf("reach back       %.1f s%s\n", seconds(all.age_ns),
+			   all.overwritten ? ": from then on nothing is missing" :
+					     ": all since the module was loaded");
+	for (i = 0; i < c->nrings; i++) {
+		const struct tcpfsm_reach *r = &c->rings[i].reach;
+
+		out_printf("  CPU %-11u", c->rings[i].cpu);
+		if (r->held)
+			out_printf("%.1f s, %" PRIu64 " records\n", seconds(r->age_ns), r->held);
+		else
+			out_printf("empty\n");
+	}
+}
+
+static void print_seconds_json(const struct tcpfsm_reach *r)
+{
+	if (r->held)
+		out_printf("%.3f", seconds(r->age_ns));
+	else
+		out_printf("null");
+}
+
+static void print_reach_json(const struct contents *c)
+{
+	struct tcpfsm_reach all;
+	uint32_t i;
+
+	reach_of_all(c, &all);
+	out_printf(",\"reach_seconds\":");
+	print_seconds_json(&all);
+	out_printf(",\"reach\":[");
+	for (i = 0; i < c->nrings; i++) {
+		const struct tcpfsm_reach *r = &c->rings[i].reach;
+
+		out_printf("%s{\"cpu\":%u,\"held\":%" PRIu64 ",\"overwritten\":%" PRIu64
+			   ",\"seconds\":", i ? "," : "", c->rings[i].cpu, r->held, r->overwritten);
+		print_seconds_json(r);
+		out_printf("}");
+	}
+	out_printf("]");
+}
+
 /* Why a hook is missing, in words. */
 static const char *reason(int err)
 {
@@ -99,12 +204,21 @@ static void print_text(const struct tcpfsm_info *info, const struct contents *c)
 	out_printf("tcpfsm %s, module %.32s, ABI %u\n\n", TCPFSM_VERSION,
 		   (const char *)info->version, info->abi);
 	out_printf("rings            %u x %u records of %u bytes, %" PRIu64 " KiB each\n",
-		   info->rings, info->slots, info->record_size, (uint64_t)(info->ring_bytes >> 10));
+		   info->made ? info->made : info->rings, info->slots, info->record_size,
+		   (uint64_t)(info->ring_bytes >> 10));
+	if (info->made)
+		out_printf("memory           %" PRIu64 " KiB: rings %" PRIu64 ", totals of listeners %" PRIu64 "\n",
+			   (uint64_t)(info->ring_memory + info->listener_memory) >> 10,
+			   (uint64_t)info->ring_memory >> 10, (uint64_t)info->listener_memory >> 10);
 	out_printf("flight recorder  %s\n", info->flight_recorder ?
 		   "on: hooks are armed from load to unload" :
 		   "off: hooks are armed while a reader is there");
 	out_printf("records          %" PRIu64 " written, %" PRIu64 " held now, %" PRIu64 " overwritten\n",
 		   c->written, c->held, c->written - c->held);
+	if (info->unkept)
+		out_printf("                 %" PRIu64 " lost: of CPUs without a ring, for want of memory\n",
+			   (uint64_t)info->unkept);
+	print_reach(c);
 	out_printf("wake-up          at %u records in a ring, or after %u ms\n",
 		   info->watermark, info->latency_ms);
 	out_printf("missed           %" PRIu64 " outcome%s not seen\n\n",
@@ -132,11 +246,17 @@ static void print_json(const struct tcpfsm_info *info, const struct contents *c)
 	out_printf("{\"version\":\"%s\",\"module\":\"%.32s\",\"abi\":%u,\"rings\":%u,\"slots\":%u,"
 		   "\"record_size\":%u,\"ring_bytes\":%" PRIu64 ",\"watermark\":%u,\"latency_ms\":%u,"
 		   "\"flight_recorder\":%s,\"missed\":%" PRIu64 ",\"written\":%" PRIu64
-		   ",\"held\":%" PRIu64 ",\"overwritten\":%" PRIu64 ",\"features\":{",
+		   ",\"held\":%" PRIu64 ",\"overwritten\":%" PRIu64,
 		   TCPFSM_VERSION, (const char *)info->version, info->abi, info->rings, info->slots,
 		   info->record_size, (uint64_t)info->ring_bytes, info->watermark, info->latency_ms,
 		   info->flight_recorder ? "true" : "false", (uint64_t)info->missed, c->written,
 		   c->held, c->written - c->held);
+	if (info->made)
+		out_printf(",\"rings_made\":%u,\"ring_memory\":%" PRIu64 ",\"listener_memory\":%" PRIu64
+			   ",\"unkept\":%" PRIu64, info->made, (uint64_t)info->ring_memory,
+			   (uint64_t)info->listener_memory, (uint64_t)info->unkept);
+	print_reach_json(c);
+	out_printf(",\"features\":{");
 	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++) {
 		const char *name = tcpfsm_feature_name(i);
 
@@ -205,6 +325,8 @@ static int run(const struct options *opts)
 	if (status)
 		return status;
 	rc = read_contents(&c, src, opts->replay);
+	if (!rc && !opts->replay)
+		rc = read_reach(&c, src, info.rings);
 	if (rc)
 		status = opts->replay ? fail_replay(rc, opts, tcpfsm_source_error(src)) :
 					fail(rc, opts->device ? opts->device : TCPFSM_DEVICE);
@@ -217,6 +339,7 @@ static int run(const struct options *opts)
 	if (!status)
 		status = out_close();
 	free(c.last_seq);
+	free(c.rings);
 	tcpfsm_source_close(src);
 	return status;
 }
@@ -224,7 +347,7 @@ static int run(const struct options *opts)
 const struct command cmd_info = {
 	.name = "info",
 	.args = "",
-	.text = "versions, features and why one is off, rings, losses",
+	.text = "versions, features and why one is off, rings, memory, losses",
 	.options = OPT_READ | OPT_JSON,
 	.run = run,
 };

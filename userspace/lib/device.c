@@ -14,7 +14,8 @@
 
 int device_check_info(const struct tcpfsm_info *info, size_t page)
 {
-	if (info->abi != TCPFSM_ABI_VERSION || info->size < sizeof(*info) ||
+	/* A module of before leaves the rest as it is: 0. */
+	if (info->abi != TCPFSM_ABI_VERSION || info->size < offsetof(struct tcpfsm_info, made) ||
 	    info->record_size != sizeof(struct tcpfsm_record))
 		return -EPROTO;
 	if (info->slots < 2 || info->slots > RING_SLOTS_MAX ||
@@ -31,36 +32,67 @@ int device_check_info(const struct tcpfsm_info *info, size_t page)
 	return 0;
 }
 
-static int device_map(struct device *dev, size_t page, bool follow_new)
+/* Return: 0, also when there is no such ring yet; a negative errno. */
+static int device_map_ring(struct device *dev, unsigned int i, bool follow_new)
 {
 	const struct tcpfsm_info *info = &dev->info;
-	unsigned int i;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct tcpfsm_ring *hdr;
+	void *map;
 	int err;
 
-	dev->rings = calloc(info->rings, sizeof(*dev->rings));
-	if (!dev->rings)
-		return -ENOMEM;
-
-	for (i = 0; i < info->rings; i++) {
-		struct tcpfsm_ring *hdr;
-		void *map;
-
-		map = mmap(NULL, (size_t)info->ring_bytes, PROT_READ, MAP_SHARED, dev->fd,
-			   (off_t)(i * info->ring_stride));
-		if (map == MAP_FAILED)
-			return -errno;
-		hdr = map;
-		/* Counted from here on, so that an error unmaps this one too. */
-		dev->rings[i].hdr = hdr;
-		dev->nrings = i + 1;
-		if (hdr->slots != info->slots || hdr->cpu != i)
-			return -EPROTO;
+	map = mmap(NULL, (size_t)info->ring_bytes, PROT_READ, MAP_SHARED, dev->fd,
+		   (off_t)(i * info->ring_stride));
+	if (map == MAP_FAILED)
+		return errno == ENXIO ? 0 : -errno;
+	hdr = map;
+	err = hdr->slots == info->slots && hdr->cpu == i ? 0 : -EPROTO;
+	if (!err)
 		err = ring_attach(&dev->rings[i], hdr, (const char *)map + page,
 				  info->slots, i, follow_new);
-		if (err)
-			return err;
+	if (err) {
+		munmap(map, (size_t)info->ring_bytes);
+		return err;
 	}
+	if (!dev->any)
+		dev->any = hdr;
 	return 0;
+}
+
+static int device_map(struct device *dev, bool follow_new)
+{
+	unsigned int i;
+	int err = 0;
+
+	dev->rings = calloc(dev->info.rings, sizeof(*dev->rings));
+	if (!dev->rings)
+		return -ENOMEM;
+	dev->nrings = dev->info.rings;
+	/* Those made after this number was told are looked for once more. */
+	dev->made = dev->info.made;
+	for (i = 0; !err && i < dev->nrings; i++)
+		err = device_map_ring(dev, i, follow_new);
+	if (!err && !dev->any)
+		err = -EPROTO;
+	return err;
+}
+
+int device_map_new(struct device *dev)
+{
+	uint32_t made = device_made(dev);
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < dev->nrings; i++) {
+		if (dev->rings[i].hdr)
+			continue;
+		err = device_map_ring(dev, i, false);
+		if (dev->rings[i].hdr)
+			ring_from_begin(&dev->rings[i]);
+	}
+	if (!err)
+		dev->made = made;
+	return err;
 }
 
 int device_open(struct device **out, const char *path, bool follow_new,
@@ -91,7 +123,7 @@ int device_open(struct device **out, const char *path, bool follow_new,
 	if (info)
 		*info = dev->info;
 	if (!err)
-		err = device_map(dev, page, follow_new);
+		err = device_map(dev, follow_new);
 	if (err) {
 		device_close(dev);
 		return err;
@@ -107,7 +139,8 @@ void device_close(struct device *dev)
 	if (!dev)
 		return;
 	for (i = 0; i < dev->nrings; i++)
-		munmap((void *)(uintptr_t)dev->rings[i].hdr, (size_t)dev->info.ring_bytes);
+		if (dev->rings[i].hdr)
+			munmap((void *)(uintptr_t)dev->rings[i].hdr, (size_t)dev->info.ring_bytes);
 	close(dev->fd);
 	free(dev->rings);
 	free(dev);

@@ -10,11 +10,13 @@
 
 #pragma GCC visibility push(hidden)
 
-/* An open /dev/tcpfsm with all its rings mapped. */
+/* An open /dev/tcpfsm with all the rings mapped that are there. */
 struct device {
 	int fd;
 	unsigned int nrings;
-	struct ring_reader *rings;
+	struct ring_reader *rings;	/* by CPU; hdr is NULL where there is none yet */
+	const struct tcpfsm_ring *any;	/* of a ring, to see when there are more */
+	uint32_t made;			/* rings that had been made when they were looked for */
 	struct tcpfsm_info info;
 	size_t totals_room;	/* for as many as there were last time, and some more */
 };
@@ -22,6 +24,20 @@ struct device {
 int device_open(struct device **dev, const char *path, bool follow_new,
 		struct tcpfsm_info *info);
 void device_close(struct device *dev);
+
+static inline uint32_t device_made(const struct device *dev)
+{
+	return __atomic_load_n(&dev->any->made, __ATOMIC_RELAXED);
+}
+
+/* Has a CPU come online that had no ring? */
+static inline bool device_has_new(const struct device *dev)
+{
+	return device_made(dev) != dev->made;
+}
+
+/* Maps the rings that have come: they are read from their first record.  0 or a negative errno. */
+int device_map_new(struct device *dev);
 
 /**
  * device_wait() - tell the kernel where this reader is, and sleep

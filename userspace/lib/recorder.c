@@ -224,11 +224,13 @@ int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec)
 	unsigned int i;
 	int err = 0;
 
+	if (rec->dev && device_has_new(rec->dev))
+		err = device_map_new(rec->dev);
 	for (i = 0; !err && i < rec->nrings; i++) {
 		struct ring_reader *r = &rec->rings[i];
 
 		/* Most CPUs of a big machine are idle and need no buffer. */
-		if (load_relaxed(&r->hdr->head) > r->cursor)
+		if (r->hdr && load_relaxed(&r->hdr->head) > r->cursor)
 			err = drain_ring(rec, r, i, now, &total);
 	}
 	if (!err && now >= FLUSH_NS)

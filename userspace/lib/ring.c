@@ -18,12 +18,13 @@ _Static_assert(WORDS == 16, "a slot is 128 bytes");
 int ring_attach(struct ring_reader *r, const struct tcpfsm_ring *hdr,
 		const void *slots, uint32_t nslots, uint32_t cpu, bool follow_new)
 {
-	uint64_t head;
+	uint64_t head, begin;
 
 	if (nslots < 2 || nslots > RING_SLOTS_MAX || (nslots & (nslots - 1)))
 		return -EPROTO;
 
 	head = load_acquire(&hdr->head);
+	begin = hdr->begin < head ? hdr->begin : head;
 	*r = (struct ring_reader) {
 		.hdr = hdr,
 		.slots = slots,
@@ -36,6 +37,8 @@ int ring_attach(struct ring_reader *r, const struct tcpfsm_ring *hdr,
 		r->cursor = head;
 	else if (head >= nslots)	/* the oldest slot may be the next to go */
 		r->cursor = head - nslots + 1;
+	if (r->cursor < begin)
+		r->cursor = begin;
 	r->start = r->cursor;
 	return 0;
 }
@@ -144,4 +147,16 @@ size_t ring_copy(struct ring_reader *r, void *dst, size_t stride, size_t max)
 size_t ring_copy_events(struct ring_reader *r, void *dst, size_t max)
 {
 	return ring_batch(r, dst, sizeof(struct tcpfsm_record), max, WORDS - 1, 0);
+}
+
+bool ring_oldest(const struct ring_reader *r, struct tcpfsm_record *rec, uint64_t *held)
+{
+	struct ring_reader look;
+
+	*held = 0;
+	if (ring_attach(&look, r->hdr, r->slots, (uint32_t)r->nslots, r->cpu, false) ||
+	    !ring_copy(&look, rec, sizeof(*rec), 1))
+		return false;
+	*held = look.seen - look.cursor + 1;
+	return true;
 }

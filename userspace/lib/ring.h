@@ -20,7 +20,7 @@
 
 /**
  * struct ring_reader - cursor and books of one reader on one ring
- * @hdr: the shared header; only its head is ever read after the setup
+ * @hdr: the shared header; only its head is ever read after the setup; NULL: not attached
  * @slots: the shared slots
  * @nslots: their number, from the ioctl
  * @cursor: seq of the last record passed, delivered or lost
@@ -58,6 +58,22 @@ struct ring_reader {
  */
 int ring_attach(struct ring_reader *r, const struct tcpfsm_ring *hdr,
 		const void *slots, uint32_t nslots, uint32_t cpu, bool follow_new);
+
+/* After ring_attach(): the ring is younger than its reader.  What went before it was lost. */
+static inline void ring_from_begin(struct ring_reader *r)
+{
+	r->start = r->attach = 0;
+	r->lost = r->gap = r->cursor;
+}
+
+/**
+ * ring_oldest() - the oldest record of a ring
+ * @r: is not moved
+ * @held: how many records from it on there are
+ *
+ * Return: false: there is none.
+ */
+bool ring_oldest(const struct ring_reader *r, struct tcpfsm_record *rec, uint64_t *held);
 
 /**
  * ring_copy() - copy what is new, in order

@@ -94,6 +94,14 @@ static void hold_back(struct live *l, struct queue *q)
 		l->horizon = r->last_ts;
 }
 
+static int queue_init(const struct live *l, struct queue *q)
+{
+	if (!q->items)
+		q->items = calloc(l->batch, sizeof(*q->items));
+	q->gap.cpu = q->ring->cpu;
+	return q->items ? 0 : -ENOMEM;
+}
+
 /* Fills an empty queue.  False: there is nothing for this round. */
 static bool queue_fill(struct live *l, struct queue *q)
 {
@@ -122,10 +130,29 @@ static bool queue_fill(struct live *l, struct queue *q)
 	return true;
 }
 
-static void round_begin(struct live *l)
+/* A CPU has come online that had no ring. */
+static int take_new_rings(struct live *l)
+{
+	int err = device_map_new(l->dev);
+	size_t i;
+
+	for (i = 0; !err && i < l->nqueues; i++)
+		if (l->queues[i].ring->hdr)
+			err = queue_init(l, &l->queues[i]);
+	return err;
+}
+
+static int round_begin(struct live *l)
 {
 	size_t i;
 
+	/* Before H is fixed: what is in a ring that was not there then is younger. */
+	if (l->dev && __builtin_expect(device_has_new(l->dev), 0)) {
+		int err = take_new_rings(l);
+
+		if (err)
+			return err;
+	}
 	l->now = live_now(l);
 	l->horizon = l->now - l->slack;
 	l->round++;
@@ -135,9 +162,10 @@ static void round_begin(struct live *l)
 	for (i = 0; i < l->nqueues; i++) {
 		struct queue *q = &l->queues[i];
 
-		if (q->rd == q->n && queue_fill(l, q))
+		if (q->items && q->rd == q->n && queue_fill(l, q))
 			merge_push(&l->merge, q->items[0].rec.ts, i);
 	}
+	return 0;
 }
 
 /* Something comes before what lies ready. */
@@ -217,6 +245,22 @@ static int live_totals(struct tcpfsm_source *src)
 	return err;
 }
 
+static int live_reach(const struct tcpfsm_source *src, uint32_t cpu, struct tcpfsm_reach *reach)
+{
+	const struct live *l = (const struct live *)src;
+	uint64_t now = live_now(l);
+	struct tcpfsm_record rec;
+
+	if (cpu >= l->nqueues || !l->queues[cpu].ring->hdr)
+		return -ENXIO;
+	*reach = (struct tcpfsm_reach) { .held = 0 };
+	if (ring_oldest(l->queues[cpu].ring, &rec, &reach->held)) {
+		reach->age_ns = now > rec.ts ? now - rec.ts : 0;
+		reach->overwritten = rec.seq - 1;
+	}
+	return 0;
+}
+
 static bool total_item(struct live *l, const struct tcpfsm_item **item)
 {
 	if (l->totals && l->next_total < l->ntotals) {
@@ -254,7 +298,10 @@ static int live_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
 				merge_pop(&l->merge);
 		}
 	} else if (!l->in_round) {
-		round_begin(l);
+		int err = round_begin(l);
+
+		if (err)
+			return err;
 	}
 
 	if (!l->merge.n || l->merge.e[0].key > l->horizon || l->blocked) {
@@ -323,6 +370,7 @@ int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
 		      unsigned int n, uint64_t slack_ns,
 		      int64_t epoch_offset)
 {
+	unsigned int there = 0;
 	struct live *l;
 	size_t i;
 
@@ -333,6 +381,7 @@ int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
 	l->src.next = live_next;
 	l->src.wait = live_wait;
 	l->src.totals = live_totals;
+	l->src.reach = live_reach;
 	l->src.resync = live_resync;
 	l->src.close = live_close;
 	l->src.watch_fd = -1;
@@ -340,7 +389,9 @@ int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
 	l->timens = clock_timens_offset();
 	l->slack = slack_ns;
 
-	l->batch = QUEUES_BYTES / sizeof(struct tcpfsm_item) / n;
+	for (i = 0; i < n; i++)
+		there += rings[i].hdr != NULL;
+	l->batch = QUEUES_BYTES / sizeof(struct tcpfsm_item) / (there ? there : 1);
 	if (l->batch > BATCH_MAX)
 		l->batch = BATCH_MAX;
 	if (l->batch < BATCH_MIN)
@@ -355,9 +406,7 @@ int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
 		struct queue *q = &l->queues[i];
 
 		q->ring = &rings[i];
-		q->gap.cpu = rings[i].cpu;
-		q->items = calloc(l->batch, sizeof(*q->items));
-		if (!q->items)
+		if (rings[i].hdr && queue_init(l, q))
 			goto nomem;
 	}
 	*out = &l->src;
@@ -470,6 +519,11 @@ int tcpfsm_source_totals(struct tcpfsm_source *src)
 int tcpfsm_source_resync(struct tcpfsm_source *src)
 {
 	return src->resync ? src->resync(src) : 0;
+}
+
+int tcpfsm_source_reach(const struct tcpfsm_source *src, uint32_t cpu, struct tcpfsm_reach *reach)
+{
+	return src->reach ? src->reach(src, cpu, reach) : -ENODEV;
 }
 
 int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src)

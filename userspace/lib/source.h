@@ -21,6 +21,8 @@ struct tcpfsm_source {
 	int (*wait)(struct tcpfsm_source *src, int timeout_ms);
 	int (*totals)(struct tcpfsm_source *src);	/* NULL: it has its own */
 	int (*resync)(struct tcpfsm_source *src);	/* likewise */
+	/* NULL: it has no rings */
+	int (*reach)(const struct tcpfsm_source *src, uint32_t cpu, struct tcpfsm_reach *reach);
 	void (*close)(struct tcpfsm_source *src);
 	int64_t epoch_offset;
 	uint64_t delivered;
@@ -43,7 +45,8 @@ int source_attach(struct device **dev, struct snapshot **snapshot, const char *p
 
 /**
  * source_open_rings() - a live source without a device (tests, benchmarks)
- * @rings: attached readers in the order of their CPUs; must outlive the source
+ * @rings: attached readers in the order of their CPUs, with hdr NULL where there is none;
+ *	   must outlive the source
  * @slack_ns: how long a record may take from its ts to its publication
  * @epoch_offset: as struct tcpfsm_info has it
  */

@@ -137,6 +137,21 @@ int tcpfsm_source_resync(struct tcpfsm_source *src);
 
 /* Epoch minus CLOCK_MONOTONIC of the machine recorded, in nanoseconds. */
 int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src);
+/* What a CPU's ring holds now. */
+struct tcpfsm_reach {
+	uint64_t held;			/* records; 0: it is empty */
+	uint64_t age_ns;		/* of the oldest of them */
+	uint64_t overwritten;		/* older ones that are gone */
+};
+
+/**
+ * tcpfsm_source_reach() - how far back a ring reaches
+ *
+ * Return: 0; -ENXIO: this CPU has no ring, since it has not been online yet;
+ * -ENODEV: a recording has none.
+ */
+int tcpfsm_source_reach(const struct tcpfsm_source *src, uint32_t cpu,
+			struct tcpfsm_reach *reach);
 /* Records delivered and lost so far by this source. */
 void tcpfsm_source_counts(const struct tcpfsm_source *src, uint64_t *delivered,
 			  uint64_t *lost);
