@@ -7,8 +7,8 @@
  * can; compat, socketcall: the system calls of 32-bit programs; mptcp: the listener speaks it; mptcp-both: the clients, too;
  * tproxy: clients connect to PORT + 1; reuseport: two listeners; migrate: two, one of which closes at the first line.
  *
- * accepting-loop is accepting loop HOW MS: calls over and over, prints how many. HOW: relisten: the same backlog; flip: two in
- * turn; failing: listen() on a port that is taken; shutdown: of one connection.
+ * accepting loop HOW MS: calls over and over, prints how many. HOW: relisten: the same backlog; flip: two in turn; shutdown: of
+ * one connection.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -214,16 +214,12 @@ static void loop(double seconds)
 
 	if (bind(fd, (struct sockaddr *)&any, sizeof(any)) || listen(fd, 5) || getsockname(fd, (struct sockaddr *)&any, &len))
 		err(1, "listen");
-	if (is("failing") && bind(other, (struct sockaddr *)&any, sizeof(any)) && errno != EADDRINUSE)
-		err(1, "bind");
 	if (is("shutdown") && connect(other, (struct sockaddr *)&any, sizeof(any)))
 		err(1, "connect");
 	while (now() < end) {
 		for (i = 0; i < 100; i++, calls++) {
 			if (is("shutdown"))
 				shutdown(other, SHUT_WR);
-			else if (is("failing"))
-				listen(other, 5);
 			else
 				listen(fd, is("flip") ? 5 + i % 2 : 5);
 		}
