@@ -3,11 +3,100 @@
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 #include <linux/fdtable.h>
+#include <linux/hash.h>
 #include <linux/net.h>
 #include <net/inet_connection_sock.h>
 #include <net/tcp.h>
 
 #include "hooks.h"
+
+/*
+ * What a task is about to do: one function has it, a later one asks.  In between the task may
+ * sleep for long and wake up on another CPU, so these notes are by task.  One stays until its
+ * task writes the next, or another task wants the place: who accepts over and over from the
+ * same listener writes nothing.
+ */
+#define CALLING_BITS	7
+#define CALLING_WAYS	4
+
+struct calling {
+	const struct task_struct *task;
+	unsigned long what;
+};
+
+struct calls {
+	struct calling at[1 << CALLING_BITS][CALLING_WAYS] ____cacheline_aligned_in_smp;
+};
+
+/* accept(): the listener.  listen(): the backlog asked for. */
+static struct calls accepting, listening;
+
+/* In place of a task: it is being written. */
+#define CALLING_BUSY	((const struct task_struct *)-1L)
+
+static __always_inline struct calling *calling_find(struct calls *calls)
+{
+	struct calling *c = calls->at[hash_ptr(current, CALLING_BITS)];
+	unsigned int i;
+
+	for (i = 0; i < CALLING_WAYS; i++)
+		if (READ_ONCE(c[i].task) == current)
+			return &c[i];
+	return NULL;
+}
+
+/* A task without a place, as it was taken by others meanwhile, has no note: never an old one. */
+static noinline void calling_write(struct calls *calls, struct calling *c, unsigned long what)
+{
+	const struct task_struct *before;
+	unsigned int i;
+
+	if (!c) {
+		c = calls->at[hash_ptr(current, CALLING_BITS)];
+		for (i = 0; i < CALLING_WAYS - 1 && READ_ONCE(c[i].task); i++)
+			;
+		/* All taken: by tasks that accepted once, if not by ones that do. */
+		c += i < CALLING_WAYS - 1 ? i : jiffies % CALLING_WAYS;
+	}
+	before = READ_ONCE(c->task);
+	if (before == CALLING_BUSY || cmpxchg(&c->task, before, CALLING_BUSY) != before)
+		return;
+	WRITE_ONCE(c->what, what);
+	/* Only the task itself looks for it: nobody to pair with but the CPU it runs on next. */
+	smp_store_release(&c->task, current);
+}
+
+static __always_inline void calling_put(struct calls *calls, unsigned long what)
+{
+	struct calling *c = calling_find(calls);
+
+	if (unlikely(!c || READ_ONCE(c->what) != what))
+		calling_write(calls, c, what);
+}
+
+static __always_inline bool calling_get(struct calls *calls, unsigned long *what)
+{
+	struct calling *c = calling_find(calls);
+
+	if (!c)
+		return false;
+	*what = READ_ONCE(c->what);
+	/* Pairs with the cmpxchg() of a task that takes the place. */
+	smp_rmb();
+	return READ_ONCE(c->task) == current;
+}
+
+/**
+ * tcpfsm_calls_forget() - no note of now may be found later
+ *
+ * A task may sleep in accept() while the hooks are away, and come back with another listener.
+ * Context: no hook is attached.
+ */
+void tcpfsm_calls_forget(void)
+{
+	memset(&accepting, 0, sizeof(accepting));
+	memset(&listening, 0, sizeof(listening));
+}
 
 /*
  * An argument of the system call that the current task is in, if that is nr or
@@ -32,12 +121,29 @@ static __always_inline long call_argument(int nr, int nr2, unsigned int which)
 	return (u32)args[which];
 }
 
-/*
- * __sys_listen() clamps the backlog to somaxconn before TCP sees it: the
- * number asked for is still in the registers.  ~0 when it is not known.
+/**
+ * tcpfsm_on_sys_listen() - __sys_listen(fd, backlog), __sys_listen_socket(sock, backlog)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * The backlog asked for: it is clamped to somaxconn before TCP sees it.  Context: process.
  */
-static u32 backlog_asked(void)
+void tcpfsm_on_sys_listen(TCPFSM_FUNCTION_ARGS)
 {
+	calling_put(&listening, (u32)TCPFSM_ARG_INT(1));
+}
+
+/*
+ * What became @backlog when it was clamped.  The note may be of an earlier listen(), which did
+ * not come so far, and the task just now not in one.  ~0 when it is not known.
+ */
+static u32 backlog_asked(const struct sock *sk, u32 backlog)
+{
+	u32 somaxconn = READ_ONCE(sock_net(sk)->core.sysctl_somaxconn);
+	unsigned long asked;
+
+	if (!(current->flags & PF_KTHREAD) && calling_get(&listening, &asked) &&
+	    min_t(u32, asked, somaxconn) == backlog)
+		return asked;
 	return call_argument(__NR_listen, __NR_listen, 1);
 }
 
@@ -46,11 +152,10 @@ static u32 backlog_asked(void)
 #endif
 
 /*
- * The listener that accept(2) took a connection from: nothing in the connection
- * tells, but the file descriptor does.  NULL when it is not known, or when the
- * descriptor was given another file meanwhile.
+ * The listener by the file descriptor of accept(2): for a task that was in it before the hooks
+ * were attached.  NULL when it is not known, or the descriptor was given another file meanwhile.
  */
-static const struct sock *accepted_from(const struct sock *child)
+static noinline const struct sock *accepted_by_fd(const struct sock *child)
 {
 	long fd = call_argument(__NR_accept4, __NR_accept, 0);
 	const struct sock *sk = NULL;
@@ -63,6 +168,10 @@ static const struct sock *accepted_from(const struct sock *child)
 	sock = file ? sock_from_file(file) : NULL;
 	if (sock)
 		sk = READ_ONCE(sock->sk);
+	/* The memory of a file may be another one's by now: as __get_file_rcu(), look again. */
+	smp_rmb();
+	if (files_lookup_fd_raw(current->files, fd) != file)
+		return NULL;
 	if (!sk || sk->sk_protocol != IPPROTO_TCP || sk->sk_type != SOCK_STREAM ||
 	    inet_sk_state_load(sk) != TCP_LISTEN || sock_net(sk) != sock_net(child) ||
 	    inet_sk(sk)->inet_num != inet_sk(child)->inet_num)
@@ -70,14 +179,36 @@ static const struct sock *accepted_from(const struct sock *child)
 	return sk;
 }
 
+/**
+ * tcpfsm_on_csk_accept() - inet_csk_accept(sk, ...)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * All who accept come by with the listener, and may wait for a connection inside: system
+ * calls of any kind, io_uring, kernel threads, MPTCP (whose listener is a TCP socket, too).
+ * Context: process.
+ */
+void tcpfsm_on_csk_accept(TCPFSM_FUNCTION_ARGS)
+{
+	calling_put(&accepting, (unsigned long)TCPFSM_ARG(0));
+}
+
+/* Nothing in the connection tells.  Who accepts holds the listener until accept() is over. */
+static __always_inline const struct sock *accepted_from(const struct sock *sk)
+{
+	unsigned long listener;
+
+	if (likely(calling_get(&accepting, &listener)))
+		return (const struct sock *)listener;
+	return accepted_by_fd(sk);
+}
+
 /*
  * tcp_init_buffer_space() noted when the connection was made; nothing touches
  * that until somebody reads from it.  Softirqs off are an RCU read side, too.
  */
-static void count_accept(const struct sock *sk, u64 now)
+static __always_inline void count_accept(const struct sock *listener, const struct sock *sk,
+					 u64 now)
 {
-	const struct sock *listener = accepted_from(sk);
-	u64 made = tcp_sk(sk)->rcvq_space.time;
 	struct tcpfsm_listener *entry;
 	struct tcpfsm_counts *counts;
 
@@ -88,42 +219,99 @@ static void count_accept(const struct sock *sk, u64 now)
 		counts = tcpfsm_listener_rest(sock_net(sk));
 	}
 	counts->v[TCPFSM_TOTAL_ACCEPTED]++;
-	tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_ACCEPT_US, tcpfsm_us_since(now, made));
+	if (likely(sk->sk_protocol == IPPROTO_TCP))
+		tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_ACCEPT_US,
+				     tcpfsm_us_since(now, tcp_sk(sk)->rcvq_space.time));
 }
 
-/**
- * tcpfsm_on_listen() - inet_listen(sock, backlog)
- * @TCPFSM_FUNCTION_ARGS: see hooks.h
- *
- * Also for a socket that listens already and changes its backlog.
- * Context: process.
- */
-void tcpfsm_on_listen(TCPFSM_FUNCTION_ARGS)
+static void record_listen(const struct sock *sk, u32 backlog)
 {
-	const struct socket *sock = TCPFSM_ARG(0);
-	const struct sock *sk = sock->sk;
+	u32 asked = backlog_asked(sk, backlog);
+	u8 state = inet_sk_state_load(sk);
 	struct tcpfsm_record *rec;
 	struct tcpfsm_queues q;
 	unsigned long flags;
-	u32 asked;
-	u8 state = inet_sk_state_load(sk);
 
-	/* inet_listen() would refuse. */
-	if (sk->sk_protocol != IPPROTO_TCP || sock->state != SS_UNCONNECTED ||
-	    !((1 << state) & (TCPF_CLOSE | TCPF_LISTEN)))
+	tcpfsm_listener_asked(sk, asked);
+	if (state == TCP_LISTEN && READ_ONCE(sk->sk_max_ack_backlog) == backlog)
+		return;
+	if (!tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_LISTEN))
 		return;
 	q.listener = tcpfsm_cookie(&sk->__sk_common);
 	q.synq = state == TCP_LISTEN ? inet_csk_reqsk_queue_len(sk) : 0;
 	q.acceptq = state == TCP_LISTEN ? READ_ONCE(sk->sk_ack_backlog) : 0;
-	q.backlog = TCPFSM_ARG_INT(1);
-	asked = backlog_asked();
-	tcpfsm_listener_asked(sk, asked);
+	q.backlog = backlog;
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_LISTEN, sk, &flags);
 	tcpfsm_record_queues(rec, &q);
 	rec->old = state;
 	rec->snd = asked;
 	rec->rcv = 0;
 	tcpfsm_record_done(rec, flags);
+}
+
+/**
+ * tcpfsm_on_listen_start() - inet_csk_listen_start(sk, ...)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * A socket is about to listen, of MPTCP, too.  Context: process.
+ */
+void tcpfsm_on_listen_start(TCPFSM_FUNCTION_ARGS)
+{
+	const struct sock *sk = TCPFSM_ARG(0);
+
+	if (sk->sk_protocol == IPPROTO_TCP)
+		record_listen(sk, READ_ONCE(sk->sk_max_ack_backlog));
+}
+
+/**
+ * tcpfsm_on_listen() - inet_listen(sock, backlog), __inet_listen_sk(sk, backlog)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * Of those that are still before their first listen(), tcpfsm_on_listen_start() tells.  One
+ * that listens already may be given another backlog here.  Context: process.
+ */
+void tcpfsm_on_listen(TCPFSM_FUNCTION_ARGS)
+{
+	const struct sock *sk = TCPFSM_LISTEN_SK(TCPFSM_ARG(0));
+
+	if (sk->sk_protocol == IPPROTO_TCP && inet_sk_state_load(sk) == TCP_LISTEN)
+		record_listen(sk, TCPFSM_ARG_INT(1));
+}
+
+static void accepted(const struct sock *listener, const struct sock *sk)
+{
+	struct tcpfsm_record *rec;
+	struct tcpfsm_queues q;
+	unsigned long flags;
+	u64 now;
+
+	rec = tcpfsm_record_sock(TCPFSM_TYPE_ACCEPT, sk, &flags);
+	/* sock_graft() has softirqs off, but it is the acceptor all the same. */
+	rec->flags |= tcpfsm_record_owner(rec, true);
+	rec->old = inet_sk_state_load(sk);
+	if (likely(listener)) {
+		tcpfsm_queues_read(&q, listener);
+		tcpfsm_record_queues(rec, &q);
+	}
+	now = rec->ts;
+	tcpfsm_record_done(rec, flags);
+	count_accept(listener, sk, now);
+}
+
+/*
+ * Both ends speak MPTCP: what accept() returns is not the TCP connection, but has its
+ * addresses.  Not found: it was reset meanwhile.
+ */
+static noinline void accepted_mptcp(const struct sock *listener, const struct sock *msk)
+{
+	struct sock *sk = tcpfsm_lookup_established(msk);
+
+	if (sk && sk_fullsock(sk) && sk->sk_protocol == IPPROTO_TCP)
+		accepted(listener, sk);
+	else
+		count_accept(listener, msk, ktime_get_mono_fast_ns());
+	if (sk)
+		sock_gen_put(sk);
 }
 
 /**
@@ -136,20 +324,48 @@ void tcpfsm_on_listen(TCPFSM_FUNCTION_ARGS)
 void tcpfsm_on_accept(TCPFSM_FUNCTION_ARGS)
 {
 	const struct sock *sk = TCPFSM_ARG(0);
-	struct tcpfsm_record *rec;
-	unsigned long flags;
-	u64 now;
 
-	if (sk->sk_protocol != IPPROTO_TCP ||
-	    (sk->sk_family != AF_INET && sk->sk_family != AF_INET6))
+	if (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
 		return;
-	rec = tcpfsm_record_sock(TCPFSM_TYPE_ACCEPT, sk, &flags);
-	/* sock_graft() has softirqs off, but it is the acceptor all the same. */
-	rec->flags |= tcpfsm_record_owner(rec, true);
-	rec->old = inet_sk_state_load(sk);
-	now = rec->ts;
-	tcpfsm_record_done(rec, flags);
-	count_accept(sk, now);
+	if (likely(sk->sk_protocol == IPPROTO_TCP))
+		accepted(accepted_from(sk), sk);
+	else if (sk->sk_protocol == IPPROTO_MPTCP)
+		accepted_mptcp(accepted_from(sk), sk);
+}
+
+/**
+ * tcpfsm_on_reqsk_clone() - inet_reqsk_clone(req, sk): net.ipv4.tcp_migrate_req
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * The listener of @req has closed, and another of its SO_REUSEPORT group, @sk, goes on with it.
+ * If it is in the accept queue, it was counted as abandoned.  If it is unhashed and not there,
+ * a third ACK is under way, and is judged for @sk.  Context: softirqs off.
+ */
+void tcpfsm_on_reqsk_clone(TCPFSM_FUNCTION_ARGS)
+{
+	const struct request_sock *req = TCPFSM_ARG(0);
+	const struct sock *sk = TCPFSM_ARG(1);
+	u64 now = ktime_get_mono_fast_ns();
+	struct tcpfsm_listener *entry;
+	struct tcpfsm_counts *counts;
+	struct tcpfsm_queues q;
+
+	if (!req->sk && sk_unhashed(req_to_sk((struct request_sock *)req)))
+		return;
+	if (req->sk) {
+		counts = tcpfsm_listener_find(req->rsk_listener, &entry);
+		if (entry)
+			counts->v[TCPFSM_TOTAL_ABANDONED]--;
+	}
+	counts = tcpfsm_listener_find(sk, &entry);
+	tcpfsm_queues_read(&q, sk);
+	if (req->sk) {
+		q.acceptq++;
+		tcpfsm_acceptq_grew(entry, counts, &q, now);
+	} else {
+		q.synq++;
+		tcpfsm_synq_grew(entry, counts, &q, now);
+	}
 }
 
 /**
@@ -157,7 +373,8 @@ void tcpfsm_on_accept(TCPFSM_FUNCTION_ARGS)
  * @TCPFSM_FUNCTION_ARGS: see hooks.h
  *
  * @how has the bits RCV_SHUTDOWN and SEND_SHUTDOWN, one more than the
- * argument of shutdown(2).  Only the sending side moves the state machine.
+ * argument of shutdown(2).  Only the sending side moves the state machine,
+ * once.  In SYN_RECV (Fast Open) it may do so, by kernel, or may be called again.
  * Context: process.
  */
 void tcpfsm_on_shutdown(TCPFSM_FUNCTION_ARGS)
@@ -166,11 +383,15 @@ void tcpfsm_on_shutdown(TCPFSM_FUNCTION_ARGS)
 	int how = TCPFSM_ARG_INT(1);
 	struct tcpfsm_record *rec;
 	unsigned long flags;
+	u8 state = sk->sk_state;
 
-	if (!(how & SEND_SHUTDOWN) || sk->sk_protocol != IPPROTO_TCP)
+	if (!(how & SEND_SHUTDOWN) || sk->sk_protocol != IPPROTO_TCP ||
+	    !((1 << state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT | TCPF_SYN_RECV)))
+		return;
+	if (state == TCP_SYN_RECV && !tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_SHUTDOWN))
 		return;
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_SHUTDOWN, sk, &flags);
-	rec->old = sk->sk_state;
+	rec->old = state;
 	rec->verdict = how - 1;
 	tcpfsm_record_done(rec, flags);
 }

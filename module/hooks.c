@@ -100,7 +100,8 @@ static int locate_as(struct hook *hook, const char *name)
 /* IPv6 is part of the kernel, though it may be off: then its functions are there and not called. */
 static bool may_be_missing(const struct hook *hook)
 {
-	return hook->optional == TCPFSM_ONLY_IPV6 && !IS_BUILTIN(CONFIG_IPV6);
+	return hook->optional == TCPFSM_NOT_ALL ||
+	       (hook->optional == TCPFSM_ONLY_IPV6 && !IS_BUILTIN(CONFIG_IPV6));
 }
 
 /* Return: 0, also when it is missing where it may be: then without kp.addr. */
@@ -420,6 +421,7 @@ void tcpfsm_hooks_detach(void)
 	tcpfsm_listener_stop();
 
 	/* No pointer of this time may be taken for one of the next. */
+	tcpfsm_calls_forget();
 	for_each_possible_cpu(cpu) {
 		struct tcpfsm_ctx *ctx = per_cpu_ptr(&tcpfsm_ctx, cpu);
 		u64 unjudged = ctx->unjudged;

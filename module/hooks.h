@@ -22,6 +22,7 @@
 enum tcpfsm_optional {
 	TCPFSM_NEEDED,
 	TCPFSM_ONLY_IPV6,	/* where IPv6 is not built, or a module that is not loaded yet */
+	TCPFSM_NOT_ALL,		/* where the kernel is older, or calls it inline: no great loss */
 };
 
 #define FEATURE(feature)	BIT(TCPFSM_FEATURE_##feature)
@@ -73,10 +74,17 @@ enum tcpfsm_optional {
 	ENTRY(tcp_v6_send_reset, NULL, TCPFSM_ONLY_IPV6, FEATURE(RST_SENT), tcpfsm_on_send_reset) \
 	ENTRY(tcp_send_active_reset, NULL, TCPFSM_NEEDED, FEATURE(RST_SENT), tcpfsm_on_active_reset) \
 	\
-	ENTRY(inet_listen, NULL, TCPFSM_NEEDED, FEATURE(LISTEN), tcpfsm_on_listen) \
+	ENTRY(__sys_listen, NULL, TCPFSM_NOT_ALL, FEATURE(LISTEN), tcpfsm_on_sys_listen) \
+	/* 6.11: for io_uring */ \
+	ENTRY(__sys_listen_socket, NULL, TCPFSM_NOT_ALL, FEATURE(LISTEN), tcpfsm_on_sys_listen) \
+	TCPFSM_HOOK_LISTEN(ENTRY) \
+	ENTRY(inet_csk_listen_start, NULL, TCPFSM_NEEDED, FEATURE(LISTEN), tcpfsm_on_listen_start) \
 	ENTRY(tcp_connect, NULL, TCPFSM_NEEDED, FEATURE(ACTIVE_OPEN) | FEATURE(CONNECT_FAILED), \
 	      tcpfsm_on_tcp_connect) \
+	ENTRY(inet_csk_accept, NULL, TCPFSM_NEEDED, FEATURE(ACCEPT), tcpfsm_on_csk_accept) \
 	ENTRY(security_sock_graft, NULL, TCPFSM_NEEDED, FEATURE(ACCEPT), tcpfsm_on_accept) \
+	/* 5.14 */ \
+	ENTRY(inet_reqsk_clone, NULL, TCPFSM_NOT_ALL, FEATURE(ACCEPT), tcpfsm_on_reqsk_clone) \
 	ENTRY(tcp_shutdown, NULL, TCPFSM_NEEDED, FEATURE(SHUTDOWN), tcpfsm_on_shutdown)
 
 #define TCPFSM_PROTOTYPE_TRACEPOINT(name, features, probe, args) void probe args;
@@ -89,6 +97,9 @@ extern bool tcpfsm_opens_wait;
 
 /* hook_request.c */
 void tcpfsm_cookie_joined(struct tcpfsm_ctx *ctx, const struct sock *child);
+
+/* hook_call.c */
+void tcpfsm_calls_forget(void);
 
 /* hook_timewait.c */
 bool tcpfsm_timewait_denied(struct tcpfsm_ctx *ctx, const struct sock *sk);

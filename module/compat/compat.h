@@ -28,6 +28,7 @@
 #include <linux/timer.h>
 #include <linux/version.h>
 #include <net/inet_connection_sock.h>
+#include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 #include <net/inet_timewait_sock.h>
 #include <net/ip.h>
@@ -95,6 +96,40 @@ static inline unsigned int tcpfsm_tw_reuse_delay(const struct net *net)
 #else
 	return 0;
 #endif
+}
+
+/* 6.6: MPTCP listens by this, too, and no more by inet_listen(). */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#define TCPFSM_HOOK_LISTEN(ENTRY) \
+	ENTRY(__inet_listen_sk, NULL, TCPFSM_NEEDED, FEATURE(LISTEN), tcpfsm_on_listen)
+#define TCPFSM_LISTEN_SK(arg)	((const struct sock *)(arg))
+#else
+#define TCPFSM_HOOK_LISTEN(ENTRY) \
+	ENTRY(inet_listen, NULL, TCPFSM_NEEDED, FEATURE(LISTEN), tcpfsm_on_listen)
+#define TCPFSM_LISTEN_SK(arg)	(((const struct socket *)(arg))->sk)
+#endif
+
+/* 6.18: the table of connections is no argument any more. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define TCPFSM_HASHINFO(net)
+#else
+#define TCPFSM_HASHINFO(net)	(net)->ipv4.tcp_death_row.hashinfo,
+#endif
+
+/* The TCP connection or mini-socket with the addresses of @sk, or NULL; for sock_gen_put(). */
+static inline struct sock *tcpfsm_lookup_established(const struct sock *sk)
+{
+	struct net *net = sock_net(sk);
+	int dif = READ_ONCE(sk->sk_bound_dev_if);
+
+#if IS_ENABLED(CONFIG_IPV6)
+	if (sk->sk_family == AF_INET6 && !ipv6_addr_v4mapped(&sk->sk_v6_daddr))
+		return __inet6_lookup_established(net, TCPFSM_HASHINFO(net) &sk->sk_v6_daddr,
+						  sk->sk_dport, &sk->sk_v6_rcv_saddr, sk->sk_num,
+						  dif, 0);
+#endif
+	return __inet_lookup_established(net, TCPFSM_HASHINFO(net) sk->sk_daddr, sk->sk_dport,
+					 sk->sk_rcv_saddr, sk->sk_num, dif, 0);
 }
 
 /*

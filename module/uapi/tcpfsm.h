@@ -349,7 +349,8 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  * @tw: mini-sockets in the netns (TIME_WAIT and FIN_WAIT2) after the event
  * @tw_max: their limit, net.ipv4.tcp_max_tw_buckets
  * @synq: request sockets in the listener's SYN queue, this one included when
- *	  it was queued (PASSIVE records)
+ *	  it was queued (PASSIVE records; ACCEPT: what is left, not PASSIVE when
+ *	  the listener is not known)
  * @acceptq: connections in the listener's accept queue, likewise
  * @backlog: the listener's sk_max_ack_backlog, the limit of both queues
  * @pid: process (thread group) in the initial pid namespace, with OWNER

@@ -400,7 +400,7 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 			PUT(p, ",\"waited_ms\":");
 			p = put_ms(p, ev->dur_ns);
 		}
-		return p;
+		return put_queues(p, ev);
 	case TCPFSM_EVENT_LISTEN:
 		if (r->snd != UINT32_MAX) {
 			PUT(p, ",\"backlog\":");
