@@ -36,7 +36,7 @@ static union {
 } addr;
 static socklen_t addr_len;
 static long addresses = 1, turn, rate;
-static bool empty;
+static bool empty, endless;
 static long long begun, made;		/* for rate */
 static volatile sig_atomic_t interrupted;
 
@@ -74,10 +74,13 @@ static void connection(int listener)
 		err(1, "socket");
 	if (connect(client, &addr.any, addr_len))
 		err(1, "connect");
+	/* Should the ACK be dropped, as in a flood, the byte that is sent again stands for it. */
+	if (endless && !empty && write(client, &byte, 1) != 1)
+		err(1, "one byte");
 	server = accept(listener, NULL, NULL);
 	if (server < 0)
 		err(1, "accept");
-	if (!empty && (write(client, &byte, 1) != 1 || read(server, &byte, 1) != 1))
+	if (!empty && ((!endless && write(client, &byte, 1) != 1) || read(server, &byte, 1) != 1))
 		err(1, "one byte");
 	if (close(client) || close(server))
 		err(1, "close");
@@ -124,7 +127,7 @@ int main(int argc, char **argv)
 	static const char usage[] =
 		"usage: churn [-6 | -a N] [-n] [-p PORT] [-r RATE] [-w WARMUP] [-s MS] COUNT|-i";
 	long warmup = 100, settle = 0, port = 0, count, i;
-	bool v6 = false, endless = false;
+	bool v6 = false;
 	long long start;
 	int listener, c;
 
@@ -152,6 +155,10 @@ int main(int argc, char **argv)
 	if ((count < 1 && !endless) || addresses < 1 || rate < 0 || (v6 && addresses > 1))
 		errx(2, "%s", usage);
 
+	/* Whoever sees it listen may end it. */
+	if (endless)
+		sigaction(SIGINT, &(struct sigaction){ .sa_handler = interrupt,
+						       .sa_flags = SA_RESTART }, NULL);
 	addr_len = v6 ? sizeof(addr.v6) : sizeof(addr.v4);
 	addr.any.sa_family = v6 ? AF_INET6 : AF_INET;
 	addr.v4.sin_port = htons((uint16_t)port);
@@ -166,8 +173,6 @@ int main(int argc, char **argv)
 		err(1, "listen");
 
 	if (endless) {
-		sigaction(SIGINT, &(struct sigaction){ .sa_handler = interrupt,
-						       .sa_flags = SA_RESTART }, NULL);
 		while (!interrupted) {
 			connection(listener);
 			count++;

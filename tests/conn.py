@@ -1,13 +1,42 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""conn.py SCENARIO [-6] PORT: sockets for tests/guest/run, each step where it belongs."""
+"""conn.py SCENARIO [-6] PORT: sockets for tests/guest/run.
+
+Each step is done when the one before it has been, at both ends: what the kernel does in
+an interrupt is waited for, not slept for.
+"""
 import errno
 import os
+import select
 import socket
 import sys
 import time
 
-STEP = 0.15     # longer than a delayed ACK
+# As /proc/net/tcp has them; mini-sockets, too.
+ESTABLISHED, FIN_WAIT1, FIN_WAIT2, TIME_WAIT, CLOSED, CLOSE_WAIT, LAST_ACK, LISTEN = (
+    1, 4, 5, 6, None, 8, 9, 10)
+
+
+def table(family):
+    """The sockets of this network namespace: state and accept queue of (local, remote) ports."""
+    with open('/proc/net/tcp6' if family == socket.AF_INET6 else '/proc/net/tcp') as lines:
+        next(lines)
+        rows = [line.split() for line in lines]
+    return {tuple(int(end.rsplit(':', 1)[1], 16) for end in row[1:3]):
+            (int(row[3], 16), int(row[4].split(':')[1], 16)) for row in rows}
+
+
+def wait_for(condition):
+    while not condition():
+        time.sleep(0.01)
+
+
+def wait_state(sock_ports, family, *states):
+    wait_for(lambda: table(family).get(sock_ports, (CLOSED, 0))[0] in states)
+
+
+def ports(sock):
+    return sock.getsockname()[1], sock.getpeername()[1]
 
 
 def listener(port, family, backlog=16):
@@ -27,10 +56,14 @@ def pair(port, family):
 
 
 def close_one_by_one(first, second):
+    """The second once the first one's FIN has been acknowledged."""
+    family, one, other = first.family, ports(first), ports(second)
     first.close()
-    time.sleep(STEP)
+    # There may be no mini-socket (tcp_max_tw_buckets).
+    wait_state(one, family, FIN_WAIT2, CLOSED)
     second.close()
-    time.sleep(STEP)
+    wait_state(one, family, TIME_WAIT, CLOSED)
+    wait_state(other, family, CLOSED)
 
 
 def client_first(port, family):
@@ -46,10 +79,11 @@ def server_first(port, family):
 def orphan(port, family):
     """The peer does not close for longer than FIN_WAIT2 is kept."""
     client, server = pair(port, family)
+    end = ports(server)
     client.close()
     time.sleep(10)
     server.close()
-    time.sleep(STEP)
+    wait_state(end, family, CLOSED)
 
 
 def refused(port, family):
@@ -63,8 +97,9 @@ def refused(port, family):
 def linger_reset(port, family):
     client, server = pair(port, family)
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+    end = ports(server)
     client.close()
-    time.sleep(STEP)
+    wait_state(end, family, CLOSED)
     server.close()
 
 
@@ -112,7 +147,9 @@ def run_out(port, family):
             assert error.errno == errno.EADDRNOTAVAIL, error
             break
         client.close()
-        server.accept()[0].close()
+        accepted, _ = server.accept()
+        accepted.recv(1)
+        accepted.close()
         due += 0.2
         time.sleep(max(due - time.monotonic(), 0))
 
@@ -120,6 +157,8 @@ def run_out(port, family):
 def slow_accept(port, family):
     server = listener(port, family)
     client = socket.create_connection(server.getsockname()[:2])
+    # The third ACK has come: from now on it waits.
+    select.select([server], [], [])
     time.sleep(0.3)
     accepted, _ = server.accept()
     close_one_by_one(client, accepted)
@@ -135,6 +174,20 @@ def hold(port, family):
     client, server = pair(port, family)
     print('ready', os.getpid(), flush=True)
     sys.stdin.read()
+    close_one_by_one(client, server)
+
+
+def shut_first(port, family):
+    """
+    The same, and the client has nothing but FIN_WAIT2 to close: that makes a mini-socket. If the
+    ACK of the FIN comes before close() has returned, FIN_WAIT2 may stay a socket.
+    """
+    client, server = pair(port, family)
+    end = ports(client)
+    print('ready', os.getpid(), flush=True)
+    sys.stdin.read()
+    client.shutdown(socket.SHUT_WR)
+    wait_state(end, family, FIN_WAIT2)
     close_one_by_one(client, server)
 
 
@@ -171,7 +224,7 @@ def backlog(port, family):
     """listen(4096) and four connections, two of which are accepted when told to."""
     server = listener(port, family, backlog=4096)
     clients = [socket.create_connection(server.getsockname()[:2]) for _ in range(4)]
-    time.sleep(STEP)
+    wait_for(lambda: table(family)[port, 0] == (LISTEN, 4))
     print('ready', os.getpid(), flush=True)
     sys.stdin.readline()
     clients += [server.accept(), server.accept()]

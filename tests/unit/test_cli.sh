@@ -21,7 +21,7 @@ not_ok() {
 
 # run ARGS...: sets status; stdout and stderr in files
 run() {
-	timeout 20 "$bin" "$@" >out 2>err </dev/null
+	timeout 300 "$bin" "$@" >out 2>err </dev/null
 	status=$?
 }
 
@@ -129,7 +129,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	: >locked
 	chmod 0 locked
 	chmod 755 "$tmp"
-	timeout 20 setpriv --reuid 65534 --clear-groups "$bin" trace --device "$tmp/locked" >out 2>err
+	timeout 300 setpriv --reuid 65534 --clear-groups "$bin" trace --device "$tmp/locked" >out 2>err
 	status=$?
 	# The binary itself may be out of reach in a private directory.
 	if [ $status != 126 ] && [ $status != 127 ]; then
@@ -449,13 +449,13 @@ if [ -e /dev/full ]; then
 	expect 'diagram to a full disk' 1 'standard output: No space left on device'
 fi
 
-# On a terminal.  screen PATTERN: until it shows that, or ten seconds
+# On a terminal.  screen PATTERN [LINES]: until it shows that, and so many lines; or it never will
 mux() { tmux -S "$tmp/tmux" -f /dev/null "$@" 2>/dev/null; }
 screen() {
 	local i
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		mux capture-pane -p >screen
-		if grep -Eq -- "$1" screen; then return 0; fi
+		if grep -Eq -- "$1" screen && { [ -z "${2-}" ] || [ "$(grep -c . screen)" = "$2" ]; }; then return 0; fi
 		sleep 0.1
 	done
 	return 1
@@ -477,7 +477,7 @@ if command -v tmux >/dev/null && mux new -d -x 80 -y 24 "exec env -u NO_COLOR PS
 	if grep -q $'\033\\[[0-9;]*3[1-6]m' screen; then ok 'in colour'; else not_ok 'in colour'; fi
 	mux resize-window -x 79 -y 24
 	shown 'too narrow: one line tells it' '^80x24 needed, this terminal has 79x24$'
-	if [ "$(grep -c . screen)" = 1 ]; then ok 'and nothing else'; else not_ok 'and nothing else' "$(cat screen)"; fi
+	if screen '^80x24 needed' 1; then ok 'and nothing else'; else not_ok 'and nothing else' "$(cat screen)"; fi
 	mux resize-window -x 80 -y 23
 	shown 'too low' '^80x24 needed, this terminal has 80x23$'
 	mux resize-window -x 120 -y 40

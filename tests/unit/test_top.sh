@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # test_top.sh build/tcpfsm: tcpfsm top as a user has it, in tmux, with recordings
 # and without a module.
+# shellcheck disable=SC2016,SC2317,SC2034 # conditions are evaluated later
 set -u
 
 bin=$(realpath "${1:?usage: test_top.sh PATH-OF-TCPFSM}")
@@ -46,7 +47,7 @@ keys 2
 shows 'listeners: the worst first' '^LISTENER +OWNER' '^0.0.0.0:80 +nginx/799 +1/0/129 +129/129/129' '^  ACCQ COOKIE CLAMP'
 keys s
 shows 'listeners: by address' '^sorted by address'
-holds 'listeners: port 22 is before port 80' [ "$(grep -Eo '^[^ ]+:(22|80) ' seen | head -n 1)" = '[2001:db8::1]:22 ' ]
+comes 'listeners: port 22 is before port 80' '[ "$(screen | grep -Eo "^[^ ]+:(22|80) " | head -n 1)" = "[2001:db8::1]:22 " ]'
 keys '<'
 shows 'listeners: the worst again' '^sorted by worst'
 keys Tab
@@ -83,7 +84,7 @@ keys n N / nowhere Enter
 shows 'search for what is not there' '^not found: nowhere'
 keys Escape f 'lport 40005' Enter
 shows 'filter' 'filter: lport 40005' '40005 192.168.100.200:80 +FIN_WAIT2->TIME_WAIT'
-holds 'filter: nothing else' [ "$(screen | grep -c '^00:')" = 7 ]
+comes 'filter: nothing else' '[ "$(screen | grep -c ^00:)" = 7 ]'
 keys 1
 shows 'filter: rates are those of what passes' '^opens +0 +0 +0.0' '^refused +0 +0 +0$'
 keys f C-u 'lport 80,' Enter
@@ -96,7 +97,7 @@ keys s s g
 shows 'sort: by process' 'by PROCESS$' '^TIME_WAIT +[0-9.]+m?s curl/80123|^CLOSE +[0-9.]+m?s curl/80123'
 keys S
 shows 'sort: the other way round' 'by PROCESS, reversed' '^STATE'
-holds 'sort: nginx comes after curl' [ "$(screen | awk 'NR == 4 { print $3 }')" = - ]
+comes 'sort: nginx comes after curl' '[ "$(screen | awk "NR == 4 { print \$3 }")" = - ]'
 keys '<' '<'
 shows 'sort: the column before' 'by FOR$'
 # on the headline: LPORT
@@ -134,9 +135,14 @@ holds 'paused: it stands still' cmp one two
 keys 6 . . . .
 shows 'steps' 'PAUSED'
 keys f 'lport 40005,40006' Enter
-sleep 0.5; screen | grep -c '^00:' >one; keys .; sleep 0.7; screen | grep -c '^00:' >two
+shows 'filter of two' 'filter: lport 40005,40006'
+# Nothing moves but the screen, which may be half drawn.
+steady() { screen >one; sleep 0.3; screen | cmp -s - one; }
+soon steady
+lines=$(grep -c '^00:' one)
+keys .
+comes 'a step is one line more' '[ "$(screen | grep -c ^00:)" = $((lines + 1)) ]'
 keys f C-u Enter
-holds 'a step is one line more' [ $(($(cat one) + 1)) = "$(cat two)" ]
 keys Right
 shows 'ten seconds on' '^recording 0:1[0-9].*PAUSED'
 keys Left
@@ -169,8 +175,11 @@ for size in '60 12' '132 43' '240 67' '80 24'; do
 	shows "resized to ${size/ /x}" '^EACH SECOND' '^recording 0:'
 done
 for key in 2 3 4 5 6; do
+	# Before that, it may be what tmux has made of the larger one.
 	mux resize-window -x 60 -y 12
-	keys $key
+	keys F1
+	shows "help before view $key" '^Views'
+	keys Escape $key
 	shows "view $key in 60x12" '^recording 0:' '^\? help'
 	mux resize-window -x 240 -y 67
 	shows "view $key in 240x67" '^recording 0:' '^\? help'
@@ -181,9 +190,9 @@ mux resize-window -x 1 -y 1
 sleep 0.5
 mux resize-window -x 80 -y 24
 shows 'large enough again' '^recording 0:'
-if mux capture-pane -e -p | grep -q "$(printf '\033')\[[0-9;]*3[0-7]m"; then ok 'colours'; else not_ok 'colours'; fi
+comes 'colours' 'mux capture-pane -e -p | grep -q "$(printf "\033")\[[0-9;]*3[0-7]m"'
 keys C-z
-for _ in $(seq 50); do [ -s stopped ] && break; sleep 0.1; done
+soon [ -s stopped ]
 holds 'Ctrl-Z stops it, and the terminal is as it was' cmp before stopped
 shows 'and it goes on' '^ 1 Overview' '^recording 0:'
 kill -TERM "$(cat pid)"
@@ -200,7 +209,8 @@ ended 'SIGHUP' 1 '^tcpfsm: top: the terminal has gone$'
 start 80 24 -- -r slow
 shows 'a terminal to be closed' '^recording'
 mux kill-server
-for _ in $(seq 50); do kill -0 "$(cat pid)" 2>/dev/null || break; sleep 0.1; done
+gone() { ! kill -0 "$(cat pid)" 2>/dev/null; }
+soon gone
 if kill -0 "$(cat pid)" 2>/dev/null; then
 	not_ok 'it does not outlive its terminal'
 	kill -KILL "$(cat pid)"

@@ -42,11 +42,28 @@ start() {
 	mux new-session -d "${size[@]}" bash run
 }
 
+# How often is looked before it is known to be wrong: long for a busy machine, but once only.
+patience=1200
+
+# soon COMMAND...: until it is true
+soon() {
+	local tries
+	for tries in $(seq $patience); do
+		! "$@" || return 0
+		sleep 0.1
+	done
+	patience=100
+	return 1
+}
+
+# comes NAME EXPRESSION: true, soon
+comes() { if soon eval "$2"; then ok "$1"; else not_ok "$1" "$2"; fi; }
+
 # shows NAME PATTERN...: the screen has all of them, soon; it is in seen
 shows() {
 	local name=$1 missing tries
 	shift
-	for tries in $(seq 100); do
+	for tries in $(seq $patience); do
 		screen >seen
 		# mawk reads bytes: of what is not ASCII, [] and + need ().
 		missing=$(printf '%s\n' "$@" | awk '
@@ -56,16 +73,16 @@ shows() {
 		[ "$missing" ] || { ok "$name"; return; }
 		sleep 0.1
 	done
+	patience=100
 	not_ok "$name" "no /$missing/ after $tries tries"
 	return 1
 }
 
 # ended NAME STATUS [PATTERN of err]: and the terminal is as it was
 ended() {
-	local tries
-	for tries in $(seq 100); do [ -s after ] && break; sleep 0.1; done
+	soon [ -s after ] || :
 	if [ ! -s status ]; then
-		not_ok "$1" "it runs on after $tries tries"
+		not_ok "$1" 'it runs on'
 	elif [ "$(cat status)" != "$2" ]; then
 		not_ok "$1" "status $(cat status), not $2" "$(cat err)"
 	elif ! cmp -s before after; then
