@@ -35,9 +35,9 @@ test-matrix: ## the module's tests on every kernel it supports, and a table of t
 	scripts/setup build vm lab test matrix
 	tests/matrix
 
-test-arm64: ## the ring's barriers in code for arm64, and the module's tests in an emulated arm64 machine
+test-arm64: ## the ring's barriers in code for arm64, and the module's tests in an emulated arm64 machine, without IPv6, too
 	scripts/setup build vm lab test arm64
-	tests/run --kernels '6.1-arm64 6.12-arm64' barriers vm-
+	tests/run --kernels '6.1-arm64 6.12-arm64' barriers vm- boot-6.1-arm64-noipv6
 
 crosscheck: ## a BPF program and tcpdump as witnesses beside the module; KERNEL=V (default 6.1)
 	scripts/setup build vm lab test cross

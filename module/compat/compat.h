@@ -122,6 +122,16 @@ static inline struct sock *tcpfsm_lookup_established(const struct sock *sk)
 					 sk->sk_rcv_saddr, sk->sk_num, dif, 0);
 }
 
+/* 6.14: a sysctl, at least 1; earlier always a second.  Kbuild looks for it. */
+static inline unsigned int tcpfsm_tw_reuse_delay(const struct net *net)
+{
+#ifdef TCPFSM_HAVE_TW_REUSE_DELAY
+	return READ_ONCE(net->ipv4.sysctl_tcp_tw_reuse_delay);
+#else
+	return 0;
+#endif
+}
+
 /*
  * The listeners of one bucket of the hash by port and address.
  * 5.19: linked by sk_nulls_node, as that by port alone is gone.

@@ -411,6 +411,7 @@ static void put_netns(struct net *net, void *arg)
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW_UNSETTLED, !nc->tw_settled);
 	put_ports(s, &id, net);
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW_REUSE, READ_ONCE(net->ipv4.sysctl_tcp_tw_reuse));
+	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW_REUSE_DELAY, tcpfsm_tw_reuse_delay(net));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_TIMESTAMPS, READ_ONCE(net->ipv4.sysctl_tcp_timestamps));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_FIN_TIMEOUT,
 	    READ_ONCE(net->ipv4.sysctl_tcp_fin_timeout) / HZ);

@@ -213,7 +213,9 @@
 	X(NOW_RFC1337,	 248, "rfc1337",	NOW, "net.ipv4.tcp_rfc1337") \
 	X(NOW_PLACE,	 249, "place",		NOW, \
 	  "1: what happened is in its totals; 0: it found no place in the table, and is counted for " \
-	  "the network namespace only")
+	  "the network namespace only") \
+	X(NOW_TW_REUSE_DELAY, 250, "tw_reuse_delay", NOW, \
+	  "net.ipv4.tcp_tw_reuse_delay, milliseconds; 0: before Linux 6.14, a second")
 
 /* By enum tcpfsm_reason: why, and how often; SUM. */
 #define TCPFSM_TOTAL_SYN_DROPPED	32

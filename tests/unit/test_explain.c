@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What explain says of totals that are made up: each verdict, and near misses. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1186,6 +1187,70 @@ static void test_any(void)
 	}
 }
 
+/* Hooks that are off: what they do not see is never called right, whatever is asked for. */
+static void test_not_judged(void)
+{
+	static const uint32_t netns[] = { 0, NETNS };
+	struct tcpfsm_info info = { .features = ~0ULL };
+	struct tcpfsm_explain_options opts = {
+		.size = sizeof(opts), .epoch_offset = OFFSET, .filter = &w.filter, .info = &info,
+	};
+	unsigned int i, lport;
+
+	for (i = 0; i < 2; i++) {
+		for (lport = 79; lport <= 81; lport++) {
+			world(128, 4096);
+			tcpfsm_explain_free(w.x);
+			w.filter.netns = netns[i];
+			if (lport < 81) {
+				w.filter.lport[0] = (uint16_t)lport;
+				w.filter.nlport = 1;
+			}
+			/* All is on: as ever. */
+			info.features = ~0ULL;
+			CHECK_EQ(tcpfsm_explain_new(&w.x, &opts), 0);
+			explain();
+			CHECK(first(lport == 79 ? "no_listener" : "nothing_wrong"));
+			tcpfsm_explain_free(w.x);
+			info.features &= ~(1ULL << TCPFSM_FEATURE_SYN | 1ULL << TCPFSM_FEATURE_ACCEPT);
+			info.error[TCPFSM_FEATURE_SYN] = info.error[TCPFSM_FEATURE_ACCEPT] = -EBUSY;
+			CHECK_EQ(tcpfsm_explain_new(&w.x, &opts), 0);
+			explain();
+			CHECK_EQ(nfound, 1);
+			CHECK(first("not_judged"));
+			CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_WARNING);
+			CHECK_EQ(found[0].f.netns, netns[i]);
+			CHECK(says("not_judged", "off: syn, accept (EBUSY: kernel.ftrace_enabled was 0"));
+			CHECK(strstr(found[0].remedy, "sysctl -w kernel.ftrace_enabled=1, then rmmod"));
+			end();
+		}
+	}
+
+	/* Whatever the reason; and what was found all the same is told. */
+	world(2, 4096);
+	tcpfsm_explain_free(w.x);
+	info = (struct tcpfsm_info) { .features = ~(1ULL << TCPFSM_FEATURE_TW_LEAVE) };
+	info.error[TCPFSM_FEATURE_TW_LEAVE] = -ENOENT;
+	CHECK_EQ(tcpfsm_explain_new(&w.x, &opts), 0);
+	stuck();
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK(says("not_judged", "off: tw_leave (ENOENT: the kernel has no such function"));
+	CHECK(!strstr(verdict("not_judged")->remedy, "ftrace_enabled"));
+	CHECK(!verdict("nothing_wrong"));
+	end();
+
+	/* No verdict rests on it. */
+	world(128, 4096);
+	tcpfsm_explain_free(w.x);
+	info = (struct tcpfsm_info) { .features = ~(1ULL << TCPFSM_FEATURE_SHUTDOWN) };
+	info.error[TCPFSM_FEATURE_SHUTDOWN] = -ENOENT;
+	CHECK_EQ(tcpfsm_explain_new(&w.x, &opts), 0);
+	explain();
+	CHECK(first("nothing_wrong"));
+	end();
+}
+
 int main(void)
 {
 	setenv("TZ", "UTC", 1);
@@ -1197,6 +1262,7 @@ int main(void)
 	TEST("explain: clamped, but slow all the same", test_clamped_and_slow());
 	TEST("explain: phantom connections", test_phantom());
 	TEST("explain: tcp_abort_on_overflow", test_reset());
+	TEST("explain: features that are off", test_not_judged());
 	TEST("explain: one of an SO_REUSEPORT group", test_reuseport());
 	TEST("explain: SYN flood, dropped", test_flood_drop());
 	TEST("explain: SYN flood, cookies", test_flood_cookie());

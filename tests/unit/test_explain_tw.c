@@ -332,6 +332,29 @@ static void test_wide(void)
 	CHECK(!strstr(found[0].all, " 0 are younger"));
 	end();
 
+	/* A sysctl of Linux 6.14: tcp_tw_reuse allows the more, the less it is. */
+	world(32768, 60999);
+	NOW(TW_REUSE_DELAY, 250);
+	reading();
+	closed(28232, SEC / 600);
+	failed(10, SEC / 100, 0);
+	explain();
+	CHECK(says("ports_exhausted", "up to 112928/s instead of 471/s"));
+	CHECK(says("ports_exhausted", "is older than net.ipv4.tcp_tw_reuse_delay (250 ms), if"));
+	CHECK(says("ports_exhausted", "about once in 250 ms"));
+	CHECK(says("ports_exhausted", "are younger than net.ipv4.tcp_tw_reuse_delay (250 ms)"));
+	CHECK(!strstr(found[0].all, "a second"));
+	end();
+	world(40000, 40999);
+	NOW(TW_REUSE_DELAY, 60000);
+	reading();
+	closed(1000, SEC / 20);
+	failed(10, SEC / 100, 0);
+	explain();
+	CHECK(first("ports_exhausted"));
+	CHECK(!strstr(found[0].remedy, "tcp_tw_reuse"));
+	end();
+
 	/* No timestamps: no advice to reuse. */
 	world(32768, 60999);
 	w.flags = 0;

@@ -297,6 +297,29 @@ static void test_reuse(void)
 	CHECK_EQ(r.ready + r.young + r.without + r.unknown, 0);
 }
 
+/* net.ipv4.tcp_tw_reuse_delay; the second that it reaches into counts as a whole. */
+static void test_reuse_delay(void)
+{
+	struct tcpfsm_timewait_reuse r;
+	uint64_t i;
+
+	begin();
+	total(TCPFSM_TOTAL_NOW_TW_REUSE_DELAY, 2500);
+	for (i = 0; i < 4; i++)
+		stamped(TW(ENTER), S(TIME_WAIT), 1 + i, T0 + i * SEC, TCPFSM_F_TIMESTAMPS);
+	reuse_is(T0 + 39 * SEC / 10, 1, 3, 0, 0);
+	reuse_is(T0 + 46 * SEC / 10, 2, 2, 0, 0);
+	tcpfsm_timewaits_reuse(ledger, DESTS(T0 + 5 * SEC), T0 + 5 * SEC, &r);
+	CHECK_EQ(r.delay_ms, 2500);
+	total(TCPFSM_TOTAL_NOW_TW_REUSE_DELAY, 60000);
+	reuse_is(T0 + 59 * SEC, 0, 4, 0, 0);
+	total(TCPFSM_TOTAL_NOW_TW_REUSE_DELAY, 1);
+	reuse_is(T0 + 39 * SEC / 10, 3, 1, 0, 0);
+	/* One without timestamps is no younger. */
+	stamped(TW(ENTER), S(TIME_WAIT), 9, T0 + 3 * SEC, 0);
+	reuse_is(T0 + 5 * SEC, 4, 0, 1, 0);
+}
+
 static void test_maker(void)
 {
 	const struct tcpfsm_timewait *g;
@@ -1017,6 +1040,7 @@ int main(void)
 	TEST("timewait: every way to end", test_ends());
 	TEST("timewait: both sides closed first", test_both_close());
 	TEST("timewait: which could be reused", test_reuse());
+	TEST("timewait: which could be reused, by tcp_tw_reuse_delay", test_reuse_delay());
 	TEST("timewait: who makes most of them", test_maker());
 	TEST("timewait: what was there before", test_snapshot());
 	TEST("timewait: ages", test_ages());

@@ -170,6 +170,8 @@ struct view {
 	 */
 	int (*item)(void *arg, const struct tcpfsm_item *item);
 	int totals_ms;
+	uint64_t shows;			/* FEATURE(): live, a line on stderr tells which are off */
+	struct tcpfsm_info *info;	/* live: filled in before begin, if not NULL */
 	bool totals;			/* without item: the model alone hears of the first totals, */
 					/* and so what old listeners asked for */
 	/*
@@ -185,6 +187,12 @@ struct view {
 	/* After the last event, before stdout is closed.  Return: as begin. */
 	int (*end)(void *arg);
 };
+
+#define FEATURE(s)	(1ULL << TCPFSM_FEATURE_##s)
+#define FEATURES_ALL	UINT64_MAX
+
+/* A line on stderr, if any of these is off. */
+void tell_features(const struct tcpfsm_info *info, uint64_t shown);
 
 /* Runs a view on the device or the recording to the end.  Return: the exit status. */
 int stream(const struct options *opts, struct tcpfsm_model_options *mopts,

@@ -281,6 +281,7 @@ static int run(const struct options *opts)
 {
 	static const struct view view = {
 		.begin = begin, .event = on_event, .end = end, .resync = true,
+		.shows = FEATURES_ALL,
 	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts), .lives = true };
 	struct conns_view v = { .opts = opts, .whose = opts->filter };

@@ -436,7 +436,7 @@ static int run(const struct options *opts)
 {
 	static const struct view view = {
 		.begin = begin, .event = on_event, .idle = on_idle, .end = end,
-		.resync = true,
+		.resync = true, .shows = FEATURES_ALL,
 	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
 	static struct view_diagram v;

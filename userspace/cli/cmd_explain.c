@@ -18,6 +18,7 @@ struct explain {
 	const struct tcpfsm_model_options *mopts;	/* with the clock of the source */
 	struct tcpfsm_explain *x;
 	struct tcpfsm_listeners *ls;
+	struct tcpfsm_info info;
 	bool colour;
 	bool totals;			/* there were some */
 	unsigned int n;			/* findings shown */
@@ -241,6 +242,7 @@ static int begin(void *arg, struct tcpfsm_model *m)
 	if (!e->opts->replay) {
 		explain_look_around(&o);
 		o.since = realtime_ns();
+		o.info = &e->info;
 	}
 	err = tcpfsm_explain_new(&e->x, &o);
 	return err ? fail(err, "explain") : 0;
@@ -267,12 +269,12 @@ static int end(void *arg)
 
 static int run(const struct options *given)
 {
-	static const struct view view = {
-		.begin = begin, .event = on_event, .item = on_item, .end = end,
-	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
 	struct options opts = *given;
 	struct explain e = { .opts = &opts };
+	struct view view = {
+		.begin = begin, .event = on_event, .item = on_item, .end = end, .info = &e.info,
+	};
 	struct text text;
 	int status, err;
 

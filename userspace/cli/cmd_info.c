@@ -176,27 +176,6 @@ static void print_reach_json(const struct contents *c)
 	out_printf("]");
 }
 
-/* Why a hook is missing, in words. */
-static const char *reason(int err)
-{
-	switch (err) {
-	case 0:
-		return "not attached";
-	case -ENOENT:
-		return "the kernel has no such function or tracepoint";
-	case -EOPNOTSUPP:
-	case -ENOSYS:
-		return "the kernel is configured without what the hook needs";
-	case -EINVAL:
-		return "the kernel does not let the function be traced";
-	case -ENOMEM:
-		return "no memory when the module was loaded";
-	case -EBUSY:
-		return "somebody else holds the function";
-	}
-	return strerror(-err);
-}
-
 static void print_text(const struct tcpfsm_info *info, const struct contents *c)
 {
 	unsigned int i;
@@ -234,7 +213,7 @@ static void print_text(const struct tcpfsm_info *info, const struct contents *c)
 		if (!on)
 			out_printf("  %-15s    %s%s%s\n", "",
 				   info->error[i] ? tcpfsm_errno_name((unsigned int)-info->error[i]) : "",
-				   info->error[i] ? ": " : "", reason(info->error[i]));
+				   info->error[i] ? ": " : "", tcpfsm_feature_reason(info->error[i]));
 	}
 }
 
@@ -267,7 +246,7 @@ static void print_json(const struct tcpfsm_info *info, const struct contents *c)
 		if (!(info->features >> i & 1))
 			out_printf(",\"errno\":\"%s\",\"reason\":\"%s\"",
 				   info->error[i] ? tcpfsm_errno_name((unsigned int)-info->error[i]) : "",
-				   reason(info->error[i]));
+				   tcpfsm_feature_reason(info->error[i]));
 		out_printf("}");
 		first = false;
 	}

@@ -153,6 +153,7 @@ static int run(const struct options *opts)
 {
 	static const struct view view = {
 		.begin = begin, .event = on_event, .idle = idle, .end = end,
+		.shows = FEATURES_ALL,
 	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
 	struct ladder_command c = { .opts = opts };

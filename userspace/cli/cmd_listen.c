@@ -168,6 +168,10 @@ static int run(const struct options *opts)
 	if (status)
 		return status;
 	tell_useless(opts, &info);
+	if (!opts->replay)
+		tell_features(&info, FEATURE(SYN) | FEATURE(ACK) | FEATURE(REQUEST) | FEATURE(SYNACK) |
+			      FEATURE(COOKIE) | FEATURE(ACCEPT) | FEATURE(LISTEN) |
+			      FEATURE(SYNACK_TIMER));
 	text_init(&v.text, opts);
 	v.redraw = opts->interval && !opts->replay && !opts->json && out_is_terminal();
 	rc = tcpfsm_listeners_new(&v.ls);

@@ -68,6 +68,7 @@ static int run(const struct options *opts)
 	if (rc)
 		return info.rings && rc != -EPROTO ? fail(rc, opts->dir) :
 						     fail_open(rc, opts, &info);
+	tell_features(&info, FEATURES_ALL);
 	deadline_init(&end, opts, NULL);
 	tell_snapshot(tcpfsm_recorder_snapshot(rec, NULL));
 

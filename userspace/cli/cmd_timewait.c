@@ -120,6 +120,8 @@ static int run(const struct options *given)
 	static const struct view once = {
 		.begin = begin, .event = on_event, .item = on_item, .idle = idle, .end = end,
 		.resync = true,
+		.shows = FEATURE(TW_ENTER) | FEATURE(TW_SEGMENT) | FEATURE(TW_LEAVE) |
+			 FEATURE(CONNECT_FAILED) | FEATURE(ACTIVE_OPEN),
 	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
 	struct timewait v = {

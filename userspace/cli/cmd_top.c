@@ -91,6 +91,7 @@ static int story_begin(struct top_command *c)
 	u->epoch_offset = mo.epoch_offset;
 	if (!c->opts.replay) {
 		to.since = eo.since = realtime_ns();
+		eo.info = &u->info;
 		to.cgroups = true;
 		explain_look_around(&eo);
 	}

@@ -42,7 +42,8 @@ static int begin(void *arg, struct tcpfsm_model *m)
 
 static int run(const struct options *opts)
 {
-	static const struct view view = { .begin = begin, .event = on_event, .totals = true };
+	static const struct view view = { .begin = begin, .event = on_event, .totals = true,
+					   .shows = FEATURES_ALL };
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts), .raw = opts->raw };
 	struct trace t = { .opts = opts, .filter = opts->given & OPT_FILTER };
 

@@ -2,6 +2,7 @@
 /* From the device or a recording through the model to the view of a command. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
@@ -57,6 +58,30 @@ void tell_snapshot(int err)
 		return;
 	}
 	complain("not all sockets from before are known: %s", strerror(-err));
+}
+
+void tell_features(const struct tcpfsm_info *info, uint64_t shown)
+{
+	uint64_t off = tcpfsm_features_off(info) & shown;
+	const char *why = "tcpfsm info tells why";
+	unsigned int i, first = TCPFSM_FEATURE_SLOTS;
+	char names[512] = "";
+	bool same = true;
+
+	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++) {
+		if (!(off >> i & 1))
+			continue;
+		if (first == TCPFSM_FEATURE_SLOTS)
+			first = i;
+		same = same && info->error[i] == info->error[first];
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+			 i > first ? ", " : "", tcpfsm_feature_name(i));
+	}
+	if (!off)
+		return;
+	if (same)
+		why = tcpfsm_feature_reason(info->error[first]);
+	complain("features off: %s; what they see is missing here: %s", names, why);
 }
 
 /* Nothing to read for now.  How long to sleep; -1: the view has enough. */
@@ -265,6 +290,11 @@ int stream(const struct options *opts, struct tcpfsm_model_options *mopts,
 	status = open_with(&src, opts, &info, true);
 	if (status)
 		return status;
+	if (!opts->replay) {
+		tell_features(&info, view->shows);
+		if (view->info)
+			*view->info = info;
+	}
 	deadline_init(&end, opts, src);
 	mopts->epoch_offset = tcpfsm_source_epoch_offset(src);
 	rc = tcpfsm_model_new(&m, mopts);

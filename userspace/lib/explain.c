@@ -31,7 +31,16 @@ struct tcpfsm_explain {
 	struct tcpfsm_timewaits *ledger;
 	struct mishaps mishaps;
 	uint64_t last_ts;		/* of what was heard of; epoch */
+	uint64_t off;			/* features that verdicts rest on and that are off; and why */
+	int error[TCPFSM_FEATURE_SLOTS];
 };
+
+#define FEATURE(s)	(1ULL << TCPFSM_FEATURE_##s)
+/* Without one of these, refusals, failures and mini-sockets go unseen. */
+#define RESTS_ON	(FEATURE(SYN) | FEATURE(ACK) | FEATURE(REQUEST) | FEATURE(SYNACK) | \
+			 FEATURE(COOKIE) | FEATURE(ACCEPT) | FEATURE(LISTEN) | FEATURE(TW_ENTER) | \
+			 FEATURE(TW_SEGMENT) | FEATURE(TW_LEAVE) | FEATURE(CONNECT_FAILED) | \
+			 FEATURE(SYNACK_TIMER))
 
 int tcpfsm_explain_new(struct tcpfsm_explain **out, const struct tcpfsm_explain_options *opts)
 {
@@ -49,6 +58,11 @@ int tcpfsm_explain_new(struct tcpfsm_explain **out, const struct tcpfsm_explain_
 	if (o.filter)
 		x->filter = *o.filter;
 	x->opts.filter = &x->filter;
+	x->opts.info = NULL;
+	if (o.info) {
+		x->off = tcpfsm_features_off(o.info) & RESTS_ON;
+		memcpy(x->error, o.info->error, sizeof(x->error));
+	}
 	/* Whether ports are short is a question of all that use them. */
 	netns.netns = x->filter.netns;
 	tw.filter = netns.netns ? &netns : NULL;
@@ -869,6 +883,56 @@ out:
 	return d ? 0 : -ENOMEM;
 }
 
+/* ---- not judged ------------------------------------------------------------------ */
+
+/* Features that are off for the same reason, in a line. */
+static void evidence_off(struct draft *d, const struct tcpfsm_explain *x, unsigned int first)
+{
+	char names[LINE_LEN / 2] = "";
+	unsigned int i;
+
+	for (i = first; i < TCPFSM_FEATURE_SLOTS; i++)
+		if (x->off >> i & 1 && x->error[i] == x->error[first])
+			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+				 i > first ? ", " : "", tcpfsm_feature_name(i));
+	evidence(d, "off: %s (%s: %s)", names,
+		 tcpfsm_errno_name((unsigned int)-x->error[first]),
+		 tcpfsm_feature_reason(x->error[first]));
+}
+
+/* Hooks that are not there: of what they do not show, nothing may be concluded. */
+static int not_judged(struct findings *fs)
+{
+	static const struct tcpfsm_listener nobody = { .conn = 0 };
+	const struct tcpfsm_explain *x = fs->x;
+	struct draft *d = begin(fs, &nobody);
+	unsigned int i, j;
+
+	if (!d)
+		return -ENOMEM;
+	d->f.verdict = "not_judged";
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	d->f.ts = x->last_ts;
+	d->f.netns = x->filter.netns;
+	headline(d, "Not all is judged: the module does not see what it takes, as features are off. "
+		 "Clients may be refused, and connect() may fail, without a word of it here.");
+	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++) {
+		if (!(x->off >> i & 1))
+			continue;
+		for (j = 0; !(x->off >> j & 1) || x->error[j] != x->error[i]; j++)
+			;
+		if (j == i)
+			evidence_off(d, x, i);
+		if (x->error[i] == -EBUSY && !*d->remedy)
+			remedy(d, "Run: sysctl -w kernel.ftrace_enabled=1, then rmmod tcpfsm and load it "
+			       "again.");
+	}
+	if (!*d->remedy)
+		remedy(d, "Run: tcpfsm info, which tells what each feature shows, and see dmesg.");
+	take(fs, d);
+	return 0;
+}
+
 int tcpfsm_explain_findings(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls,
 			    tcpfsm_finding_fn fn, void *arg)
 {
@@ -877,6 +941,8 @@ int tcpfsm_explain_findings(struct tcpfsm_explain *x, struct tcpfsm_listeners *l
 	int rc;
 
 	rc = judge_all(&fs);
+	if (!rc && x->off)
+		rc = not_judged(&fs);
 	if (!rc && !fs.wrong)
 		rc = nothing_wrong(&fs);
 	if (!rc && fs.n)

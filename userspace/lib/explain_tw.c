@@ -254,11 +254,18 @@ static bool reuse_is_on(const struct facts *f)
 	return reuse_applies(f->tw, SYSCTL(TW_REUSE));
 }
 
+/* How old TIME_WAIT has to be; 1 s, where no sysctl says. */
+static double reuse_delay(const struct facts *f)
+{
+	return f->reuse.delay_ms ? f->reuse.delay_ms / 1e3 : 1;
+}
+
 /* Would tcp_tw_reuse help, or why does it not? */
 static void evidence_reuse(const struct facts *f, struct draft *d)
 {
 	const struct tcpfsm_timewait_reuse *r = &f->reuse;
 	const char *does = "would not help, as none could be taken now";
+	struct words age = { "a second" };
 	uint64_t mode = SYSCTL(TW_REUSE);
 
 	if (!f->tw->time_wait || !sysctls_known(f))
@@ -268,20 +275,28 @@ static void evidence_reuse(const struct facts *f, struct draft *d)
 				  "is on for this destination, but none can be taken now";
 	else if (r->ready)
 		does = "would help";
+	if (r->delay_ms)
+		snprintf(age.s, sizeof(age.s), "net.ipv4.tcp_tw_reuse_delay (%u ms)", r->delay_ms);
 	evidence(d, "net.ipv4.tcp_tw_reuse (%llu: %s) %s: of %llu in TIME_WAIT %llu can be reused, "
-		 "%llu are younger than a second, %llu have no timestamps, of %llu it is not known%s",
+		 "%llu are younger than %s, %llu have no timestamps, of %llu it is not known%s",
 		 (ull)mode, mode == 1 ? "on" : mode == 2 ? "for loopback only" : "off", does,
-		 (ull)f->tw->time_wait, (ull)r->ready, (ull)r->young, (ull)r->without,
+		 (ull)f->tw->time_wait, (ull)r->ready, (ull)r->young, age.s, (ull)r->without,
 		 (ull)r->unknown, SYSCTL(TIMESTAMPS) ? "" : "; net.ipv4.tcp_timestamps is 0");
 }
 
 static void option_reuse(const struct facts *f, struct draft *d)
 {
+	double ports = (double)f->tw->limit;
+	struct words age = { "began in a second before this one" };
+
+	if (f->reuse.delay_ms)
+		snprintf(age.s, sizeof(age.s), "is older than net.ipv4.tcp_tw_reuse_delay (%u ms)",
+			 f->reuse.delay_ms);
 	option(d, "Run: %ssysctl -w net.ipv4.tcp_tw_reuse=1: connect() then takes the port of a TIME_WAIT "
-	       "that began in a second before this one, if both ends use timestamps: %llu of %llu now. "
-	       "Each port can be used about once a second: up to %s instead of %s.", in_netns(f).s,
-	       (ull)f->reuse.ready, (ull)f->tw->time_wait, rate((double)f->tw->limit).s,
-	       rate(allowed(f->tw->limit)).s);
+	       "that %s, if both ends use timestamps: %llu of %llu now. Each port can be used about "
+	       "once in %s: up to %s instead of %s.", in_netns(f).s, age.s, (ull)f->reuse.ready,
+	       (ull)f->tw->time_wait, f->reuse.delay_ms ? duration(reuse_delay(f)).s : "a second",
+	       rate(ports / reuse_delay(f)).s, rate(allowed(f->tw->limit)).s);
 	option_cost(d, "Late segments of the old connection are told from those of the new one by their "
 		    "timestamps only. It does nothing for FIN_WAIT2 and for connections that peers "
 		    "open.");
@@ -341,7 +356,7 @@ static void remedy_ports(const struct facts *f, struct draft *d)
 	/* What is reserved comes off both. */
 	bool range = ports && SYSCTL(PORT_LOW) &&
 		     SYSCTL(PORT_HIGH) - SYSCTL(PORT_LOW) + 1 < WIDE_PORTS && ports < WIDE_PORTS;
-	bool reuse_first = (double)ports > allowed(WIDE_PORTS);
+	bool reuse_first = (double)ports / reuse_delay(f) > allowed(WIDE_PORTS);
 
 	option_keepalive(f, d);
 	if (reuse && reuse_first)

@@ -157,6 +157,38 @@ const char *tcpfsm_feature_text(unsigned int feature)
 	       features[feature].text : "";
 }
 
+const char *tcpfsm_feature_reason(int error)
+{
+	switch (error) {
+	case 0:
+		return "not attached";
+	case -ENOENT:
+		return "the kernel has no such function or tracepoint";
+	case -EOPNOTSUPP:
+	case -ENOSYS:
+		return "the kernel is configured without what the hook needs";
+	case -EINVAL:
+		return "the kernel does not let the function be traced";
+	case -ENOMEM:
+		return "no memory when the module was loaded";
+	case -EBUSY:
+		return "kernel.ftrace_enabled was 0 when the module was loaded: run sysctl -w "
+		       "kernel.ftrace_enabled=1, then load the module again";
+	}
+	return "the hook could not be attached, see dmesg";
+}
+
+uint64_t tcpfsm_features_off(const struct tcpfsm_info *info)
+{
+	uint64_t off = 0;
+	unsigned int i;
+
+	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++)
+		if (info->error[i])
+			off |= 1ULL << i;
+	return off & ~info->features;
+}
+
 #define NAME_TOTAL(sym, n, name, merge, text)	[n] = name,
 static const char * const totals[TCPFSM_TOTAL_NUM] = { TCPFSM_TOTALS(NAME_TOTAL) };
 #define NAME_GONE(sym, n, name, text)		[n] = name,

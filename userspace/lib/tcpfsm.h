@@ -668,6 +668,8 @@ struct tcpfsm_explain_options {
 					/* snapshot, or the first event */
 	struct tcpfsm_timewaits *ledger; /* of the caller, who feeds, marks and frees it, and has no */
 					/* filter but netns; NULL: one of its own */
+	const struct tcpfsm_info *info;	/* features that are off are told as not judged; read by */
+					/* tcpfsm_explain_new() only; NULL: not known */
 };
 
 struct tcpfsm_explain;
@@ -783,10 +785,12 @@ struct tcpfsm_timewait {
  * net.ipv4.tcp_tw_reuse: tcp_twsk_unique().
  */
 struct tcpfsm_timewait_reuse {
-	uint64_t ready;			/* yes: with timestamps, and began in a second before this one */
+	uint64_t ready;			/* yes: with timestamps, and old enough */
 	uint64_t young;			/* with timestamps, but not yet */
 	uint64_t without;		/* never: the peer sent no timestamps */
 	uint64_t unknown;		/* here before anything was heard of them */
+	uint32_t delay_ms;		/* how old that is: net.ipv4.tcp_tw_reuse_delay; 0: there is none */
+					/* before Linux 6.14, and it began in a second before this one */
 };
 
 struct tcpfsm_timewaits_options {
@@ -868,6 +872,10 @@ const char *tcpfsm_segment_name(unsigned int segment);
 const char *tcpfsm_direction_name(unsigned int direction);
 const char *tcpfsm_feature_name(unsigned int feature);
 const char *tcpfsm_feature_text(unsigned int feature);
+/* Why it is off, and what to do where something can be done: of struct tcpfsm_info's error. */
+const char *tcpfsm_feature_reason(int error);
+/* Bits of the features that could not be switched on. */
+uint64_t tcpfsm_features_off(const struct tcpfsm_info *info);
 const char *tcpfsm_errno_name(unsigned int err);	/* "ECONNREFUSED" */
 
 /* Longest JSON line, newline included. */

@@ -117,6 +117,7 @@ struct group {
 	uint64_t *listening;	/* network namespace: ports, or NULL */
 	uint32_t ports;		/* network namespace: that connect() can choose; 0: not known */
 	uint8_t tw_reuse;	/* network namespace: net.ipv4.tcp_tw_reuse */
+	uint32_t tw_reuse_delay; /* network namespace: net.ipv4.tcp_tw_reuse_delay, ms; 0: none */
 	struct births births;
 	uint32_t stamps[STAMPS]; /* of those in TIME_WAIT */
 	uint32_t young;		/* of these with timestamps, those that began it in */
@@ -834,6 +835,7 @@ static void on_total(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
 	case TCPFSM_TOTAL_NOW_SINCE_TS:	/* never left out, as zeros are */
 		g->now.tw = 0;
 		g->ports = g->tw_reuse = 0;
+		g->tw_reuse_delay = 0;
 		break;
 	case TCPFSM_TOTAL_NOW_TW:
 		g->now.tw = (uint32_t)r->listener;
@@ -843,6 +845,9 @@ static void on_total(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
 		break;
 	case TCPFSM_TOTAL_NOW_TW_REUSE:
 		g->tw_reuse = (uint8_t)r->listener;
+		break;
+	case TCPFSM_TOTAL_NOW_TW_REUSE_DELAY:
+		g->tw_reuse_delay = (uint32_t)r->listener;
 		break;
 	case TCPFSM_TOTAL_NOW_PORTS:
 		g->ports = (uint32_t)r->listener;
@@ -1445,6 +1450,25 @@ void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t 
 			add_ages(t, &gs->slab[i].births, now, ages);
 }
 
+/*
+ * Of those with timestamps, how many are younger than tcp_tw_reuse_delay.  Birthdays are kept
+ * by the second: those of the second that it reaches into count, too.
+ */
+static uint32_t young(const struct tcpfsm_timewaits *t, const struct group *g, uint64_t now,
+		      uint32_t delay_ms)
+{
+	const struct births *b = &g->births;
+	uint32_t with = g->stamps[STAMPS_WITH], first, n = 0, i;
+
+	/* A second, if there is no such sysctl: ends with that by the clock. */
+	if (!delay_ms)
+		return g->young_second >= second(t, now) ? g->young : 0;
+	first = second(t, now - delay_ms * (NSEC_PER_SEC / 1000));
+	for (i = 0; i < BINS && i <= b->last && b->last - i >= first; i++)
+		n += b->bin[(b->last - i) % BINS];
+	return n < with ? n : with;
+}
+
 void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
 			    uint64_t now, struct tcpfsm_timewait_reuse *out)
 {
@@ -1463,7 +1487,8 @@ void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_time
 	g = group(t, KIND(DESTINATION), dest->rest ? 0 : find_group(&t->kind[KIND(DESTINATION)], &key));
 	if (g->now.rest != dest->rest)
 		return;
-	out->young = g->young_second >= second(t, now) ? g->young : 0;
+	out->delay_ms = find_netns(t, dest->netns)->tw_reuse_delay;
+	out->young = young(t, g, now, out->delay_ms);
 	out->ready = g->stamps[STAMPS_WITH] - out->young;
 	out->without = g->stamps[STAMPS_WITHOUT];
 	out->unknown = g->stamps[STAMPS_UNKNOWN];
