@@ -71,7 +71,7 @@ static bool answers_segment(const struct sock *sk, const struct sk_buff *skb)
 }
 
 /**
- * tcpfsm_on_send_reset() - tcp_v4_send_reset(sk, skb, ...), tcp_v6_send_reset()
+ * tcpfsm_on_send_reset() - tcp_v4_send_reset(sk, skb, [reason]), tcp_v6_send_reset()
  * @TCPFSM_FUNCTION_ARGS: see hooks.h
  *
  * An RST answers @skb.  @sk is what @skb met: a full socket, a listener (also
@@ -85,6 +85,7 @@ void tcpfsm_on_send_reset(TCPFSM_FUNCTION_ARGS)
 	const struct sk_buff *skb = TCPFSM_ARG(1);
 	struct tcpfsm_record *rec;
 	unsigned long flags;
+	u8 reason = TCPFSM_RST_REASON(TCPFSM_ARG_INT(2));
 	u8 state = TCP_CLOSE;
 	struct net *net;
 	u64 conn = 0;
@@ -124,13 +125,19 @@ void tcpfsm_on_send_reset(TCPFSM_FUNCTION_ARGS)
 	default:
 		rec = tcpfsm_record_sock(TCPFSM_TYPE_RESET, sk, &flags);
 	}
+	/* So much is seen on any kernel. */
+	if (!reason && !sk)
+		reason = TCPFSM_RST_NO_SOCKET;
+	else if (!reason && inet_sk_state_load(sk) == TCP_TIME_WAIT)
+		reason = TCPFSM_RST_TIME_WAIT;
 	rec->old = state;
 	rec->verdict = TCPFSM_DIRECTION_SENT;
+	rec->reason = reason;
 	tcpfsm_record_done(rec, flags);
 }
 
 /**
- * tcpfsm_on_active_reset() - tcp_send_active_reset(sk, ...)
+ * tcpfsm_on_active_reset() - tcp_send_active_reset(sk, [reason])
  * @TCPFSM_FUNCTION_ARGS: see hooks.h
  *
  * This end gives the connection up.  Context: any but NMI.
@@ -144,5 +151,10 @@ void tcpfsm_on_active_reset(TCPFSM_FUNCTION_ARGS)
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_RESET, sk, &flags);
 	rec->old = sk->sk_state;
 	rec->verdict = TCPFSM_DIRECTION_SENT;
+	rec->reason = TCPFSM_RST_REASON(TCPFSM_ARG_INT(1));
+	/* tcp_disconnect() gives one reason to __tcp_close() and to connect(AF_UNSPEC). */
+	if (rec->reason == TCPFSM_RST_STATE && sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime &&
+	    sk->sk_shutdown == SHUTDOWN_MASK)
+		rec->reason = TCPFSM_RST_LINGER;
 	tcpfsm_record_done(rec, flags);
 }

@@ -131,7 +131,8 @@ static void on_close(const struct sock *sk, u8 oldstate)
 	if (unlikely(tcpfsm_clone_end(ctx, sk)))
 		log_clone(sk, ctx);
 	/* Its listener closed between the hook and the queue: inet_child_forget(). */
-	tcpfsm_join_end(&ctx->join, sk);
+	if (unlikely(oldstate == TCP_SYN_RECV))
+		tcpfsm_join_end(&ctx->join, sk);
 	if (tcpfsm_entered_end(&ctx->closing, sk)) {
 		verdict = TCPFSM_TW_ENTER;
 		substate = ctx->closing.substate;

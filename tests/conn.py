@@ -103,6 +103,17 @@ def linger_reset(port, family):
     server.close()
 
 
+def unread(port, family):
+    """The client closes and has not read what came."""
+    client, server = pair(port, family)
+    server.send(b'x')
+    select.select([client], [], [])
+    end = ports(server)
+    client.close()
+    wait_state(end, family, CLOSED)
+    server.close()
+
+
 def accept_queue(port, family):
     """listen(1), nobody accepts: two fit, the rest is told to wait."""
     server = listener(port, family, backlog=1)

@@ -34,6 +34,11 @@
 #include <net/ip.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <net/rstreason.h>
+#endif
+
+#include "uapi/tcpfsm.h"
 
 /*
  * 5.11: ftrace hands out ftrace_regs; earlier pt_regs, and the
@@ -207,6 +212,60 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #define TCPFSM_TW_COUNTED_AT_ENTRY	0
 #else
 #define TCPFSM_TW_COUNTED_AT_ENTRY	1
+#endif
+
+/*
+ * 6.12: why an RST is sent is an argument of what sends it (6.10: not yet all of these).  The
+ * numbers are the kernel's affair.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define TCPFSM_RST_REASON(arg)	tcpfsm_rst_reason(arg)
+static inline u8 tcpfsm_rst_reason(int reason)
+{
+	switch (reason) {
+	case SK_RST_REASON_NOT_SPECIFIED:
+		return 0;
+	case SK_RST_REASON_NO_SOCKET:
+		return TCPFSM_RST_NO_SOCKET;
+	case SK_RST_REASON_TCP_TIMEWAIT_SOCKET:
+		return TCPFSM_RST_TIME_WAIT;
+	case SK_RST_REASON_TCP_INVALID_ACK_SEQUENCE:
+	case SK_RST_REASON_TCP_ACK_UNSENT_DATA:
+		return TCPFSM_RST_INVALID_ACK;
+	case SK_RST_REASON_TCP_TOO_OLD_ACK:
+	case SK_RST_REASON_TCP_OLD_ACK:
+		return TCPFSM_RST_OLD_ACK;
+	case SK_RST_REASON_TCP_RFC7323_PAWS:
+		return TCPFSM_RST_PAWS;
+	case SK_RST_REASON_TCP_FLAGS:
+	case SK_RST_REASON_INVALID_SYN:
+		return TCPFSM_RST_FLAGS;
+	case SK_RST_REASON_TCP_ABORT_ON_DATA:
+		return TCPFSM_RST_DATA_AFTER_CLOSE;
+	case SK_RST_REASON_TCP_ABORT_ON_CLOSE:
+		return TCPFSM_RST_UNREAD_DATA;
+	case SK_RST_REASON_TCP_ABORT_ON_LINGER:
+		return TCPFSM_RST_LINGER;
+	case SK_RST_REASON_TCP_ABORT_ON_MEMORY:
+		return TCPFSM_RST_MEMORY;
+	case SK_RST_REASON_TCP_STATE:
+	case SK_RST_REASON_TCP_DISCONNECT_WITH_DATA:
+		return TCPFSM_RST_STATE;
+	case SK_RST_REASON_TCP_KEEPALIVE_TIMEOUT:
+		return TCPFSM_RST_KEEPALIVE;
+	case SK_RST_REASON_MPTCP_RST_EUNSPEC:
+	case SK_RST_REASON_MPTCP_RST_EMPTCP:
+	case SK_RST_REASON_MPTCP_RST_ERESOURCE:
+	case SK_RST_REASON_MPTCP_RST_EPROHIBIT:
+	case SK_RST_REASON_MPTCP_RST_EWQ2BIG:
+	case SK_RST_REASON_MPTCP_RST_EBADPERF:
+	case SK_RST_REASON_MPTCP_RST_EMIDDLEBOX:
+		return TCPFSM_RST_MPTCP;
+	}
+	return TCPFSM_RST_OTHER;
+}
+#else
+#define TCPFSM_RST_REASON(arg)	0
 #endif
 
 /* 6.15 (d16b344790742): the third ACK must echo a time stamp that was sent. */

@@ -88,6 +88,23 @@
 	X(SENT,		1, "sent",	"by this end") \
 	X(RECEIVED,	2, "received",	"by this end")
 
+/* Why an RST was sent, where that is known: record.reason of RESET. */
+#define TCPFSM_RST_REASONS(X) \
+	X(NO_SOCKET,	 1, "no_socket",	"no socket has that address and port") \
+	X(TIME_WAIT,	 2, "time_wait",	"a segment that TIME_WAIT does not expect") \
+	X(INVALID_ACK,	 3, "invalid_ack",	"a segment acknowledges what was not sent") \
+	X(OLD_ACK,	 4, "old_ack",		"a segment acknowledges too little") \
+	X(PAWS,		 5, "paws",		"a segment with an old time stamp (RFC 7323)") \
+	X(FLAGS,	 6, "flags",		"a segment whose flags do not fit the state") \
+	X(DATA_AFTER_CLOSE, 7, "data_after_close", "data came for a socket that was closed") \
+	X(UNREAD_DATA,	 8, "unread_data",	"closed with data that had not been read") \
+	X(LINGER,	 9, "linger",		"closed with SO_LINGER 0") \
+	X(MEMORY,	10, "memory",		"too many orphans, or no memory") \
+	X(STATE,	11, "state",		"disconnected") \
+	X(KEEPALIVE,	12, "keepalive",	"the peer answers no keepalive") \
+	X(MPTCP,	13, "mptcp",		"MPTCP gave the subflow up") \
+	X(OTHER,	14, "other",		"none of the above")
+
 /* Why a request socket died: record.verdict of REQUEST_GONE. */
 #define TCPFSM_GONE(X) \
 	X(TIMEOUT,	1, "timeout",	"SYN-ACK retries are used up") \
@@ -281,6 +298,9 @@ enum tcpfsm_segment { TCPFSM_SEGMENTS(TCPFSM_ENUM_SEGMENT) };
 #define TCPFSM_ENUM_DIRECTION(s, n, name, text)	TCPFSM_DIRECTION_##s = n,
 enum tcpfsm_direction { TCPFSM_DIRECTIONS(TCPFSM_ENUM_DIRECTION) };
 
+#define TCPFSM_ENUM_RST(s, n, name, text)	TCPFSM_RST_##s = n,
+enum tcpfsm_rst_reason { TCPFSM_RST_REASONS(TCPFSM_ENUM_RST) };
+
 #define TCPFSM_ENUM_GONE(s, n, name, text)	TCPFSM_GONE_##s = n,
 enum tcpfsm_gone { TCPFSM_GONE(TCPFSM_ENUM_GONE) };
 
@@ -329,7 +349,7 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  *	     not become, a mini-socket at that moment, else 0; SOCKET:
  *	     TCPFSM_TW_ENTER for a mini-socket, else 0
  * @reason: enum tcpfsm_reason, or 0; STATE with a verdict: the substate of the
- *	    mini-socket
+ *	    mini-socket; RESET: enum tcpfsm_rst_reason, 0: not known
  * @arg: an errno (STATE: sk_err; CONNECT_FAILED: why), or RETRANSMIT: how many times
  *	 in a row, this one included
  * @conn: socket cookie, as "ss -e" prints it; the same from request socket to

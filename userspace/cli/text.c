@@ -396,6 +396,8 @@ static const char *parts_of(const struct text *t, struct parts *ps, const struct
 		part_add(ps, 0, tcpfsm_direction_name(r->verdict), "");
 		part_add(ps, 0, "in", "");
 		part_add(ps, 0, tcpfsm_state_name(ev->old), "");
+		if (r->reason)
+			part_add(ps, 1, tcpfsm_rst_reason_name(r->reason), "");
 		colour = red;
 		break;
 	case TCPFSM_EVENT_ACCEPT:

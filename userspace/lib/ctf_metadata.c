@@ -101,6 +101,7 @@ static void put_enums(FILE *f)
 	ENUM(f, "tw_action", TCPFSM_TW_ACTIONS);
 	ENUM(f, "segment", TCPFSM_SEGMENTS);
 	ENUM(f, "direction", TCPFSM_DIRECTIONS);
+	ENUM(f, "rst_reason", TCPFSM_RST_REASONS);
 	ENUM(f, "gone", TCPFSM_GONE);
 }
 
@@ -163,7 +164,8 @@ static void put_event(FILE *f, unsigned int type, const char *name)
 		"	};\n"
 		"};\n"
 		"\n", name, type, verdict_type(type),
-		type == TCPFSM_TYPE_STATE ? "state_t" : "reason_t");
+		type == TCPFSM_TYPE_STATE ? "state_t" :
+		type == TCPFSM_TYPE_RESET ? "rst_reason_t" : "reason_t");
 }
 
 static char *text_end(FILE *f, char **text)

@@ -393,6 +393,11 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 		PUT(p, ",\"direction\":\"");
 		p = put_name(p, NAME_OF(names_direction, r->verdict));
 		*p++ = '"';
+		if (r->reason) {
+			PUT(p, ",\"reason\":\"");
+			p = put_name(p, NAME_OF(names_rst_reason, r->reason));
+			*p++ = '"';
+		}
 		p = put_state(p, ev->old);
 		return put_seq(p, r);
 	case TCPFSM_EVENT_ACCEPT:

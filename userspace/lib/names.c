@@ -20,6 +20,7 @@ const struct name names_verdict[8] = { TCPFSM_VERDICTS(NAME_ENTRY) };
 const struct name names_reason[16] = { TCPFSM_REASONS(NAME_ENTRY) };
 const struct name names_tw_action[16] = { TCPFSM_TW_ACTIONS(NAME_ENTRY) };
 const struct name names_segment[8] = { TCPFSM_SEGMENTS(NAME_ENTRY) };
+const struct name names_rst_reason[16] = { TCPFSM_RST_REASONS(NAME_ENTRY) };
 const struct name names_direction[4] = { TCPFSM_DIRECTIONS(NAME_ENTRY) };
 
 /* Our own: strerrorname_np() needs glibc 2.32. */
@@ -120,6 +121,11 @@ const char *tcpfsm_tw_action_name(unsigned int action)
 const char *tcpfsm_segment_name(unsigned int segment)
 {
 	return LOOKUP(names_segment, segment);
+}
+
+const char *tcpfsm_rst_reason_name(unsigned int reason)
+{
+	return LOOKUP(names_rst_reason, reason);
 }
 
 const char *tcpfsm_direction_name(unsigned int direction)

@@ -28,6 +28,7 @@ extern const struct name names_verdict[8];
 extern const struct name names_reason[16];
 extern const struct name names_tw_action[16];
 extern const struct name names_segment[8];
+extern const struct name names_rst_reason[16];
 extern const struct name names_direction[4];
 extern const struct name names_errno[256];
 

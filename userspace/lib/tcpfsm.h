@@ -870,6 +870,7 @@ const char *tcpfsm_reason_name(unsigned int reason);
 const char *tcpfsm_tw_action_name(unsigned int action);
 const char *tcpfsm_segment_name(unsigned int segment);
 const char *tcpfsm_direction_name(unsigned int direction);
+const char *tcpfsm_rst_reason_name(unsigned int reason);
 const char *tcpfsm_feature_name(unsigned int feature);
 const char *tcpfsm_feature_text(unsigned int feature);
 /* Why it is off, and what to do where something can be done: of struct tcpfsm_info's error. */
