@@ -285,9 +285,8 @@ static void accepted(const struct sock *listener, const struct sock *sk)
 	unsigned long flags;
 	u64 now;
 
-	rec = tcpfsm_record_sock(TCPFSM_TYPE_ACCEPT, sk, &flags);
 	/* sock_graft() has softirqs off, but it is the acceptor all the same. */
-	rec->flags |= tcpfsm_record_owner(rec, true);
+	rec = tcpfsm_record_sock_of(TCPFSM_TYPE_ACCEPT, sk, 0, true, &flags);
 	rec->old = inet_sk_state_load(sk);
 	if (likely(listener)) {
 		tcpfsm_queues_read(&q, listener);

@@ -18,9 +18,10 @@
 
 #include "hooks.h"
 
-static __always_inline void read_mibs(unsigned long *to, const struct net *net,
+static __always_inline void read_mibs(unsigned long *to, const struct sock *listener,
 				      enum tcpfsm_judged kind)
 {
+	const struct net *net = sock_net(listener);
 	const unsigned long *mibs = this_cpu_ptr(net->mib.net_statistics)->mibs;
 
 	to[TCPFSM_MIB_OVERFLOW] = mibs[LINUX_MIB_LISTENOVERFLOWS];
@@ -30,7 +31,7 @@ static __always_inline void read_mibs(unsigned long *to, const struct net *net,
 		this_cpu_ptr(net->mib.ip_statistics)->mibs[IPSTATS_MIB_OUTNOROUTES];
 #if IS_ENABLED(CONFIG_IPV6)
 	/* There are none with ipv6.disable=1, and none before ipv6.ko is loaded. */
-	if (likely(net->mib.ipv6_statistics))
+	if (listener->sk_family == AF_INET6 && likely(net->mib.ipv6_statistics))
 		to[TCPFSM_MIB_NOROUTE] +=
 			this_cpu_ptr(net->mib.ipv6_statistics)->mibs[IPSTATS_MIB_OUTNOROUTES];
 #endif
@@ -70,7 +71,7 @@ judge_begin(enum tcpfsm_judged kind, struct sock *listener,
 	judge->conn = 0;
 	judge->gone = false;
 	judge->reset = false;
-	read_mibs(judge->mib, sock_net(listener), kind);
+	read_mibs(judge->mib, listener, kind);
 	return judge;
 }
 
@@ -383,7 +384,7 @@ static bool in_last_quarter(const struct net *net, const struct sock *listener)
  * tcp_check_req(): the segment is outside of the window.  The request is still in the queue, or
  * its timer just took it out: then it may be another one's by now.
  */
-static bool out_of_window(const struct tcpfsm_judging *judge, const struct sk_buff *skb)
+static noinline bool out_of_window(const struct tcpfsm_judging *judge, const struct sk_buff *skb)
 {
 	const struct request_sock *req = judge->req;
 	const struct tcphdr *th = tcp_hdr(skb);
@@ -495,7 +496,7 @@ static noinline void judge_end(const struct sk_buff *skb)
 		return;
 	}
 	net = sock_net(judge->listener);
-	read_mibs(now, net, judge->kind);
+	read_mibs(now, judge->listener, judge->kind);
 	reason = why_refused(judge, now, skb);
 	verdict = judge->reset || judge->gone ? TCPFSM_VERDICT_RESET : TCPFSM_VERDICT_DROPPED;
 	if (!count_refused(judge, now, tcp_hdr(skb), verdict, reason))

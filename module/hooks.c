@@ -145,7 +145,7 @@ static void locate_entries(void)
  */
 #define ENTRY_CALLS	3
 #define ENTRY_STEP	4
-#define CALLEE_BITS	8
+#define CALLEE_BITS	10
 static struct callee {
 	unsigned long ip;
 	void (*probe)(TCPFSM_FUNCTION_ARGS);

@@ -136,6 +136,24 @@ static __always_inline u8 tcpfsm_record_owner(struct tcpfsm_record *rec, bool ta
 	return task ? TCPFSM_F_TASK : 0;
 }
 
+/* See tcpfsm_record_begin_at(); @task: the current task is at work for itself. */
+static __always_inline struct tcpfsm_record *
+tcpfsm_record_begin_of(u8 type, u64 at, bool task, unsigned long *flags)
+{
+	struct tcpfsm_record *rec = tcpfsm_ring_begin(flags);
+
+	rec->ts = at ? at : ktime_get_mono_fast_ns();
+	rec->type = type;
+	rec->family = 4;
+	rec->old = 0;
+	rec->new = 0;
+	rec->flags = tcpfsm_record_owner(rec, task);
+	rec->verdict = 0;
+	rec->reason = 0;
+	rec->arg = 0;
+	return rec;
+}
+
 /**
  * tcpfsm_record_begin_at() - begin a record; addresses, ports, conn, netns, tw,
  *			      sequence and queue numbers are the caller's to fill
@@ -152,18 +170,8 @@ static __always_inline u8 tcpfsm_record_owner(struct tcpfsm_record *rec, bool ta
 static __always_inline struct tcpfsm_record *
 tcpfsm_record_begin_at(u8 type, u64 at, unsigned long *flags)
 {
-	struct tcpfsm_record *rec = tcpfsm_ring_begin(flags);
-
-	rec->ts = at ? at : ktime_get_mono_fast_ns();
-	rec->type = type;
-	rec->family = 4;
-	rec->old = 0;
-	rec->new = 0;
-	rec->flags = tcpfsm_record_owner(rec, !irq_count());
-	rec->verdict = 0;
-	rec->reason = 0;
-	rec->arg = 0;
-	return rec;
+	/* irq_count() is 0 before tcpfsm_ring_begin() as after it. */
+	return tcpfsm_record_begin_of(type, at, !irq_count(), flags);
 }
 
 static __always_inline struct tcpfsm_record *
@@ -181,22 +189,24 @@ static __always_inline void tcpfsm_record_done(struct tcpfsm_record *rec,
 }
 
 /**
- * tcpfsm_record_sock_at() - begin a record about a full socket
+ * tcpfsm_record_sock_of() - begin a record about a full socket
  * @type: enum tcpfsm_type
  * @sk: full TCP socket
  * @at: as in tcpfsm_record_begin_at()
+ * @task: the current task is at work for itself
  * @flags: for tcpfsm_record_done()
  *
  * Ports come from inet_sport and inet_dport, as inet_num may be 0 already when
  * a socket closes.  Context: any but NMI.
  */
 static __always_inline struct tcpfsm_record *
-tcpfsm_record_sock_at(u8 type, const struct sock *sk, u64 at, unsigned long *flags)
+tcpfsm_record_sock_of(u8 type, const struct sock *sk, u64 at, bool task,
+		      unsigned long *flags)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 	u8 bits = (sock_flag(sk, SOCK_DEAD) ? TCPFSM_F_ORPHAN : 0) |
 		  (READ_ONCE(sk->sk_shutdown) & SHUTDOWN_MASK) * TCPFSM_F_SHUT_RCV;
-	struct tcpfsm_record *rec = tcpfsm_record_begin_at(type, at, flags);
+	struct tcpfsm_record *rec = tcpfsm_record_begin_of(type, at, task, flags);
 
 	rec->flags |= bits;
 	rec->conn = tcpfsm_cookie(&sk->__sk_common);
@@ -215,6 +225,12 @@ tcpfsm_record_sock_at(u8 type, const struct sock *sk, u64 at, unsigned long *fla
 	tcpfsm_fill_addr(rec->laddr, inet->inet_saddr);
 	tcpfsm_fill_addr(rec->raddr, inet->inet_daddr);
 	return rec;
+}
+
+static __always_inline struct tcpfsm_record *
+tcpfsm_record_sock_at(u8 type, const struct sock *sk, u64 at, unsigned long *flags)
+{
+	return tcpfsm_record_sock_of(type, sk, at, !irq_count(), flags);
 }
 
 static __always_inline struct tcpfsm_record *
