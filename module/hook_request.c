@@ -71,6 +71,7 @@ judge_begin(enum tcpfsm_judged kind, struct sock *listener,
 	judge->conn = 0;
 	judge->gone = false;
 	judge->reset = false;
+	judge->reached = TCPFSM_REACHED_NOTHING;
 	read_mibs(judge->mib, listener, kind);
 	return judge;
 }
@@ -91,6 +92,41 @@ void tcpfsm_on_conn_request(TCPFSM_FUNCTION_ARGS)
 	tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_SYNQ_LENGTH, inet_csk_reqsk_queue_len(listener));
 	tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_ACCEPTQ_LENGTH,
 			     READ_ONCE(listener->sk_ack_backlog));
+}
+
+/* Security modules are asked about SYNs: seen once, so that never seen means something. */
+static bool security_asked;
+
+/**
+ * tcpfsm_on_conn_security() - security_inet_conn_request(sk, skb, req)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * A SYN has got a request.  What is refused from here on, and by no counter, a
+ * security module refuses.  Context: softirqs off.
+ */
+void tcpfsm_on_conn_security(TCPFSM_FUNCTION_ARGS)
+{
+	struct tcpfsm_judging *judge = this_cpu_ptr(&tcpfsm_ctx.judge);
+
+	if (judge->skb != TCPFSM_ARG(1))
+		return;
+	judge->reached = TCPFSM_REACHED_SECURITY;
+	if (unlikely(!READ_ONCE(security_asked)))
+		WRITE_ONCE(security_asked, true);
+}
+
+/**
+ * tcpfsm_on_route6() - inet6_csk_route_req(sk, ...)
+ * @TCPFSM_FUNCTION_ARGS: see hooks.h
+ *
+ * For a SYN, or for the SYN-ACK that answers it.  Context: softirqs off.
+ */
+void tcpfsm_on_route6(TCPFSM_FUNCTION_ARGS)
+{
+	struct tcpfsm_judging *judge = this_cpu_ptr(&tcpfsm_ctx.judge);
+
+	if (judge->skb && judge->listener == TCPFSM_ARG(0))
+		judge->reached = TCPFSM_REACHED_ROUTE6;
 }
 
 static u32 young(const struct sock *listener)
@@ -402,6 +438,18 @@ static __always_inline bool moved(const struct tcpfsm_judging *judge, const unsi
 	return now[which] != judge->mib[which];
 }
 
+/* A SYN that moved ListenDrops and nothing else. */
+static u8 why_uncounted(const struct tcpfsm_judging *judge)
+{
+	if (in_last_quarter(sock_net(judge->listener), judge->listener))
+		return TCPFSM_REASON_LAST_QUARTER;
+	if (judge->reached == TCPFSM_REACHED_SECURITY)
+		return TCPFSM_REASON_SECURITY;
+	if (judge->reached == TCPFSM_REACHED_NOTHING && READ_ONCE(security_asked))
+		return TCPFSM_REASON_NO_MEMORY;
+	return TCPFSM_REASON_OTHER;
+}
+
 static u8 why_refused(const struct tcpfsm_judging *judge, const unsigned long *now,
 		      const struct sk_buff *skb)
 {
@@ -435,8 +483,7 @@ static u8 why_refused(const struct tcpfsm_judging *judge, const unsigned long *n
 			TCPFSM_REASON_WINDOW : TCPFSM_REASON_OTHER;
 	}
 	if (judge->kind == TCPFSM_JUDGED_SYN)
-		return in_last_quarter(sock_net(judge->listener), judge->listener) ?
-			TCPFSM_REASON_LAST_QUARTER : TCPFSM_REASON_OTHER;
+		return why_uncounted(judge);
 	/* tcp_v4_syn_recv_sock() had a route and an empty place. */
 	return TCPFSM_REASON_NO_MEMORY;
 }

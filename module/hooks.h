@@ -48,6 +48,10 @@ enum tcpfsm_optional {
 	\
 	ENTRY(tcp_conn_request, NULL, TCPFSM_NEEDED, FEATURE(SYN), tcpfsm_on_conn_request) \
 	ENTRY(tcp_make_synack, NULL, TCPFSM_NEEDED, FEATURE(SYN), tcpfsm_on_make_synack) \
+	/* Without CONFIG_SECURITY_NETWORK there is nobody to refuse. */ \
+	ENTRY(security_inet_conn_request, NULL, TCPFSM_NOT_ALL, FEATURE(SYN), \
+	      tcpfsm_on_conn_security) \
+	ENTRY(inet6_csk_route_req, NULL, TCPFSM_NOT_ALL, FEATURE(SYN), tcpfsm_on_route6) \
 	ENTRY(tcp_check_req, NULL, TCPFSM_NEEDED, FEATURE(ACK), tcpfsm_on_check_req) \
 	ENTRY(inet_csk_complete_hashdance, NULL, TCPFSM_NEEDED, FEATURE(ACK), tcpfsm_on_hashdance) \
 	ENTRY(cookie_v4_check, NULL, TCPFSM_NEEDED, FEATURE(COOKIE), tcpfsm_on_cookie_check) \

@@ -43,6 +43,13 @@ enum tcpfsm_judged {
 	TCPFSM_JUDGED_COOKIE,
 };
 
+/* What happens to a SYN in this order, though the last two are turned round before 5.11. */
+enum tcpfsm_reached {
+	TCPFSM_REACHED_NOTHING,
+	TCPFSM_REACHED_SECURITY,	/* there was memory for a request */
+	TCPFSM_REACHED_ROUTE6,		/* IPv6: whose errors are not all counted */
+};
+
 /**
  * struct tcpfsm_judging - a listener judges a segment
  * @skb: segment; NULL: none.  The verdict is complete when this skb is freed,
@@ -59,6 +66,7 @@ enum tcpfsm_judged {
  * @kind: what @skb is, enum tcpfsm_judged
  * @gone: @req was removed from the SYN queue
  * @reset: an RST answered @skb
+ * @reached: how far a SYN came, enum tcpfsm_reached
  * @mib: this CPU's counters when judging began, enum tcpfsm_mib
  */
 struct tcpfsm_judging {
@@ -73,6 +81,7 @@ struct tcpfsm_judging {
 	u8 kind;
 	bool gone;
 	bool reset;
+	u8 reached;
 	unsigned long mib[TCPFSM_MIB_NUM];
 };
 
