@@ -187,6 +187,8 @@ static __always_inline void on_state(const struct sock *sk, int oldstate, int ne
 		on_established(sk, oldstate);
 		return;
 	case TCP_SYN_SENT:
+		if (static_branch_unlikely(&tcpfsm_connect_errors))
+			tcpfsm_connecting(sk);
 		if (likely(READ_ONCE(tcpfsm_opens_wait))) {
 			open_put(sk);
 			return;

@@ -369,6 +369,7 @@ int tcpfsm_hooks_attach(void)
 	if (!IS_BUILTIN(CONFIG_IPV6))
 		register_module_notifier(&module_notifier);
 	WRITE_ONCE(tcpfsm_opens_wait, !(off & FEATURE(ACTIVE_OPEN)));
+	tcpfsm_connect_attach();
 	tcpfsm_listener_arm();
 	return 0;
 }
@@ -402,6 +403,7 @@ void tcpfsm_hooks_detach(void)
 	if (!IS_BUILTIN(CONFIG_IPV6))
 		unregister_module_notifier(&module_notifier);
 	tcpfsm_listener_disarm();
+	tcpfsm_connect_detach();
 	WRITE_ONCE(tcpfsm_opens_wait, false);
 	if (entries_attached)
 		err = unregister_ftrace_function(&entries);

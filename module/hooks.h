@@ -96,6 +96,12 @@ enum tcpfsm_optional {
 	void probe(TCPFSM_FUNCTION_ARGS);
 TCPFSM_HOOKS(TCPFSM_PROTOTYPE_TRACEPOINT, TCPFSM_PROTOTYPE_ENTRY)
 
+/* hook_connect.c */
+DECLARE_STATIC_KEY_FALSE(tcpfsm_connect_errors);
+void tcpfsm_connecting(const struct sock *sk);
+void tcpfsm_connect_attach(void);
+void tcpfsm_connect_detach(void);
+
 /* hook_state.c */
 extern bool tcpfsm_opens_wait;
 

@@ -38,7 +38,11 @@ module_param(listeners, uint, 0444);
 MODULE_PARM_DESC(listeners, "listeners with totals of their own to begin with, a power of two from 16 to 4096; 2 KiB each per online CPU; doubled when three quarters are taken, up to 4096 and to 1/128 of the memory, as any user can make more of them (default 256)");
 
 module_param_named(syn_limit, tcpfsm_syn_limit, uint, 0644);
-MODULE_PARM_DESC(syn_limit, "records of refused SYNs and ACKs per second, listener and CPU, and of RSTs without a connection, listen(), shutdown() and restarted TIME_WAITs each per network namespace; 0: no limit (default 1000)");
+MODULE_PARM_DESC(syn_limit, "records of refused SYNs and ACKs per second, listener and CPU, and of RSTs that end no connection, listen(), shutdown(), restarted TIME_WAITs and connect() without a port each per network namespace; 0: no limit (default 1000)");
+
+static bool connect_errors;
+module_param(connect_errors, bool, 0444);
+MODULE_PARM_DESC(connect_errors, "record connect() that fails before a SYN could leave (no route, ...), at the price of two return probes for each connect() (default N)");
 
 static bool seq = true;
 module_param(seq, bool, 0444);
@@ -154,6 +158,8 @@ static int __init tcpfsm_init(void)
 
 	if (!seq)
 		static_branch_enable(&tcpfsm_seq_hidden);
+	if (connect_errors)
+		static_branch_enable(&tcpfsm_connect_errors);
 	if (flight_recorder) {
 		err = tcpfsm_hooks_attach();
 		if (err) {

@@ -350,7 +350,7 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  *	     TCPFSM_TW_ENTER for a mini-socket, else 0
  * @reason: enum tcpfsm_reason, or 0; STATE with a verdict: the substate of the
  *	    mini-socket; RESET: enum tcpfsm_rst_reason, 0: not known
- * @arg: an errno (STATE: sk_err; CONNECT_FAILED: why), or RETRANSMIT: how many times
+ * @arg: an errno (STATE: sk_err; CONNECT_FAILED: why, with @old CLOSE before SYN_SENT), or RETRANSMIT: how many times
  *	 in a row, this one included
  * @conn: socket cookie, as "ss -e" prints it; the same from request socket to
  *	  mini-socket; 0 when there is none
