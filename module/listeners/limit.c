@@ -126,25 +126,10 @@ bool tcpfsm_record_told(const struct net *net, enum tcpfsm_type type)
 	bool told = true;
 	unsigned int i;
 
-	switch (type) {
-	case TCPFSM_TYPE_RESET:
-		i = TCPFSM_TOLD_RESET;
-		break;
-	case TCPFSM_TYPE_LISTEN:
-		i = TCPFSM_TOLD_LISTEN;
-		break;
-	case TCPFSM_TYPE_SHUTDOWN:
-		i = TCPFSM_TOLD_SHUTDOWN;
-		break;
-	case TCPFSM_TYPE_TIMEWAIT:
-		i = TCPFSM_TOLD_TIMEWAIT;
-		break;
-	case TCPFSM_TYPE_CONNECT_FAILED:
-		i = TCPFSM_TOLD_CONNECT_FAILED;
-		break;
-	default:
+	for (i = 0; i < TCPFSM_TOLD_NUM && told_types[i] != type; i++)
+		;
+	if (i == TCPFSM_TOLD_NUM)
 		return true;
-	}
 	/* In the backlog of a socket softirqs are on. */
 	local_irq_save(flags);
 	cpu = nc ? READ_ONCE(nc->cpu) : NULL;
