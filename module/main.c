@@ -72,9 +72,10 @@ static int cpu_comes(unsigned int cpu)
 
 static int cpus_state;
 
+/* The room is an estimate; what is advised takes three quarters of it. */
 static void __init tell_memory(unsigned int rings, u64 need, u64 room)
 {
-	u64 fit = div_u64(room, rings);
+	u64 fit = div_u64(room - room / 4, rings);
 	char would[32] = "no slots=";
 
 	fit = fit > PAGE_SIZE ? (fit - PAGE_SIZE) / sizeof(struct tcpfsm_record) : 0;
