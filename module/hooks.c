@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table of hooks: attach all, or know why not; detach in reverse. */
+#include <linux/build_bug.h>
 #include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
+#include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -151,10 +153,20 @@ static struct callee {
 	void (*probe)(TCPFSM_FUNCTION_ARGS);
 } callees[(1 << CALLEE_BITS) + ENTRY_CALLS * ARRAY_SIZE(hooks) + 1] ____cacheline_aligned;
 
+/* As hash_32(), but to a number of bytes at once: every entry of every function comes by. */
+static __always_inline struct callee *callee_first(unsigned long ip)
+{
+	const unsigned int shift = ilog2(sizeof(struct callee));
+	u32 hash = (u32)ip * GOLDEN_RATIO_32 >> (32 - CALLEE_BITS - shift);
+
+	BUILD_BUG_ON_NOT_POWER_OF_2(sizeof(struct callee));
+	return (void *)callees + (hash & -(u32)sizeof(struct callee));
+}
+
 static void on_entry(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 		     struct ftrace_regs *fregs)
 {
-	const struct callee *c = &callees[hash_long(ip, CALLEE_BITS)];
+	const struct callee *c = callee_first(ip);
 
 	for (; c->ip != ip; c++)
 		if (!c->ip)
@@ -173,7 +185,7 @@ static DEFINE_MUTEX(attach_lock);
 
 static void add_callee(unsigned long ip, void *probe)
 {
-	struct callee *c = &callees[hash_long(ip, CALLEE_BITS)];
+	struct callee *c = callee_first(ip);
 
 	while (c->ip)
 		c++;
