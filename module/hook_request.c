@@ -523,36 +523,14 @@ static bool count_refused(const struct tcpfsm_judging *judge, const unsigned lon
 	return true;
 }
 
-static noinline void judge_end(const struct sk_buff *skb)
+static noinline void record_refused(const struct tcpfsm_judging *judge,
+				    const struct sk_buff *skb, u8 verdict, u8 reason)
 {
-	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
-	struct tcpfsm_judging *judge = &ctx->judge;
-	unsigned long now[TCPFSM_MIB_NUM];
+	const struct net *net = sock_net(judge->listener);
 	struct tcpfsm_record *rec;
 	struct tcpfsm_queues q;
-	const struct net *net;
 	unsigned long flags;
-	u8 verdict, reason;
 
-	tcpfsm_judge_end(judge);
-	/* The same address with other contents: the segment itself is gone. */
-	if (!skb_transport_header_was_set(skb) ||
-	    skb_transport_header(skb) != judge->transport ||
-	    time_after(jiffies, judge->began + HZ)) {
-		tcpfsm_unjudged(ctx);
-		return;
-	}
-	net = sock_net(judge->listener);
-	read_mibs(now, judge->listener, judge->kind);
-	reason = why_refused(judge, now, skb);
-	verdict = judge->reset || judge->gone ? TCPFSM_VERDICT_RESET : TCPFSM_VERDICT_DROPPED;
-	if (!count_refused(judge, now, tcp_hdr(skb), verdict, reason))
-		return;
-	/* With TCP_DEFER_ACCEPT, an ACK without data is as it should be. */
-	if (reason != TCPFSM_REASON_DEFER_ACCEPT)
-		tcpfsm_refused_now(judge->counts);
-	if (!tcpfsm_refusal_told(judge->counts, judge->listener))
-		return;
 	tcpfsm_queues_read(&q, judge->listener);
 	rec = tcpfsm_record_segment(judge->kind == TCPFSM_JUDGED_SYN ?
 				    TCPFSM_TYPE_SYN : TCPFSM_TYPE_ACK,
@@ -566,6 +544,34 @@ static noinline void judge_end(const struct sk_buff *skb)
 		rec->young = young(judge->listener);
 	}
 	tcpfsm_record_done(rec, flags);
+}
+
+static noinline void judge_end(const struct sk_buff *skb)
+{
+	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	struct tcpfsm_judging *judge = &ctx->judge;
+	/* Of each kind those are read that it is compared with. */
+	unsigned long now[TCPFSM_MIB_NUM] TCPFSM_UNINITIALIZED;
+	u8 verdict, reason;
+
+	tcpfsm_judge_end(judge);
+	/* The same address with other contents: the segment itself is gone. */
+	if (!skb_transport_header_was_set(skb) ||
+	    skb_transport_header(skb) != judge->transport ||
+	    time_after(jiffies, judge->began + HZ)) {
+		tcpfsm_unjudged(ctx);
+		return;
+	}
+	read_mibs(now, judge->listener, judge->kind);
+	reason = why_refused(judge, now, skb);
+	verdict = judge->reset || judge->gone ? TCPFSM_VERDICT_RESET : TCPFSM_VERDICT_DROPPED;
+	if (!count_refused(judge, now, tcp_hdr(skb), verdict, reason))
+		return;
+	/* With TCP_DEFER_ACCEPT, an ACK without data is as it should be. */
+	if (reason != TCPFSM_REASON_DEFER_ACCEPT)
+		tcpfsm_refused_now(judge->counts);
+	if (tcpfsm_refusal_told(judge->counts, judge->listener))
+		record_refused(judge, skb, verdict, reason);
 }
 
 /* The judging softirq is still at it; or a segment at the same address is freed by anybody. */

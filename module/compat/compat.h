@@ -40,6 +40,13 @@
 
 #include "uapi/tcpfsm.h"
 
+/* Of a hot function: written before it is read, though the kernel clears what is on the stack. */
+#if __has_attribute(__uninitialized__)
+#define TCPFSM_UNINITIALIZED	__attribute__((__uninitialized__))
+#else
+#define TCPFSM_UNINITIALIZED
+#endif
+
 /*
  * 5.11: ftrace hands out ftrace_regs; earlier pt_regs, and the
  * arguments are in there only on request.  And it guarded every callback
