@@ -288,6 +288,9 @@ void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
 		tcpfsm_judge_end(&ctx->judge);
 		return;
 	}
+	/* Others may write in between with PREEMPT_RT, where softirqs are preempted. */
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		tcpfsm_ring_announce();
 	now = joins_accept_queue(ctx, TCPFSM_ARG(0), TCPFSM_ARG(1), 1);
 	v[TCPFSM_TOTAL_COMPLETED]++;
 	if (unlikely(req->num_retrans))

@@ -86,6 +86,21 @@ tcpfsm_ring_begin(unsigned long *flags)
 }
 
 /**
+ * tcpfsm_ring_announce() - a record is to come that tells of now
+ *
+ * Its slot is marked, so that readers give nothing younger away until then.  If
+ * another record comes instead, the mark goes with it.  Context: softirqs and
+ * preemption off: nobody else writes to this ring meanwhile.
+ */
+static __always_inline void tcpfsm_ring_announce(void)
+{
+	struct tcpfsm_record *rec = __this_cpu_read(tcpfsm_cpu_ring.slots) +
+		(__this_cpu_read(tcpfsm_cpu_ring.pos) & __this_cpu_read(tcpfsm_cpu_ring.mask));
+
+	WRITE_ONCE(rec->seq, TCPFSM_SEQ_BUSY);
+}
+
+/**
  * tcpfsm_ring_end() - publish a slot
  * @rec: what tcpfsm_ring_begin() gave
  * @flags: likewise

@@ -815,6 +815,19 @@ static void test_merge_in_flight(void)
 	while (!(n = tcpfsm_source_next(x.src, &item)))
 		CHECK_EQ(tcpfsm_source_wait(x.src, -1), 1);
 	CHECK(n == 1 && item->rec.ts == 700);
+	CHECK_EQ(tcpfsm_source_next(x.src, &item), 0);
+
+	/* Nor until records are lost. */
+	rings_put(&x, 0, 800);
+	CHECK(tcpfsm_source_next(x.src, &item) == 1 && item->rec.ts == 800);
+	writer_begin(&x.w[0]);
+	for (n = 0; n < 3; n++) {
+		rings_put(&x, 1, 900);
+		CHECK_EQ(tcpfsm_source_next(x.src, &item), 0);
+	}
+	while (x.w[1].pos < 3 + 3 + SLOTS)
+		rings_put(&x, 1, 900);
+	CHECK(tcpfsm_source_next(x.src, &item) == 1 && item->rec.ts == 900);
 	rings_close(&x);
 }
 

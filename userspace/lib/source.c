@@ -30,8 +30,8 @@
  * wake-up costs as much as twenty records.  Nobody sees 20 ms.
  */
 #define HOLD_NS		(20 * (int64_t)NSEC_PER_MSEC)
-/* Order is not worth losing records: so long we wait for one in flight. */
-#define FLIGHT_NS	(100 * NSEC_PER_MSEC)
+/* So long we wait for a record in flight; some never come, see tcpfsm_ring_announce(). */
+#define FLIGHT_NS	NSEC_PER_SEC
 
 /* All queues together should stay in the cache, but batches be worth a look. */
 #define QUEUES_BYTES	(4U << 20)
@@ -77,6 +77,20 @@ static uint64_t live_now(const struct live *l)
 	return clock_ns(CLOCK_MONOTONIC) - (uint64_t)l->timens;
 }
 
+/* Order is not worth losing records: is a ring half full of what we have not read? */
+static bool crowded(const struct live *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->nqueues; i++) {
+		const struct ring_reader *r = l->queues[i].ring;
+
+		if (r->hdr && load_acquire(&r->hdr->head) - r->cursor > r->nslots / 2)
+			return true;
+	}
+	return false;
+}
+
 /* A record is on its way in a ring that is otherwise read to its head. */
 static void hold_back(struct live *l, struct queue *q)
 {
@@ -86,7 +100,7 @@ static void hold_back(struct live *l, struct queue *q)
 	if (q->flight != r->cursor + 1) {
 		q->flight = r->cursor + 1;
 		q->flight_since = now;
-	} else if (now - q->flight_since > FLIGHT_NS) {
+	} else if (now - q->flight_since > FLIGHT_NS || crowded(l)) {
 		return;
 	}
 	l->held = true;
