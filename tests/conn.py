@@ -213,6 +213,42 @@ def serve_one(port, family):
     sys.stdin.read()
 
 
+def deferring(family, address):
+    """A listener for one who connects and says nothing: that stays a request."""
+    sock = socket.socket(family)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 600)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    sock.bind(address)
+    sock.listen(16)
+    return sock
+
+
+def half_open(port, _):
+    """
+    Requests until standard input says something: 3 on IPv4, 2 and 1 by IPv4 and IPv6 to one on
+    both, 8 to a pair with SO_REUSEPORT, and a listener that has none.
+    """
+    listeners = [deferring(socket.AF_INET, ('127.0.0.1', port)),
+                 deferring(socket.AF_INET6, ('::', port + 1)),
+                 deferring(socket.AF_INET, ('127.0.0.1', port + 2)),
+                 deferring(socket.AF_INET, ('127.0.0.1', port + 2)),
+                 deferring(socket.AF_INET, ('0.0.0.0', port + 3))]
+    where = 3 * [('127.0.0.1', port)] + 2 * [('127.0.0.1', port + 1)] + [('::1', port + 1)]
+    where += 8 * [('127.0.0.1', port + 2)]
+    clients = [socket.create_connection(to) for to in where]
+    print('ready', os.getpid(), flush=True)
+    sys.stdin.readline()
+    for client in clients:
+        client.send(b'x')
+    served = []
+    while len(served) < len(clients):
+        served += [sock.accept() for sock in select.select(listeners, [], [])[0]]
+    print('served', flush=True)
+    sys.stdin.read()
+
+
 def listen_only(port, family):
     server = listener(port, family, backlog=8)
     print('ready', os.getpid(), flush=True)

@@ -377,10 +377,11 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  * @young: SYN: of @synq, those whose SYN-ACK was sent once only
  * @comm: its command name, NUL padded, with OWNER
  *
- * SOCKET: @tw, @tw_max and @snd are 0.  A listener is PASSIVE and its own @listener,
- * with @synq ~0, as nothing tells it.  A socket in SYN_RECV is PASSIVE when a listener
- * made it; which one is not known, and the queues are 0.  OWNER: the process that has it
- * open, of several the lowest pid.
+ * SOCKET: @tw, @tw_max and @snd are 0.  A listener is PASSIVE and its own @listener; its
+ * @synq are those requests that were seen and have it as @listener, ~0: not known.  A socket
+ * in SYN_RECV is PASSIVE when a listener made it; @listener is the one that the kernel looks up
+ * for its address and device, 0 when that is none or one of several; the queues are 0.
+ * OWNER: the process that has it open, of several the lowest pid.
  *
  * TOTAL: @conn: the listener's cookie, 0: the network namespace; @netns, @family, @lport
  * and @laddr: the listener's; @rcv: index of the total; @listener: its value; OWNER: who

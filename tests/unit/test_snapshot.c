@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -284,6 +286,124 @@ static void elsewhere(void)
 	close(out[1]);
 }
 
+/* ---- who made a request? ---------------------------------------------------------- */
+
+static socklen_t address(const char *text, in_port_t port, struct sockaddr_storage *a)
+{
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)a;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)a;
+	bool is_v6 = strchr(text, ':');
+
+	memset(a, 0, sizeof(*a));
+	a->ss_family = is_v6 ? AF_INET6 : AF_INET;
+	v4->sin_port = port;		/* of both at the same place */
+	CHECK_EQ(inet_pton(a->ss_family, text,
+			   is_v6 ? (void *)&v6->sin6_addr : (void *)&v4->sin_addr), 1);
+	return is_v6 ? sizeof(*v6) : sizeof(*v4);
+}
+
+/* At ADDRESS[ DEVICE]; who connects there stays a request until it sends something. */
+static int deferring(const char *place, in_port_t *port)
+{
+	char addr[32] = "", dev[16] = "";
+	int fd, on = 1, off = 0, secs = 60;
+	struct sockaddr_storage a;
+	socklen_t len;
+
+	CHECK(sscanf(place, "%31s %15s", addr, dev) >= 1);
+	len = address(addr, *port, &a);
+	fd = socket(a.ss_family, SOCK_STREAM, 0);
+	if (a.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	CHECK(!*dev || !setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, dev, sizeof(dev)));
+	CHECK(!setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) &&
+	      !setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &secs, sizeof(secs)) &&
+	      !bind(fd, (struct sockaddr *)&a, len) && !listen(fd, 8) &&
+	      !getsockname(fd, (struct sockaddr *)&a, &len));
+	*port = ((struct sockaddr_in *)&a)->sin_port;
+	return fd;
+}
+
+/* Two requests to an address: which listener's are they?  -1: of any. */
+static void requests(const char *const place[2], const char *to, int whose)
+{
+	int fd[2] = { -1, -1 }, client[2], i, seen = 0;
+	struct pollfd p = { .events = POLLIN };
+	uint32_t synq[2] = { 0, 0 };
+	struct sockaddr_storage a;
+	struct tcpfsm_record r;
+	in_port_t port = 0;
+	struct snapshot *s;
+	socklen_t len;
+
+	for (i = 0; i < 2 && place[i]; i++)
+		fd[i] = deferring(place[i], &port);
+	len = address(to, port, &a);
+	for (i = 0; i < 2; i++) {
+		client[i] = socket(a.ss_family, SOCK_STREAM, 0);
+		CHECK_EQ(connect(client[i], (struct sockaddr *)&a, len), 0);
+	}
+
+	CHECK_EQ(snapshot_open(&s, netns_here()), 0);
+	while (snapshot_next(s, &r)) {
+		for (i = 0; i < 2 && place[i]; i++)
+			if (r.conn == cookie(fd[i]))
+				synq[i] = r.synq;
+		if (r.new != S(SYN_RECV) || r.lport != ntohs(port))
+			continue;
+		seen++;
+		CHECK_EQ(r.listener, whose < 0 ? 0 : cookie(fd[whose]));
+		CHECK_EQ(r.synq | r.acceptq | r.backlog, 0);
+	}
+	CHECK_EQ(snapshot_error(s), 0);
+	snapshot_close(s);
+	CHECK_EQ(seen, 2);
+	for (i = 0; i < 2; i++)
+		CHECK_EQ(synq[i], whose < 0 ? ~0U : whose == i ? 2 : 0);
+
+	/* The kernel's word. */
+	for (i = 0; i < 2 && whose >= 0; i++) {
+		CHECK_EQ(write(client[i], "", 1), 1);
+		p.fd = fd[whose];
+		CHECK_EQ(poll(&p, 1, 5000), 1);
+		close(accept(p.fd, NULL, NULL));
+	}
+	for (i = 0; i < 2; i++) {
+		close(client[i]);
+		if (place[i])
+			close(fd[i]);
+	}
+}
+
+static void queues(void)
+{
+	static const struct {
+		const char *place[2], *to;
+		int whose;
+	} cases[] = {
+		{ { "0.0.0.0" }, "127.0.0.1", 0 },
+		{ { "0.0.0.0", "127.0.0.2" }, "127.0.0.2", 1 },
+		{ { "0.0.0.0", "127.0.0.2" }, "127.0.0.1", 0 },
+		{ { "0.0.0.0", "0.0.0.0 lo" }, "127.0.0.1", 1 },
+		{ { "0.0.0.0 lo", "127.0.0.2" }, "127.0.0.2", 1 },
+		{ { "0.0.0.0", "0.0.0.0" }, "127.0.0.1", -1 },
+		{ { "::" }, "127.0.0.1", 0 },
+		{ { "::" }, "::1", 0 },
+		{ { "::", "0.0.0.0" }, "127.0.0.1", 1 },
+		{ { "::", "0.0.0.0" }, "::1", 0 },
+		{ { "::", "::1" }, "::1", 1 },
+		{ { "::", "::ffff:127.0.0.2" }, "127.0.0.2", 1 },
+		{ { "::ffff:0.0.0.0" }, "127.0.0.2", 0 },
+		{ { "::", "::" }, "127.0.0.1", -1 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		requests(cases[i].place, cases[i].to, cases[i].whose);
+}
+
+/* ------------------------------------------------------------------------------------ */
+
 static bool no_inet_diag(void)
 {
 	struct tcpfsm_record r;
@@ -312,22 +432,23 @@ int main(void)
 {
 	static const char * const names[] = {
 		"snapshot: sockets of our own", "snapshot: a socket of two processes",
-		"snapshot: another network namespace",
+		"snapshot: whose requests these are", "snapshot: another network namespace",
 	};
 	const char *why = no_inet_diag() ? "no inet_diag here" :
 			  no_owners() ? "not in the initial pid namespace" : NULL;
 	size_t i;
 
 	TEST("snapshot: the kernel's answers", answers());
-	for (i = 0; why && i < 3; i++)
+	for (i = 0; why && i < 4; i++)
 		printf("ok - %s # SKIP %s\n", names[i], why);
 	if (why)
 		return check_done();
 	TEST(names[0], our_own());
 	TEST(names[1], shared());
+	TEST(names[2], queues());
 	if (geteuid())
-		printf("ok - %s # SKIP not root\n", names[2]);
+		printf("ok - %s # SKIP not root\n", names[3]);
 	else
-		TEST(names[2], elsewhere());
+		TEST(names[3], elsewhere());
 	return check_done();
 }

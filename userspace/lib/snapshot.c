@@ -32,6 +32,9 @@
 #define NEW_SYN_RECV	TCPFSM_STATE_NEW_SYN_RECV
 /* ESTABLISHED to NEW_SYN_RECV; younger kernels have states beyond, of sockets merely bound. */
 #define STATES		((2U << NEW_SYN_RECV) - 2)
+#define LISTENERS	(1U << TCPFSM_STATE_LISTEN)
+#define OTHERS		(STATES & ~LISTENERS)
+#define SYNQ_UNKNOWN	(~0U)
 /* A dump that a change of the tables has spoilt is made again, but not for ever. */
 #define TRIES		3
 
@@ -54,6 +57,12 @@ struct owners {
 	size_t nprocesses, room;
 };
 
+/* Told after the requests that it made have been counted. */
+struct listener {
+	struct inet_diag_msg msg;
+	uint32_t synq;
+};
+
 struct snapshot {
 	struct owners owners;
 	enum { OWN, NAMED, PROCESSES, END } where;
@@ -63,8 +72,11 @@ struct snapshot {
 	uint32_t *done;			/* those that were read, the last one being read */
 	size_t ndone, room;
 
-	struct mnl_socket *nl;		/* NULL: on to the next network namespace */
+	struct mnl_socket *nl;		/* NULL: no more of this network namespace */
 	uint8_t family;
+	uint32_t states;		/* being read: LISTENERS, OTHERS; 0: no more of this family */
+	struct listener *listeners;	/* of this namespace and family */
+	size_t nlisteners, listener_room, told;
 	unsigned int tries;
 	bool spoilt;
 	uint32_t seq;			/* of the request */
@@ -410,9 +422,15 @@ static int request(struct snapshot *s)
 {
 	struct inet_diag_req_v2 *req;
 	struct nlmsghdr *h;
+	size_t i;
 
 	s->left = 0;
 	s->spoilt = false;
+	/* A dump that is made again counts anew. */
+	if (s->states == LISTENERS)
+		s->nlisteners = 0;
+	for (i = 0; i < s->nlisteners; i++)
+		s->listeners[i].synq = 0;
 	memset(s->buf, 0, MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(*req)));
 	h = mnl_nlmsg_put_header(s->buf);
 	h->nlmsg_type = SOCK_DIAG_BY_FAMILY;
@@ -421,7 +439,7 @@ static int request(struct snapshot *s)
 	req = mnl_nlmsg_put_extra_header(h, sizeof(*req));
 	req->sdiag_family = s->family;
 	req->sdiag_protocol = IPPROTO_TCP;
-	req->idiag_states = STATES;
+	req->idiag_states = s->states;
 	return mnl_socket_sendto(s->nl, h, h->nlmsg_len) < 0 ? -errno : 0;
 }
 
@@ -442,7 +460,7 @@ static int receive(struct snapshot *s)
 }
 
 /* The next socket of this dump; NULL: none, and *err is 0 when that was all. */
-static const struct inet_diag_msg *next_answer(struct snapshot *s, int *err)
+static const struct nlmsghdr *next_answer(struct snapshot *s, int *err)
 {
 	for (;;) {
 		const struct nlmsghdr *h = s->msg;
@@ -468,9 +486,14 @@ static const struct inet_diag_msg *next_answer(struct snapshot *s, int *err)
 			return NULL;
 		case SOCK_DIAG_BY_FAMILY:
 			if (mnl_nlmsg_get_payload_len(h) >= sizeof(struct inet_diag_msg))
-				return mnl_nlmsg_get_payload(h);
+				return h;
 		}
 	}
+}
+
+static uint64_t cookie_of(const struct inet_diag_msg *d)
+{
+	return d->id.idiag_cookie[0] | (uint64_t)d->id.idiag_cookie[1] << 32;
 }
 
 void snapshot_record(const struct inet_diag_msg *d, struct tcpfsm_record *r)
@@ -483,7 +506,7 @@ void snapshot_record(const struct inet_diag_msg *d, struct tcpfsm_record *r)
 	r->type = TCPFSM_TYPE_SOCKET;
 	r->old = d->idiag_state == NEW_SYN_RECV ? TCPFSM_STATE_SYN_RECV : d->idiag_state;
 	r->new = r->old;
-	r->conn = d->id.idiag_cookie[0] | (uint64_t)d->id.idiag_cookie[1] << 32;
+	r->conn = cookie_of(d);
 	r->lport = ntohs(d->id.idiag_sport);
 	r->rport = ntohs(d->id.idiag_dport);
 	/* As the module does. */
@@ -509,7 +532,7 @@ void snapshot_record(const struct inet_diag_msg *d, struct tcpfsm_record *r)
 	} else if (r->new == TCPFSM_STATE_LISTEN) {
 		r->flags |= TCPFSM_F_PASSIVE;
 		r->listener = r->conn;
-		r->synq = ~0U;
+		r->synq = SYNQ_UNKNOWN;
 		r->acceptq = d->idiag_rqueue;
 		r->backlog = d->idiag_wqueue;
 	} else if (r->new == TCPFSM_STATE_SYN_RECV && !d->idiag_inode) {
@@ -518,58 +541,205 @@ void snapshot_record(const struct inet_diag_msg *d, struct tcpfsm_record *r)
 	}
 }
 
+/* ---- listeners and their requests ------------------------------------------------------ */
+
+static int by_place(const void *a, const void *b)
+{
+	const struct inet_diag_sockid *x = &((const struct listener *)a)->msg.id;
+	const struct inet_diag_sockid *y = &((const struct listener *)b)->msg.id;
+	int diff = (int)x->idiag_sport - (int)y->idiag_sport;
+
+	if (!diff)
+		diff = memcmp(x->idiag_src, y->idiag_src, sizeof(x->idiag_src));
+	return diff ? diff : (x->idiag_if > y->idiag_if) - (x->idiag_if < y->idiag_if);
+}
+
+static int keep_listener(struct snapshot *s, const struct inet_diag_msg *d)
+{
+	if (d->idiag_state != TCPFSM_STATE_LISTEN)	/* closed just now */
+		return 0;
+	if (s->nlisteners == s->listener_room) {
+		size_t room = s->listener_room ? 2 * s->listener_room : 64;
+		struct listener *l = realloc(s->listeners, room * sizeof(*l));
+
+		if (!l)
+			return -ENOMEM;
+		s->listeners = l;
+		s->listener_room = room;
+	}
+	s->listeners[s->nlisteners++] = (struct listener) { .msg = *d };
+	return 0;
+}
+
+/* The first one at that place, or NULL. */
+static struct listener *listener_at(const struct snapshot *s, const struct listener *place)
+{
+	size_t low = 0, high = s->nlisteners;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (by_place(&s->listeners[mid], place) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < s->nlisteners && !by_place(&s->listeners[low], place) ?
+	       &s->listeners[low] : NULL;
+}
+
+/* A full socket in SYN_RECV is in no SYN queue (TCP Fast Open): its shutdown is told, too. */
+static bool is_request(const struct nlmsghdr *h)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, h, sizeof(struct inet_diag_msg))
+		if (mnl_attr_get_type(attr) == INET_DIAG_SHUTDOWN)
+			return false;
+	return true;
+}
+
+/*
+ * Whose is it?  As the kernel looks it up: the address before any, a device before none.  Its
+ * family is its listener's, also if it came by IPv4 to one on both.  0: not known.
+ */
+static uint64_t count_request(struct snapshot *s, const struct nlmsghdr *h)
+{
+	struct listener place = { .msg = *(struct inet_diag_msg *)mnl_nlmsg_get_payload(h) }, *l;
+	uint32_t *src = place.msg.id.idiag_src, dev = place.msg.id.idiag_if;
+
+	while (!(l = listener_at(s, &place))) {
+		if (place.msg.id.idiag_if) {
+			place.msg.id.idiag_if = 0;
+			continue;
+		}
+		if (!(src[0] | src[1] | src[2] | src[3]))
+			return 0;
+		/* Any IPv4 address of a socket on IPv6, then any. */
+		if (!(src[0] | src[1]) && src[2] == htonl(0xffff) && src[3])
+			src[3] = 0;
+		else
+			memset(src, 0, sizeof(place.msg.id.idiag_src));
+		place.msg.id.idiag_if = dev;
+	}
+	/* SO_REUSEPORT: nothing tells which one. */
+	if (l + 1 < s->listeners + s->nlisteners && !by_place(l + 1, l)) {
+		if (is_request(h))
+			l->synq = SYNQ_UNKNOWN;
+		return 0;
+	}
+	if (is_request(h))
+		l->synq++;
+	return cookie_of(&l->msg);
+}
+
+/* Of several at the same place, the first one has what is known. */
+static const struct inet_diag_msg *tell_listener(struct snapshot *s, struct tcpfsm_record *rec)
+{
+	struct listener *l = &s->listeners[s->told++];
+
+	if (l > s->listeners && !by_place(l - 1, l))
+		l->synq = l[-1].synq;
+	snapshot_record(&l->msg, rec);
+	/* After a failure not all requests were seen. */
+	if (s->nl)
+		rec->synq = l->synq;
+	return &l->msg;
+}
+
 /* ---- all of it ---------------------------------------------------------------------- */
 
-/* The dump that s->nl and s->family stand for. */
-static void dump_begin(struct snapshot *s, uint8_t family)
+static void close_netns(struct snapshot *s)
+{
+	if (s->nl)
+		mnl_socket_close(s->nl);
+	s->nl = NULL;
+}
+
+/* The dump that s->nl, family and states stand for; first of listeners, then of all others. */
+static void dump_begin(struct snapshot *s, uint8_t family, uint32_t states)
 {
 	int err;
 
 	s->family = family;
+	s->states = states;
 	s->tries = TRIES;
 	err = request(s);
-	if (!err)
-		return;
-	note(s, err);
-	mnl_socket_close(s->nl);
-	s->nl = NULL;
+	if (err) {
+		note(s, err);
+		close_netns(s);
+	}
 }
 
 static void dump_end(struct snapshot *s, int err)
 {
-	if (!err && s->spoilt && --s->tries && !request(s))
-		return;
-	if (err)
-		note(s, err);
-	if (!err && s->family == AF_INET) {
-		dump_begin(s, AF_INET6);
-		return;
+	if (!err && s->spoilt && --s->tries) {
+		err = request(s);
+		if (!err)
+			return;
 	}
-	mnl_socket_close(s->nl);
-	s->nl = NULL;
+	if (err) {
+		note(s, err);
+		close_netns(s);
+	} else if (s->states == LISTENERS) {
+		if (s->nlisteners)
+			qsort(s->listeners, s->nlisteners, sizeof(*s->listeners), by_place);
+		dump_begin(s, s->family, OTHERS);
+	} else {
+		s->states = 0;
+	}
+}
+
+/* Where there is nothing left to be read.  Return: false: nowhere. */
+static bool dump_next(struct snapshot *s)
+{
+	bool again = s->nl && s->family == AF_INET;
+
+	s->told = s->nlisteners = 0;
+	if (!again) {
+		close_netns(s);
+		if (!next_netns(s))
+			return false;
+	}
+	dump_begin(s, again ? AF_INET6 : AF_INET, LISTENERS);
+	return true;
 }
 
 int snapshot_next(struct snapshot *s, struct tcpfsm_record *rec)
 {
-	const struct process *owner;
 	const struct inet_diag_msg *d;
+	const struct process *owner;
+	const struct nlmsghdr *h;
 	int err = 0;
 
 	for (;;) {
-		if (!s->nl) {
-			if (!next_netns(s))
+		if (!s->nl || !s->states) {
+			if (s->told < s->nlisteners) {
+				d = tell_listener(s, rec);
+				break;
+			}
+			if (!dump_next(s))
 				return 0;
-			dump_begin(s, AF_INET);
 			continue;
 		}
-		d = next_answer(s, &err);
-		if (!d) {
+		h = next_answer(s, &err);
+		if (!h) {
 			dump_end(s, err);
 			continue;
 		}
+		d = mnl_nlmsg_get_payload(h);
+		if (!cookie_of(d))
+			continue;
+		if (s->states == LISTENERS) {
+			err = keep_listener(s, d);
+			if (err)
+				dump_end(s, err);
+			continue;
+		}
 		snapshot_record(d, rec);
-		if (rec->conn)
-			break;
+		if (rec->new == TCPFSM_STATE_SYN_RECV && rec->flags & TCPFSM_F_PASSIVE)
+			rec->listener = count_request(s, h);
+		break;
 	}
 	rec->seq = ++s->sockets;
 	rec->ts = s->ts;
@@ -624,12 +794,12 @@ void snapshot_close(struct snapshot *s)
 {
 	if (!s)
 		return;
-	if (s->nl)
-		mnl_socket_close(s->nl);
+	close_netns(s);
 	if (s->dir)
 		closedir(s->dir);
 	free(s->owners.slots);
 	free(s->owners.processes);
+	free(s->listeners);
 	free(s->done);
 	free(s);
 }

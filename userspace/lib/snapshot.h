@@ -29,7 +29,8 @@ int snapshot_open(struct snapshot **s, uint32_t netns);
 /**
  * snapshot_next() - the next socket
  *
- * Bounded in memory: sockets are read from the kernel as they are asked for.
+ * Bounded in memory: sockets are read from the kernel as they are asked for, but listeners
+ * are kept until their requests have been counted, a family of one namespace at a time.
  * Take them swiftly: the kernel holds its place in its tables by counting.
  *
  * Return: 1 and *rec; 0: that was all, see snapshot_error().
