@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ring_writer.h"
+#include "unit/ring_writer.h"
 #include "../userspace/lib/clock.h"
 #include "../userspace/lib/recorder.h"
 #include "../userspace/lib/source.h"

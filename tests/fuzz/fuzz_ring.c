@@ -8,7 +8,7 @@
 
 #include "hostile_barrier.h"
 #include "fuzz.h"
-#include "../ring_writer.h"
+#include "../unit/ring_writer.h"
 #include "../../userspace/lib/source.h"
 
 #define RINGS_MAX	4

@@ -2,7 +2,7 @@
 /* Totals against the kernel's counters, with readings that are made up. */
 #include <string.h>
 
-#include "../check.h"
+#include "check.h"
 #include "../../userspace/lib/tcpfsm.h"
 
 #define NETNS		4026531840U

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../check.h"
+#include "check.h"
 #include "../../userspace/tui/diagram.h"
 #include "../../userspace/tui/figure.h"
 #include "../../userspace/tui/grid.h"

@@ -10,7 +10,7 @@
 #include <json-c/json.h>
 #endif
 
-#include "../check.h"
+#include "check.h"
 #include "explain.h"
 #include "findings.h"
 #include "tcpfsm.h"

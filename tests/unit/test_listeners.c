@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../check.h"
+#include "check.h"
 #include "../../userspace/lib/tcpfsm.h"
 
 #define T(t)		TCPFSM_TOTAL_##t

@@ -17,7 +17,7 @@
 #include <json-c/json.h>
 #endif
 
-#include "../check.h"
+#include "check.h"
 #include "../../userspace/lib/tcpfsm.h"
 
 #define S(s)		TCPFSM_STATE_##s

@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../check.h"
-#include "../ring_writer.h"
+#include "check.h"
+#include "ring_writer.h"
 #include "../../userspace/lib/clock.h"
 #include "../../userspace/lib/ctf.h"
 #include "../../userspace/lib/recorder.h"

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../check.h"
-#include "../ring_writer.h"
+#include "check.h"
+#include "ring_writer.h"
 #include "../../userspace/lib/clock.h"
 #include "../../userspace/lib/device.h"
 #include "../../userspace/lib/source.h"

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../check.h"
+#include "check.h"
 #include "../../userspace/lib/clock.h"
 #include "../../userspace/lib/snapshot.h"
 

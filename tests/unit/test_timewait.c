@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../check.h"
+#include "check.h"
 #include "../../userspace/lib/tcpfsm.h"
 
 #define S(s)		TCPFSM_STATE_##s

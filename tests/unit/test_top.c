@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../check.h"
+#include "check.h"
 #include "../../userspace/cli/cli.h"
 #include "../../userspace/tui/top.h"
 

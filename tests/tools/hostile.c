@@ -28,8 +28,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "check.h"
-#include "../userspace/lib/ring.h"
+#include "../unit/check.h"
+#include "../../userspace/lib/ring.h"
 
 #define PAGE		4096UL
 #define SEED		88172645463325252ULL

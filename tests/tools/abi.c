@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "../unit/check.h"
 #include "uapi/tcpfsm.h"
 
 static struct tcpfsm_info info;
