@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * peer ADDRESS ADDRESS ADDRESS6 ADDRESS6: one end of connections, for
- * tests/scenario.  The addresses are its own and the other end's, IPv4 and IPv6.
+ * tests/lab/run.  The addresses are its own and the other end's, IPv4 and IPv6.
  *
  * Reads lines of commands separated by " ; " and does them at once, one after
  * the other.  Answers each line with "ok", or with the errno's name and the
