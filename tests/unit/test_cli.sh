@@ -2,22 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # test_cli.sh build/tcpfsm: options, exit status, output and its ends, with
 # recordings and without a module.
+# shellcheck disable=SC2016,SC2317,SC2034 # conditions are evaluated later
 set -u
 
 bin=$(realpath "${1:?usage: test_cli.sh PATH-OF-TCPFSM}")
 make_recording=$(dirname "$bin")/tests/make_recording
+subject=cli
 tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
+# shellcheck source=tests/unit/lib.sh
+. "$(dirname "$0")/lib.sh"
 cd "$tmp" || exit 1
-failed=0
-
-ok() { echo "ok - cli: $1"; }
-not_ok() {
-	failed=1
-	echo "not ok - cli: $1"
-	shift
-	printf '# %s\n' "$@"
-}
 
 # run ARGS...: sets status; stdout and stderr in files
 run() {
@@ -449,64 +443,47 @@ if [ -e /dev/full ]; then
 	expect 'diagram to a full disk' 1 'standard output: No space left on device'
 fi
 
-# On a terminal.  screen PATTERN [LINES]: until it shows that, and so many lines; or it never will
-mux() { tmux -S "$tmp/tmux" -f /dev/null "$@" 2>/dev/null; }
-screen() {
-	local i
-	for ((i = 0; i < 600; i++)); do
-		mux capture-pane -p >screen
-		if grep -Eq -- "$1" screen && { [ -z "${2-}" ] || [ "$(grep -c . screen)" = "$2" ]; }; then return 0; fi
-		sleep 0.1
-	done
-	return 1
-}
-# shown NAME PATTERN
-shown() { if screen "$2"; then ok "$1"; else not_ok "$1" "$(cat screen)"; fi; }
-
+# On a terminal.
+on_screen() { screen | grep -q "$1"; }
 if command -v tmux >/dev/null && mux new -d -x 80 -y 24 "exec env -u NO_COLOR PS1='$ ' LC_ALL=C.UTF-8 sh"; then
 	start="$bin diagram -r $tmp/rec"
 	mux send-keys "clear; $start; echo status \$?" Enter
-	shown 'diagram on a terminal of 80x24' '^q quit  space pause'
-	if grep -q '^tcpfsm diagram  transitions' screen && grep -q 'SYN_RECV .*◄──.*SYN_SENT' screen &&
-		grep -q 'TIME_WAIT .*2MSL.*CLOSE' screen; then
-		ok 'it is all there'
-	else
-		not_ok 'it is all there' "$(cat screen)"
-	fi
-	mux capture-pane -pe >screen
-	if grep -q $'\033\\[[0-9;]*3[1-6]m' screen; then ok 'in colour'; else not_ok 'in colour'; fi
+	shows 'diagram on a terminal of 80x24' '^q quit  space pause'
+	shows 'it is all there' '^tcpfsm diagram  transitions' 'SYN_RECV .*◄──.*SYN_SENT' 'TIME_WAIT .*2MSL.*CLOSE'
+	mux capture-pane -pe >seen
+	if grep -q $'\033\\[[0-9;]*3[1-6]m' seen; then ok 'in colour'; else not_ok 'in colour'; fi
 	mux resize-window -x 79 -y 24
-	shown 'too narrow: one line tells it' '^80x24 needed, this terminal has 79x24$'
-	if screen '^80x24 needed' 1; then ok 'and nothing else'; else not_ok 'and nothing else' "$(cat screen)"; fi
+	shows 'too narrow: one line tells it' '^80x24 needed, this terminal has 79x24$'
+	comes 'and nothing else' '[ "$(screen | grep -c .)" = 1 ]'
 	mux resize-window -x 80 -y 23
-	shown 'too low' '^80x24 needed, this terminal has 80x23$'
+	shows 'too low' '^80x24 needed, this terminal has 80x23$'
 	mux resize-window -x 120 -y 40
-	shown 'larger: more words' 'rcv SYN / snd SYN,ACK .*SEND / snd SYN'
+	shows 'larger: more words' 'rcv SYN / snd SYN,ACK .*SEND / snd SYN'
 	mux resize-window -x 80 -y 24
 	mux send-keys r
-	shown 'r resets the counts' 'transitions 0  sockets'
+	shows 'r resets the counts' 'transitions 0  sockets'
 	mux send-keys Space
-	shown 'space pauses' 'go on .* paused'
+	shows 'space pauses' 'go on .* paused'
 	mux send-keys q
-	shown 'q quits' '^status 0'
+	shows 'q quits' '^status 0'
 	mux send-keys "clear; NO_COLOR=1 $start; echo status \$?" Enter
-	screen '^q quit'
-	mux capture-pane -pe >screen
-	if grep -q $'\033\\[[0-9;]*3[1-6]m' screen; then not_ok 'diagram: NO_COLOR'; else ok 'diagram: NO_COLOR'; fi
+	soon on_screen '^q quit'
+	mux capture-pane -pe >seen
+	if grep -q $'\033\\[[0-9;]*3[1-6]m' seen; then not_ok 'diagram: NO_COLOR'; else ok 'diagram: NO_COLOR'; fi
 	mux send-keys C-c
-	shown 'Ctrl-C ends it' '^status 0'
+	shows 'Ctrl-C ends it' '^status 0'
 	mux send-keys "clear; sh -c 'echo \$\$ >pid; exec $start'; echo status \$?; stty -a" Enter
-	screen '^q quit'
+	soon on_screen '^q quit'
 	kill -TERM "$(cat pid)"
-	shown 'SIGTERM restores the terminal' '[^-]echo '
+	shows 'SIGTERM restores the terminal' '[^-]echo '
 	for term in dumb ''; do
 		mux send-keys "clear; TERM=$term $start; echo status \$?" Enter
-		shown "TERM='$term'" 'diagram: this terminal cannot show it .TERM is '
-		screen '^status 1'
+		shows "TERM='$term'" 'diagram: this terminal cannot show it .TERM is '
+		soon on_screen '^status 1'
 	done
 	mux send-keys "clear; $start </dev/null; echo status \$?" Enter
-	screen '^q quit'; mux send-keys q
-	shown 'keys when stdin is another file' '^status 0'
+	soon on_screen '^q quit'; mux send-keys q
+	shows 'keys when stdin is another file' '^status 0'
 	mux kill-server
 fi
 

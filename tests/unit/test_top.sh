@@ -7,18 +7,11 @@ set -u
 
 bin=$(realpath "${1:?usage: test_top.sh PATH-OF-TCPFSM}")
 make_recording=$(dirname "$bin")/tests/make_recording
-failed=0
-ok() { echo "ok - top: $1"; }
-not_ok() {
-	failed=1
-	echo "not ok - top: $1"
-	shift
-	printf '# %s\n' "$@"
-	screen | sed 's/^/# | /'
-}
-
-# shellcheck source=tests/unit/tmux.sh
-. "$(dirname "$0")/tmux.sh"
+subject=top
+tmp=$(mktemp -d) || exit 1
+# shellcheck source=tests/unit/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$tmp" || exit 1
 
 # holds NAME COMMAND...
 holds() {
