@@ -14,7 +14,7 @@
 
 #include "fuzz.h"
 #include "../../userspace/cli/cli.h"
-#include "../../userspace/lib/ctf.h"
+#include "../../userspace/lib/source/ctf.h"
 
 #define CPUS	2
 #define STREAMS	(CPUS + 2)

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+#include "source/clock.h"
 #include "conns.h"
 #include "tcpfsm.h"
 

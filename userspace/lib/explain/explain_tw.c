@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "explain.h"
-#include "timewait.h"
+#include "model/timewait.h"
 
 typedef unsigned long long ull;
 

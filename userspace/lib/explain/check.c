@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
+#include "source/clock.h"
 #include "tcpfsm.h"
 
 /* Readings further apart tell nothing about how much moves during one. */

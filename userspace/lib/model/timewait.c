@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "cgroup.h"
-#include "clock.h"
+#include "source/clock.h"
 #include "hash.h"
 #include "timewait.h"
 #include "tcpfsm.h"
