@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "../check.h"
-#include "../../userspace/tui/diagram.h"
-#include "../../userspace/tui/figure.h"
-#include "../../userspace/tui/grid.h"
+#include "../../userspace/show/diagram.h"
+#include "../../userspace/show/figure.h"
+#include "../../userspace/show/grid.h"
 
 #define S(s)		TCPFSM_STATE_##s
 #define C(c)		TCPFSM_CAUSE_##c

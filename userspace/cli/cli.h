@@ -76,7 +76,7 @@ extern volatile sig_atomic_t interrupted;
 
 void catch_signals(void);
 
-/* ---- filter_args.c ------------------------------------------------------------- */
+/* ---- show/filter_words.c ------------------------------------------------------------- */
 
 /* A decimal number and nothing else. */
 bool parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *value);
@@ -106,7 +106,7 @@ int fail(int err, const char *what);
 int fail_open(int err, const struct options *opts, const struct tcpfsm_info *info);
 int fail_replay(int err, const struct options *opts, const char *why);
 
-/* ---- out.c: stdout ------------------------------------------------------------- */
+/* ---- show/out.c: stdout ------------------------------------------------------------- */
 
 #define OUT_SIZE	(64 << 10)
 
@@ -271,7 +271,7 @@ void explain_look_around(struct tcpfsm_explain_options *o);
 /* All findings to stdout.  Return: 0 or -ENOMEM. */
 int explain_text(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls, bool colour);
 
-/* ---- text.c ------------------------------------------------------------------------ */
+/* ---- show/text.c -------------------------------------------------------------------- */
 
 #define TEXT_MAX	1024		/* longest line */
 

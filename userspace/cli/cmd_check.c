@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "cli.h"
-#include "put.h"
+#include "../show/put.h"
 
 /* Counters that move while they are read are read again, so often and after so long. */
 #define READINGS	20

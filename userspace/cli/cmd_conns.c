@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "cli.h"
-#include "put.h"
+#include "../show/put.h"
 
 #define S(s)		TCPFSM_STATE_##s
 

@@ -11,11 +11,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "../tui/diagram.h"
-#include "../tui/figure.h"
+#include "../show/diagram.h"
+#include "../show/figure.h"
 #include "../tui/term.h"
 #include "cli.h"
-#include "svg.h"
+#include "../show/svg.h"
 
 #define STOP		1
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "../tui/term.h"
-#include "ladder.h"
-#include "svg.h"
+#include "../show/ladder.h"
+#include "../show/svg.h"
 
 #define STOP		1
 

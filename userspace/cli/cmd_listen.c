@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "listen.h"
+#include "../show/listen.h"
 
 /* Longest sleep: a signal may come just before it. */
 #define SLICE_MS	200

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* tcpfsm timewait: who makes TIME_WAIT sockets, towards where, and what it comes to. */
-#include "timewait.h"
+#include "../show/timewait.h"
 
 /* How long to observe, unless -d says otherwise. */
 #define OBSERVE_S	3

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../tui/ui.h"
-#include "timewait.h"
+#include "../show/timewait.h"
 
 #define MS		(NSEC_PER_SEC / 1000)
 /* Reading goes on for so long before keys and screen have their turn. */

@@ -4,7 +4,7 @@
 #define TCPFSM_TUI_PAGE_H
 
 #include "../cli/cli.h"
-#include "grid.h"
+#include "../show/grid.h"
 
 struct page {
 	struct out_text text;

@@ -7,8 +7,8 @@
 #define TCPFSM_TUI_UI_H
 
 #include "../cli/cli.h"
-#include "../cli/listen.h"
-#include "grid.h"
+#include "../show/listen.h"
+#include "../show/grid.h"
 #include "page.h"
 #include "term.h"
 #include "top.h"

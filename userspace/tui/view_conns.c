@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../cli/put.h"
+#include "../show/put.h"
 #include "ui.h"
 
 #define S(s)		TCPFSM_STATE_##s

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../cli/put.h"
+#include "../show/put.h"
 #include "ui.h"
 
 static uint64_t rows(struct ui *u, uint64_t *first)

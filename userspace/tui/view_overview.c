@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../cli/screen.h"
+#include "../show/screen.h"
 #include "ui.h"
 
 #define S(s)		TCPFSM_STATE_##s

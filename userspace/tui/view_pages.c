@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../cli/ladder.h"
-#include "../cli/put.h"
-#include "../cli/screen.h"
-#include "../cli/timewait.h"
+#include "../show/ladder.h"
+#include "../show/put.h"
+#include "../show/screen.h"
+#include "../show/timewait.h"
 #include "ui.h"
 
 #define RATE_MIN_NS	(NSEC_PER_SEC / 2)

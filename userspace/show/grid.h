@@ -3,8 +3,8 @@
  * A picture made of characters, before it goes to a terminal or into a text.
  * It knows neither; what cannot be said in ASCII has a code of its own.
  */
-#ifndef TCPFSM_TUI_GRID_H
-#define TCPFSM_TUI_GRID_H
+#ifndef TCPFSM_SHOW_GRID_H
+#define TCPFSM_SHOW_GRID_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -84,4 +84,4 @@ int grid_run(const struct grid *g, int x, int y, bool utf8, char *buf, size_t ro
 /* Columns of row y without the blanks at its end. */
 int grid_used(const struct grid *g, int y);
 
-#endif /* TCPFSM_TUI_GRID_H */
+#endif /* TCPFSM_SHOW_GRID_H */

@@ -8,14 +8,14 @@
  * ended in CLOSE in a way the figure does not show), or as an odd one.
  * Times are nanoseconds since the Unix epoch, as in struct tcpfsm_event.
  */
-#ifndef TCPFSM_TUI_DIAGRAM_H
-#define TCPFSM_TUI_DIAGRAM_H
+#ifndef TCPFSM_SHOW_DIAGRAM_H
+#define TCPFSM_SHOW_DIAGRAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../lib/tcpfsm.h"
+#include "tcpfsm.h"
 
 /*
  * The arrows.  X(symbol, old, new, causes, event, action, brief event)
@@ -117,4 +117,4 @@ struct members {
 void members_see(struct members *s, const struct tcpfsm_event *ev, uint64_t *population);
 void members_free(struct members *s);
 
-#endif /* TCPFSM_TUI_DIAGRAM_H */
+#endif /* TCPFSM_SHOW_DIAGRAM_H */

@@ -3,8 +3,8 @@
  * Pieces of a line of text for people.  Each writes at p, without a NUL that
  * counts, and returns where the next one goes.
  */
-#ifndef TCPFSM_CLI_PUT_H
-#define TCPFSM_CLI_PUT_H
+#ifndef TCPFSM_SHOW_PUT_H
+#define TCPFSM_SHOW_PUT_H
 
 #include <arpa/inet.h>
 #include <stdint.h>
@@ -114,4 +114,4 @@ static inline char *put_duration(char *p, int64_t ns)
 	return p + 1;
 }
 
-#endif /* TCPFSM_CLI_PUT_H */
+#endif /* TCPFSM_SHOW_PUT_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What the output formats of tcpfsm ladder share. */
-#ifndef TCPFSM_CLI_LADDER_H
-#define TCPFSM_CLI_LADDER_H
+#ifndef TCPFSM_SHOW_LADDER_H
+#define TCPFSM_SHOW_LADDER_H
 
-#include "cli.h"
+#include "../cli/cli.h"
 
 struct svg;
 
@@ -45,4 +45,4 @@ int ladder_svg(struct svg *s, int y, const struct tcpfsm_ladder *l, const struct
 #define LADDER_SVG_WIDTH	980
 extern const char ladder_svg_css[];
 
-#endif /* TCPFSM_CLI_LADDER_H */
+#endif /* TCPFSM_SHOW_LADDER_H */

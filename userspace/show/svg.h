@@ -9,8 +9,8 @@
  * Coordinates are pixels, y grows downwards.  Text may hold any bytes.  Errors
  * of writing are kept and told by svg_close().
  */
-#ifndef TCPFSM_SVG_H
-#define TCPFSM_SVG_H
+#ifndef TCPFSM_SHOW_SVG_H
+#define TCPFSM_SHOW_SVG_H
 
 #include <stddef.h>
 
@@ -53,4 +53,4 @@ void svg_text(struct svg *s, int x, int y, const char *anchor, const char *class
 /* Writes the file and frees s.  Return: 0 or the negative errno of the first failure. */
 int svg_close(struct svg *s);
 
-#endif /* TCPFSM_SVG_H */
+#endif /* TCPFSM_SHOW_SVG_H */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Readings of the totals of listeners, made ready to be shown: cmd_listen.c. */
-#ifndef TCPFSM_CLI_LISTEN_H
-#define TCPFSM_CLI_LISTEN_H
+#ifndef TCPFSM_SHOW_LISTEN_H
+#define TCPFSM_SHOW_LISTEN_H
 
-#include "cli.h"
+#include "../cli/cli.h"
 
 /* What refuses clients, or is about to.  X(symbol, in text, in JSON) */
 #define LISTEN_LIMITS(X) \
@@ -86,4 +86,4 @@ void listen_text(const struct listen_reading *r, const struct text *text, bool r
 void listen_histograms(const struct listen_reading *r, bool redraw);
 void listen_json(const struct listen_reading *r);
 
-#endif /* TCPFSM_CLI_LISTEN_H */
+#endif /* TCPFSM_SHOW_LISTEN_H */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../cli/svg.h"
+#include "svg.h"
 #include "figure.h"
 
 #define COLS		132

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* One reading of the ledger of mini-sockets, as text or JSON. */
-#ifndef TCPFSM_CLI_TIMEWAIT_H
-#define TCPFSM_CLI_TIMEWAIT_H
+#ifndef TCPFSM_SHOW_TIMEWAIT_H
+#define TCPFSM_SHOW_TIMEWAIT_H
 
-#include "cli.h"
+#include "../cli/cli.h"
 
 struct timewait_reading {
 	const struct options *opts;
@@ -16,4 +16,4 @@ struct timewait_reading {
 int timewait_text(struct timewait_reading *r, const struct text *text);
 int timewait_json(struct timewait_reading *r);
 
-#endif /* TCPFSM_CLI_TIMEWAIT_H */
+#endif /* TCPFSM_SHOW_TIMEWAIT_H */

@@ -3,8 +3,8 @@
  * How the state diagram is drawn: the places of the RFC's figure, stretched to
  * the room there is, on a grid of characters.
  */
-#ifndef TCPFSM_TUI_FIGURE_H
-#define TCPFSM_TUI_FIGURE_H
+#ifndef TCPFSM_SHOW_FIGURE_H
+#define TCPFSM_SHOW_FIGURE_H
 
 #include "diagram.h"
 #include "grid.h"
@@ -91,4 +91,4 @@ struct svg;
 /* Into an empty picture of that size; title: of the whole, in one line. */
 void figure_svg(struct svg *s, const struct diagram *d, const char *title);
 
-#endif /* TCPFSM_TUI_FIGURE_H */
+#endif /* TCPFSM_SHOW_FIGURE_H */

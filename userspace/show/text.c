@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli.h"
+#include "../cli/cli.h"
 #include "put.h"
 
 #define WIDTH		80

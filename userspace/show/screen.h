@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What commands that show a picture again and again share. */
-#ifndef TCPFSM_CLI_SCREEN_H
-#define TCPFSM_CLI_SCREEN_H
+#ifndef TCPFSM_SHOW_SCREEN_H
+#define TCPFSM_SHOW_SCREEN_H
 
-#include "cli.h"
+#include "../cli/cli.h"
 
 /* A terminal is drawn over from its top, and has so many lines. */
 struct screen {
@@ -20,4 +20,4 @@ const char *when(uint64_t ts, int64_t epoch_offset, const char *fmt, char buf[32
 /* At most 6 columns. */
 const char *count_text(uint64_t n, char buf[32]);
 
-#endif /* TCPFSM_CLI_SCREEN_H */
+#endif /* TCPFSM_SHOW_SCREEN_H */
