@@ -197,15 +197,13 @@ static int run(const struct options *opts)
 	struct tcpfsm_checks *checks;
 	struct tcpfsm_source *src;
 	struct tcpfsm_info info;
-	struct text text;
 	int status, rc;
 
 	fresh.follow_new = true;		/* no events */
 	status = open_source(&src, &fresh, &info);
 	if (status)
 		return status;
-	text_init(&text, opts);
-	v.colour = text.colour;
+	v.colour = out_has_colours();
 	v.epoch_offset = tcpfsm_source_epoch_offset(src);
 	rc = tcpfsm_checks_new(&checks, opts->replay ? NULL : &info);
 	if (!rc)
@@ -220,7 +218,7 @@ static int run(const struct options *opts)
 	}
 	tcpfsm_checks_free(checks);
 	tcpfsm_source_close(src);
-	rc = out_close();
+	rc = close_stdout();
 	return status ? status : rc;
 }
 

@@ -284,10 +284,9 @@ static int run(const struct options *opts)
 		.shows = FEATURES_ALL,
 	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts), .lives = true };
-	struct conns_view v = { .opts = opts, .whose = opts->filter };
+	struct conns_view v = { .opts = opts, .text = text_of(opts), .whose = opts->filter };
 
 	v.whose.states = v.whose.causes = 0;
-	text_init(&v.text, opts);
 	return stream(opts, &mopts, &view, &v);
 }
 

@@ -316,7 +316,7 @@ static int run(const struct options *opts)
 	else
 		print_text(&info, &c);
 	if (!status)
-		status = out_close();
+		status = close_stdout();
 	free(c.last_seq);
 	free(c.rings);
 	tcpfsm_source_close(src);

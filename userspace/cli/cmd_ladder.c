@@ -8,6 +8,7 @@
 #include "../tui/term.h"
 #include "../show/ladder.h"
 #include "../show/svg.h"
+#include "cli.h"
 
 #define STOP		1
 
@@ -157,14 +158,12 @@ static int run(const struct options *opts)
 	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
 	struct ladder_command c = { .opts = opts };
-	struct text text;
 	int status;
 
 	/* Of the locale it is only the characters that matter: "." stays. */
 	setlocale(LC_CTYPE, "");
-	text_init(&text, opts);
 	c.view = (struct ladder_view) {
-		.wide = opts->wide, .time_of_day = opts->time_of_day, .colour = text.colour,
+		.wide = opts->wide, .time_of_day = opts->time_of_day, .colour = out_has_colours(),
 		.utf8 = term_utf8(),
 	};
 	status = stream(opts, &mopts, &view, &c);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../show/listen.h"
+#include "cli.h"
 
 /* Longest sleep: a signal may come just before it. */
 #define SLICE_MS	200
@@ -44,8 +45,7 @@ static void tell_lost(const struct listen_reading *r)
 static int show(struct listen *v)
 {
 	struct listen_reading *r = &v->reader.r;
-	int err = listen_reading_make(&v->reader, v->ls, v->opts,
-				      tcpfsm_source_epoch_offset(v->src));
+	int err = listen_reading_make(&v->reader, v->ls, tcpfsm_source_epoch_offset(v->src));
 
 	if (!err && v->opts->json)
 		listen_json(r);
@@ -158,7 +158,10 @@ static void tell_useless(const struct options *opts, const struct tcpfsm_info *i
 static int run(const struct options *opts)
 {
 	struct options fresh = *opts;
-	struct listen v = { .opts = opts, .reader.filter = &opts->filter };
+	struct listen v = {
+		.opts = opts, .text = text_of(opts),
+		.reader.filter = &opts->filter, .reader.interval = opts->interval,
+	};
 	struct tcpfsm_info info = { .size = 0 };
 	int status, rc;
 
@@ -172,12 +175,11 @@ static int run(const struct options *opts)
 		tell_features(&info, FEATURE(SYN) | FEATURE(ACK) | FEATURE(REQUEST) | FEATURE(SYNACK) |
 			      FEATURE(COOKIE) | FEATURE(ACCEPT) | FEATURE(LISTEN) |
 			      FEATURE(SYNACK_TIMER));
-	text_init(&v.text, opts);
 	v.redraw = opts->interval && !opts->replay && !opts->json && out_is_terminal();
 	rc = tcpfsm_listeners_new(&v.ls);
 	if (!rc)
 		rc = opts->replay ? last_of_recording(&v) : follow(&v);
-	status = out_close();
+	status = close_stdout();
 	if (rc > 0 && !status) {
 		complain("%s: no totals in this recording; record again with this version", opts->replay);
 		status = EXIT_ERROR;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* tcpfsm timewait: who makes TIME_WAIT sockets, towards where, and what it comes to. */
 #include "../show/timewait.h"
+#include "cli.h"
 
 /* How long to observe, unless -d says otherwise. */
 #define OBSERVE_S	3
@@ -25,7 +26,8 @@ struct timewait {
 static int show(struct timewait *v, uint64_t ts)
 {
 	struct timewait_reading r = {
-		.opts = &v->opts, .ledger = v->ledger, .ts = ts, .redraw = v->redraw,
+		.top = v->opts.top, .interval = v->opts.interval, .ledger = v->ledger, .ts = ts,
+		.redraw = v->redraw,
 	};
 
 	v->err = v->opts.json ? timewait_json(&r) : timewait_text(&r, &v->text);
@@ -141,7 +143,7 @@ static int run(const struct options *given)
 	/* The kernel's own number is of about the time of a reading. */
 	if (v.opts.interval)
 		view.totals_ms = v.opts.interval < NSEC_PER_SEC ? 100 : 1000;
-	text_init(&v.text, &v.opts);
+	v.text = text_of(&v.opts);
 	v.redraw = v.opts.interval && !v.opts.json && out_is_terminal();
 	status = stream(&v.opts, &mopts, &view, &v);
 	tcpfsm_timewaits_free(v.ledger);

@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #include "../tui/ui.h"
-#include "../show/timewait.h"
+#include "../show/explain.h"
+#include "cli.h"
 
 #define MS		(NSEC_PER_SEC / 1000)
 /* Reading goes on for so long before keys and screen have their turn. */
@@ -45,8 +46,6 @@ struct top_command {
 	bool snapshot_told;
 	struct resync resync;
 };
-
-/* ---- what the advice needs to know: see cmd_timewait.c and cmd_explain.c --------- */
 
 /* ---- objects that live as long as a story is told -------------------------------- */
 
@@ -739,11 +738,10 @@ static int run(const struct options *opts)
 	}
 	setlocale(LC_CTYPE, "");
 	c->opts = *opts;
-	c->opts.interval = 0;
 	status = open_source_snapshot(&c->src, &c->opts, &u->info);
 	if (status)
 		return status;
-	u->opts = &c->opts;
+	u->replay = opts->replay;
 	u->filter = opts->filter;
 	if (opts->given & OPT_FILTER)
 		filter_to_words(&u->filter, u->filter_text, sizeof(u->filter_text));
@@ -752,7 +750,7 @@ static int run(const struct options *opts)
 	u->play.speed = play_normal;
 	u->utf8 = term_utf8();
 	c->opts.time_of_day = true;
-	text_init(&u->text, &c->opts);
+	u->text = text_of(&c->opts);
 	u->text.one_line = true;
 	c->end_at = opts->duration == UINT64_MAX ? UINT64_MAX : monotonic_ns() + opts->duration;
 	rc = story_begin(c);

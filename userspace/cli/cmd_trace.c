@@ -45,9 +45,10 @@ static int run(const struct options *opts)
 	static const struct view view = { .begin = begin, .event = on_event, .totals = true,
 					   .shows = FEATURES_ALL };
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts), .raw = opts->raw };
-	struct trace t = { .opts = opts, .filter = opts->given & OPT_FILTER };
+	struct trace t = {
+		.opts = opts, .text = text_of(opts), .filter = opts->given & OPT_FILTER,
+	};
 
-	text_init(&t.text, opts);
 	return stream(opts, &mopts, &view, &t);
 }
 

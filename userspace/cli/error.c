@@ -161,3 +161,10 @@ int fail_replay(int err, const struct options *opts, const char *why)
 	}
 	return fail(err, opts->replay);
 }
+
+int close_stdout(void)
+{
+	int err = out_close();
+
+	return err ? fail(err, "standard output") : EXIT_DONE;
+}

@@ -241,13 +241,13 @@ static int help(const struct command *cmd)
 	}
 	out_printf("\nexit status: 0 done, 1 error, 2 usage, 3 module not loaded, "
 		   "4 ABI mismatch,\n5 no permission.  See tcpfsm(8).\n");
-	return out_close();
+	return close_stdout();
 }
 
 static int version(void)
 {
 	out_printf("tcpfsm %s (ABI %u)\n", TCPFSM_VERSION, TCPFSM_ABI_VERSION);
-	return out_close();
+	return close_stdout();
 }
 
 /* ---- arguments ---------------------------------------------------------------------- */

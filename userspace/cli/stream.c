@@ -310,7 +310,7 @@ int stream(const struct options *opts, struct tcpfsm_model_options *mopts,
 			status = view->end(arg);
 	}
 	if (!status)
-		status = out_close();
+		status = close_stdout();
 	if (rc && !status)
 		status = fail_source(rc, opts, src);
 	/* Who closed the pipe has seen enough. */

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "../cli/cli.h"
+#include "filter_words.h"
 
 /* A decimal number and nothing else. */
 static bool parse_u64(const char *s, const char **end, uint64_t min, uint64_t max, uint64_t *value)

@@ -3,7 +3,8 @@
 #ifndef TCPFSM_SHOW_LADDER_H
 #define TCPFSM_SHOW_LADDER_H
 
-#include "../cli/cli.h"
+#include "out.h"
+#include "tcpfsm.h"
 
 struct svg;
 

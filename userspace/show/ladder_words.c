@@ -9,6 +9,8 @@
 
 #include "ladder.h"
 #include "put.h"
+#include "source/clock.h"
+#include "text.h"
 
 #define S(s)	TCPFSM_STATE_##s
 #define C(c)	TCPFSM_CAUSE_##c

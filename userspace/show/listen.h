@@ -3,7 +3,7 @@
 #ifndef TCPFSM_SHOW_LISTEN_H
 #define TCPFSM_SHOW_LISTEN_H
 
-#include "../cli/cli.h"
+#include "text.h"
 
 /* What refuses clients, or is about to.  X(symbol, in text, in JSON) */
 #define LISTEN_LIMITS(X) \
@@ -48,7 +48,8 @@ struct listen_row {
 
 /* All that is shown of one reading. */
 struct listen_reading {
-	const struct options *opts;
+	const struct tcpfsm_filter *filter;
+	uint64_t interval;			/* nanoseconds between readings; 0: one only */
 	uint64_t ts;				/* CLOCK_MONOTONIC */
 	int64_t epoch_offset;
 	uint64_t since_ts;			/* the counts began */
@@ -64,6 +65,7 @@ struct listen_reading {
 struct listen_reader {
 	const struct tcpfsm_filter *filter;
 	enum listen_sort sort;
+	uint64_t interval;			/* of the reading */
 	bool since_first;			/* recent is since the first reading, not the last */
 	uint64_t last_ts;			/* of the reading before; 0: recent is since load */
 	struct listen_reading r;
@@ -75,7 +77,7 @@ struct listen_reader {
 
 /* Into v->r, to be freed in any case.  Return: 0 or a negative errno. */
 int listen_reading_make(struct listen_reader *v, struct tcpfsm_listeners *ls,
-			const struct options *opts, int64_t epoch_offset);
+			int64_t epoch_offset);
 void listen_reading_free(struct listen_reader *v);
 /* SYNs and third ACKs that were refused, but for what is the client's fault. */
 uint64_t listen_refused(const uint64_t *total);

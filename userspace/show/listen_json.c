@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "listen.h"
+#include "out.h"
 
 #define T(t)		TCPFSM_TOTAL_##t
 
@@ -177,7 +178,7 @@ static void put_listener(const struct listen_reading *r, const struct listen_row
 /* The network namespaces of listeners that are shown; without a filter all. */
 static bool shown(const struct listen_reading *r, const struct listen_row *netns)
 {
-	const struct tcpfsm_filter *f = &r->opts->filter;
+	const struct tcpfsm_filter *f = r->filter;
 
 	return netns->rank != SIZE_MAX || !(f->nlport || f->family || f->pid);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "listen.h"
+#include "source/clock.h"
 
 #define T(t)		TCPFSM_TOTAL_##t
 
@@ -314,7 +315,7 @@ void listen_reading_free(struct listen_reader *v)
 }
 
 int listen_reading_make(struct listen_reader *v, struct tcpfsm_listeners *ls,
-			const struct options *opts, int64_t epoch_offset)
+			int64_t epoch_offset)
 {
 	struct listen_reading *r = &v->r;
 	size_t i;
@@ -324,7 +325,9 @@ int listen_reading_make(struct listen_reader *v, struct tcpfsm_listeners *ls,
 	err = tcpfsm_listeners_each(ls, take, v);
 	if (err)
 		return err;
-	*r = (struct listen_reading) { .opts = opts, .epoch_offset = epoch_offset };
+	*r = (struct listen_reading) {
+		.filter = v->filter, .interval = v->interval, .epoch_offset = epoch_offset,
+	};
 	r->row = malloc((2 * v->n + 1) * sizeof(*r->row));
 	r->netns = malloc((v->n + 1) * sizeof(*r->netns));
 	v->recent = malloc((v->n + 1) * sizeof(*v->recent));

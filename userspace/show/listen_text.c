@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "listen.h"
+#include "out.h"
 #include "put.h"
 #include "screen.h"
+#include "source/clock.h"
 
 #define T(t)		TCPFSM_TOTAL_##t
 
@@ -326,7 +328,7 @@ void listen_text(const struct listen_reading *r, const struct text *text, bool r
 		rest_lines(netns, s.eol);
 		s.left -= 2 + (begun ? 0 : 3);
 	}
-	screen_end(redraw, r->opts->interval, hidden, "listener");
+	screen_end(redraw, r->interval, hidden, "listener");
 }
 
 /* ---- histograms --------------------------------------------------------------------------- */
@@ -392,5 +394,5 @@ void listen_histograms(const struct listen_reading *r, bool redraw)
 	}
 	if (!r->nrows)
 		out_printf("no listener%s", s.eol);
-	screen_end(redraw, r->opts->interval, 0, "");
+	screen_end(redraw, r->interval, 0, "");
 }

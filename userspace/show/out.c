@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../cli/cli.h"
+#include "out.h"
 
 struct out out;
 
@@ -122,6 +122,13 @@ bool out_is_terminal(void)
 	return isatty(STDOUT_FILENO);
 }
 
+bool out_has_colours(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return out_is_terminal() && !(no_color && *no_color) && term && strcmp(term, "dumb");
+}
+
 bool out_closed(void)
 {
 	struct pollfd pfd = { .fd = STDOUT_FILENO };
@@ -142,7 +149,5 @@ int out_close(void)
 	if (!err && close(STDOUT_FILENO) && errno != EINTR && errno != EBADF)
 		err = -errno;
 	/* A closed pipe ends us quietly. */
-	if (!err || err == -EPIPE)
-		return EXIT_DONE;
-	return fail(err, "standard output");
+	return err == -EPIPE ? 0 : err;
 }

@@ -5,7 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "out.h"
 #include "screen.h"
+#include "source/clock.h"
 
 struct screen screen_begin(bool redraw)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What commands that show a picture again and again share. */
+/* What presenters that show a picture again and again share. */
 #ifndef TCPFSM_SHOW_SCREEN_H
 #define TCPFSM_SHOW_SCREEN_H
 
-#include "../cli/cli.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* A terminal is drawn over from its top, and has so many lines. */
 struct screen {

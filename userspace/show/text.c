@@ -7,12 +7,12 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "../cli/cli.h"
 #include "put.h"
+#include "source/clock.h"
+#include "text.h"
 
 #define WIDTH		80
 #define TAIL_MIN	36
@@ -522,18 +522,6 @@ static char *put_carried(struct text *t, char *p, size_t indent, const struct pa
 }
 
 /* ---- lines ----------------------------------------------------------------------- */
-
-void text_init(struct text *t, const struct options *opts)
-{
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	memset(t, 0, sizeof(*t));
-	t->wide = opts->wide;
-	t->raw = opts->raw;
-	t->time_of_day = opts->time_of_day;
-	t->colour = out_is_terminal() && !(no_color && *no_color) &&
-		    term && strcmp(term, "dumb");
-}
 
 #define COL_OWNER	23		/* "4194304/0123456789abcde" */
 #define COL_ADDRESS	21		/* "255.255.255.255:65535" */

@@ -3,10 +3,11 @@
 #ifndef TCPFSM_SHOW_TIMEWAIT_H
 #define TCPFSM_SHOW_TIMEWAIT_H
 
-#include "../cli/cli.h"
+#include "text.h"
 
 struct timewait_reading {
-	const struct options *opts;
+	uint64_t top;			/* rows of a table; 0: as many as are of use */
+	uint64_t interval;		/* nanoseconds between readings; 0: one only */
 	struct tcpfsm_timewaits *ledger;
 	uint64_t ts;			/* epoch */
 	bool redraw;

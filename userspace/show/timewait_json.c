@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "out.h"
 #include "put.h"
 #include "timewait.h"
 
@@ -164,7 +165,7 @@ static int put_group(const struct tcpfsm_timewait *g, void *arg)
 
 int timewait_json(struct timewait_reading *r)
 {
-	size_t max = r->opts->top ? r->opts->top : SIZE_MAX;
+	size_t max = r->top ? r->top : SIZE_MAX;
 	unsigned int kind;
 	int err = 0;
 

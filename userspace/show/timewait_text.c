@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "out.h"
 #include "put.h"
 #include "screen.h"
 #include "timewait.h"
@@ -254,7 +255,7 @@ int timewait_text(struct timewait_reading *r, const struct text *text)
 		[TCPFSM_TIMEWAIT_OWNER] = owner_line,
 	};
 	struct page p = { .r = r, .text = text, .s = screen_begin(r->redraw) };
-	size_t max = r->opts->top ? r->opts->top : ROWS;
+	size_t max = r->top ? r->top : ROWS;
 	uint64_t lost, untold, resynced;
 	unsigned int kind;
 	char at[32], a[2][32];
@@ -281,6 +282,6 @@ int timewait_text(struct timewait_reading *r, const struct text *text)
 					    kind == TCPFSM_TIMEWAIT_NETNS ? SIZE_MAX : max,
 					    lines[kind], &p);
 	}
-	screen_end(r->redraw, r->opts->interval, p.hidden, "row");
+	screen_end(r->redraw, r->interval, p.hidden, "row");
 	return err;
 }

@@ -3,7 +3,7 @@
 #ifndef TCPFSM_TUI_PAGE_H
 #define TCPFSM_TUI_PAGE_H
 
-#include "../cli/cli.h"
+#include "../show/out.h"
 #include "../show/grid.h"
 
 struct page {

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../show/explain.h"
 #include "../show/ladder.h"
+#include "../show/out.h"
 #include "../show/put.h"
 #include "../show/screen.h"
 #include "../show/timewait.h"
@@ -87,13 +89,13 @@ static void refresh_listeners(struct ui *u)
 
 	page_begin(&u->page[VIEW_LISTENERS]);
 	if (!w || !w->first_ts) {
-		out_printf("no totals of listeners %s\n", u->opts->replay ?
+		out_printf("no totals of listeners %s\n", u->replay ?
 			   "in the recording, up to now" : "yet");
 	} else {
 		/* Readings that lie closer together tell of no rates. */
 		if (!u->since_load && w->last_ts >= w->first_ts + RATE_MIN_NS)
 			reader.last_ts = w->first_ts;
-		err = listen_reading_make(&reader, w->ls, u->opts, u->epoch_offset);
+		err = listen_reading_make(&reader, w->ls, u->epoch_offset);
 		if (!err)
 			listen_text(&reader.r, &t, false);
 		listen_reading_free(&reader);
@@ -184,7 +186,7 @@ void mark_ledger(struct ui *u, uint64_t every)
 
 static void refresh_timewait(struct ui *u)
 {
-	struct timewait_reading r = { .opts = u->opts, .ledger = u->ledger, .ts = u->now };
+	struct timewait_reading r = { .ledger = u->ledger, .ts = u->now };
 	struct text t = inks(u);
 	int err;
 
@@ -266,7 +268,7 @@ void judge(struct ui *u)
 	uint64_t now = monotonic_ns();
 
 	/* It looks back half a minute and more: a second changes little. */
-	if (u->has_finding && now - u->judged_at < 2 * NSEC_PER_SEC && !u->opts->replay)
+	if (u->has_finding && now - u->judged_at < 2 * NSEC_PER_SEC && !u->replay)
 		return;
 	u->judged_at = now;
 	u->has_finding = false;
