@@ -159,7 +159,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		&cmd_check, &cmd_timewait, &cmd_info,
 	};
 	static struct input in;
-	struct options o = { .duration = UINT64_MAX, .replay = dir };
+	static struct out out;
+	struct options o = { .duration = UINT64_MAX, .replay = dir, .out = &out };
 	const struct command *cmd;
 	size_t i;
 
@@ -189,7 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (cmd->options & OPT_SVG)
 			o.svg = svg;
 	}
-	out.used = 0;
+	out_to_file(&out, STDOUT_FILENO);
 	cmd->run(&o);
 	wipe();
 	return 0;

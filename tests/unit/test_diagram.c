@@ -392,7 +392,7 @@ static bool grid_has(const struct grid *g, const char *what)
 
 static bool is_part(uint8_t ch)
 {
-	return ch & G_DOTTED || (ch && ch <= G_HEAD_WEST);
+	return ch & G_LINE || (ch >= G_HEAD_NORTH && ch <= G_HEAD_WEST);
 }
 
 static void check_drawing(int cols, int rows, bool much)

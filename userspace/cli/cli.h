@@ -45,6 +45,7 @@ enum {
 #define OPT_SORT	0x10000
 
 struct options {
+	struct out *out;		/* standard output */
 	const char *dir;		/* record: where to */
 	const char *replay;		/* -r, or NULL */
 	const char *device;
@@ -82,7 +83,7 @@ static inline struct text text_of(const struct options *opts)
 {
 	return (struct text) {
 		.wide = opts->wide, .raw = opts->raw, .time_of_day = opts->time_of_day,
-		.colour = out_has_colours(),
+		.colour = opts->out->colour,
 	};
 }
 
@@ -95,8 +96,8 @@ int fail(int err, const char *what);
 /* The device or the recording could not be opened. */
 int fail_open(int err, const struct options *opts, const struct tcpfsm_info *info);
 int fail_replay(int err, const struct options *opts, const char *why);
-/* Everything written to stdout?  Return: the exit status. */
-int close_stdout(void);
+/* Everything written to it?  Return: the exit status. */
+int close_stdout(struct out *o);
 
 /* ---- stream.c ------------------------------------------------------------------ */
 

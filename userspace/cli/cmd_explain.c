@@ -20,12 +20,13 @@ struct explain {
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
 {
 	struct explain *e = arg;
+	struct out *o = e->opts->out;
 
 	if (e->opts->json)
-		out_add(tcpfsm_finding_json(f, out_room(TCPFSM_FINDING_JSON_MAX)));
+		out_add(o, tcpfsm_finding_json(f, out_room(o, TCPFSM_FINDING_JSON_MAX)));
 	else
 		explain_text_finding(&e->text, f);
-	return out_error() ? 1 : 0;
+	return o->error ? 1 : 0;
 }
 
 static int on_event(const struct tcpfsm_event *ev, void *arg)
@@ -95,7 +96,7 @@ static int run(const struct options *given)
 
 	if (!(opts.given & OPT_DURATION) && !opts.replay)
 		opts.duration = OBSERVE_S * NSEC_PER_SEC;
-	e.text.colour = out_has_colours();
+	e.text.out = opts.out;
 	err = tcpfsm_listeners_new(&e.ls);
 	if (err)
 		return fail(err, "listeners");

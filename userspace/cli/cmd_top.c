@@ -731,7 +731,7 @@ static int run(const struct options *opts)
 	struct ui *u = &c->u;
 	int status, rc;
 
-	if (!out_is_terminal()) {
+	if (!out_is_terminal(opts->out)) {
 		complain("top: needs a terminal; tcpfsm trace, conns, listen and timewait write "
 			 "to files and pipes");
 		return EXIT_ERROR;

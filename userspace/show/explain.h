@@ -5,11 +5,12 @@
 
 #include <stdbool.h>
 
+#include "out.h"
 #include "tcpfsm.h"
 
 /* Findings one after the other; what the last one has said is not said again. */
 struct explain_text {
-	bool colour;
+	struct out *out;
 	unsigned int n;			/* findings shown */
 	uint64_t conn;			/* whose the last one was, and what was said of it */
 	uint32_t netns;
@@ -22,7 +23,7 @@ struct explain_text {
 void explain_text_finding(struct explain_text *t, const struct tcpfsm_finding *f);
 void explain_text_end(struct explain_text *t);
 /* All of them.  Return: 0 or -ENOMEM. */
-int explain_text(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls, bool colour);
+int explain_text(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls, struct out *o);
 
 /* machine.c: what findings say of this machine, as it is now: a recording may be of another one. */
 void explain_look_around(struct tcpfsm_explain_options *o);

@@ -4,18 +4,17 @@
 #include <string.h>
 
 #include "explain.h"
-#include "out.h"
 
 #define WIDTH		80
 
 /* Words of text between the margins; the first line begins with lead. */
-static void wrap(const char *lead, size_t margin, const char *text)
+static void wrap(struct out *o, const char *lead, size_t margin, const char *text)
 {
 	size_t column = strlen(lead);
 	bool begun = true;
 	const char *p = text;
 
-	out_printf("%s", lead);
+	out_printf(o, "%s", lead);
 	while (*p) {
 		size_t len = strcspn(p, " ");
 
@@ -23,29 +22,30 @@ static void wrap(const char *lead, size_t margin, const char *text)
 		bool numbered = len == 3 && p[0] == '(' && p[2] == ')';
 
 		if (!begun && (numbered || column + 1 + len > WIDTH)) {
-			out_printf("\n%*s", (int)margin, "");
+			out_printf(o, "\n%*s", (int)margin, "");
 			column = margin;
 		} else if (!begun) {
-			out_printf(" ");
+			out_printf(o, " ");
 			column++;
 		}
 		begun = false;
-		out_printf("%.*s", (int)len, p);
+		out_printf(o, "%.*s", (int)len, p);
 		column += len;
 		p += len;
 		p += strspn(p, " ");
 	}
-	out_printf("\n");
+	out_printf(o, "\n");
 }
 
-static const char *colour_of(unsigned int severity)
+static enum attr ink_of(unsigned int severity)
 {
-	static const char * const colours[] = {
-		[TCPFSM_SEVERITY_CRITICAL] = "\033[31m", [TCPFSM_SEVERITY_WARNING] = "\033[33m",
-		[TCPFSM_SEVERITY_OK] = "\033[32m", [TCPFSM_SEVERITY_INFO] = "",
+	static const enum attr inks[] = {
+		[TCPFSM_SEVERITY_CRITICAL] = ATTR_BAD_HOT,
+		[TCPFSM_SEVERITY_WARNING] = ATTR_CLOSE_HOT,
+		[TCPFSM_SEVERITY_OK] = ATTR_OPEN, [TCPFSM_SEVERITY_INFO] = ATTR_PLAIN,
 	};
 
-	return colours[severity];
+	return inks[severity];
 }
 
 static void forget_said(struct explain_text *t)
@@ -90,29 +90,29 @@ static bool is_new(struct explain_text *t, const char *text)
 
 void explain_text_finding(struct explain_text *t, const struct tcpfsm_finding *f)
 {
-	const char *colour = t->colour ? colour_of(f->severity) : "";
+	struct out *o = t->out;
 	bool repeats = false;
 	size_t i;
 
 	if (t->n++)
-		out_printf("\n");
+		out_printf(o, "\n");
 	if (!is_same(t, f))
 		forget_said(t);
-	out_printf("%s%s%s %s\n", colour, tcpfsm_severity_name(f->severity),
-		   *colour ? "\033[0m" : "", f->verdict);
-	wrap("  ", 2, f->text);
+	out_inked(o, ink_of(f->severity), "%s", tcpfsm_severity_name(f->severity));
+	out_printf(o, " %s\n", f->verdict);
+	wrap(o, "  ", 2, f->text);
 	for (i = 0; i < f->nevidence; i++) {
 		if (is_new(t, f->evidence[i]))
-			wrap("    - ", 6, f->evidence[i]);
+			wrap(o, "    - ", 6, f->evidence[i]);
 		else
 			repeats = true;
 	}
 	if (repeats)
-		wrap("    - ", 6, "and as told above");
+		wrap(o, "    - ", 6, "and as told above");
 	if (*f->remedy)
-		wrap("  What to do: ", 4, f->remedy);
+		wrap(o, "  What to do: ", 4, f->remedy);
 	if (*f->cost)
-		wrap("  What it costs: ", 4, is_new(t, f->cost) ? f->cost : "as told above.");
+		wrap(o, "  What it costs: ", 4, is_new(t, f->cost) ? f->cost : "as told above.");
 }
 
 void explain_text_end(struct explain_text *t)
@@ -124,13 +124,15 @@ void explain_text_end(struct explain_text *t)
 
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
 {
-	explain_text_finding(arg, f);
-	return out_error() ? 1 : 0;
+	struct explain_text *t = arg;
+
+	explain_text_finding(t, f);
+	return t->out->error ? 1 : 0;
 }
 
-int explain_text(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls, bool colour)
+int explain_text(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls, struct out *o)
 {
-	struct explain_text t = { .colour = colour };
+	struct explain_text t = { .out = o };
 	int err = tcpfsm_explain_findings(x, ls, on_finding, &t);
 
 	explain_text_end(&t);

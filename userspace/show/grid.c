@@ -48,7 +48,7 @@ void grid_fill(struct grid *g, int x, int y, int n, enum attr attr, char ch)
 
 static bool is_line(uint8_t ch)
 {
-	return ch & G_DOTTED || (ch && ch <= 0x0f);
+	return ch & G_LINE;
 }
 
 void grid_join(struct grid *g, int x, int y, enum attr attr, uint8_t ch)
@@ -96,15 +96,15 @@ static const char *glyph(uint8_t ch, bool utf8, char one[2])
 {
 	one[1] = '\0';
 	if (is_line(ch)) {
-		uint8_t bits = ch & 0x0f;
+		uint8_t parts = ch & (uint8_t)~G_DOTTED;
 
-		if (ch & G_DOTTED && bits == (G_NORTH | G_SOUTH))
+		if (ch & G_DOTTED && parts == (G_NORTH | G_SOUTH))
 			return utf8 ? "╎" : ":";
-		if (ch & G_DOTTED && bits == (G_EAST | G_WEST))
+		if (ch & G_DOTTED && parts == (G_EAST | G_WEST))
 			return utf8 ? "╌" : ".";
 		if (utf8)
-			return solid[bits];
-		one[0] = solid_ascii[bits];
+			return solid[parts & 0x0f];
+		one[0] = solid_ascii[parts & 0x0f];
 		return one;
 	}
 	if (ch >= G_HEAD_NORTH && ch <= G_DOT) {
@@ -119,7 +119,8 @@ static const char *glyph(uint8_t ch, bool utf8, char one[2])
 		one[0] = bars_ascii[ch - G_BAR];
 		return one;
 	}
-	one[0] = (char)ch;
+	/* Nothing else may reach the terminal's ears. */
+	one[0] = ch < ' ' || ch == 0x7f ? '?' : (char)ch;
 	return one;
 }
 

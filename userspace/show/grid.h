@@ -27,11 +27,16 @@ enum attr {
 	NATTRS
 };
 
-/* Codes below the blank: parts of lines, bit by bit, and other signs. */
-#define G_NORTH		0x01
-#define G_EAST		0x02
-#define G_SOUTH		0x04
-#define G_WEST		0x08
+/*
+ * Parts of lines, bit by bit, and below the blank other signs.  No code is that of a newline:
+ * lines of them can be kept as text.
+ */
+#define G_LINE		0x80		/* flag of all parts of lines */
+#define G_NORTH		0x81
+#define G_EAST		0x82
+#define G_SOUTH		0x84
+#define G_WEST		0x88
+#define G_DOTTED	0x40		/* flag of parts of lines */
 #define G_HEAD_NORTH	0x10
 #define G_HEAD_EAST	0x11
 #define G_HEAD_SOUTH	0x12
@@ -40,11 +45,15 @@ enum attr {
 #define G_ARROW		0x15
 #define G_DOT		0x16
 #define G_BAR		0x17		/* to 0x1e: an eighth of a cell from below, to all of it */
-#define G_DOTTED	0x80		/* flag of parts of lines */
 /* The same as strings. */
+#define S_HEAD_EAST	"\x11"
+#define S_HEAD_WEST	"\x13"
 #define S_CROSS		"\x14"
 #define S_ARROW		"\x15"
 #define S_DOT		"\x16"
+#define S_ACROSS	"\x8a"		/* east and west */
+#define S_DOTTED	"\xca"
+#define S_DOWN		"\x85"		/* north and south */
 
 struct cell {
 	uint8_t ch;			/* ASCII or G_* */

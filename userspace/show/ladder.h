@@ -8,8 +8,12 @@
 
 struct svg;
 
+/* Of what lines are made: also of the codes of grid.h. */
+enum ladder_glyphs { LADDER_ASCII, LADDER_UTF8, LADDER_CELLS };
+
 struct ladder_view {
-	bool wide, colour, utf8, time_of_day;
+	enum ladder_glyphs glyphs;
+	bool wide, time_of_day;
 	uint64_t printed;
 };
 
@@ -38,8 +42,8 @@ bool ladder_unsure(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row
 
 /* ---- one function a format -------------------------------------------------------- */
 
-void ladder_text(struct ladder_view *v, const struct tcpfsm_ladder *l);
-void ladder_json(const struct tcpfsm_ladder *l);
+void ladder_text(struct out *o, struct ladder_view *v, const struct tcpfsm_ladder *l);
+void ladder_json(struct out *o, const struct tcpfsm_ladder *l);
 /* Draws below y.  Return: the height. */
 int ladder_svg(struct svg *s, int y, const struct tcpfsm_ladder *l, const struct ladder_view *v);
 

@@ -15,21 +15,23 @@
 #define INNER_MAX	44		/* unless labels need more */
 #define ARROW		6		/* of the inner columns, at least, beside the label */
 
-static const char red[] = "\033[31m", green[] = "\033[32m", yellow[] = "\033[33m";
-static const char dim[] = "\033[2m", bold[] = "\033[1m", plain[] = "\033[0m";
-
 struct glyphs {
 	const char *line, *dash, *wall, *right, *left, *cross, *dots;
 };
 
-static const struct glyphs ascii = { "-", ".", "|", ">", "<", "X", ".." };
-static const struct glyphs utf8 = { "─", "╌", "│", "▶", "◀", "✕", "··" };
+static const struct glyphs glyphs[] = {
+	[LADDER_ASCII] = { "-", ".", "|", ">", "<", "X", ".." },
+	[LADDER_UTF8] = { "─", "╌", "│", "▶", "◀", "✕", "··" },
+	[LADDER_CELLS] = {
+		S_ACROSS, S_DOTTED, S_DOWN, S_HEAD_EAST, S_HEAD_WEST, S_CROSS, S_DOT S_DOT,
+	},
+};
 
 struct columns {
 	unsigned int time, left, inner, right;
 	bool notes;			/* beside the state on the right */
 	const struct glyphs *g;
-	bool colour;
+	struct out *o;
 };
 
 /* ---- columns ------------------------------------------------------------------------ */
@@ -49,7 +51,7 @@ static bool is_segment(const struct tcpfsm_ladder_row *r)
 	return r->kind <= TCPFSM_LADDER_ARRIVES;
 }
 
-static void measure(const struct ladder_view *v, const struct tcpfsm_ladder *l,
+static void measure(struct out *o, const struct ladder_view *v, const struct tcpfsm_ladder *l,
 		    struct columns *c)
 {
 	unsigned int label = INNER_MIN - ARROW, right_state, beside = 0, fixed, room;
@@ -57,8 +59,8 @@ static void measure(const struct ladder_view *v, const struct tcpfsm_ladder *l,
 	size_t i;
 
 	memset(c, 0, sizeof(*c));
-	c->g = v->utf8 ? &utf8 : &ascii;
-	c->colour = v->colour;
+	c->g = &glyphs[v->glyphs];
+	c->o = o;
 	c->left = max(0, strlen(state_name(l->end[0].first)));
 	right_state = max(0, strlen(state_name(l->end[1].first)));
 	for (i = 0; i < l->nrows; i++) {
@@ -113,53 +115,41 @@ static void measure(const struct ladder_view *v, const struct tcpfsm_ladder *l,
 
 /* ---- pieces of lines ------------------------------------------------------------------ */
 
-static void paint(const struct columns *c, const char *colour)
-{
-	if (c->colour)
-		out_printf("%s", colour);
-}
-
-static void repeat(const char *s, unsigned int n)
+static void repeat(const struct columns *c, const char *s, unsigned int n)
 {
 	while (n--)
-		out_printf("%s", s);
+		out_printf(c->o, "%s", s);
 }
 
-static const char *state_colour(uint8_t state)
+static enum attr state_ink(uint8_t state)
 {
-	return state == TCPFSM_STATE_ESTABLISHED ? green :
-	       state == TCPFSM_STATE_TIME_WAIT ? yellow : bold;
+	return state == TCPFSM_STATE_ESTABLISHED ? ATTR_OPEN :
+	       state == TCPFSM_STATE_TIME_WAIT ? ATTR_CLOSE_HOT : state ? ATTR_BOLD : ATTR_PLAIN;
 }
 
 static void put_state(const struct columns *c, uint8_t state, unsigned int width)
 {
-	if (state && c->colour)
-		paint(c, state_colour(state));
-	out_printf("%-*s", (int)width, state_name(state));
-	if (state && c->colour)
-		paint(c, plain);
+	out_inked(c->o, state_ink(state), "%-*s", (int)width, state_name(state));
 }
 
 static void line_begin(const struct columns *c, const char *time, uint8_t state)
 {
-	paint(c, dim);
-	out_printf("%*s", (int)c->time, time);
-	paint(c, plain);
-	out_printf(" ");
+	out_inked(c->o, ATTR_DIM, "%*s", (int)c->time, time);
+	out_printf(c->o, " ");
 	put_state(c, state, c->left);
-	out_printf(" %s", c->g->wall);
+	out_printf(c->o, " %s", c->g->wall);
 }
 
 static void line_end(const struct columns *c, uint8_t state, const char *note)
 {
-	out_printf("%s", c->g->wall);
+	out_printf(c->o, "%s", c->g->wall);
 	if (state || *note) {
-		out_printf(" ");
+		out_printf(c->o, " ");
 		put_state(c, state, 0);
 		if (*note)
-			out_printf("%s%s", state ? " " : "", note);
+			out_printf(c->o, "%s%s", state ? " " : "", note);
 	}
-	out_printf("\n");
+	out_printf(c->o, "\n");
 }
 
 /* Words between the walls, where < 0: at the left one; longer ones run over the right one. */
@@ -170,14 +160,14 @@ static void put_inner(const struct columns *c, const char *s, int where)
 
 	if (where && room)
 		before = where < 0 ? 1 : room - 1;
-	out_printf("%*s%s%*s", (int)before, "", s, (int)(room - before), "");
+	out_printf(c->o, "%*s%s%*s", (int)before, "", s, (int)(room - before), "");
 }
 
-static const char *fate_colour(const struct tcpfsm_ladder_row *r)
+static enum attr fate_ink(const struct tcpfsm_ladder_row *r)
 {
 	if (r->fate == TCPFSM_FATE_LOST || r->flags & TCPFSM_SEG_RST)
-		return red;
-	return r->retransmit ? yellow : "";
+		return ATTR_BAD_HOT;
+	return r->retransmit ? ATTR_CLOSE_HOT : ATTR_PLAIN;
 }
 
 /* The end of an arrow, outwards from its label; columns it takes beside the line. */
@@ -191,19 +181,19 @@ static void put_tip(const struct columns *c, enum tip tip, bool right)
 	case TIP_NONE:
 		return;
 	case TIP_HEAD:
-		out_printf("%s", right ? c->g->right : c->g->left);
+		out_printf(c->o, "%s", right ? c->g->right : c->g->left);
 		return;
 	case TIP_UNSURE:
-		out_printf("?");
+		out_printf(c->o, "?");
 		return;
 	case TIP_LOST:
 		if (right)
-			out_printf("%s lost", c->g->cross);
+			out_printf(c->o, "%s lost", c->g->cross);
 		else
-			out_printf("lost %s", c->g->cross);
+			out_printf(c->o, "lost %s", c->g->cross);
 		return;
 	case TIP_DOTS:
-		out_printf("%s", c->g->dots);
+		out_printf(c->o, "%s", c->g->dots);
 		return;
 	}
 }
@@ -213,7 +203,8 @@ static void put_arrow(const struct columns *c, const struct tcpfsm_ladder *l,
 		      const struct tcpfsm_ladder_row *r, const char *label)
 {
 	bool right = r->from == 0, unsure = ladder_unsure(l, r);
-	const char *line = unsure ? c->g->dash : c->g->line, *colour = fate_colour(r);
+	const char *line = unsure ? c->g->dash : c->g->line;
+	enum attr ink = fate_ink(r);
 	unsigned int used, rest, gap = 0;
 	enum tip head = TIP_HEAD, tail = TIP_NONE, first, last;
 
@@ -235,18 +226,19 @@ static void put_arrow(const struct columns *c, const struct tcpfsm_ladder *l,
 	/* It does not get there. */
 	if (head == TIP_LOST && rest > 6)
 		gap = rest / 3;
-	paint(c, colour);
+	if (ink)
+		out_ink(c->o, ink);
 	if (!right)
-		out_printf("%*s", (int)gap, "");
+		out_printf(c->o, "%*s", (int)gap, "");
 	put_tip(c, first, false);
-	repeat(line, tip_width[first] < 2 ? 2 - tip_width[first] : 0);
-	out_printf(" %s ", label);
-	repeat(line, rest - gap);
+	repeat(c, line, tip_width[first] < 2 ? 2 - tip_width[first] : 0);
+	out_printf(c->o, " %s ", label);
+	repeat(c, line, rest - gap);
 	put_tip(c, last, true);
 	if (right)
-		out_printf("%*s", (int)gap, "");
-	if (*colour)
-		paint(c, plain);
+		out_printf(c->o, "%*s", (int)gap, "");
+	if (ink)
+		out_ink(c->o, ATTR_PLAIN);
 }
 
 /* ---- rows ----------------------------------------------------------------------------- */
@@ -304,9 +296,9 @@ static void other_line(const struct columns *c, const struct ladder_view *v,
 		snprintf(words, sizeof(words), r->kind == TCPFSM_LADDER_GAP ?
 			 "... %" PRIu64 " record%s lost ..." : "... %" PRIu64 " event%s more ...",
 			 r->count, r->count == 1 ? "" : "s");
-	paint(c, r->kind == TCPFSM_LADDER_DATA ? dim : red);
+	out_ink(c->o, r->kind == TCPFSM_LADDER_DATA ? ATTR_DIM : ATTR_BAD_HOT);
 	put_inner(c, words, 0);
-	paint(c, plain);
+	out_ink(c->o, ATTR_PLAIN);
 	line_end(c, 0, "");
 }
 
@@ -322,9 +314,9 @@ static void times_line(const struct columns *c, const struct ladder_view *v,
 	ladder_time(l, r->arrived_ts, v->time_of_day, arrived);
 	snprintf(words, sizeof(words), "sent %s, arrived %s", sent, arrived);
 	line_begin(c, "", 0);
-	paint(c, dim);
+	out_ink(c->o, ATTR_DIM);
 	put_inner(c, words, 0);
-	paint(c, plain);
+	out_ink(c->o, ATTR_PLAIN);
 	line_end(c, 0, "");
 }
 
@@ -340,39 +332,39 @@ static void header(const struct columns *c, const struct ladder_view *v,
 	ladder_end_name(l, 0, v->wide, left);
 	ladder_end_name(l, 1, v->wide, right);
 	gap = (int)width - (int)strlen(left) - (int)strlen(right);
-	paint(c, bold);
-	out_printf("%s", left);
+	out_ink(c->o, ATTR_BOLD);
+	out_printf(c->o, "%s", left);
 	if (gap >= 2)
-		out_printf("%*s%s\n", gap, "", right);
+		out_printf(c->o, "%*s%s\n", gap, "", right);
 	else
-		out_printf("\n%*s\n", (int)width, right);
-	paint(c, plain);
-	paint(c, dim);
+		out_printf(c->o, "\n%*s\n", (int)width, right);
+	out_ink(c->o, ATTR_PLAIN);
+	out_ink(c->o, ATTR_DIM);
 	for (i = 0; ladder_summary(l, i, part); i++) {
 		unsigned int len = (unsigned int)strlen(part);
 
 		if (!len)
 			continue;
 		if (col && col + 2 + len > width) {
-			out_printf(";\n");
+			out_printf(c->o, ";\n");
 			col = 0;
 		}
-		out_printf("%s%s", col ? "; " : "", part);
+		out_printf(c->o, "%s%s", col ? "; " : "", part);
 		col += len + (col ? 2 : 0);
 	}
-	out_printf("\n");
-	paint(c, plain);
+	out_printf(c->o, "\n");
+	out_ink(c->o, ATTR_PLAIN);
 }
 
-void ladder_text(struct ladder_view *v, const struct tcpfsm_ladder *l)
+void ladder_text(struct out *o, struct ladder_view *v, const struct tcpfsm_ladder *l)
 {
 	bool unsure = false;
 	struct columns c;
 	size_t i;
 
-	measure(v, l, &c);
+	measure(o, v, l, &c);
 	if (v->printed++)
-		out_printf("\n");
+		out_printf(o, "\n");
 	header(&c, v, l);
 	line_begin(&c, "", l->end[0].first);
 	put_inner(&c, "", 0);
@@ -391,8 +383,8 @@ void ladder_text(struct ladder_view *v, const struct tcpfsm_ladder *l)
 			times_line(&c, v, l, r);
 	}
 	if (unsure) {
-		paint(&c, dim);
-		out_printf("?: whether it arrived was not seen\n");
-		paint(&c, plain);
+		out_ink(o, ATTR_DIM);
+		out_printf(o, "?: whether it arrived was not seen\n");
+		out_ink(o, ATTR_PLAIN);
 	}
 }

@@ -3,7 +3,8 @@
 #ifndef TCPFSM_SHOW_LISTEN_H
 #define TCPFSM_SHOW_LISTEN_H
 
-#include "text.h"
+#include "out.h"
+#include "tcpfsm.h"
 
 /* What refuses clients, or is about to.  X(symbol, in text, in JSON) */
 #define LISTEN_LIMITS(X) \
@@ -84,8 +85,8 @@ uint64_t listen_refused(const uint64_t *total);
 /* Beyond every listener that is shown: counted for the network namespace alone. */
 bool listen_has_rest(const struct listen_row *netns);
 
-void listen_text(const struct listen_reading *r, const struct text *text, bool redraw);
-void listen_histograms(const struct listen_reading *r, bool redraw);
-void listen_json(const struct listen_reading *r);
+void listen_text(struct out *o, const struct listen_reading *r, bool redraw);
+void listen_histograms(struct out *o, const struct listen_reading *r, bool redraw);
+void listen_json(struct out *o, const struct listen_reading *r);
 
 #endif /* TCPFSM_SHOW_LISTEN_H */

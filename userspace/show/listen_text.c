@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "listen.h"
-#include "out.h"
 #include "put.h"
 #include "screen.h"
 #include "source/clock.h"
@@ -177,20 +176,21 @@ static bool has_when(const struct listen_row *row)
 }
 
 /* Since when, until when, and how long the queues were full. */
-static void when_line(const struct listen_reading *r, const struct listen_row *row, const char *eol)
+static void when_line(const struct listen_reading *r, const struct listen_row *row,
+		      const struct screen *s)
 {
 	const uint64_t *t = row->total;
 	char from[32], last[32], full[32];
 
-	out_printf("    since %s, last %s ago", when(t[T(REFUSED_FIRST_TS)], r->epoch_offset,
-						     "%F %T", from),
+	out_printf(s->out, "    since %s, last %s ago",
+		   when(t[T(REFUSED_FIRST_TS)], r->epoch_offset, "%F %T", from),
 		   ago(r->ts, t[T(REFUSED_LAST_TS)], last));
 	if (t[T(SYNQ_FULL_NS)])
-		out_printf("; full: SYNQ %s", span(t[T(SYNQ_FULL_NS)], full));
+		out_printf(s->out, "; full: SYNQ %s", span(t[T(SYNQ_FULL_NS)], full));
 	if (t[T(ACCEPTQ_FULL_NS)])
-		out_printf("%s ACCQ %s", t[T(SYNQ_FULL_NS)] ? "," : "; full:",
+		out_printf(s->out, "%s ACCQ %s", t[T(SYNQ_FULL_NS)] ? "," : "; full:",
 			   span(t[T(ACCEPTQ_FULL_NS)], full));
-	out_printf("%s", eol);
+	out_printf(s->out, "%s", s->eol);
 }
 
 static size_t listener_height(const struct listen_row *row)
@@ -199,7 +199,7 @@ static size_t listener_height(const struct listen_row *row)
 }
 
 static void listener_lines(const struct listen_reading *r, const struct listen_row *row,
-			   const struct text *text, const char *eol)
+			   const struct screen *s)
 {
 	const uint64_t *t = row->total, *n = row->recent;
 	bool gone = t[T(NOW_GONE_TS)], counted = t[T(NOW_PLACE)];
@@ -210,9 +210,10 @@ static void listener_lines(const struct listen_reading *r, const struct listen_r
 		snprintf(name, sizeof(name), "  sk:%" PRIx64, row->l->conn);
 	else
 		address(row->l, name);
-	out_printf("%-*s %-*s %*s %*s%s", ADDRESS_LEN, name, OWNER_LEN, owner(row, who), QUEUE_LEN,
-		   queue(t[T(NOW_SYNQ)], t[T(SYNQ_PEAK)], t[T(NOW_SYNQ_PLACES)], gone, synq), QUEUE_LEN,
-		   queue(t[T(NOW_ACCEPTQ)], t[T(ACCEPTQ_PEAK)], acceptq_places(row), gone, acceptq), eol);
+	out_printf(s->out, "%-*s %-*s %*s %*s%s", ADDRESS_LEN, name, OWNER_LEN, owner(row, who),
+		   QUEUE_LEN, queue(t[T(NOW_SYNQ)], t[T(SYNQ_PEAK)], t[T(NOW_SYNQ_PLACES)], gone, synq),
+		   QUEUE_LEN, queue(t[T(NOW_ACCEPTQ)], t[T(ACCEPTQ_PEAK)], acceptq_places(row), gone,
+				    acceptq), s->eol);
 
 	limits_text(row, limits);
 	if (gone)
@@ -221,39 +222,40 @@ static void listener_lines(const struct listen_reading *r, const struct listen_r
 		snprintf(state, sizeof(state), "%s%s%.*s", counted ? "" : "not counted",
 			 counted || !*limits ? "" : " ",
 			 counted ? LIMITS_LEN - 2 : LIMITS_LEN - 14, limits);
+	out_printf(s->out, "  ");
 	if (!counted) {
-		out_printf("  %s%-*s%s %7s %7s %7s %7s %13s %12s%s", text->colour ? "\033[33m" : "",
-			   LIMITS_LEN - 2, state, text->colour ? "\033[0m" : "", "-", "-", "-", "-",
-			   "-", "-", eol);
+		out_inked(s->out, ATTR_CLOSE_HOT, "%-*s", LIMITS_LEN - 2, state);
+		out_printf(s->out, " %7s %7s %7s %7s %13s %12s%s", "-", "-", "-", "-", "-", "-",
+			   s->eol);
 		return;
 	}
-	out_printf("  %s%-*s%s %*s %*s %*s %*s %13s %12s%s",
-		   text->colour && !gone && *limits ? row->refused ? "\033[31m" : "\033[33m" : "",
-		   LIMITS_LEN - 2, state, text->colour && !gone && *limits ? "\033[0m" : "",
-		   7, figure(row, n[T(SYN)], a[0]), 7, figure(row, n[T(SYN_COOKIE)], a[1]),
-		   7, figure(row, row->members ? listen_refused(n) : row->refused, a[2]),
-		   7, figure(row, n[T(COMPLETED)] + n[T(COMPLETED_COOKIE)], a[3]),
+	out_inked(s->out, gone || !*limits ? ATTR_PLAIN :
+		  row->refused ? ATTR_BAD_HOT : ATTR_CLOSE_HOT, "%-*s", LIMITS_LEN - 2, state);
+	out_printf(s->out, " %7s %7s %7s %7s %13s %12s%s", figure(row, n[T(SYN)], a[0]),
+		   figure(row, n[T(SYN_COOKIE)], a[1]),
+		   figure(row, row->members ? listen_refused(n) : row->refused, a[2]),
+		   figure(row, n[T(COMPLETED)] + n[T(COMPLETED_COOKIE)], a[3]),
 		   quantiles(n + TCPFSM_TOTAL_HANDSHAKE_US, q[0]),
-		   quantiles(n + TCPFSM_TOTAL_ACCEPT_US, q[1]), eol);
+		   quantiles(n + TCPFSM_TOTAL_ACCEPT_US, q[1]), s->eol);
 	if (has_when(row))
-		when_line(r, row, eol);
+		when_line(r, row, s);
 }
 
 static void netns_lines(const struct listen_reading *r, const struct listen_row *netns,
-			const char *eol)
+			const struct screen *s)
 {
 	const uint64_t *t = netns->total, *now = t + TCPFSM_TOTAL_KERNEL;
 	const uint64_t *base = t + TCPFSM_TOTAL_KERNEL_BASE;
 	char a[2][32], from[32];
 
-	out_printf("%snetns %u: somaxconn %" PRIu64 ", tcp_max_syn_backlog %" PRIu64
-		   ", tcp_syncookies %" PRIu64 "%s", eol, netns->l->netns, t[T(NOW_SOMAXCONN)],
-		   t[T(NOW_MAX_SYN_BACKLOG)], t[T(NOW_SYNCOOKIES)], eol);
-	out_printf("  ListenDrops %s, ListenOverflows %s since %s%s",
+	out_printf(s->out, "%snetns %u: somaxconn %" PRIu64 ", tcp_max_syn_backlog %" PRIu64
+		   ", tcp_syncookies %" PRIu64 "%s", s->eol, netns->l->netns, t[T(NOW_SOMAXCONN)],
+		   t[T(NOW_MAX_SYN_BACKLOG)], t[T(NOW_SYNCOOKIES)], s->eol);
+	out_printf(s->out, "  ListenDrops %s, ListenOverflows %s since %s%s",
 		   count_text(now[TCPFSM_KERNEL_LISTENDROPS] - base[TCPFSM_KERNEL_LISTENDROPS], a[0]),
 		   count_text(now[TCPFSM_KERNEL_LISTENOVERFLOWS] -
 			      base[TCPFSM_KERNEL_LISTENOVERFLOWS], a[1]),
-		   when(t[T(NOW_SINCE_TS)], r->epoch_offset, "%F %T", from), eol);
+		   when(t[T(NOW_SINCE_TS)], r->epoch_offset, "%F %T", from), s->eol);
 }
 
 /* In an interval, a listener that is given up would look like traffic. */
@@ -263,45 +265,46 @@ static bool show_rest(const struct listen_row *netns)
 	       (!(netns->seconds > 0) || netns->recent[T(LISTENERS_LOST)]);
 }
 
-static void rest_lines(const struct listen_row *row, const char *eol)
+static void rest_lines(const struct listen_row *row, const struct screen *s)
 {
 	const uint64_t *n = row->recent;
 	char a[4][32], q[2][64];
 
-	out_printf("(closed, or not in the module's table)%s", eol);
-	out_printf("%*s %7s %7s %7s %7s %13s %12s%s", LIMITS_LEN, "", figure(row, n[T(SYN)], a[0]),
+	out_printf(s->out, "(closed, or not in the module's table)%s", s->eol);
+	out_printf(s->out, "%*s %7s %7s %7s %7s %13s %12s%s", LIMITS_LEN, "",
+		   figure(row, n[T(SYN)], a[0]),
 		   figure(row, n[T(SYN_COOKIE)], a[1]), figure(row, listen_refused(n), a[2]),
 		   figure(row, n[T(COMPLETED)] + n[T(COMPLETED_COOKIE)], a[3]),
 		   quantiles(n + TCPFSM_TOTAL_HANDSHAKE_US, q[0]),
-		   quantiles(n + TCPFSM_TOTAL_ACCEPT_US, q[1]), eol);
+		   quantiles(n + TCPFSM_TOTAL_ACCEPT_US, q[1]), s->eol);
 }
 
-static void header(const struct listen_reading *r, const char *eol)
+static void header(const struct listen_reading *r, const struct screen *s)
 {
 	bool rates = r->seconds > 0;
 	char at[32], from[32];
 
-	out_printf("%s  %zu listener%s, %zu refusing; ", when(r->ts, r->epoch_offset, "%T", at),
+	out_printf(s->out, "%s  %zu listener%s, %zu refusing; ", when(r->ts, r->epoch_offset, "%T", at),
 		   r->listeners, r->listeners == 1 ? "" : "s", r->refusing);
 	if (rates)
-		out_printf("SYNs a second and times of the last %.1f s%s", r->seconds, eol);
+		out_printf(s->out, "SYNs a second and times of the last %.1f s%s", r->seconds, s->eol);
 	else
-		out_printf("counts since %s%s",
-			   when(r->since_ts, r->epoch_offset, "%F %T", from), eol);
-	out_printf("%-*s %-*s %*s %*s%s", ADDRESS_LEN, "LISTENER", OWNER_LEN, "OWNER", QUEUE_LEN,
-		   "SYNQ now/peak/max", QUEUE_LEN, "ACCQ now/peak/max", eol);
-	out_printf("  %-*s %7s %7s %7s %7s %13s %12s%s", LIMITS_LEN - 2, "LIMITS THAT BITE",
+		out_printf(s->out, "counts since %s%s",
+			   when(r->since_ts, r->epoch_offset, "%F %T", from), s->eol);
+	out_printf(s->out, "%-*s %-*s %*s %*s%s", ADDRESS_LEN, "LISTENER", OWNER_LEN, "OWNER",
+		   QUEUE_LEN, "SYNQ now/peak/max", QUEUE_LEN, "ACCQ now/peak/max", s->eol);
+	out_printf(s->out, "  %-*s %7s %7s %7s %7s %13s %12s%s", LIMITS_LEN - 2, "LIMITS THAT BITE",
 		   rates ? "SYN/s" : "SYN", rates ? "COOK/s" : "COOKIE", rates ? "REF/s" : "REFUSED",
-		   rates ? "DONE/s" : "DONE", "SETUP p50/p99", "WAIT p50/p99", eol);
+		   rates ? "DONE/s" : "DONE", "SETUP p50/p99", "WAIT p50/p99", s->eol);
 }
 
-void listen_text(const struct listen_reading *r, const struct text *text, bool redraw)
+void listen_text(struct out *o, const struct listen_reading *r, bool redraw)
 {
-	struct screen s = screen_begin(redraw);
+	struct screen screen = screen_begin(o, redraw), *s = &screen;
 	size_t i, j, hidden = 0;
 
-	header(r, s.eol);
-	s.left -= 3;
+	header(r, s);
+	s->left -= 3;
 	for (i = 0; i < r->nnetns; i++) {
 		const struct listen_row *netns = &r->netns[i];
 		bool begun = false;
@@ -311,30 +314,31 @@ void listen_text(const struct listen_reading *r, const struct text *text, bool r
 
 			if (row->l->netns != netns->l->netns)
 				continue;
-			if (s.left < listener_height(row) + (begun ? 0 : 3)) {
+			if (s->left < listener_height(row) + (begun ? 0 : 3)) {
 				hidden += !row->members;
 				continue;
 			}
 			if (!begun)
-				netns_lines(r, netns, s.eol);
-			listener_lines(r, row, text, s.eol);
-			s.left -= listener_height(row) + (begun ? 0 : 3);
+				netns_lines(r, netns, s);
+			listener_lines(r, row, s);
+			s->left -= listener_height(row) + (begun ? 0 : 3);
 			begun = true;
 		}
-		if (!show_rest(netns) || s.left < 5)
+		if (!show_rest(netns) || s->left < 5)
 			continue;
 		if (!begun)
-			netns_lines(r, netns, s.eol);
-		rest_lines(netns, s.eol);
-		s.left -= 2 + (begun ? 0 : 3);
+			netns_lines(r, netns, s);
+		rest_lines(netns, s);
+		s->left -= 2 + (begun ? 0 : 3);
 	}
-	screen_end(redraw, r->interval, hidden, "listener");
+	screen_end(s, redraw, r->interval, hidden, "listener");
 }
 
 /* ---- histograms --------------------------------------------------------------------------- */
 
 /* As bcc's tools draw them: from the first bucket to the last that is not empty. */
-static void histogram(const char *what, const char *unit, const uint64_t *bucket, const char *eol)
+static void histogram(const char *what, const char *unit, const uint64_t *bucket,
+		      const struct screen *s)
 {
 	static const char stars[STARS + 1] = "****************************************";
 	uint64_t most = 0;
@@ -348,25 +352,25 @@ static void histogram(const char *what, const char *unit, const uint64_t *bucket
 		if (bucket[i] > most)
 			most = bucket[i];
 	}
-	out_printf("%s%s%s", eol, what, eol);
+	out_printf(s->out, "%s%s%s", s->eol, what, s->eol);
 	if (last < 0) {
-		out_printf("  none%s", eol);
+		out_printf(s->out, "  none%s", s->eol);
 		return;
 	}
-	out_printf("%*s%-6s              : count    distribution%s", 5, "", unit, eol);
+	out_printf(s->out, "%*s%-6s              : count    distribution%s", 5, "", unit, s->eol);
 	for (i = first; i <= last; i++) {
 		uint64_t low = i ? 1ULL << (i - 1) : 0, high = i ? (1ULL << i) - 1 : 0;
 		int n = (int)((double)bucket[i] / (double)most * STARS);
 		char count[32];
 
-		out_printf("%10" PRIu64 " -> %-10" PRIu64 " : %-8s |%-*.*s|%s", low, high,
-			   count_text(bucket[i], count), STARS, n, stars, eol);
+		out_printf(s->out, "%10" PRIu64 " -> %-10" PRIu64 " : %-8s |%-*.*s|%s", low, high,
+			   count_text(bucket[i], count), STARS, n, stars, s->eol);
 	}
 }
 
-void listen_histograms(const struct listen_reading *r, bool redraw)
+void listen_histograms(struct out *o, const struct listen_reading *r, bool redraw)
 {
-	struct screen s = screen_begin(redraw);
+	struct screen screen = screen_begin(o, redraw), *s = &screen;
 	size_t i;
 
 	for (i = 0; i < r->nrows; i++) {
@@ -376,23 +380,23 @@ void listen_histograms(const struct listen_reading *r, bool redraw)
 
 		if (row->member)
 			continue;
-		out_printf("%s%s  %s", i ? s.eol : "", address(row->l, name), owner(row, who));
+		out_printf(s->out, "%s%s  %s", i ? s->eol : "", address(row->l, name), owner(row, who));
 		if (row->seconds > 0)
-			out_printf("  %s, the last %.1f s%s", when(r->ts, r->epoch_offset, "%T", t),
-				   row->seconds, s.eol);
+			out_printf(s->out, "  %s, the last %.1f s%s", when(r->ts, r->epoch_offset, "%T", t),
+				   row->seconds, s->eol);
 		else
-			out_printf("  since %s%s",
-				   when(row->total[T(NOW_SINCE_TS)], r->epoch_offset, "%F %T", t), s.eol);
-		out_printf("  places: SYN queue %" PRIu64 ", accept queue %" PRIu64 "%s",
-			   row->total[T(NOW_SYNQ_PLACES)], acceptq_places(row), s.eol);
-		histogram("SYN queue, as each SYN found it", "length", n + TCPFSM_TOTAL_SYNQ_LENGTH, s.eol);
+			out_printf(s->out, "  since %s%s",
+				   when(row->total[T(NOW_SINCE_TS)], r->epoch_offset, "%F %T", t), s->eol);
+		out_printf(s->out, "  places: SYN queue %" PRIu64 ", accept queue %" PRIu64 "%s",
+			   row->total[T(NOW_SYNQ_PLACES)], acceptq_places(row), s->eol);
+		histogram("SYN queue, as each SYN found it", "length", n + TCPFSM_TOTAL_SYNQ_LENGTH, s);
 		histogram("Accept queue, as each SYN found it", "length", n + TCPFSM_TOTAL_ACCEPTQ_LENGTH,
-			  s.eol);
+			  s);
 		histogram("Handshake, from the SYN-ACK to ESTABLISHED", "usecs",
-			  n + TCPFSM_TOTAL_HANDSHAKE_US, s.eol);
-		histogram("Wait in the accept queue", "usecs", n + TCPFSM_TOTAL_ACCEPT_US, s.eol);
+			  n + TCPFSM_TOTAL_HANDSHAKE_US, s);
+		histogram("Wait in the accept queue", "usecs", n + TCPFSM_TOTAL_ACCEPT_US, s);
 	}
 	if (!r->nrows)
-		out_printf("no listener%s", s.eol);
-	screen_end(redraw, r->interval, 0, "");
+		out_printf(s->out, "no listener%s", s->eol);
+	screen_end(s, redraw, r->interval, 0, "");
 }

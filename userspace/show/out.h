@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Where the words go: whole lines, written when there are many, and when it is quiet. */
+/*
+ * Where words go: a file, mostly standard output, or memory.  They are written when
+ * there are many, and when there is nothing more to say for now.
+ *
+ * How they look is said beside them: a terminal gets escape sequences, a file nothing,
+ * and memory keeps where each look begins.
+ */
 #ifndef TCPFSM_SHOW_OUT_H
 #define TCPFSM_SHOW_OUT_H
 
@@ -7,54 +13,79 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "grid.h"
+
 #define OUT_SIZE	(64 << 10)
 
-extern struct out {
-	size_t used;
-	char buf[OUT_SIZE];
-} out;
+/* From here on it looks so, until the next one. */
+struct out_run {
+	size_t at;
+	enum attr attr;
+};
 
-void out_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* What was said, kept.  All zero: nothing as yet. */
+struct out_text {
+	char *s;			/* malloc(); with a NUL */
+	size_t len, room;
+	struct out_run *run;
+	size_t nruns, runs_room;
+};
+
+struct out {
+	size_t used;			/* of buf */
+	int fd;
+	int error;			/* negative errno of the first failure */
+	bool colour;			/* fd is a terminal that shows them */
+	bool drawn;			/* see screen_begin() */
+	int pipe;			/* is fd one?  -1: not known yet */
+	struct out_text *text;		/* NULL: to fd */
+	char buf[OUT_SIZE];
+};
+
+void out_to_file(struct out *o, int fd);
+/* In place of what @text held. */
+void out_to_text(struct out *o, struct out_text *text);
+void out_text_free(struct out_text *text);
+
+void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What follows looks so. */
+void out_ink(struct out *o, enum attr attr);
+/* The same for these words only; of ATTR_PLAIN nothing is said. */
+void out_inked(struct out *o, enum attr attr, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The sequence that makes a terminal look so. */
+const char *out_escape(enum attr attr);
+
 /*
  * "{" and the keys that every JSON object has, of what has no peer and is of no
  * CPU.  family: 4, 6 or, without an address, 0.
  */
-void out_json_head(uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
+void out_json_head(struct out *o, uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
 		   unsigned int family, const uint8_t *laddr, uint16_t lport);
 /* The same of what has a peer. */
-void out_json_ends(uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
+void out_json_ends(struct out *o, uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
 		   unsigned int family, const uint8_t *laddr, uint16_t lport,
 		   const uint8_t *raddr, uint16_t rport);
-/* Text that would have gone to stdout. */
-struct out_text {
-	char *s;			/* malloc(); with a NUL */
-	size_t len, room;
-};
 
-/* From now on it goes to @to, in place of what that held; NULL: to stdout again. */
-void out_capture(struct out_text *to);
 /* Return: 0 or the negative errno of any write so far. */
-int out_flush(void);
-int out_error(void);
+int out_flush(struct out *o);
 /* Has the reader of our pipe gone? */
-bool out_closed(void);
+bool out_closed(struct out *o);
 /* The end.  Return: 0 or the negative errno of what could not be written. */
-int out_close(void);
-bool out_is_terminal(void);
-/* And one that shows them? */
-bool out_has_colours(void);
+int out_close(struct out *o);
+bool out_is_terminal(const struct out *o);
 
 /* Room for n bytes (OUT_SIZE at most), to be counted with out_add(). */
-static inline char *out_room(size_t n)
+static inline char *out_room(struct out *o, size_t n)
 {
-	if (out.used + n > OUT_SIZE)
-		out_flush();
-	return out.buf + out.used;
+	if (o->used + n > OUT_SIZE)
+		out_flush(o);
+	return o->buf + o->used;
 }
 
-static inline void out_add(size_t n)
+static inline void out_add(struct out *o, size_t n)
 {
-	out.used += n;
+	o->used += n;
 }
 
 #endif /* TCPFSM_SHOW_OUT_H */

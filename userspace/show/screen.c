@@ -3,37 +3,35 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "out.h"
 #include "screen.h"
 #include "source/clock.h"
 
-struct screen screen_begin(bool redraw)
+struct screen screen_begin(struct out *o, bool redraw)
 {
-	struct screen s = { .eol = "\n", .left = SIZE_MAX };
+	struct screen s = { .out = o, .eol = "\n", .left = SIZE_MAX };
 	struct winsize w;
-	static bool drawn;
 
 	if (redraw) {
 		s.eol = "\033[K\n";
-		s.left = !ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) && w.ws_row > 8 ? w.ws_row - 2U : SIZE_MAX;
+		s.left = !ioctl(o->fd, TIOCGWINSZ, &w) && w.ws_row > 8 ? w.ws_row - 2U : SIZE_MAX;
 		/* Too long a line must not make two. */
-		out_printf("\033[?7l\033[H%s", drawn ? "" : "\033[2J");
-		drawn = true;
+		out_printf(o, "\033[?7l\033[H%s", o->drawn ? "" : "\033[2J");
+		o->drawn = true;
 	}
 	return s;
 }
 
-void screen_end(bool redraw, uint64_t interval, size_t hidden, const char *what)
+void screen_end(const struct screen *s, bool redraw, uint64_t interval, size_t hidden,
+		const char *what)
 {
 	if (hidden)
-		out_printf("... and %zu more %s%s%s", hidden, what, hidden == 1 ? "" : "s",
+		out_printf(s->out, "... and %zu more %s%s%s", hidden, what, hidden == 1 ? "" : "s",
 			   redraw ? "\033[K\n" : "\n");
 	if (redraw)
-		out_printf("\033[J\033[?7h");
+		out_printf(s->out, "\033[J\033[?7h");
 	else if (interval)
-		out_printf("\n");
+		out_printf(s->out, "\n");
 }
 
 const char *when(uint64_t ts, int64_t epoch_offset, const char *fmt, char buf[32])

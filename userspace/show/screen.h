@@ -7,15 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "out.h"
+
 /* A terminal is drawn over from its top, and has so many lines. */
 struct screen {
+	struct out *out;
 	const char *eol;
 	size_t left;
 };
 
-struct screen screen_begin(bool redraw);
+struct screen screen_begin(struct out *o, bool redraw);
 /* hidden: how many of what did not fit; interval: 0: nothing comes after it. */
-void screen_end(bool redraw, uint64_t interval, size_t hidden, const char *what);
+void screen_end(const struct screen *s, bool redraw, uint64_t interval, size_t hidden,
+		const char *what);
 
 /* ts: CLOCK_MONOTONIC, with its offset; fmt: strftime(). */
 const char *when(uint64_t ts, int64_t epoch_offset, const char *fmt, char buf[32]);

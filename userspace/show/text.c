@@ -20,8 +20,6 @@
 
 #define S(s)		TCPFSM_STATE_##s
 
-static const char red[] = "\033[31m", green[] = "\033[32m", yellow[] = "\033[33m";
-
 /* ---- pieces ------------------------------------------------------------------ */
 
 char *text_time(struct text *t, char *p, uint64_t ts)
@@ -244,7 +242,7 @@ static void parts_refusal(const struct text *t, struct parts *ps, const struct t
 	}
 }
 
-static const char *parts_transition(struct parts *ps, const struct tcpfsm_event *ev)
+static enum attr parts_transition(struct parts *ps, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
 	char *start = ps->end;
@@ -263,10 +261,11 @@ static const char *parts_transition(struct parts *ps, const struct tcpfsm_event 
 	if (ev->old == S(TIME_WAIT) || ev->new == S(TIME_WAIT))
 		part_number(ps, 1, "tw ", r->tw, "/", r->tw_max);
 
-	return ev->new == S(ESTABLISHED) ? green : ev->new == S(TIME_WAIT) ? yellow : "";
+	return ev->new == S(ESTABLISHED) ? ATTR_OPEN :
+	       ev->new == S(TIME_WAIT) ? ATTR_CLOSE_HOT : ATTR_PLAIN;
 }
 
-static const char *parts_verdict(const struct text *t, struct parts *ps,
+static enum attr parts_verdict(const struct text *t, struct parts *ps,
 				 const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
@@ -277,14 +276,14 @@ static const char *parts_verdict(const struct text *t, struct parts *ps,
 		part_add(ps, 0, ev->new ? "SYN queued" : "SYN", "");
 		if (ev->has_queues)
 			part_number(ps, 1, "synq ", r->synq, "/", r->backlog);
-		return "";
+		return ATTR_PLAIN;
 	case TCPFSM_VERDICT_ESTABLISHED:
 		part_add(ps, 0, "ACK of SYN", "");
-		return "";
+		return ATTR_PLAIN;
 	case TCPFSM_VERDICT_COOKIE:
 		part_add(ps, 0, "SYN cookie sent:", "");
 		parts_refusal(t, ps, ev);
-		return yellow;
+		return ATTR_CLOSE_HOT;
 	case TCPFSM_VERDICT_RESET:
 		part_add(ps, 0, syn ? "SYN reset:" : "ACK reset:", "");
 		break;
@@ -292,12 +291,12 @@ static const char *parts_verdict(const struct text *t, struct parts *ps,
 		if (r->reason == TCPFSM_REASON_DEFER_ACCEPT) {
 			part_add(ps, 0, "ACK held:", "");
 			parts_refusal(t, ps, ev);
-			return "";
+			return ATTR_PLAIN;
 		}
 		part_add(ps, 0, syn ? "SYN dropped:" : "ACK ignored:", "");
 	}
 	parts_refusal(t, ps, ev);
-	return red;
+	return ATTR_BAD_HOT;
 }
 
 /* What the module did not tell of: one, and several. */
@@ -311,7 +310,7 @@ static const char *const left_out[][2] = {
 	[TCPFSM_TYPE_TIMEWAIT]	= { " TIME_WAIT refresh left out", " TIME_WAIT refreshes left out" },
 };
 
-static const char *parts_suppressed(struct parts *ps, const struct tcpfsm_event *ev)
+static enum attr parts_suppressed(struct parts *ps, const struct tcpfsm_event *ev)
 {
 	unsigned int type = ev->rec.verdict;
 	char *start = ps->end;
@@ -329,10 +328,10 @@ static const char *parts_suppressed(struct parts *ps, const struct tcpfsm_event 
 		part_number(ps, 4, "synq ", ev->rec.synq, "/", ev->rec.backlog);
 		part_number(ps, 4, "acceptq ", ev->rec.acceptq, "/", ev->rec.backlog);
 	}
-	return red;
+	return ATTR_BAD_HOT;
 }
 
-static const char *parts_listen(struct parts *ps, const struct tcpfsm_event *ev)
+static enum attr parts_listen(struct parts *ps, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
 	char *start = ps->end;
@@ -342,10 +341,10 @@ static const char *parts_listen(struct parts *ps, const struct tcpfsm_event *ev)
 		start = ps->end;
 		part_end(ps, 1, start, put_u64(put(start, "clamped from "), r->snd), "");
 	}
-	return "";
+	return ATTR_PLAIN;
 }
 
-static const char *parts_timewait(struct parts *ps, const struct tcpfsm_event *ev, bool raw)
+static enum attr parts_timewait(struct parts *ps, const struct tcpfsm_event *ev, bool raw)
 {
 	const struct tcpfsm_record *r = &ev->rec;
 	uint8_t sub = r->new ? r->new : r->old;
@@ -362,22 +361,22 @@ static const char *parts_timewait(struct parts *ps, const struct tcpfsm_event *e
 		part_add(ps, 0, tcpfsm_state_name(sub), "");
 		part_add(ps, 0, "denied", "");
 		part_number(ps, 1, "tw ", r->tw, " of ", r->tw_max);
-		return red;
+		return ATTR_BAD_HOT;
 	}
 	part_number(ps, 1, "tw ", r->tw, "/", r->tw_max);
-	return "";
+	return ATTR_PLAIN;
 }
 
-/* Return: the colour of the first part. */
-static const char *parts_of(const struct text *t, struct parts *ps, const struct tcpfsm_event *ev)
+/* Return: the ink of the first part. */
+static enum attr parts_of(const struct text *t, struct parts *ps, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
-	const char *colour = "";
+	enum attr ink = ATTR_PLAIN;
 	char *start;
 
 	switch (ev->type) {
 	case TCPFSM_EVENT_TRANSITION:
-		colour = parts_transition(ps, ev);
+		ink = parts_transition(ps, ev);
 		break;
 	case TCPFSM_EVENT_SYN:
 	case TCPFSM_EVENT_HANDSHAKE_ACK:
@@ -389,7 +388,7 @@ static const char *parts_of(const struct text *t, struct parts *ps, const struct
 					       r->arg), "");
 		part_add(ps, 0, "in", "");
 		part_add(ps, 0, tcpfsm_state_name(ev->old), "");
-		colour = yellow;
+		ink = ATTR_CLOSE_HOT;
 		break;
 	case TCPFSM_EVENT_RESET:
 		part_add(ps, 0, "RST", "");
@@ -398,7 +397,7 @@ static const char *parts_of(const struct text *t, struct parts *ps, const struct
 		part_add(ps, 0, tcpfsm_state_name(ev->old), "");
 		if (r->reason)
 			part_add(ps, 1, tcpfsm_rst_reason_name(r->reason), "");
-		colour = red;
+		ink = ATTR_BAD_HOT;
 		break;
 	case TCPFSM_EVENT_ACCEPT:
 		part_add(ps, 0, "accept", "");
@@ -407,15 +406,15 @@ static const char *parts_of(const struct text *t, struct parts *ps, const struct
 		part_duration(ps, 1, ev->dur_ns);
 		break;
 	case TCPFSM_EVENT_LISTEN:
-		colour = parts_listen(ps, ev);
+		ink = parts_listen(ps, ev);
 		break;
 	case TCPFSM_EVENT_TIMEWAIT:
-		colour = parts_timewait(ps, ev, t->raw);
+		ink = parts_timewait(ps, ev, t->raw);
 		break;
 	case TCPFSM_EVENT_CONNECT_FAILED:
 		part_add(ps, 0, "connect failed:", "");
 		part_add(ps, 0, tcpfsm_errno_name(r->arg), "");
-		colour = red;
+		ink = ATTR_BAD_HOT;
 		break;
 	case TCPFSM_EVENT_LOST:
 		return parts_suppressed(ps, ev);
@@ -424,7 +423,7 @@ static const char *parts_of(const struct text *t, struct parts *ps, const struct
 	}
 	if (!t->wide)
 		part_owner(ps, 5, ev);
-	return colour;
+	return ink;
 }
 
 /*
@@ -469,24 +468,41 @@ static void parts_fit(struct parts *ps, size_t room)
 	}
 }
 
-static char *put_parts(char *p, const struct parts *ps, const char *colour)
+/* How it looks from p on; the place is told to t as well, for what is no terminal. */
+static inline char *ink_on(struct text *t, const char *line, char *p, enum attr ink)
+{
+	if (t->colour && ink)
+		p = put(p, out_escape(ink));
+	t->ink = ink;
+	t->ink_from = (uint16_t)(p - line);
+	return p;
+}
+
+static inline char *ink_off(struct text *t, const char *line, char *p)
+{
+	t->ink_to = (uint16_t)(p - line);
+	return t->colour ? put(p, out_escape(ATTR_PLAIN)) : p;
+}
+
+static char *put_parts(struct text *t, const char *line, char *p, const struct parts *ps,
+		       enum attr ink)
 {
 	unsigned int i;
 
-	p = put(p, colour);
+	p = ink_on(t, line, p, ink);
 	for (i = 0; i < ps->n; i++) {
 		if (!ps->part[i].len)
 			continue;
-		if (ps->part[i].rank && *colour) {
-			p = put(p, "\033[0m");
-			colour = "";
+		if (ps->part[i].rank && ink) {
+			p = ink_off(t, line, p);
+			ink = ATTR_PLAIN;
 		}
 		if (i && *ps->part[i].s != ';')
 			*p++ = ' ';
 		memcpy(p, ps->part[i].s, ps->part[i].len);
 		p += ps->part[i].len;
 	}
-	return *colour ? put(p, "\033[0m") : p;
+	return ink ? ink_off(t, line, p) : p;
 }
 
 /*
@@ -544,16 +560,14 @@ static size_t text_lost(struct text *t, const struct tcpfsm_event *ev, char *buf
 	char *p = text_time(t, buf, ev->ts);
 
 	*p++ = ' ';
-	if (t->colour)
-		p = put(p, red);
+	p = ink_on(t, buf, p, ATTR_BAD_HOT);
 	p = put_u64(put(p, "... "), ev->lost);
 	p = put(p, ev->lost == 1 ? " record lost on cpu " : " records lost on cpu ");
 	p = put_u64(p, ev->cpu);
 	if (ev->from_ts && ev->to_ts > ev->from_ts)
 		p = put_duration(put(p, " within "), (int64_t)(ev->to_ts - ev->from_ts));
 	p = put(p, " ...");
-	if (t->colour)
-		p = put(p, "\033[0m");
+	p = ink_off(t, buf, p);
 	*p++ = '\n';
 	return (size_t)(p - buf);
 }
@@ -581,7 +595,7 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 {
 	const struct tcpfsm_record *r = &ev->rec;
 	size_t width = t->width ? t->width : WIDTH;
-	const char *colour;
+	enum attr ink;
 	struct parts ps;
 	char *p, *column;
 	size_t room;
@@ -591,7 +605,7 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 	if (ev->type == TCPFSM_EVENT_LOST && !ev->suppressed)
 		return text_lost(t, ev, buf);
 	parts_init(&ps);
-	colour = parts_of(t, &ps, ev);
+	ink = parts_of(t, &ps, ev);
 
 	memset(buf, ' ', BLANKS);
 	p = text_time(t, buf, ev->ts);
@@ -627,7 +641,7 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 		parts_fit(&ps, room);
 	}
 	room = (size_t)(p - buf);
-	p = put_parts(p, &ps, t->colour ? colour : "");
+	p = put_parts(t, buf, p, &ps, ink);
 	if (!t->one_line)
 		p = put_carried(t, p, room, &ps, ev);
 	*p++ = '\n';

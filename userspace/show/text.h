@@ -5,16 +5,21 @@
 
 #include <stdbool.h>
 
+#include "out.h"
 #include "tcpfsm.h"
 
 #define TEXT_MAX	1024		/* longest line */
 
 struct text {
-	bool wide, raw, time_of_day, colour;
+	bool wide, raw, time_of_day;
+	bool colour;			/* escape sequences in the line */
 	uint64_t start;			/* of the column TIME(s); 0: not yet */
 	unsigned int width;		/* of the terminal; 0: 80 */
 	bool one_line;			/* what has no room in it is left out */
 	uint64_t carried, carried_ts;	/* what had lines of its own last, and when */
+	/* How the last line looks between these two; ATTR_PLAIN: there is no such place. */
+	enum attr ink;
+	uint16_t ink_from, ink_to;
 	int64_t second;			/* whose hms is kept */
 	char hms[9];
 };

@@ -3,7 +3,8 @@
 #ifndef TCPFSM_SHOW_TIMEWAIT_H
 #define TCPFSM_SHOW_TIMEWAIT_H
 
-#include "text.h"
+#include "out.h"
+#include "tcpfsm.h"
 
 struct timewait_reading {
 	uint64_t top;			/* rows of a table; 0: as many as are of use */
@@ -14,7 +15,7 @@ struct timewait_reading {
 };
 
 /* Return: 0 or -ENOMEM. */
-int timewait_text(struct timewait_reading *r, const struct text *text);
-int timewait_json(struct timewait_reading *r);
+int timewait_text(struct out *o, struct timewait_reading *r);
+int timewait_json(struct out *o, struct timewait_reading *r);
 
 #endif /* TCPFSM_SHOW_TIMEWAIT_H */

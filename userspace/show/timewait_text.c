@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "out.h"
 #include "put.h"
 #include "screen.h"
 #include "timewait.h"
@@ -24,7 +23,6 @@ static const uint8_t columns[] = {
 
 struct page {
 	struct timewait_reading *r;
-	const struct text *text;
 	struct screen s;
 	size_t hidden;
 	size_t reserved;		/* lines for what comes after this table */
@@ -112,19 +110,18 @@ static void ages_line(struct page *p, const struct tcpfsm_timewait *g)
 	char n[32];
 
 	tcpfsm_timewaits_ages(p->r->ledger, g->netns, p->r->ts, ages);
-	out_printf("%-10s%8s%8s%8s%8s%8s%8s%8s%8s%s", "AGE", "<10s", "<20s", "<30s", "<40s", "<50s",
+	out_printf(p->s.out, "%-10s%8s%8s%8s%8s%8s%8s%8s%8s%s", "AGE", "<10s", "<20s", "<30s", "<40s", "<50s",
 		   "<60s", "older", "?", p->s.eol);
-	out_printf("%-10s", "TIME_WAIT");
+	out_printf(p->s.out, "%-10s", "TIME_WAIT");
 	for (i = 0; i < TCPFSM_TW_AGES; i++)
-		out_printf("%8s", count_text(ages[i], n));
-	out_printf("%s", p->s.eol);
+		out_printf(p->s.out, "%8s", count_text(ages[i], n));
+	out_printf(p->s.out, "%s", p->s.eol);
 }
 
 static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 {
 	struct page *p = arg;
 	uint64_t all = g->time_wait + g->fin_wait2;
-	const char *red = p->text->colour ? "\033[31m" : "", *end = *red ? "\033[0m" : "";
 	char a[4][32];
 	size_t i;
 
@@ -136,33 +133,36 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 		return 0;
 	p->n++;
 	if (g->rest)
-		out_printf("other network namespaces: ");
+		out_printf(p->s.out, "other network namespaces: ");
 	else
-		out_printf("netns %u: ", g->netns);
-	out_printf("TIME_WAIT %s, FIN_WAIT2 %s", count_text(g->time_wait, a[0]),
+		out_printf(p->s.out, "netns %u: ", g->netns);
+	out_printf(p->s.out, "TIME_WAIT %s, FIN_WAIT2 %s", count_text(g->time_wait, a[0]),
 		   count_text(g->fin_wait2, a[1]));
 	if (g->limit)
-		out_printf("; kernel %s of %s", count_text(g->tw, a[2]), count_text(g->limit, a[3]));
-	out_printf("%s  closed first: we %s, both %s, not known %s%s", p->s.eol,
+		out_printf(p->s.out, "; kernel %s of %s", count_text(g->tw, a[2]), count_text(g->limit, a[3]));
+	out_printf(p->s.out, "%s  closed first: we %s, both %s, not known %s%s", p->s.eol,
 		   count_text(g->closer[TCPFSM_CLOSER_LOCAL], a[0]),
 		   count_text(g->closer[TCPFSM_CLOSER_BOTH], a[1]),
 		   count_text(g->closer[TCPFSM_CLOSER_NONE], a[2]), p->s.eol);
 	if (g->settles > 0) {
-		out_printf("  settles at %s", population(g->settles, a[0]));
-		if (g->full_in >= 0)
-			out_printf("; %stcp_max_tw_buckets is reached in %.0f s%s", red, g->full_in, end);
-		out_printf("%s", p->s.eol);
+		out_printf(p->s.out, "  settles at %s", population(g->settles, a[0]));
+		if (g->full_in >= 0) {
+			out_printf(p->s.out, "; ");
+			out_inked(p->s.out, ATTR_BAD_HOT, "tcp_max_tw_buckets is reached in %.0f s",
+				  g->full_in);
+		}
+		out_printf(p->s.out, "%s", p->s.eol);
 	}
-	out_printf("%-10s", "");
+	out_printf(p->s.out, "%-10s", "");
 	for (i = 0; i < NCOLUMNS; i++)
-		out_printf("%8s", tcpfsm_tw_action_name(columns[i]));
-	out_printf("%s%-10s", p->s.eol, "a second");
+		out_printf(p->s.out, "%8s", tcpfsm_tw_action_name(columns[i]));
+	out_printf(p->s.out, "%s%-10s", p->s.eol, "a second");
 	for (i = 0; i < NCOLUMNS; i++)
-		out_printf("%8s", rate(g, g->recent[columns[i]], a[0]));
-	out_printf("%s%-10s", p->s.eol, "in all");
+		out_printf(p->s.out, "%8s", rate(g, g->recent[columns[i]], a[0]));
+	out_printf(p->s.out, "%s%-10s", p->s.eol, "in all");
 	for (i = 0; i < NCOLUMNS; i++)
-		out_printf("%8s", count_text(g->flow[columns[i]], a[0]));
-	out_printf("%s", p->s.eol);
+		out_printf(p->s.out, "%8s", count_text(g->flow[columns[i]], a[0]));
+	out_printf(p->s.out, "%s", p->s.eol);
 	if (!g->rest)
 		ages_line(p, g);
 	return 0;
@@ -171,28 +171,32 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 /* What it comes to, who makes them, and whom it hits. */
 static void forecast_lines(struct page *p, const struct tcpfsm_timewait *g)
 {
-	const char *red = p->text->colour ? "\033[31m" : "", *end = *red ? "\033[0m" : "";
 	char n[32], who[64];
 
-	out_printf("    settles at %s", population(g->settles, n));
+	out_printf(p->s.out, "    settles at %s", population(g->settles, n));
 	if (g->limit)
-		out_printf(", %.0f%% of %" PRIu64 " ports",
+		out_printf(p->s.out, ", %.0f%% of %" PRIu64 " ports",
 			   100 * (g->settles + (double)g->open) / (double)g->limit, g->limit);
 	else
-		out_printf(", usable ports not known");
-	if (g->full_in > 0)
-		out_printf("; %sEADDRNOTAVAIL in %.0f s%s", red, g->full_in, end);
-	else if (g->overflows)
-		out_printf("; tcp_max_tw_buckets is reached first");
-	else if (g->reuse && g->limit)
-		out_printf("; tcp_tw_reuse frees them");
-	out_printf("%s", p->s.eol);
+		out_printf(p->s.out, ", usable ports not known");
+	if (g->full_in > 0) {
+		out_printf(p->s.out, "; ");
+		out_inked(p->s.out, ATTR_BAD_HOT, "EADDRNOTAVAIL in %.0f s", g->full_in);
+	} else if (g->overflows) {
+		out_printf(p->s.out, "; tcp_max_tw_buckets is reached first");
+	} else if (g->reuse && g->limit) {
+		out_printf(p->s.out, "; tcp_tw_reuse frees them");
+	}
+	out_printf(p->s.out, "%s", p->s.eol);
 	if (g->full_in >= 0 && g->has_maker)
-		out_printf("    most are made by %s%s",
+		out_printf(p->s.out, "    most are made by %s%s",
 			   process(g->maker_pid, g->maker_comm, who), p->s.eol);
-	if (g->recent_failed)
-		out_printf("    %s%s x EADDRNOTAVAIL%s, last %s%s", red,
-			   count_text(g->recent_failed, n), end, owner(g, who), p->s.eol);
+	if (g->recent_failed) {
+		out_printf(p->s.out, "    ");
+		out_inked(p->s.out, ATTR_BAD_HOT, "%s x EADDRNOTAVAIL",
+			  count_text(g->recent_failed, n));
+		out_printf(p->s.out, ", last %s%s", owner(g, who), p->s.eol);
+	}
 }
 
 static int destination_lines(const struct tcpfsm_timewait *g, void *arg)
@@ -207,11 +211,11 @@ static int destination_lines(const struct tcpfsm_timewait *g, void *arg)
 	if (!room(p, 1U + growing + maker + !!g->recent_failed + (p->n ? 0 : 2)))
 		return 0;
 	if (!p->n++)
-		out_printf("%s%-*s %6s %6s %6s %6s %6s%s", p->s.eol, ENDS_LEN, "DESTINATION", "TW",
+		out_printf(p->s.out, "%s%-*s %6s %6s %6s %6s %6s%s", p->s.eol, ENDS_LEN, "DESTINATION", "TW",
 			   "FINW2", "IN/s", "OUT/s", "PORTS", p->s.eol);
 	if (g->limit)
 		snprintf(share, sizeof(share), "%.1f%%", 100 * (double)g->used / (double)g->limit);
-	out_printf("%-*s %6s %6s %6s %6s %6s%s", ENDS_LEN, ends(g, name),
+	out_printf(p->s.out, "%-*s %6s %6s %6s %6s %6s%s", ENDS_LEN, ends(g, name),
 		   count_text(g->time_wait, a[0]), count_text(g->fin_wait2, a[1]),
 		   rate(g, g->recent[TCPFSM_TW_ENTER], a[2]), rate(g, out_of(g->recent), a[3]), share,
 		   p->s.eol);
@@ -230,9 +234,9 @@ static int owner_line(const struct tcpfsm_timewait *g, void *arg)
 	if (!room(p, 1U + cgroup + (p->n ? 0 : 2)))
 		return 0;
 	if (!p->n++)
-		out_printf("%s%-*s %6s %6s %6s %6s %8s %7s %7s%s", p->s.eol, OWNER_LEN, "OWNER", "TW",
+		out_printf(p->s.out, "%s%-*s %6s %6s %6s %6s %8s %7s %7s%s", p->s.eol, OWNER_LEN, "OWNER", "TW",
 			   "FINW2", "IN/s", "OUT/s", "WE FIRST", "DENIED", "FAILED", p->s.eol);
-	out_printf("%-*s %6s %6s %6s %6s %8s %7s %7s%s", OWNER_LEN, owner(g, who),
+	out_printf(p->s.out, "%-*s %6s %6s %6s %6s %8s %7s %7s%s", OWNER_LEN, owner(g, who),
 		   count_text(g->time_wait, a[0]), count_text(g->fin_wait2, a[1]),
 		   rate(g, g->recent[TCPFSM_TW_ENTER], a[2]), rate(g, out_of(g->recent), a[3]),
 		   count_text(g->closer[TCPFSM_CLOSER_LOCAL], a[4]),
@@ -241,20 +245,20 @@ static int owner_line(const struct tcpfsm_timewait *g, void *arg)
 		size_t len = strlen(g->cgroup);
 
 		/* Its end tells most. */
-		out_printf("    %s%s%s", len > CGROUP_LEN ? ".." : "",
+		out_printf(p->s.out, "    %s%s%s", len > CGROUP_LEN ? ".." : "",
 			   g->cgroup + (len > CGROUP_LEN ? len - CGROUP_LEN : 0), p->s.eol);
 	}
 	return 0;
 }
 
-int timewait_text(struct timewait_reading *r, const struct text *text)
+int timewait_text(struct out *o, struct timewait_reading *r)
 {
 	static const tcpfsm_timewait_fn lines[] = {
 		[TCPFSM_TIMEWAIT_NETNS] = netns_lines,
 		[TCPFSM_TIMEWAIT_DESTINATION] = destination_lines,
 		[TCPFSM_TIMEWAIT_OWNER] = owner_line,
 	};
-	struct page p = { .r = r, .text = text, .s = screen_begin(r->redraw) };
+	struct page p = { .r = r, .s = screen_begin(o, r->redraw) };
 	size_t max = r->top ? r->top : ROWS;
 	uint64_t lost, untold, resynced;
 	unsigned int kind;
@@ -262,16 +266,16 @@ int timewait_text(struct timewait_reading *r, const struct text *text)
 	int err = 0;
 
 	tcpfsm_timewaits_uncertain(r->ledger, &lost, &untold);
-	out_printf("%s  mini-sockets (TIME_WAIT and FIN_WAIT2 of closed sockets)%s",
+	out_printf(o, "%s  mini-sockets (TIME_WAIT and FIN_WAIT2 of closed sockets)%s",
 		   when(r->ts, 0, "%T", at), p.s.eol);
 	p.s.left -= p.s.left != SIZE_MAX;
 	resynced = tcpfsm_timewaits_resynced(r->ledger);
 	if (lost && resynced && !untold) {
-		out_printf("%s records lost; sockets read again from inet_diag at %s%s",
+		out_printf(o, "%s records lost; sockets read again from inet_diag at %s%s",
 			   count_text(lost, a[0]), when(resynced, 0, "%T", at), p.s.eol);
 		p.s.left -= p.s.left != SIZE_MAX;
 	} else if (lost || untold) {
-		out_printf("UNCERTAIN: %s records lost, %s sockets without a place%s",
+		out_printf(o, "UNCERTAIN: %s records lost, %s sockets without a place%s",
 			   count_text(lost, a[0]), count_text(untold, a[1]), p.s.eol);
 		p.s.left -= p.s.left != SIZE_MAX;
 	}
@@ -282,6 +286,6 @@ int timewait_text(struct timewait_reading *r, const struct text *text)
 					    kind == TCPFSM_TIMEWAIT_NETNS ? SIZE_MAX : max,
 					    lines[kind], &p);
 	}
-	screen_end(r->redraw, r->interval, p.hidden, "row");
+	screen_end(&p.s, r->redraw, r->interval, p.hidden, "row");
 	return err;
 }

@@ -20,7 +20,7 @@
 #define LINES_ABOVE	1
 #define LINES_BELOW	2
 
-#define PLAY_KEYS	"+- speed|. step|\x13\x11 10 s"
+#define PLAY_KEYS	"+- speed|. step|" S_HEAD_WEST S_HEAD_EAST " 10 s"
 #define PLAY_KEYS_COLS	28
 
 #define SEEK_NS		(10 * NSEC_PER_SEC)

@@ -100,6 +100,7 @@ struct ui {
 	uint64_t refreshed[VIEWS_ALL];	/* CLOCK_MONOTONIC */
 	uint64_t took[VIEWS_ALL];	/* nanoseconds */
 	struct page page[VIEWS_ALL];	/* of views that are texts */
+	struct out out;			/* into the page that is made */
 	struct grid grid;
 	struct text text;
 	bool utf8;
