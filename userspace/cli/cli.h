@@ -12,6 +12,7 @@
 #include "tcpfsm.h"
 #include "../show/filter_words.h"
 #include "../show/out.h"
+#include "../show/resync.h"
 #include "../show/text.h"
 
 /* Exit status, as the manual page promises. */
@@ -153,36 +154,6 @@ int open_source_snapshot(struct tcpfsm_source **src, const struct options *opts,
 void tell_snapshot(int err);
 /* And if records or connections are. */
 void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m);
-/* What is there, rather than happens: sockets and totals. */
-static inline bool is_state(const struct tcpfsm_item *item)
-{
-	return !item->lost && (item->rec.type == TCPFSM_TYPE_SOCKET ||
-			       item->rec.type == TCPFSM_TYPE_TOTAL);
-}
-
-/* ---- resync.c ------------------------------------------------------------------ */
-
-#define RESYNC_TEXT	160
-
-/*
- * After a loss the sockets are read again.  Best when there is nothing else to read; but
- * where losses go on, there always is.
- */
-struct resync {
-	bool possible;
-	bool wanted;			/* records were lost since the last one began */
-	uint64_t since;			/* the first of these */
-	uint64_t begun, next;		/* the last one, and when the next one may be; 0: none */
-	uint64_t told;			/* until then, once is enough */
-};
-
-/* Return: that of tcpfsm_source_resync(). */
-int resync_begin(struct resync *r, struct tcpfsm_source *src);
-/* The first item of each batch.  True: a resync is over, and text shall be told. */
-bool resync_look(struct resync *r, const struct tcpfsm_item *item, char text[RESYNC_TEXT]);
-/* When one is due, in milliseconds from now, at most ms.  Quiet: nothing else to read. */
-int resync_due(const struct resync *r, bool quiet, int ms);
-
 /* ---- deadline.c ---------------------------------------------------------------- */
 
 /*

@@ -103,7 +103,6 @@ struct ui {
 	struct out out;			/* into the page that is made */
 	struct grid grid;
 	struct text text;
-	bool utf8;
 
 	/* The worst finding, and who has most in TIME_WAIT. */
 	char finding[2048];

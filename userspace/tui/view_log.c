@@ -23,7 +23,6 @@ static size_t line(struct ui *u, uint64_t row, char buf[TEXT_MAX], struct out_ru
 
 	if (!ev)
 		return 0;
-	text.colour = false;
 	text.wide = u->grid.cols >= 150;
 	text.width = (unsigned int)u->grid.cols;
 	len = text_event(&text, ev, buf);

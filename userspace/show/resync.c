@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "resync.h"
+#include "source/clock.h"
 
 /* So often at most, and then so much of all time. */
 #define EVERY_NS	NSEC_PER_SEC
