@@ -80,6 +80,7 @@ extern volatile sig_atomic_t interrupted;
 
 void catch_signals(void);
 
+/* Lines as these options want them. */
 static inline struct text text_of(const struct options *opts)
 {
 	return (struct text) {
