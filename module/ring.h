@@ -5,7 +5,7 @@
  *
  * Writer and reader pair like this:
  *
- *   writer (its own CPU, interrupts off)    reader (userspace/lib/ring.c)
+ *   writer (its own CPU, interrupts off)    reader (userspace/lib/source/ring.c)
  *   W1 seq = BUSY                           R1 load_acquire(head)
  *   W2 smp_wmb()                            R2 load_acquire(seq) == cursor + 1
  *   W3 fill                                 R3 copy

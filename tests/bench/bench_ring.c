@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "../unit/ring_writer.h"
-#include "../../userspace/lib/clock.h"
-#include "../../userspace/lib/recorder.h"
-#include "../../userspace/lib/source.h"
+#include "../../userspace/lib/source/clock.h"
+#include "../../userspace/lib/source/recorder.h"
+#include "../../userspace/lib/source/source.h"
 
 #define SLOTS	8192U
 #define DEFAULT_RECORDS	10000000ULL

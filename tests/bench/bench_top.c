@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../userspace/show/text.h"
 #include "../../userspace/tui/term.h"
 #include "../../userspace/tui/ui.h"
 
@@ -24,11 +25,7 @@
 #define TARGET_MS	50.0
 #define START		(1700000000 * NSEC_PER_SEC)
 
-/* Of main.c, which is not here. */
-volatile sig_atomic_t interrupted;
-
 static struct ui u;
-static const struct options none = { .duration = UINT64_MAX };
 
 static double ms_since(uint64_t begin)
 {
@@ -174,7 +171,6 @@ int main(int argc, char **argv)
 	int i, status = 0;
 
 	setlocale(LC_CTYPE, "C.UTF-8");
-	u.opts = &none;
 	u.over = VIEWS_ALL;
 	u.epoch_offset = (int64_t)START;
 	u.place[VIEW_LOG].follow = true;

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "../../userspace/lib/source/clock.h"
+#include "../../userspace/show/text.h"
 #include "../../userspace/tui/top.h"
-#include "../../userspace/cli/cli.h"
 
 struct chain {
 	const struct input *in;
@@ -176,10 +177,8 @@ struct chain *chain_new(const struct input *in)
 	/* That takes much memory: not every time. */
 	bool watch = h->flags & FLAG_WATCH && h->sort % 4 == 0;
 	int64_t offset = (int64_t)h->epoch_offset;
-	struct options opts = { .wide = h->flags & FLAG_WIDE, .raw = h->flags & FLAG_RAW,
-				.time_of_day = h->flags & FLAG_JSON };
 	struct tcpfsm_model_options mo = {
-		.size = sizeof(mo), .raw = opts.raw, .epoch_offset = offset,
+		.size = sizeof(mo), .raw = h->flags & FLAG_RAW, .epoch_offset = offset,
 		.lives = h->flags & FLAG_LIVES, .watch = watch,
 		.max_conns = small ? 2 + h->max % 8 : 0,
 	};
@@ -203,7 +202,10 @@ struct chain *chain_new(const struct input *in)
 		input_filter(in, &c->filter);
 		lo.filter = xo.filter = &c->filter;
 	}
-	text_init(&c->text, &opts);
+	c->text = (struct text) {
+		.wide = h->flags & FLAG_WIDE, .raw = h->flags & FLAG_RAW,
+		.time_of_day = h->flags & FLAG_JSON,
+	};
 	REQUIRE(!tcpfsm_model_new(&c->model, &mo));
 	REQUIRE(!tcpfsm_ladders_new(&c->ladders, &lo));
 	REQUIRE(!tcpfsm_timewaits_new(&c->ledger, &to));

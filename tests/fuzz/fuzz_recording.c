@@ -14,7 +14,7 @@
 
 #include "fuzz.h"
 #include "../../userspace/cli/cli.h"
-#include "../../userspace/lib/ctf.h"
+#include "../../userspace/lib/source/ctf.h"
 
 #define CPUS	2
 #define STREAMS	(CPUS + 2)
@@ -159,7 +159,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		&cmd_check, &cmd_timewait, &cmd_info,
 	};
 	static struct input in;
-	struct options o = { .duration = UINT64_MAX, .replay = dir };
+	static struct out out;
+	struct options o = { .duration = UINT64_MAX, .replay = dir, .out = &out };
 	const struct command *cmd;
 	size_t i;
 
@@ -189,8 +190,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (cmd->options & OPT_SVG)
 			o.svg = svg;
 	}
-	out.used = 0;
+	/* Commands close what they write to. */
+	out_to_file(&out, open("/dev/null", O_WRONLY | O_CLOEXEC));
+	REQUIRE(out.fd >= 0);
 	cmd->run(&o);
+	close(out.fd);
 	wipe();
 	return 0;
 }

@@ -9,7 +9,7 @@
 #include "hostile_barrier.h"
 #include "fuzz.h"
 #include "../unit/ring_writer.h"
-#include "../../userspace/lib/source.h"
+#include "../../userspace/lib/source/source.h"
 
 #define RINGS_MAX	4
 

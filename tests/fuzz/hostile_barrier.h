@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * In the place of userspace/lib/barrier.h (by -include): shared memory that changes
+ * In the place of userspace/lib/source/barrier.h (by -include): shared memory that changes
  * between any two loads, as the input of the fuzzer has it.
  */
 #ifndef TCPFSM_LIB_BARRIER_H

@@ -2,7 +2,7 @@
 /*
  * proof: can a reader of a ring ever deliver a torn record?  The code itself is asked:
  * tcpfsm_ring_begin() and tcpfsm_ring_end() of module/ring.h write, ring_attach() and
- * ring_copy() of userspace/lib/ring.c read, and every access to shared memory goes to a
+ * ring_copy() of userspace/lib/source/ring.c read, and every access to shared memory goes to a
  * model of a weakly ordered machine that tries all that may be seen, one after the other.
  *
  * The model is that of C11 with views (RC11 as a machine: Kang et al., POPL 2017, without
@@ -156,7 +156,7 @@ static uint64_t machine_load(const void *p, bool acquire)
 	return history[at][age].value;
 }
 
-/* ---- the reader's half, in the place of userspace/lib/barrier.h ----------------------- */
+/* ---- the reader's half, in the place of userspace/lib/source/barrier.h ----------------------- */
 
 #define TCPFSM_LIB_BARRIER_H
 typedef uint64_t __attribute__((may_alias)) ring_word;
@@ -191,7 +191,7 @@ static void copy_pair(ring_word *to, const ring_word *from)
 	to[1] = load_relaxed(from + 1);
 }
 
-#include "../../userspace/lib/ring.c"
+#include "../../userspace/lib/source/ring.c"
 
 /* ---- the writer's half, in the place of the kernel's headers ---------------------------- */
 

@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #include "../unit/check.h"
-#include "../../userspace/lib/ring.h"
+#include "../../userspace/lib/source/ring.h"
 
 #define PAGE		4096UL
 #define SEED		88172645463325252ULL

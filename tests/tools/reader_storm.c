@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../userspace/lib/ring.h"
+#include "../../userspace/lib/source/ring.h"
 
 #define RINGS_MAX	64
 #define READERS_MAX	256

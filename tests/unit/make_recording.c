@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "ring_writer.h"
-#include "../../userspace/lib/recorder.h"
+#include "../../userspace/lib/source/recorder.h"
 
 #define S(s)		TCPFSM_STATE_##s
 #define F(f)		TCPFSM_F_##f

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../userspace/lib/barrier.h"
-#include "../../userspace/lib/ring.h"	/* the module has a ring.h as well */
+#include "../../userspace/lib/source/barrier.h"
+#include "../../userspace/lib/source/ring.h"	/* the module has a ring.h as well */
 
 struct ring_writer {
 	struct tcpfsm_ring *hdr;

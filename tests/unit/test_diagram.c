@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "check.h"
-#include "../../userspace/tui/diagram.h"
-#include "../../userspace/tui/figure.h"
-#include "../../userspace/tui/grid.h"
+#include "../../userspace/show/diagram.h"
+#include "../../userspace/show/figure.h"
+#include "../../userspace/show/grid.h"
 
 #define S(s)		TCPFSM_STATE_##s
 #define C(c)		TCPFSM_CAUSE_##c
@@ -392,7 +392,7 @@ static bool grid_has(const struct grid *g, const char *what)
 
 static bool is_part(uint8_t ch)
 {
-	return ch & G_DOTTED || (ch && ch <= G_HEAD_WEST);
+	return ch & G_LINE || (ch >= G_HEAD_NORTH && ch <= G_HEAD_WEST);
 }
 
 static void check_drawing(int cols, int rows, bool much)

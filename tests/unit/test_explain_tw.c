@@ -11,7 +11,7 @@
 #endif
 
 #include "check.h"
-#include "explain.h"
+#include "explain/explain.h"
 #include "findings.h"
 #include "tcpfsm.h"
 

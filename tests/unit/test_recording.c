@@ -16,10 +16,10 @@
 
 #include "check.h"
 #include "ring_writer.h"
-#include "../../userspace/lib/clock.h"
-#include "../../userspace/lib/ctf.h"
-#include "../../userspace/lib/recorder.h"
-#include "../../userspace/lib/source.h"
+#include "../../userspace/lib/source/clock.h"
+#include "../../userspace/lib/source/ctf.h"
+#include "../../userspace/lib/source/recorder.h"
+#include "../../userspace/lib/source/source.h"
 
 #define EPOCH_OFFSET	1700000000123456789LL
 

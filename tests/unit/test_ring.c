@@ -14,9 +14,9 @@
 
 #include "check.h"
 #include "ring_writer.h"
-#include "../../userspace/lib/clock.h"
-#include "../../userspace/lib/device.h"
-#include "../../userspace/lib/source.h"
+#include "../../userspace/lib/source/clock.h"
+#include "../../userspace/lib/source/device.h"
+#include "../../userspace/lib/source/source.h"
 
 #define SLOTS	64
 #define MARGIN	(SLOTS / 8)

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "../../userspace/lib/clock.h"
-#include "../../userspace/lib/snapshot.h"
+#include "../../userspace/lib/source/clock.h"
+#include "../../userspace/lib/source/snapshot.h"
 
 #define S(s)	TCPFSM_STATE_##s
 

@@ -7,7 +7,8 @@
 #include <string.h>
 
 #include "check.h"
-#include "../../userspace/cli/cli.h"
+#include "../../userspace/lib/source/clock.h"
+#include "../../userspace/show/filter_words.h"
 #include "../../userspace/tui/top.h"
 
 #define S(s)		TCPFSM_STATE_##s

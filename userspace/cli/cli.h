@@ -8,9 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "source/clock.h"
 #include "tcpfsm.h"
-
-#define NSEC_PER_SEC	1000000000ULL
+#include "../show/filter_words.h"
+#include "../show/out.h"
+#include "../show/resync.h"
+#include "../show/text.h"
 
 /* Exit status, as the manual page promises. */
 enum {
@@ -43,6 +46,7 @@ enum {
 #define OPT_SORT	0x10000
 
 struct options {
+	struct out *out;		/* standard output */
 	const char *dir;		/* record: where to */
 	const char *replay;		/* -r, or NULL */
 	const char *device;
@@ -76,25 +80,14 @@ extern volatile sig_atomic_t interrupted;
 
 void catch_signals(void);
 
-/* ---- filter_args.c ------------------------------------------------------------- */
-
-/* A decimal number and nothing else. */
-bool parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *value);
-/*
- * An option of filters but -N, by its letter; families: of -4 and -6 so far, 0 at first.
- * Return: NULL, or what is wrong with it.
- */
-const char *filter_option(struct tcpfsm_filter *f, unsigned int *families, int val,
-			  const char *arg);
-/* Inode, path of a namespace file, or name of "ip netns".  Return: likewise. */
-const char *find_netns(const char *s, uint32_t *netns);
-/*
- * "lport 80 state TIME_WAIT": the same as words, all of them; "" filters nothing.
- * Return: likewise; wrong is the word that is.
- */
-const char *filter_words(struct tcpfsm_filter *f, const char *text, char wrong[64]);
-/* The other way round; what does not fit is left out. */
-void filter_to_words(const struct tcpfsm_filter *f, char *buf, size_t size);
+/* Lines as these options want them. */
+static inline struct text text_of(const struct options *opts)
+{
+	return (struct text) {
+		.wide = opts->wide, .raw = opts->raw, .time_of_day = opts->time_of_day,
+		.colour = opts->out->colour,
+	};
+}
 
 /* ---- error.c ----------------------------------------------------------------- */
 
@@ -105,56 +98,8 @@ int fail(int err, const char *what);
 /* The device or the recording could not be opened. */
 int fail_open(int err, const struct options *opts, const struct tcpfsm_info *info);
 int fail_replay(int err, const struct options *opts, const char *why);
-
-/* ---- out.c: stdout ------------------------------------------------------------- */
-
-#define OUT_SIZE	(64 << 10)
-
-extern struct out {
-	size_t used;
-	char buf[OUT_SIZE];
-} out;
-
-void out_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/*
- * "{" and the keys that every JSON object has, of what has no peer and is of no
- * CPU.  family: 4, 6 or, without an address, 0.
- */
-void out_json_head(uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
-		   unsigned int family, const uint8_t *laddr, uint16_t lport);
-/* The same of what has a peer. */
-void out_json_ends(uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
-		   unsigned int family, const uint8_t *laddr, uint16_t lport,
-		   const uint8_t *raddr, uint16_t rport);
-/* Text that would have gone to stdout. */
-struct out_text {
-	char *s;			/* malloc(); with a NUL */
-	size_t len, room;
-};
-
-/* From now on it goes to @to, in place of what that held; NULL: to stdout again. */
-void out_capture(struct out_text *to);
-/* Return: 0 or the negative errno of any write so far. */
-int out_flush(void);
-int out_error(void);
-/* Has the reader of our pipe gone? */
-bool out_closed(void);
-/* The end: everything written?  Return: the exit status. */
-int out_close(void);
-bool out_is_terminal(void);
-
-/* Room for n bytes (OUT_SIZE at most), to be counted with out_add(). */
-static inline char *out_room(size_t n)
-{
-	if (out.used + n > OUT_SIZE)
-		out_flush();
-	return out.buf + out.used;
-}
-
-static inline void out_add(size_t n)
-{
-	out.used += n;
-}
+/* Everything written to it?  Return: the exit status. */
+int close_stdout(struct out *o);
 
 /* ---- stream.c ------------------------------------------------------------------ */
 
@@ -210,36 +155,6 @@ int open_source_snapshot(struct tcpfsm_source **src, const struct options *opts,
 void tell_snapshot(int err);
 /* And if records or connections are. */
 void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m);
-/* What is there, rather than happens: sockets and totals. */
-static inline bool is_state(const struct tcpfsm_item *item)
-{
-	return !item->lost && (item->rec.type == TCPFSM_TYPE_SOCKET ||
-			       item->rec.type == TCPFSM_TYPE_TOTAL);
-}
-
-/* ---- resync.c ------------------------------------------------------------------ */
-
-#define RESYNC_TEXT	160
-
-/*
- * After a loss the sockets are read again.  Best when there is nothing else to read; but
- * where losses go on, there always is.
- */
-struct resync {
-	bool possible;
-	bool wanted;			/* records were lost since the last one began */
-	uint64_t since;			/* the first of these */
-	uint64_t begun, next;		/* the last one, and when the next one may be; 0: none */
-	uint64_t told;			/* until then, once is enough */
-};
-
-/* Return: that of tcpfsm_source_resync(). */
-int resync_begin(struct resync *r, struct tcpfsm_source *src);
-/* The first item of each batch.  True: a resync is over, and text shall be told. */
-bool resync_look(struct resync *r, const struct tcpfsm_item *item, char text[RESYNC_TEXT]);
-/* When one is due, in milliseconds from now, at most ms.  Quiet: nothing else to read. */
-int resync_due(const struct resync *r, bool quiet, int ms);
-
 /* ---- deadline.c ---------------------------------------------------------------- */
 
 /*
@@ -261,53 +176,5 @@ size_t deadline_count(struct deadline *d, const struct tcpfsm_item *items, size_
 bool deadline_over(struct deadline *d);
 /* How long to sleep, at most max_ms. */
 int deadline_sleep(const struct deadline *d, int max_ms);
-uint64_t monotonic_ns(void);
-uint64_t realtime_ns(void);
-
-/* ---- cmd_explain.c --------------------------------------------------------------- */
-
-/* What findings say of this machine, as it is now: a recording may be of another one. */
-void explain_look_around(struct tcpfsm_explain_options *o);
-/* All findings to stdout.  Return: 0 or -ENOMEM. */
-int explain_text(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls, bool colour);
-
-/* ---- text.c ------------------------------------------------------------------------ */
-
-#define TEXT_MAX	1024		/* longest line */
-
-struct text {
-	bool wide, raw, time_of_day, colour;
-	uint64_t start;			/* of the column TIME(s); 0: not yet */
-	unsigned int width;		/* of the terminal; 0: 80 */
-	bool one_line;			/* what has no room in it is left out */
-	uint64_t carried, carried_ts;	/* what had lines of its own last, and when */
-	int64_t second;			/* whose hms is kept */
-	char hms[9];
-};
-
-void text_init(struct text *t, const struct options *opts);
-size_t text_header(const struct text *t, char buf[TEXT_MAX]);
-/* The column of time: p holds blanks. */
-char *text_time(struct text *t, char *p, uint64_t ts);
-/* False: text_event() has no line for it, as another one tells it. */
-bool text_tells(const struct text *t, const struct tcpfsm_event *ev);
-/* Return: the length with newline; 0: another line tells it. */
-size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_MAX]);
-
-/* Why a SYN or a third ACK was refused, or answered with a cookie. */
-struct refusal {
-	uint8_t verdict, reason;	/* as in struct tcpfsm_record */
-	bool has_queues;		/* synq, acceptq and backlog count */
-	uint32_t synq, acceptq, backlog;
-	uint32_t max_syn_backlog;	/* of a SYN dropped; 0: not known */
-	uint32_t asked;			/* backlog that listen(2) asked for plus 1; 0: not known */
-};
-
-#define REFUSAL_MAX	128
-/*
- * "accept queue 129 > 128": the kernel's comparison, as it came out.  Brief: short
- * enough for a column, where there is a choice.  Return: the end, without a NUL.
- */
-char *put_refusal(char *p, const struct refusal *f, bool brief);
 
 #endif /* TCPFSM_CLI_H */

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "cli.h"
-#include "put.h"
+#include "../show/put.h"
 
 /* Counters that move while they are read are read again, so often and after so long. */
 #define READINGS	20
@@ -17,7 +17,6 @@
 struct check_view {
 	const struct options *opts;
 	int64_t epoch_offset;
-	bool colour;
 	uint32_t netns;			/* whose rows come now; 0: none yet */
 	unsigned int rows, unexplained;
 };
@@ -30,30 +29,32 @@ static const char * const status_names[] = {
 
 static void put_json(const struct check_view *v, const struct tcpfsm_check *c)
 {
+	struct out *o = v->opts->out;
 	char name[64];
 	unsigned int i;
 
-	out_json_head(c->ts + (uint64_t)v->epoch_offset, "check", 0, c->netns, 0, NULL, 0);
-	out_printf(",\"since_ts\":%" PRIu64 ",\"counter\":\"%s\"",
+	out_json_head(o, c->ts + (uint64_t)v->epoch_offset, "check", 0, c->netns, 0, NULL, 0);
+	out_printf(o, ",\"since_ts\":%" PRIu64 ",\"counter\":\"%s\"",
 		   c->since + (uint64_t)v->epoch_offset, c->name);
 	if (c->of_kernel)
-		out_printf(",\"nstat\":%" PRIu64 ",\"kernel\":%" PRIu64, c->counter, c->kernel);
+		out_printf(o, ",\"nstat\":%" PRIu64 ",\"kernel\":%" PRIu64, c->counter, c->kernel);
 	else
-		out_printf(",\"seen\":%" PRIu64, c->kernel);
-	out_printf(",\"tcpfsm\":%" PRIu64 ",\"difference\":%" PRId64 ",\"status\":\"%s\"",
+		out_printf(o, ",\"seen\":%" PRIu64, c->kernel);
+	out_printf(o, ",\"tcpfsm\":%" PRIu64 ",\"difference\":%" PRId64 ",\"status\":\"%s\"",
 		   c->ours, c->difference, status_names[c->status]);
 	if (c->difference)
-		out_printf(",\"reason\":\"%s\"", c->why);
-	out_printf(",\"parts\":{");
+		out_printf(o, ",\"reason\":\"%s\"", c->why);
+	out_printf(o, ",\"parts\":{");
 	for (i = 0; i < c->nparts; i++)
-		out_printf("%s\"%s\":%s%" PRIu64, i ? "," : "",
+		out_printf(o, "%s\"%s\":%s%" PRIu64, i ? "," : "",
 			   tcpfsm_total_name(c->part[i].index, name), c->part[i].minus ? "-" : "",
 			   c->part[i].value);
-	out_printf("}}\n");
+	out_printf(o, "}}\n");
 }
 
 static void put_heading(const struct check_view *v, const struct tcpfsm_check *c)
 {
+	struct out *o = v->opts->out;
 	time_t since = (time_t)((c->since + (uint64_t)v->epoch_offset) / NSEC_PER_SEC);
 	char took[32], time[32];
 	struct tm tm;
@@ -61,13 +62,13 @@ static void put_heading(const struct check_view *v, const struct tcpfsm_check *c
 	*put_duration(took, (int64_t)(c->ts - c->since)) = '\0';
 	localtime_r(&since, &tm);
 	strftime(time, sizeof(time), "%Y-%m-%d %H:%M:%S", &tm);
-	out_printf("%snetwork namespace %" PRIu32 ", counted for %s, since %s\n",
+	out_printf(o, "%snetwork namespace %" PRIu32 ", counted for %s, since %s\n",
 		   v->rows ? "\n" : "", c->netns, took, time);
-	out_printf("%-26s %13s %13s %11s\n", "COUNTER", "KERNEL", "TCPFSM", "DIFFERENCE");
+	out_printf(o, "%-26s %13s %13s %11s\n", "COUNTER", "KERNEL", "TCPFSM", "DIFFERENCE");
 }
 
 /* What ours is made of, as many on a line as fit. */
-static void put_parts(const struct tcpfsm_check *c)
+static void put_parts(struct out *o, const struct tcpfsm_check *c)
 {
 	size_t column = 80, len;
 	char part[96], name[64];
@@ -79,38 +80,40 @@ static void put_parts(const struct tcpfsm_check *c)
 				       c->part[i].value,
 				       tcpfsm_total_name(c->part[i].index, name));
 		if (column + len > 80) {
-			out_printf("%s   ", i ? "\n" : "");
+			out_printf(o, "%s   ", i ? "\n" : "");
 			column = 3;
 		}
-		out_printf("%s", part);
+		out_printf(o, "%s", part);
 		column += len;
 	}
 	if (i)
-		out_printf("\n");
+		out_printf(o, "\n");
 }
 
 static void put_text(const struct check_view *v, const struct tcpfsm_check *c)
 {
+	struct out *o = v->opts->out;
 	static const char * const statuses[] = {
 		[TCPFSM_CHECK_EQUAL] = "",
 		[TCPFSM_CHECK_EXPLAINED] = " explained",
 		[TCPFSM_CHECK_UNEXPLAINED] = " unexplained",
 	};
-	const char *on = "", *off = "", *status = statuses[c->status];
+	static const enum attr inks[] = {
+		[TCPFSM_CHECK_EQUAL] = ATTR_PLAIN,
+		[TCPFSM_CHECK_EXPLAINED] = ATTR_CLOSE_HOT,
+		[TCPFSM_CHECK_UNEXPLAINED] = ATTR_BAD_HOT,
+	};
 
 	if (v->netns != c->netns || !v->rows)
 		put_heading(v, c);
-	if (v->colour && c->status != TCPFSM_CHECK_EQUAL) {
-		on = c->status == TCPFSM_CHECK_EXPLAINED ? "\033[33m" : "\033[31m";
-		off = "\033[0m";
-	}
-	out_printf("%s%-26s %13" PRIu64 " %13" PRIu64 " %11" PRId64 "%s%s\n", on,
-		   c->of_kernel ? c->name : "SYNs seen, SYNs judged", c->kernel, c->ours,
-		   c->difference, status, off);
+	out_inked(o, inks[c->status], "%-26s %13" PRIu64 " %13" PRIu64 " %11" PRId64 "%s",
+		  c->of_kernel ? c->name : "SYNs seen, SYNs judged", c->kernel, c->ours,
+		  c->difference, statuses[c->status]);
+	out_printf(o, "\n");
 	if (c->difference)
-		out_printf("    %s\n", c->why);
+		out_printf(o, "    %s\n", c->why);
 	if (c->difference || v->opts->wide)
-		put_parts(c);
+		put_parts(o, c);
 }
 
 static int show(const struct tcpfsm_check *c, void *arg)
@@ -126,7 +129,7 @@ static int show(const struct tcpfsm_check *c, void *arg)
 	v->netns = c->netns;
 	v->rows++;
 	v->unexplained += c->status == TCPFSM_CHECK_UNEXPLAINED;
-	return out_error();
+	return v->opts->out->error;
 }
 
 /* All of a recording, or what tcpfsm_source_totals() has asked for.  Return: 0 or an errno. */
@@ -173,7 +176,7 @@ static int read_all(struct tcpfsm_checks *checks, struct tcpfsm_source *src, boo
 
 static int tell(struct check_view *v)
 {
-	if (out_error() == -EPIPE)
+	if (v->opts->out->error == -EPIPE)
 		return EXIT_DONE;
 	if (!v->rows) {
 		complain(v->opts->filter.netns ?
@@ -197,15 +200,12 @@ static int run(const struct options *opts)
 	struct tcpfsm_checks *checks;
 	struct tcpfsm_source *src;
 	struct tcpfsm_info info;
-	struct text text;
 	int status, rc;
 
 	fresh.follow_new = true;		/* no events */
 	status = open_source(&src, &fresh, &info);
 	if (status)
 		return status;
-	text_init(&text, opts);
-	v.colour = text.colour;
 	v.epoch_offset = tcpfsm_source_epoch_offset(src);
 	rc = tcpfsm_checks_new(&checks, opts->replay ? NULL : &info);
 	if (!rc)
@@ -215,12 +215,12 @@ static int run(const struct options *opts)
 					fail(rc, opts->device ? opts->device : TCPFSM_DEVICE);
 	if (!rc) {
 		tcpfsm_checks_each(checks, show, &v);
-		out_flush();
+		out_flush(opts->out);
 		status = tell(&v);
 	}
 	tcpfsm_checks_free(checks);
 	tcpfsm_source_close(src);
-	rc = out_close();
+	rc = close_stdout(opts->out);
 	return status ? status : rc;
 }
 

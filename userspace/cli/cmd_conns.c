@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "cli.h"
-#include "put.h"
+#include "../show/put.h"
 
 #define S(s)		TCPFSM_STATE_##s
 
@@ -192,18 +192,19 @@ static size_t line(struct conns_view *v, const struct tcpfsm_event *ev, char buf
 
 static void header(const struct conns_view *v)
 {
+	struct out *o = v->opts->out;
 	const struct column *col;
 
 	if (v->opts->time_of_day || v->opts->wide)
-		out_printf("%s ", v->opts->time_of_day ? "TIME           " : "   TIME(s)");
+		out_printf(o, "%s ", v->opts->time_of_day ? "TIME           " : "   TIME(s)");
 	if (v->opts->wide)
-		out_printf("%-*s %-*s", OWNER_LEN, "PID/COMM", ADDRESS_LEN, "LOCAL");
+		out_printf(o, "%-*s %-*s", OWNER_LEN, "PID/COMM", ADDRESS_LEN, "LOCAL");
 	else
-		out_printf("%-*s LPORT", COMM_LEN, "COMM");
-	out_printf(" %-*s %*s", ADDRESS_LEN, "REMOTE", TIME_LEN, "SETUP");
+		out_printf(o, "%-*s LPORT", COMM_LEN, "COMM");
+	out_printf(o, " %-*s %*s", ADDRESS_LEN, "REMOTE", TIME_LEN, "SETUP");
 	for (col = columns_of(v); col->title; col++)
-		out_printf(" %*s", TIME_LEN, col->title);
-	out_printf(" CLOSED BY\n");
+		out_printf(o, " %*s", TIME_LEN, col->title);
+	out_printf(o, " CLOSED BY\n");
 }
 
 /* ---- view ------------------------------------------------------------------------ */
@@ -223,25 +224,28 @@ static bool wanted(const struct conns_view *v, const struct tcpfsm_event *ev)
 
 static int show(struct conns_view *v, const struct tcpfsm_event *ev)
 {
+	struct out *o = v->opts->out;
+
 	if (!wanted(v, ev))
 		return 0;
 	if (v->opts->json)
-		out_add(tcpfsm_life_json(ev, out_room(TCPFSM_JSON_MAX)));
+		out_add(o, tcpfsm_life_json(ev, out_room(o, TCPFSM_JSON_MAX)));
 	else
-		out_add(line(v, ev, out_room(TEXT_MAX)));
-	return ++v->lines == v->opts->count || out_error() ? STOP : 0;
+		out_add(o, line(v, ev, out_room(o, TEXT_MAX)));
+	return ++v->lines == v->opts->count || o->error ? STOP : 0;
 }
 
 static int on_event(const struct tcpfsm_event *ev, void *arg)
 {
 	struct conns_view *v = arg;
+	struct out *o = v->opts->out;
 
 	v->last_ts = ev->ts;
 	if (ev->type == TCPFSM_EVENT_LOST) {
 		if (v->opts->json)
-			out_add(tcpfsm_event_json(ev, out_room(TCPFSM_JSON_MAX)));
+			out_add(o, tcpfsm_event_json(ev, out_room(o, TCPFSM_JSON_MAX)));
 		else
-			out_add(text_event(&v->text, ev, out_room(TEXT_MAX)));
+			out_add(o, text_event(&v->text, ev, out_room(o, TEXT_MAX)));
 		return 0;
 	}
 	if (ev->type != TCPFSM_EVENT_TRANSITION || ev->new != S(CLOSE) || !ev->life ||
@@ -284,10 +288,9 @@ static int run(const struct options *opts)
 		.shows = FEATURES_ALL,
 	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts), .lives = true };
-	struct conns_view v = { .opts = opts, .whose = opts->filter };
+	struct conns_view v = { .opts = opts, .text = text_of(opts), .whose = opts->filter };
 
 	v.whose.states = v.whose.causes = 0;
-	text_init(&v.text, opts);
 	return stream(opts, &mopts, &view, &v);
 }
 

@@ -11,11 +11,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "../tui/diagram.h"
-#include "../tui/figure.h"
+#include "../show/diagram.h"
+#include "../show/figure.h"
 #include "../tui/term.h"
 #include "cli.h"
-#include "svg.h"
+#include "../show/svg.h"
 
 #define STOP		1
 
@@ -67,27 +67,28 @@ static void count_population(struct view_diagram *v)
 static void print_json(struct view_diagram *v)
 {
 	const struct diagram *d = &v->d;
+	struct out *o = v->opts->out;
 	const char *sep = "";
 	unsigned int old, new, cause;
 
 	count_population(v);
-	out_printf("{\"ts\":%" PRIu64 ",\"event\":\"diagram\",\"transitions\":%" PRIu64
+	out_printf(o, "{\"ts\":%" PRIu64 ",\"event\":\"diagram\",\"transitions\":%" PRIu64
 		   ",\"lost\":%" PRIu64 ",\"states\":{",
 		   v->opts->replay ? d->last : now_of(v), d->all.n, d->lost);
 	for (old = TCPFSM_STATE_ESTABLISHED; old <= TCPFSM_STATE_CLOSING; old++) {
 		if (old == TCPFSM_STATE_CLOSE)
 			continue;
-		out_printf("%s\"%s\":%" PRIu64, sep, tcpfsm_state_name(old), d->population[old]);
+		out_printf(o, "%s\"%s\":%" PRIu64, sep, tcpfsm_state_name(old), d->population[old]);
 		sep = ",";
 	}
-	out_printf("},\"arrows\":[");
+	out_printf(o, "},\"arrows\":[");
 	sep = "";
 	for (old = 0; old < DIAGRAM_STATES; old++) {
 		for (new = 0; new < DIAGRAM_STATES; new++) {
 			for (cause = 0; cause < DIAGRAM_CAUSES; cause++) {
 				if (!d->count[old][new][cause])
 					continue;
-				out_printf("%s{\"old\":\"%s\",\"new\":\"%s\",\"cause\":\"%s\","
+				out_printf(o, "%s{\"old\":\"%s\",\"new\":\"%s\",\"cause\":\"%s\","
 					   "\"count\":%" PRIu64 "}", sep, tcpfsm_state_name(old),
 					   tcpfsm_state_name(new), tcpfsm_cause_name(cause),
 					   d->count[old][new][cause]);
@@ -95,7 +96,7 @@ static void print_json(struct view_diagram *v)
 			}
 		}
 	}
-	out_printf("]}\n");
+	out_printf(o, "]}\n");
 }
 
 /* ---- pictures ------------------------------------------------------------------------ */
@@ -199,7 +200,7 @@ static void paint(struct view_diagram *v)
 	term_paint(&v->grid);
 }
 
-static void print_grid(const struct grid *g, bool utf8)
+static void print_grid(struct out *o, const struct grid *g, bool utf8)
 {
 	char buf[256];
 	int x, y;
@@ -215,10 +216,10 @@ static void print_grid(const struct grid *g, bool utf8)
 			/* One byte each: what is beyond are blanks. */
 			if (x > used)
 				len -= (size_t)(x - used);
-			memcpy(out_room(len), buf, len);
-			out_add(len);
+			memcpy(out_room(o, len), buf, len);
+			out_add(o, len);
 		}
-		out_printf("\n");
+		out_printf(o, "\n");
 	}
 }
 
@@ -239,7 +240,7 @@ static void print_exits(const struct view_diagram *v, const struct figure *f, ui
 			continue;
 		n = figure_exits(&v->d, (uint8_t)i, 0, FIGURE_COLS - 14, 2, text, &full);
 		for (y = 0; y < n; y++)
-			out_printf("%-12s %s\n", y ? "" : name, text[y] + 1);
+			out_printf(v->opts->out, "%-12s %s\n", y ? "" : name, text[y] + 1);
 	}
 }
 
@@ -260,7 +261,7 @@ static int print_text(struct view_diagram *v)
 	figure_draw(&f, g, &v->d, now);
 	draw_legend(g, LINES_ABOVE + FIGURE_ROWS);
 	draw_odd(v, g, LINES_ABOVE + FIGURE_ROWS + 1);
-	print_grid(g, term_utf8());
+	print_grid(v->opts->out, g, term_utf8());
 	print_exits(v, &f, now);
 	return 0;
 }
@@ -375,7 +376,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 		v->d.lost += ev->lost;
 	if (++v->events % EVENTS_PER_TICK == 0 && is_live(v))
 		tick(v);
-	return v->enough || v->quit || out_error() ? STOP : 0;
+	return v->enough || v->quit || v->opts->out->error ? STOP : 0;
 }
 
 static int begin(void *arg, struct tcpfsm_model *m)
@@ -393,7 +394,7 @@ static int begin(void *arg, struct tcpfsm_model *m)
 	v->epoch_offset = (int64_t)(realtime_ns() - monotonic_ns());
 	if (v->opts->json)
 		v->due = monotonic_ns() + JSON_MS * MS;
-	if (v->opts->json || !out_is_terminal())
+	if (v->opts->json || !out_is_terminal(v->opts->out))
 		return 0;
 	if (term_open()) {
 		complain("diagram: this terminal cannot show it (TERM is %s); set TERM, or "

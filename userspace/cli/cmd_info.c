@@ -126,103 +126,103 @@ static bool reach_of_all(const struct contents *c, struct tcpfsm_reach *all)
 	return all->held;
 }
 
-static void print_reach(const struct contents *c)
+static void print_reach(struct out *o, const struct contents *c)
 {
 	struct tcpfsm_reach all;
 	uint32_t i;
 
 	if (!reach_of_all(c, &all))
-		out_printf("reach back       empty\n");
+		out_printf(o, "reach back       empty\n");
 	else
-		out_printf("reach back       %.1f s%s\n", seconds(all.age_ns),
+		out_printf(o, "reach back       %.1f s%s\n", seconds(all.age_ns),
 			   all.overwritten ? ": from then on nothing is missing" :
 					     ": all since the module was loaded");
 	for (i = 0; i < c->nrings; i++) {
 		const struct tcpfsm_reach *r = &c->rings[i].reach;
 
-		out_printf("  CPU %-11u", c->rings[i].cpu);
+		out_printf(o, "  CPU %-11u", c->rings[i].cpu);
 		if (r->held)
-			out_printf("%.1f s, %" PRIu64 " records\n", seconds(r->age_ns), r->held);
+			out_printf(o, "%.1f s, %" PRIu64 " records\n", seconds(r->age_ns), r->held);
 		else
-			out_printf("empty\n");
+			out_printf(o, "empty\n");
 	}
 }
 
-static void print_seconds_json(const struct tcpfsm_reach *r)
+static void print_seconds_json(struct out *o, const struct tcpfsm_reach *r)
 {
 	if (r->held)
-		out_printf("%.3f", seconds(r->age_ns));
+		out_printf(o, "%.3f", seconds(r->age_ns));
 	else
-		out_printf("null");
+		out_printf(o, "null");
 }
 
-static void print_reach_json(const struct contents *c)
+static void print_reach_json(struct out *o, const struct contents *c)
 {
 	struct tcpfsm_reach all;
 	uint32_t i;
 
 	reach_of_all(c, &all);
-	out_printf(",\"reach_seconds\":");
-	print_seconds_json(&all);
-	out_printf(",\"reach\":[");
+	out_printf(o, ",\"reach_seconds\":");
+	print_seconds_json(o, &all);
+	out_printf(o, ",\"reach\":[");
 	for (i = 0; i < c->nrings; i++) {
 		const struct tcpfsm_reach *r = &c->rings[i].reach;
 
-		out_printf("%s{\"cpu\":%u,\"held\":%" PRIu64 ",\"overwritten\":%" PRIu64
+		out_printf(o, "%s{\"cpu\":%u,\"held\":%" PRIu64 ",\"overwritten\":%" PRIu64
 			   ",\"seconds\":", i ? "," : "", c->rings[i].cpu, r->held, r->overwritten);
-		print_seconds_json(r);
-		out_printf("}");
+		print_seconds_json(o, r);
+		out_printf(o, "}");
 	}
-	out_printf("]");
+	out_printf(o, "]");
 }
 
-static void print_text(const struct tcpfsm_info *info, const struct contents *c)
+static void print_text(struct out *o, const struct tcpfsm_info *info, const struct contents *c)
 {
 	unsigned int i;
 
-	out_printf("tcpfsm %s, module %.32s, ABI %u\n\n", TCPFSM_VERSION,
+	out_printf(o, "tcpfsm %s, module %.32s, ABI %u\n\n", TCPFSM_VERSION,
 		   (const char *)info->version, info->abi);
-	out_printf("rings            %u x %u records of %u bytes, %" PRIu64 " KiB each\n",
+	out_printf(o, "rings            %u x %u records of %u bytes, %" PRIu64 " KiB each\n",
 		   info->made ? info->made : info->rings, info->slots, info->record_size,
 		   (uint64_t)(info->ring_bytes >> 10));
 	if (info->made)
-		out_printf("memory           %" PRIu64 " KiB: rings %" PRIu64 ", totals of listeners %" PRIu64 "\n",
+		out_printf(o, "memory           %" PRIu64 " KiB: rings %" PRIu64 ", totals of listeners %" PRIu64 "\n",
 			   (uint64_t)(info->ring_memory + info->listener_memory) >> 10,
 			   (uint64_t)info->ring_memory >> 10, (uint64_t)info->listener_memory >> 10);
-	out_printf("flight recorder  %s\n", info->flight_recorder ?
+	out_printf(o, "flight recorder  %s\n", info->flight_recorder ?
 		   "on: hooks are armed from load to unload" :
 		   "off: hooks are armed while a reader is there");
-	out_printf("records          %" PRIu64 " written, %" PRIu64 " held now, %" PRIu64 " overwritten\n",
+	out_printf(o, "records          %" PRIu64 " written, %" PRIu64 " held now, %" PRIu64 " overwritten\n",
 		   c->written, c->held, c->written - c->held);
 	if (info->unkept)
-		out_printf("                 %" PRIu64 " lost: of CPUs without a ring, for want of memory\n",
+		out_printf(o, "                 %" PRIu64 " lost: of CPUs without a ring, for want of memory\n",
 			   (uint64_t)info->unkept);
-	print_reach(c);
-	out_printf("wake-up          at %u records in a ring, or after %u ms\n",
+	print_reach(o, c);
+	out_printf(o, "wake-up          at %u records in a ring, or after %u ms\n",
 		   info->watermark, info->latency_ms);
-	out_printf("missed           %" PRIu64 " outcome%s not seen\n\n",
+	out_printf(o, "missed           %" PRIu64 " outcome%s not seen\n\n",
 		   (uint64_t)info->missed, info->missed == 1 ? "" : "s");
-	out_printf("features\n");
+	out_printf(o, "features\n");
 	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++) {
 		const char *name = tcpfsm_feature_name(i);
 		bool on = info->features >> i & 1;
 
 		if (name[0] == '?')
 			continue;
-		out_printf("  %-15s%s %s\n", name, on ? "on " : "off", tcpfsm_feature_text(i));
+		out_printf(o, "  %-15s%s %s\n", name, on ? "on " : "off", tcpfsm_feature_text(i));
 		if (!on)
-			out_printf("  %-15s    %s%s%s\n", "",
+			out_printf(o, "  %-15s    %s%s%s\n", "",
 				   info->error[i] ? tcpfsm_errno_name((unsigned int)-info->error[i]) : "",
 				   info->error[i] ? ": " : "", tcpfsm_feature_reason(info->error[i]));
 	}
 }
 
-static void print_json(const struct tcpfsm_info *info, const struct contents *c)
+static void print_json(struct out *o, const struct tcpfsm_info *info, const struct contents *c)
 {
 	bool first = true;
 	unsigned int i;
 
-	out_printf("{\"version\":\"%s\",\"module\":\"%.32s\",\"abi\":%u,\"rings\":%u,\"slots\":%u,"
+	out_printf(o, "{\"version\":\"%s\",\"module\":\"%.32s\",\"abi\":%u,\"rings\":%u,\"slots\":%u,"
 		   "\"record_size\":%u,\"ring_bytes\":%" PRIu64 ",\"watermark\":%u,\"latency_ms\":%u,"
 		   "\"flight_recorder\":%s,\"missed\":%" PRIu64 ",\"written\":%" PRIu64
 		   ",\"held\":%" PRIu64 ",\"overwritten\":%" PRIu64,
@@ -231,31 +231,32 @@ static void print_json(const struct tcpfsm_info *info, const struct contents *c)
 		   info->flight_recorder ? "true" : "false", (uint64_t)info->missed, c->written,
 		   c->held, c->written - c->held);
 	if (info->made)
-		out_printf(",\"rings_made\":%u,\"ring_memory\":%" PRIu64 ",\"listener_memory\":%" PRIu64
+		out_printf(o, ",\"rings_made\":%u,\"ring_memory\":%" PRIu64 ",\"listener_memory\":%" PRIu64
 			   ",\"unkept\":%" PRIu64, info->made, (uint64_t)info->ring_memory,
 			   (uint64_t)info->listener_memory, (uint64_t)info->unkept);
-	print_reach_json(c);
-	out_printf(",\"features\":{");
+	print_reach_json(o, c);
+	out_printf(o, ",\"features\":{");
 	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++) {
 		const char *name = tcpfsm_feature_name(i);
 
 		if (name[0] == '?')
 			continue;
-		out_printf("%s\"%s\":{\"on\":%s", first ? "" : ",", name,
+		out_printf(o, "%s\"%s\":{\"on\":%s", first ? "" : ",", name,
 			   info->features >> i & 1 ? "true" : "false");
 		if (!(info->features >> i & 1))
-			out_printf(",\"errno\":\"%s\",\"reason\":\"%s\"",
+			out_printf(o, ",\"errno\":\"%s\",\"reason\":\"%s\"",
 				   info->error[i] ? tcpfsm_errno_name((unsigned int)-info->error[i]) : "",
 				   tcpfsm_feature_reason(info->error[i]));
-		out_printf("}");
+		out_printf(o, "}");
 		first = false;
 	}
-	out_printf("}}\n");
+	out_printf(o, "}}\n");
 }
 
 static void print_recording(const struct options *opts, const struct contents *c,
 			    int64_t epoch_offset)
 {
+	struct out *o = opts->out;
 	uint64_t begin = c->held ? c->first_ts + (uint64_t)epoch_offset : 0;
 	uint64_t length = c->held ? c->last_ts - c->first_ts : 0;
 	char when[32] = "-";
@@ -263,17 +264,17 @@ static void print_recording(const struct options *opts, const struct contents *c
 	bool first = true;
 
 	if (opts->json) {
-		out_printf("{\"version\":\"%s\",\"abi\":%u,\"records\":%" PRIu64 ",\"lost\":%" PRIu64
+		out_printf(o, "{\"version\":\"%s\",\"abi\":%u,\"records\":%" PRIu64 ",\"lost\":%" PRIu64
 			   ",\"from_ts\":%" PRIu64 ",\"to_ts\":%" PRIu64 ",\"types\":{", TCPFSM_VERSION,
 			   TCPFSM_ABI_VERSION, c->held, c->lost, begin, begin + length);
 		for (i = 0; i < TYPES; i++) {
 			if (!c->types[i])
 				continue;
-			out_printf("%s\"%s\":%" PRIu64, first ? "" : ",",
+			out_printf(o, "%s\"%s\":%" PRIu64, first ? "" : ",",
 				   type_names[i] ? type_names[i] : "?", c->types[i]);
 			first = false;
 		}
-		out_printf("}}\n");
+		out_printf(o, "}}\n");
 		return;
 	}
 	if (c->held) {
@@ -282,14 +283,14 @@ static void print_recording(const struct options *opts, const struct contents *c
 
 		strftime(when, sizeof(when), "%F %T %z", localtime_r(&t, &tm));
 	}
-	out_printf("tcpfsm %s, recording of ABI %u\n\n", TCPFSM_VERSION, TCPFSM_ABI_VERSION);
-	out_printf("begins           %s\n", when);
-	out_printf("length           %.3f s\n", (double)length / (double)NSEC_PER_SEC);
-	out_printf("records          %" PRIu64 " on %u CPU%s, %" PRIu64 " lost\n", c->held, c->ncpus,
+	out_printf(o, "tcpfsm %s, recording of ABI %u\n\n", TCPFSM_VERSION, TCPFSM_ABI_VERSION);
+	out_printf(o, "begins           %s\n", when);
+	out_printf(o, "length           %.3f s\n", (double)length / (double)NSEC_PER_SEC);
+	out_printf(o, "records          %" PRIu64 " on %u CPU%s, %" PRIu64 " lost\n", c->held, c->ncpus,
 		   c->ncpus == 1 ? "" : "s", c->lost);
 	for (i = 0; i < TYPES; i++)
 		if (c->types[i])
-			out_printf("  %-15s%" PRIu64 "\n", type_names[i] ? type_names[i] : "?",
+			out_printf(o, "  %-15s%" PRIu64 "\n", type_names[i] ? type_names[i] : "?",
 				   c->types[i]);
 }
 
@@ -312,11 +313,11 @@ static int run(const struct options *opts)
 	else if (opts->replay)
 		print_recording(opts, &c, tcpfsm_source_epoch_offset(src));
 	else if (opts->json)
-		print_json(&info, &c);
+		print_json(opts->out, &info, &c);
 	else
-		print_text(&info, &c);
+		print_text(opts->out, &info, &c);
 	if (!status)
-		status = out_close();
+		status = close_stdout(opts->out);
 	free(c.last_seq);
 	free(c.rings);
 	tcpfsm_source_close(src);

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "../tui/term.h"
-#include "ladder.h"
-#include "svg.h"
+#include "../show/ladder.h"
+#include "../show/svg.h"
+#include "cli.h"
 
 #define STOP		1
 
@@ -44,12 +45,12 @@ static int on_ladder(const struct tcpfsm_ladder *l, void *arg)
 	struct ladder_command *c = arg;
 
 	if (c->opts->json)
-		ladder_json(l);
+		ladder_json(c->opts->out, l);
 	else
-		ladder_text(&c->view, l);
+		ladder_text(c->opts->out, &c->view, l);
 	if (c->svg)
 		picture(c, l);
-	c->stopped = ++c->connections == c->opts->count || out_error();
+	c->stopped = ++c->connections == c->opts->count || c->opts->out->error;
 	return c->stopped ? STOP : 0;
 }
 
@@ -106,7 +107,7 @@ static int begin(void *arg, struct tcpfsm_model *m)
 	rc = tcpfsm_ladders_new(&c->ladders, &lo);
 	if (rc)
 		return fail(rc, "ladders");
-	if (!o->replay && !o->json && out_is_terminal())
+	if (!o->replay && !o->json && out_is_terminal(c->opts->out))
 		complain("a connection is shown when it has ended, TIME_WAIT included; "
 			 "Ctrl-C shows the rest");
 	return 0;
@@ -138,7 +139,7 @@ static int end(void *arg)
 	if (c->err)
 		status = fail(c->err, "ladders");
 	tcpfsm_ladders_counts(c->ladders, NULL, &forgotten);
-	if (forgotten && out_error() != -EPIPE)
+	if (forgotten && c->opts->out->error != -EPIPE)
 		complain("%" PRIu64 " connection%s without a ladder: more at a time than can be "
 			 "kept", forgotten, forgotten == 1 ? "" : "s");
 	if (c->svg) {
@@ -157,15 +158,13 @@ static int run(const struct options *opts)
 	};
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
 	struct ladder_command c = { .opts = opts };
-	struct text text;
 	int status;
 
 	/* Of the locale it is only the characters that matter: "." stays. */
 	setlocale(LC_CTYPE, "");
-	text_init(&text, opts);
 	c.view = (struct ladder_view) {
-		.wide = opts->wide, .time_of_day = opts->time_of_day, .colour = text.colour,
-		.utf8 = term_utf8(),
+		.wide = opts->wide, .time_of_day = opts->time_of_day,
+		.glyphs = term_utf8() ? LADDER_UTF8 : LADDER_ASCII,
 	};
 	status = stream(opts, &mopts, &view, &c);
 	tcpfsm_ladders_free(c.ladders);

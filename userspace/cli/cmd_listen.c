@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "listen.h"
+#include "../show/listen.h"
+#include "cli.h"
 
 /* Longest sleep: a signal may come just before it. */
 #define SLICE_MS	200
@@ -23,7 +24,6 @@ struct listen {
 	struct tcpfsm_listeners *ls;
 	struct listen_reader reader;
 	uint64_t readings;
-	struct text text;
 	bool redraw;
 };
 
@@ -44,15 +44,14 @@ static void tell_lost(const struct listen_reading *r)
 static int show(struct listen *v)
 {
 	struct listen_reading *r = &v->reader.r;
-	int err = listen_reading_make(&v->reader, v->ls, v->opts,
-				      tcpfsm_source_epoch_offset(v->src));
+	int err = listen_reading_make(&v->reader, v->ls, tcpfsm_source_epoch_offset(v->src));
 
 	if (!err && v->opts->json)
-		listen_json(r);
+		listen_json(v->opts->out, r);
 	else if (!err && v->opts->histogram)
-		listen_histograms(r, v->redraw);
+		listen_histograms(v->opts->out, r, v->redraw);
 	else if (!err)
-		listen_text(r, &v->text, v->redraw);
+		listen_text(v->opts->out, r, v->redraw);
 	if (!err)
 		tell_lost(r);
 	v->reader.last_ts = r->ts;
@@ -84,12 +83,12 @@ static int feed(struct listen *v, uint8_t type)
 }
 
 /* Return: false: enough. */
-static bool sleep_until(uint64_t due)
+static bool sleep_until(struct out *o, uint64_t due)
 {
 	for (;;) {
 		uint64_t now = monotonic_ns(), ms;
 
-		if (interrupted || out_closed())
+		if (interrupted || out_closed(o))
 			return false;
 		if (now >= due)
 			return true;
@@ -111,14 +110,15 @@ static int follow(struct listen *v)
 			rc = feed(v, TCPFSM_TYPE_TOTAL);
 		if (!rc)
 			rc = show(v);
-		if (rc || out_flush() || !v->opts->interval || ++v->readings == v->opts->count)
+		if (rc || out_flush(v->opts->out) || !v->opts->interval ||
+		    ++v->readings == v->opts->count)
 			break;
 		/* Late: what was missed is not made up for. */
 		due += v->opts->interval;
 		now = monotonic_ns();
 		if (due < now)
 			due = now;
-		if (due > end || !sleep_until(due))
+		if (due > end || !sleep_until(v->opts->out, due))
 			break;
 	}
 	return rc;
@@ -158,7 +158,9 @@ static void tell_useless(const struct options *opts, const struct tcpfsm_info *i
 static int run(const struct options *opts)
 {
 	struct options fresh = *opts;
-	struct listen v = { .opts = opts, .reader.filter = &opts->filter };
+	struct listen v = {
+		.opts = opts, .reader.filter = &opts->filter, .reader.interval = opts->interval,
+	};
 	struct tcpfsm_info info = { .size = 0 };
 	int status, rc;
 
@@ -172,12 +174,11 @@ static int run(const struct options *opts)
 		tell_features(&info, FEATURE(SYN) | FEATURE(ACK) | FEATURE(REQUEST) | FEATURE(SYNACK) |
 			      FEATURE(COOKIE) | FEATURE(ACCEPT) | FEATURE(LISTEN) |
 			      FEATURE(SYNACK_TIMER));
-	text_init(&v.text, opts);
-	v.redraw = opts->interval && !opts->replay && !opts->json && out_is_terminal();
+	v.redraw = opts->interval && !opts->replay && !opts->json && out_is_terminal(opts->out);
 	rc = tcpfsm_listeners_new(&v.ls);
 	if (!rc)
 		rc = opts->replay ? last_of_recording(&v) : follow(&v);
-	status = out_close();
+	status = close_stdout(opts->out);
 	if (rc > 0 && !status) {
 		complain("%s: no totals in this recording; record again with this version", opts->replay);
 		status = EXIT_ERROR;

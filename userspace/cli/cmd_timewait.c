@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* tcpfsm timewait: who makes TIME_WAIT sockets, towards where, and what it comes to. */
-#include "timewait.h"
+#include "../show/timewait.h"
+#include "cli.h"
 
 /* How long to observe, unless -d says otherwise. */
 #define OBSERVE_S	3
@@ -13,7 +14,6 @@ struct timewait {
 	const struct tcpfsm_model_options *mopts;	/* with the clock of the source */
 	struct tcpfsm_timewaits *ledger;
 	struct tcpfsm_filter filter;
-	struct text text;
 	bool redraw;
 	uint64_t due;			/* of the next reading; epoch */
 	uint64_t last_ts;		/* of any event */
@@ -25,13 +25,14 @@ struct timewait {
 static int show(struct timewait *v, uint64_t ts)
 {
 	struct timewait_reading r = {
-		.opts = &v->opts, .ledger = v->ledger, .ts = ts, .redraw = v->redraw,
+		.top = v->opts.top, .interval = v->opts.interval, .ledger = v->ledger, .ts = ts,
+		.redraw = v->redraw,
 	};
 
-	v->err = v->opts.json ? timewait_json(&r) : timewait_text(&r, &v->text);
+	v->err = v->opts.json ? timewait_json(v->opts.out, &r) : timewait_text(v->opts.out, &r);
 	tcpfsm_timewaits_mark(v->ledger, ts);
 	v->readings++;
-	return v->err || out_flush() || v->readings == v->opts.count;
+	return v->err || out_flush(v->opts.out) || v->readings == v->opts.count;
 }
 
 /* Is it time, now that everything up to ts has come? */
@@ -141,8 +142,7 @@ static int run(const struct options *given)
 	/* The kernel's own number is of about the time of a reading. */
 	if (v.opts.interval)
 		view.totals_ms = v.opts.interval < NSEC_PER_SEC ? 100 : 1000;
-	text_init(&v.text, &v.opts);
-	v.redraw = v.opts.interval && !v.opts.json && out_is_terminal();
+	v.redraw = v.opts.interval && !v.opts.json && out_is_terminal(v.opts.out);
 	status = stream(&v.opts, &mopts, &view, &v);
 	tcpfsm_timewaits_free(v.ledger);
 	return status;

@@ -6,6 +6,7 @@
 
 struct trace {
 	const struct options *opts;
+	struct out *out;
 	struct text text;
 	bool filter;
 	uint64_t events;
@@ -14,29 +15,31 @@ struct trace {
 static int on_event(const struct tcpfsm_event *ev, void *arg)
 {
 	struct trace *t = arg;
+	struct out *o = t->out;
 	size_t len;
 
 	if (t->filter && !tcpfsm_filter_match(&t->opts->filter, ev))
 		return 0;
 	if (t->opts->json)
-		len = tcpfsm_event_json(ev, out_room(TCPFSM_JSON_MAX));
+		len = tcpfsm_event_json(ev, out_room(o, TCPFSM_JSON_MAX));
 	else
-		len = text_event(&t->text, ev, out_room(TEXT_MAX));
+		len = text_event(&t->text, ev, out_room(o, TEXT_MAX));
 	if (!len)
 		return 0;
-	out_add(len);
+	out_add(o, len);
 	if (ev->type != TCPFSM_EVENT_LOST && ++t->events == t->opts->count)
 		return STOP;
-	return out_error() ? STOP : 0;
+	return o->error ? STOP : 0;
 }
 
 static int begin(void *arg, struct tcpfsm_model *m)
 {
 	struct trace *t = arg;
+	struct out *o = t->out;
 
 	(void)m;
 	if (!t->opts->json)
-		out_add(text_header(&t->text, out_room(TEXT_MAX)));
+		out_add(o, text_header(&t->text, out_room(o, TEXT_MAX)));
 	return 0;
 }
 
@@ -45,9 +48,11 @@ static int run(const struct options *opts)
 	static const struct view view = { .begin = begin, .event = on_event, .totals = true,
 					   .shows = FEATURES_ALL };
 	struct tcpfsm_model_options mopts = { .size = sizeof(mopts), .raw = opts->raw };
-	struct trace t = { .opts = opts, .filter = opts->given & OPT_FILTER };
+	struct trace t = {
+		.opts = opts, .out = opts->out, .text = text_of(opts),
+		.filter = opts->given & OPT_FILTER,
+	};
 
-	text_init(&t.text, opts);
 	return stream(opts, &mopts, &view, &t);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* When to stop reading. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "cli.h"
 
@@ -9,24 +8,6 @@
 #define GRACE_NS	(20 * (NSEC_PER_SEC / 1000))
 /* Less is the noise of reading two clocks; time namespaces differ by more. */
 #define SKEW_MIN_NS	(NSEC_PER_SEC / 10)
-
-static uint64_t clock_of(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
-uint64_t monotonic_ns(void)
-{
-	return clock_of(CLOCK_MONOTONIC);
-}
-
-uint64_t realtime_ns(void)
-{
-	return clock_of(CLOCK_REALTIME);
-}
 
 void deadline_init(struct deadline *d, const struct options *opts,
 		   const struct tcpfsm_source *src)

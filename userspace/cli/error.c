@@ -161,3 +161,10 @@ int fail_replay(int err, const struct options *opts, const char *why)
 	}
 	return fail(err, opts->replay);
 }
+
+int close_stdout(struct out *o)
+{
+	int err = out_close(o);
+
+	return err ? fail(err, "standard output") : EXIT_DONE;
+}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -17,6 +18,8 @@ static const struct command * const commands[] = {
 #define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
 
 volatile sig_atomic_t interrupted;
+
+static struct out out;
 
 static void on_signal(int sig)
 {
@@ -213,21 +216,21 @@ static int help(const struct command *cmd)
 	size_t i;
 
 	if (cmd) {
-		out_printf("usage: tcpfsm %s%s%s [OPTION...]\n\n  %s\n\n", cmd->name,
+		out_printf(&out, "usage: tcpfsm %s%s%s [OPTION...]\n\n  %s\n\n", cmd->name,
 			   *cmd->args ? " " : "", cmd->args, cmd->text);
 		all = cmd->options;
 	} else {
-		out_printf("usage: tcpfsm COMMAND [OPTION...]\n\n"
+		out_printf(&out, "usage: tcpfsm COMMAND [OPTION...]\n\n"
 			   "The TCP state machine of this machine, as it moves.\n\ncommands\n");
 		for (i = 0; i < NCOMMANDS; i++) {
 			char name[32];
 
 			snprintf(name, sizeof(name), "%s %s", commands[i]->name, commands[i]->args);
-			out_printf("  %-12s %s\n", name, commands[i]->text);
+			out_printf(&out, "  %-12s %s\n", name, commands[i]->text);
 		}
-		out_printf("\n");
+		out_printf(&out, "\n");
 	}
-	out_printf("options\n");
+	out_printf(&out, "options\n");
 	for (i = 0; i < NOPTIONS; i++) {
 		const struct option_text *o = &texts[i];
 		char name[40];
@@ -237,17 +240,17 @@ static int help(const struct command *cmd)
 		snprintf(name, sizeof(name), "%c%c%s --%s%s%s", o->val < 256 ? '-' : ' ',
 			 o->val < 256 ? o->val : ' ', o->val < 256 ? "," : " ", o->name,
 			 o->arg ? " " : "", o->arg ? o->arg : "");
-		out_printf("  %-25s %s\n", name, o->text);
+		out_printf(&out, "  %-25s %s\n", name, o->text);
 	}
-	out_printf("\nexit status: 0 done, 1 error, 2 usage, 3 module not loaded, "
+	out_printf(&out, "\nexit status: 0 done, 1 error, 2 usage, 3 module not loaded, "
 		   "4 ABI mismatch,\n5 no permission.  See tcpfsm(8).\n");
-	return out_close();
+	return close_stdout(&out);
 }
 
 static int version(void)
 {
-	out_printf("tcpfsm %s (ABI %u)\n", TCPFSM_VERSION, TCPFSM_ABI_VERSION);
-	return out_close();
+	out_printf(&out, "tcpfsm %s (ABI %u)\n", TCPFSM_VERSION, TCPFSM_ABI_VERSION);
+	return close_stdout(&out);
 }
 
 /* ---- arguments ---------------------------------------------------------------------- */
@@ -443,7 +446,7 @@ static void tell_useless(const struct options *o, const struct command *cmd)
 int main(int argc, char **argv)
 {
 	struct options o = {
-		.filter = { .size = sizeof(o.filter) }, .duration = UINT64_MAX,
+		.filter = { .size = sizeof(o.filter) }, .duration = UINT64_MAX, .out = &out,
 	};
 	const struct command *cmd = NULL;
 	struct option_tables tables;
@@ -451,6 +454,7 @@ int main(int argc, char **argv)
 	int opt, status, rest;
 
 	catch_signals();
+	out_to_file(&out, STDOUT_FILENO);
 	opterr = 0;
 	command = look_for_command(argc, argv);
 	make_tables(&tables, "");

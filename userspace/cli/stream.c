@@ -85,7 +85,7 @@ void tell_features(const struct tcpfsm_info *info, uint64_t shown)
 }
 
 /* Nothing to read for now.  How long to sleep; -1: the view has enough. */
-static int rest(const struct view *view, void *arg, struct tcpfsm_model *m,
+static int rest(const struct view *view, void *arg, struct out *o, struct tcpfsm_model *m,
 		uint64_t *quiet_since)
 {
 	int ms = IDLE_MS, view_ms;
@@ -101,7 +101,7 @@ static int rest(const struct view *view, void *arg, struct tcpfsm_model *m,
 		ms = PENDING_MS;
 	}
 	view_ms = view->idle ? view->idle(arg) : ms;
-	if (view_ms < 0 || out_flush() || out_closed())
+	if (view_ms < 0 || out_flush(o) || out_closed(o))
 		return -1;
 	return view_ms < ms ? view_ms : ms;
 }
@@ -177,8 +177,8 @@ static int last_resync(struct resync *r, const struct view *view, void *arg,
 }
 
 /* Return: 0 or a negative errno of the source. */
-static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
-		  struct tcpfsm_model *m, struct deadline *end)
+static int follow(const struct view *view, void *arg, struct out *o,
+		  struct tcpfsm_source *src, struct tcpfsm_model *m, struct deadline *end)
 {
 	bool live_totals = (view->item || view->totals) && !end->replay;
 	struct resync resync = { .possible = view->resync && !end->replay };
@@ -236,7 +236,7 @@ static int follow(const struct view *view, void *arg, struct tcpfsm_source *src,
 			continue;
 		}
 
-		ms = rest(view, arg, m, &quiet_since);
+		ms = rest(view, arg, o, m, &quiet_since);
 		if (ms < 0)
 			return 0;
 		if (live_totals && view->totals_ms)
@@ -305,16 +305,16 @@ int stream(const struct options *opts, struct tcpfsm_model_options *mopts,
 
 	status = view->begin ? view->begin(arg, m) : 0;
 	if (!status) {
-		rc = follow(view, arg, src, m, &end);
+		rc = follow(view, arg, opts->out, src, m, &end);
 		if (view->end)
 			status = view->end(arg);
 	}
 	if (!status)
-		status = out_close();
+		status = close_stdout(opts->out);
 	if (rc && !status)
 		status = fail_source(rc, opts, src);
 	/* Who closed the pipe has seen enough. */
-	if (out_error() != -EPIPE)
+	if (opts->out->error != -EPIPE)
 		tell_losses(src, m);
 
 	tcpfsm_model_free(m);

@@ -6,7 +6,7 @@
 #ifndef TCPFSM_TUI_TERM_H
 #define TCPFSM_TUI_TERM_H
 
-#include "grid.h"
+#include "../show/grid.h"
 
 /*
  * Takes the terminal on stdout.  Call setlocale(LC_CTYPE, "") before.

@@ -10,7 +10,7 @@
 #ifndef TCPFSM_TUI_TOP_H
 #define TCPFSM_TUI_TOP_H
 
-#include "diagram.h"
+#include "../show/diagram.h"
 
 /* ---- history: a number for each second ------------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "../show/filter_words.h"
 #include "term.h"
 #include "ui.h"
 
@@ -19,7 +20,7 @@
 #define LINES_ABOVE	1
 #define LINES_BELOW	2
 
-#define PLAY_KEYS	"+- speed|. step|\x13\x11 10 s"
+#define PLAY_KEYS	"+- speed|. step|" S_HEAD_WEST S_HEAD_EAST " 10 s"
 #define PLAY_KEYS_COLS	28
 
 #define SEEK_NS		(10 * NSEC_PER_SEC)
@@ -386,7 +387,7 @@ static void click(struct ui *u)
 static void pause_or_go_on(struct ui *u)
 {
 	u->paused = !u->paused;
-	u->list_now = u->opts->replay;
+	u->list_now = u->replay;
 	u->log_end = u->top.nindex;
 	memset(u->refreshed, 0, sizeof(u->refreshed));
 	if (u->play.end)
@@ -398,7 +399,7 @@ static bool play_key(struct ui *u, int key)
 	struct play *p = &u->play;
 	uint64_t at = p->seek ? p->seek : p->now;
 
-	if (!u->opts->replay)
+	if (!u->replay)
 		return false;
 	switch (key) {
 	case '+':
@@ -600,7 +601,7 @@ static void draw_status(const struct ui *u, struct grid *g)
 	struct status s = { .g = g, .x = 0, .y = g->rows - 2 };
 	uint64_t forgotten;
 
-	if (u->opts->replay)
+	if (u->replay)
 		add_playback(u, &s);
 	else
 		add(&s, ATTR_BOLD, "live");
@@ -612,7 +613,7 @@ static void draw_status(const struct ui *u, struct grid *g)
 		add(&s, ATTR_BAD_HOT, "BEHIND by %.1f s", (double)u->behind_ns / 1e9);
 	if (u->lost)
 		add(&s, ATTR_BAD_HOT, "LOST %" PRIu64 " records", u->lost);
-	if (!u->opts->replay)
+	if (!u->replay)
 		add_features(&s, &u->info);
 	if (u->totals_error)
 		add(&s, ATTR_BAD_HOT, "no totals: %s", strerror(-u->totals_error));
@@ -625,7 +626,7 @@ static void draw_status(const struct ui *u, struct grid *g)
 		add(&s, ATTR_BOX, "filter: %s", u->filter_text);
 	if (*u->search)
 		add(&s, ATTR_DIM, "search: %s", u->search);
-	if (u->opts->replay && g->cols - s.x >= PLAY_KEYS_COLS)
+	if (u->replay && g->cols - s.x >= PLAY_KEYS_COLS)
 		draw_keys(g, g->cols - PLAY_KEYS_COLS, s.y, PLAY_KEYS);
 }
 
@@ -656,7 +657,7 @@ static void draw_bottom(const struct ui *u, struct grid *g)
 
 void ui_keep_log(struct ui *u)
 {
-	bool wanted = u->opts->replay || u->view == VIEW_LOG || u->over == VIEW_LADDER;
+	bool wanted = u->replay || u->view == VIEW_LOG || u->over == VIEW_LADDER;
 	bool had = u->top.log_model;
 
 	if (top_keep_log(&u->top, u->model, wanted))

@@ -6,9 +6,11 @@
 #ifndef TCPFSM_TUI_UI_H
 #define TCPFSM_TUI_UI_H
 
-#include "../cli/cli.h"
-#include "../cli/listen.h"
-#include "grid.h"
+#include "source/clock.h"
+#include "tcpfsm.h"
+#include "../show/listen.h"
+#include "../show/grid.h"
+#include "../show/text.h"
 #include "page.h"
 #include "term.h"
 #include "top.h"
@@ -78,7 +80,7 @@ extern const double play_speed[];	/* 0: as fast as can be */
 extern const unsigned int play_speeds, play_normal;
 
 struct ui {
-	const struct options *opts;
+	bool replay;			/* a recording */
 	struct tcpfsm_filter filter;	/* of the command line, then of the keyboard */
 	char filter_text[128];
 	struct tcpfsm_model *model;
@@ -98,9 +100,9 @@ struct ui {
 	uint64_t refreshed[VIEWS_ALL];	/* CLOCK_MONOTONIC */
 	uint64_t took[VIEWS_ALL];	/* nanoseconds */
 	struct page page[VIEWS_ALL];	/* of views that are texts */
+	struct out out;			/* into the page that is made */
 	struct grid grid;
 	struct text text;
-	bool utf8;
 
 	/* The worst finding, and who has most in TIME_WAIT. */
 	char finding[2048];

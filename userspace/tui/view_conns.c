@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../cli/put.h"
+#include "../show/put.h"
 #include "ui.h"
 
 #define S(s)		TCPFSM_STATE_##s
@@ -232,7 +232,7 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 		size_t len = line(u, row, buf);
 		struct row r;
 
-		page_draw_line(g, y, p->left, buf, len);
+		page_draw_line(g, y, p->left, buf, len, NULL, 0);
 		if (row == p->cursor) {
 			for (x = 0; x < g->cols; x++)
 				grid_cell(g, x, y)->attr = ATTR_TITLE;

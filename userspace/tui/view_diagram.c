@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "figure.h"
+#include "../show/figure.h"
 #include "ui.h"
 
 static void draw(struct ui *u, struct grid *g, struct area a)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../cli/put.h"
+#include "../show/put.h"
 #include "ui.h"
 
 static uint64_t rows(struct ui *u, uint64_t *first)
@@ -14,7 +14,8 @@ static uint64_t rows(struct ui *u, uint64_t *first)
 	return end > *first ? end : *first;
 }
 
-static size_t line(struct ui *u, uint64_t row, bool colour, char buf[TEXT_MAX])
+/* Between the two runs it looks as it does in tcpfsm trace. */
+static size_t line(struct ui *u, uint64_t row, char buf[TEXT_MAX], struct out_run run[2])
 {
 	const struct tcpfsm_event *ev = top_log_at(&u->top, row);
 	struct text text = u->text;
@@ -22,19 +23,21 @@ static size_t line(struct ui *u, uint64_t row, bool colour, char buf[TEXT_MAX])
 
 	if (!ev)
 		return 0;
-	text.colour = colour;
 	text.wide = u->grid.cols >= 150;
 	text.width = (unsigned int)u->grid.cols;
 	len = text_event(&text, ev, buf);
 	len -= len && buf[len - 1] == '\n';
 	buf[len] = '\0';
+	run[0] = (struct out_run) { text.ink_from, text.ink };
+	run[1] = (struct out_run) { text.ink_to, ATTR_PLAIN };
 	return len;
 }
 
 static size_t text(struct ui *u, uint64_t row, char *buf, size_t size)
 {
 	char full[TEXT_MAX];
-	size_t len = line(u, row, false, full);
+	struct out_run run[2];
+	size_t len = line(u, row, full, run);
 
 	if (len >= size)
 		len = size - 1;
@@ -54,18 +57,19 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 	struct place *p = &u->place[VIEW_LOG];
 	uint64_t first, end = rows(u, &first), row = ui_list_top(u, a.rows - 1);
 	struct text heading = u->text;
+	struct out_run run[2];
 	char buf[TEXT_MAX];
 	size_t len;
 	int y, x;
 
 	heading.wide = g->cols >= 150;
 	len = text_header(&heading, buf);
-	page_draw_line(g, a.y, p->left, buf, len);
+	page_draw_line(g, a.y, p->left, buf, len, NULL, 0);
 	for (x = 0; x < g->cols; x++)
 		grid_cell(g, x, a.y)->attr = ATTR_BOLD;
 	for (y = a.y + 1; y < a.y + a.rows && row < end; y++, row++) {
-		len = line(u, row, row != p->cursor, buf);
-		page_draw_line(g, y, p->left, buf, len);
+		len = line(u, row, buf, run);
+		page_draw_line(g, y, p->left, buf, len, run, row == p->cursor ? 0 : 2);
 		for (x = 0; row == p->cursor && !p->follow && x < g->cols; x++)
 			grid_cell(g, x, y)->attr = ATTR_TITLE;
 	}

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../cli/screen.h"
+#include "../show/screen.h"
 #include "ui.h"
 
 #define S(s)		TCPFSM_STATE_##s
@@ -125,7 +125,7 @@ static int draw_verdict(const struct ui *u, struct grid *g, int y, int lines)
 	};
 
 	if (!u->has_finding) {
-		grid_text(g, 0, y, ATTR_DIM, u->opts->replay ?
+		grid_text(g, 0, y, ATTR_DIM, u->replay ?
 			  "no totals of listeners in the recording yet" :
 			  "listeners are being looked at");
 		return 1;

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../cli/ladder.h"
-#include "../cli/put.h"
-#include "../cli/screen.h"
-#include "../cli/timewait.h"
+#include "../show/explain.h"
+#include "../show/ladder.h"
+#include "../show/out.h"
+#include "../show/put.h"
+#include "../show/screen.h"
+#include "../show/timewait.h"
 #include "ui.h"
 
 #define RATE_MIN_NS	(NSEC_PER_SEC / 2)
@@ -51,18 +53,15 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 		grid_text(g, g->cols - 6, a.y + a.rows - 1, ATTR_TITLE, " more ");
 }
 
-/* Inks of a page: the terminal's own file says what they come to. */
-static struct text inks(const struct ui *u)
+static struct out *begin_page(struct ui *u, enum view_id id)
 {
-	struct text t = u->text;
-
-	t.colour = true;
-	return t;
+	page_begin(&u->page[id], &u->out);
+	return &u->out;
 }
 
 static void end_page(struct ui *u, enum view_id id, int err)
 {
-	int rc = page_end(&u->page[id]);
+	int rc = page_end(&u->page[id], &u->out);
 
 	if (err || rc)
 		ui_say(u, "%s", strerror(err ? -err : -rc));
@@ -82,20 +81,20 @@ static void refresh_listeners(struct ui *u)
 	struct listen_reader reader = {
 		.filter = &u->filter, .since_first = true, .sort = u->listen_sort,
 	};
-	struct text t = inks(u);
+	struct out *o;
 	int err = 0;
 
-	page_begin(&u->page[VIEW_LISTENERS]);
+	o = begin_page(u, VIEW_LISTENERS);
 	if (!w || !w->first_ts) {
-		out_printf("no totals of listeners %s\n", u->opts->replay ?
+		out_printf(o, "no totals of listeners %s\n", u->replay ?
 			   "in the recording, up to now" : "yet");
 	} else {
 		/* Readings that lie closer together tell of no rates. */
 		if (!u->since_load && w->last_ts >= w->first_ts + RATE_MIN_NS)
 			reader.last_ts = w->first_ts;
-		err = listen_reading_make(&reader, w->ls, u->opts, u->epoch_offset);
+		err = listen_reading_make(&reader, w->ls, u->epoch_offset);
 		if (!err)
-			listen_text(&reader.r, &t, false);
+			listen_text(o, &reader.r, false);
 		listen_reading_free(&reader);
 		free(reader.sorted);
 	}
@@ -184,16 +183,16 @@ void mark_ledger(struct ui *u, uint64_t every)
 
 static void refresh_timewait(struct ui *u)
 {
-	struct timewait_reading r = { .opts = u->opts, .ledger = u->ledger, .ts = u->now };
-	struct text t = inks(u);
+	struct timewait_reading r = { .ledger = u->ledger, .ts = u->now };
+	struct out *o;
 	int err;
 
-	page_begin(&u->page[VIEW_TIMEWAIT]);
+	o = begin_page(u, VIEW_TIMEWAIT);
 	if (*u->filter_text)
-		out_printf("(the filter \"%s\" is not for this view, but -L, -D, -p and -N are)\n",
+		out_printf(o, "(the filter \"%s\" is not for this view, but -L, -D, -p and -N are)\n",
 			   u->filter_text);
 	tcpfsm_timewaits_sort(u->ledger, u->tw_sort);
-	err = timewait_text(&r, &t);
+	err = timewait_text(o, &r);
 	end_page(u, VIEW_TIMEWAIT, err);
 	mark_ledger(u, NSEC_PER_SEC);
 }
@@ -266,7 +265,7 @@ void judge(struct ui *u)
 	uint64_t now = monotonic_ns();
 
 	/* It looks back half a minute and more: a second changes little. */
-	if (u->has_finding && now - u->judged_at < 2 * NSEC_PER_SEC && !u->opts->replay)
+	if (u->has_finding && now - u->judged_at < 2 * NSEC_PER_SEC && !u->replay)
 		return;
 	u->judged_at = now;
 	u->has_finding = false;
@@ -281,13 +280,14 @@ void judge(struct ui *u)
 static void refresh_explain(struct ui *u)
 {
 	struct window *w = judged(u);
+	struct out *o;
 	int err = 0;
 
-	page_begin(&u->page[VIEW_EXPLAIN]);
+	o = begin_page(u, VIEW_EXPLAIN);
 	if (w && w->first_ts)
-		err = explain_text(u->explain, w->ls, true);
+		err = explain_text(u->explain, w->ls, o);
 	else
-		out_printf("no totals of listeners yet\n");
+		out_printf(o, "no totals of listeners yet\n");
 	end_page(u, VIEW_EXPLAIN, err);
 }
 
@@ -304,25 +304,30 @@ const struct view_ops view_explain = {
 
 /* ---- the ladder of one ----------------------------------------------------------- */
 
+struct ladder_page {
+	struct out *o;
+	struct ladder_view view;
+};
+
 static int on_ladder(const struct tcpfsm_ladder *l, void *arg)
 {
-	struct ladder_view *v = arg;
+	struct ladder_page *p = arg;
 
-	ladder_text(v, l);
+	ladder_text(p->o, &p->view, l);
 	return 0;
 }
 
 static void refresh_ladder(struct ui *u)
 {
-	struct ladder_view v = {
-		.wide = u->grid.cols >= 130, .colour = true, .utf8 = true, .time_of_day = false,
+	struct ladder_page p = {
+		.o = begin_page(u, VIEW_LADDER),
+		.view = { .wide = u->grid.cols >= 130, .glyphs = LADDER_CELLS },
 	};
 	int err;
 
-	page_begin(&u->page[VIEW_LADDER]);
-	err = top_ladder(&u->top, u->ladder_conn, on_ladder, &v);
-	if (!v.printed)
-		out_printf("%s\n\nNothing has happened to it within the last %u records, "
+	err = top_ladder(&u->top, u->ladder_conn, on_ladder, &p);
+	if (!p.view.printed)
+		out_printf(p.o, "%s\n\nNothing has happened to it within the last %u records, "
 			   "which are what is kept.\n", u->ladder_name, TOP_LOG);
 	end_page(u, VIEW_LADDER, err);
 }
@@ -340,17 +345,18 @@ const struct view_ops view_ladder = {
 
 /* ---- help ------------------------------------------------------------------------ */
 
+/* Lines that do not begin with a blank are headings. */
 static const char help[] =
-	"\033[1mViews\033[0m\n"
+	"Views\n"
 	"  1 .. 6       Overview, Listeners, TIME_WAIT, Connections, Diagram, Log\n"
 	"  Tab          the next one; Shift-Tab the one before; or click on its name\n"
-	"\033[1mMoving\033[0m\n"
+	"Moving\n"
 	"  arrows hjkl  up, down, sideways; the wheel of the mouse\n"
 	"  PgUp PgDn    a screen; g or Home, G or End: the first and the last row\n"
 	"  Enter        Overview: what is wrong, and what helps against it\n"
 	"               Connections, Log: the connection as a ladder\n"
 	"  q Esc        back, from a page like this\n"
-	"\033[1mFinding\033[0m\n"
+	"Finding\n"
 	"  / F3         search; n the next, N the one before\n"
 	"  f F4         filter: lport 80,443  rport 5432  ipv4  ipv6  pid 123  netns NAME\n"
 	"               state TIME_WAIT,FIN_WAIT2  cause timeout; nothing: all again\n"
@@ -359,17 +365,17 @@ static const char help[] =
 	"               or click on a headline.  Listeners: the worst, by address, SYNs,\n"
 	"               refused, queues.  TIME_WAIT: by population, in, out, growth,\n"
 	"               ports, failed\n"
-	"\033[1mTime\033[0m\n"
+	"Time\n"
 	"  space        pause: the screen stands still, nothing is lost meanwhile\n"
 	"  + -          recording: faster, slower; the fastest is as fast as can be\n"
 	"  .            recording: the next event, then pause\n"
 	"  left right   recording: ten seconds back, on (sideways is then h and l)\n"
-	"\033[1mAlso\033[0m\n"
+	"Also\n"
 	"  t            Listeners: counts since the module was loaded, or rates of late\n"
 	"  r            Diagram: reset its counts\n"
 	"  ? F1         this page;  Ctrl-L  draw again;  q F10 Ctrl-C  quit\n"
 	"\n"
-	"\033[1mWhat the numbers are\033[0m\n"
+	"What the numbers are\n"
 	"  Each end of a connection that is on this machine counts. opens: came to\n"
 	"  ESTABLISHED; closes: left it; resets: RSTs sent and received; refused: SYNs\n"
 	"  and third ACKs that a listener dropped or reset; connect fails: no free port,\n"
@@ -378,9 +384,16 @@ static const char help[] =
 
 static void refresh_help(struct ui *u)
 {
-	page_begin(&u->page[VIEW_HELP]);
-	memcpy(out_room(sizeof(help)), help, sizeof(help) - 1);
-	out_add(sizeof(help) - 1);
+	struct out *o = begin_page(u, VIEW_HELP);
+	const char *s = help;
+
+	while (*s) {
+		size_t len = strcspn(s, "\n");
+
+		out_inked(o, *s == ' ' ? ATTR_PLAIN : ATTR_BOLD, "%.*s", (int)len, s);
+		out_printf(o, "\n");
+		s += len + 1;
+	}
 	end_page(u, VIEW_HELP, 0);
 }
 

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "out.h"
+
+static bool shows_colours(const struct out *o)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return out_is_terminal(o) && !(no_color && *no_color) && term && strcmp(term, "dumb");
+}
+
+void out_to_file(struct out *o, int fd)
+{
+	o->used = 0;
+	o->fd = fd;
+	o->error = 0;
+	o->drawn = false;
+	o->pipe = -1;
+	o->text = NULL;
+	o->colour = shows_colours(o);
+}
+
+/* ---- memory ---------------------------------------------------------------------- */
+
+void out_to_text(struct out *o, struct out_text *text)
+{
+	o->used = 0;
+	o->fd = -1;
+	o->error = 0;
+	o->colour = false;
+	o->text = text;
+	text->len = 0;
+	text->nruns = 0;
+}
+
+void out_text_free(struct out_text *text)
+{
+	free(text->s);
+	free(text->run);
+	memset(text, 0, sizeof(*text));
+}
+
+/* Return: 0 or -ENOMEM: the rest is left out. */
+static int keep(struct out_text *text, const char *buf, size_t n)
+{
+	size_t need = text->len + n + 1;
+	char *p = text->s;
+
+	if (need > text->room) {
+		p = realloc(p, need + OUT_SIZE);
+		if (!p)
+			return -ENOMEM;
+		text->s = p;
+		text->room = need + OUT_SIZE;
+	}
+	memcpy(p + text->len, buf, n);
+	text->len += n;
+	p[text->len] = '\0';
+	return 0;
+}
+
+static void keep_run(struct out *o, enum attr attr)
+{
+	struct out_text *text = o->text;
+
+	if (text->nruns == text->runs_room) {
+		size_t room = 2 * text->runs_room + 64;
+		struct out_run *run = realloc(text->run, room * sizeof(*run));
+
+		if (!run) {
+			o->error = -ENOMEM;
+			return;
+		}
+		text->run = run;
+		text->runs_room = room;
+	}
+	text->run[text->nruns++] = (struct out_run) { text->len + o->used, attr };
+}
+
+/* ---- words ----------------------------------------------------------------------- */
+
+int out_flush(struct out *o)
+{
+	struct pollfd pfd = { .fd = o->fd, .events = POLLOUT };
+	size_t done = 0;
+
+	if (o->text && !o->error)
+		o->error = keep(o->text, o->buf, o->used);
+	while (!o->text && !o->error && done < o->used) {
+		ssize_t n = write(o->fd, o->buf + done, o->used - done);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno == EAGAIN)	/* somebody made it non-blocking */
+			poll(&pfd, 1, -1);
+		else if (errno != EINTR)
+			o->error = -errno;
+	}
+	o->used = 0;
+	return o->error;
+}
+
+static void put_words(struct out *o, const char *fmt, va_list ap)
+{
+	int n = vsnprintf(out_room(o, 1024), 1024, fmt, ap);
+
+	if (n > 0)
+		out_add(o, n < 1024 ? (size_t)n : 1023);
+}
+
+void out_printf(struct out *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	put_words(o, fmt, ap);
+	va_end(ap);
+}
+
+const char *out_escape(enum attr attr)
+{
+	static const char * const escapes[NATTRS] = {
+		[ATTR_PLAIN] = "\033[0m", [ATTR_DIM] = "\033[2m", [ATTR_BOLD] = "\033[1m",
+		[ATTR_OPEN] = "\033[32m", [ATTR_CLOSE_HOT] = "\033[33m",
+		[ATTR_BAD_HOT] = "\033[31m",
+	};
+
+	return escapes[attr] ? escapes[attr] : "";
+}
+
+void out_ink(struct out *o, enum attr attr)
+{
+	if (o->text)
+		keep_run(o, attr);
+	else if (o->colour)
+		out_printf(o, "%s", out_escape(attr));
+}
+
+void out_inked(struct out *o, enum attr attr, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (attr)
+		out_ink(o, attr);
+	va_start(ap, fmt);
+	put_words(o, fmt, ap);
+	va_end(ap);
+	if (attr)
+		out_ink(o, ATTR_PLAIN);
+}
+
+/* ---- JSON ------------------------------------------------------------------------ */
+
+void out_json_ends(struct out *o, uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
+		   unsigned int family, const uint8_t *laddr, uint16_t lport,
+		   const uint8_t *raddr, uint16_t rport)
+{
+	char local[INET6_ADDRSTRLEN] = "", remote[INET6_ADDRSTRLEN] = "";
+	int af = family == 6 ? AF_INET6 : AF_INET;
+
+	if (family) {
+		inet_ntop(af, laddr, local, sizeof(local));
+		inet_ntop(af, raddr, remote, sizeof(remote));
+	}
+	out_printf(o, "{\"ts\":%" PRIu64 ",\"event\":\"%s\",\"conn\":%" PRIu64 ",\"netns\":%u,"
+		   "\"family\":%u,\"laddr\":\"%s\",\"lport\":%u,\"raddr\":\"%s\",\"rport\":%u,"
+		   "\"cpu\":0", ts, event, conn, netns, family, local, lport, remote, rport);
+}
+
+void out_json_head(struct out *o, uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
+		   unsigned int family, const uint8_t *laddr, uint16_t lport)
+{
+	static const uint8_t nobody[16];
+
+	out_json_ends(o, ts, event, conn, netns, family, laddr, lport, nobody, 0);
+}
+
+/* ---- files ----------------------------------------------------------------------- */
+
+bool out_is_terminal(const struct out *o)
+{
+	return isatty(o->fd);
+}
+
+bool out_closed(struct out *o)
+{
+	struct pollfd pfd = { .fd = o->fd };
+	struct stat st;
+
+	if (o->pipe < 0)
+		o->pipe = !fstat(o->fd, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+	return o->pipe && poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLERR | POLLHUP);
+}
+
+int out_close(struct out *o)
+{
+	int err = out_flush(o);
+
+	/* NFS and quotas tell a failed write only here. */
+	if (!err && close(o->fd) && errno != EINTR && errno != EBADF)
+		err = -errno;
+	/* A closed pipe ends us quietly. */
+	return err == -EPIPE ? 0 : err;
+}

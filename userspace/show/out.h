@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where words go: a file, mostly standard output, or memory.  They are written when
+ * there are many, and when there is nothing more to say for now.
+ *
+ * How they look is said beside them: a terminal gets escape sequences, a file nothing,
+ * and memory keeps where each look begins.
+ */
+#ifndef TCPFSM_SHOW_OUT_H
+#define TCPFSM_SHOW_OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "grid.h"
+
+#define OUT_SIZE	(64 << 10)
+
+/* From here on it looks so, until the next one. */
+struct out_run {
+	size_t at;
+	enum attr attr;
+};
+
+/* What was said, kept.  All zero: nothing as yet. */
+struct out_text {
+	char *s;			/* malloc(); with a NUL */
+	size_t len, room;
+	struct out_run *run;
+	size_t nruns, runs_room;
+};
+
+struct out {
+	size_t used;			/* of buf */
+	int fd;
+	int error;			/* negative errno of the first failure */
+	bool colour;			/* fd is a terminal that shows them */
+	bool drawn;			/* see screen_begin() */
+	int pipe;			/* is fd one?  -1: not known yet */
+	struct out_text *text;		/* NULL: to fd */
+	char buf[OUT_SIZE];
+};
+
+void out_to_file(struct out *o, int fd);
+/* In place of what @text held. */
+void out_to_text(struct out *o, struct out_text *text);
+void out_text_free(struct out_text *text);
+
+void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What follows looks so. */
+void out_ink(struct out *o, enum attr attr);
+/* The same for these words only; of ATTR_PLAIN nothing is said. */
+void out_inked(struct out *o, enum attr attr, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The sequence that makes a terminal look so. */
+const char *out_escape(enum attr attr);
+
+/*
+ * "{" and the keys that every JSON object has, of what has no peer and is of no
+ * CPU.  family: 4, 6 or, without an address, 0.
+ */
+void out_json_head(struct out *o, uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
+		   unsigned int family, const uint8_t *laddr, uint16_t lport);
+/* The same of what has a peer. */
+void out_json_ends(struct out *o, uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
+		   unsigned int family, const uint8_t *laddr, uint16_t lport,
+		   const uint8_t *raddr, uint16_t rport);
+
+/* Return: 0 or the negative errno of any write so far. */
+int out_flush(struct out *o);
+/* Has the reader of our pipe gone? */
+bool out_closed(struct out *o);
+/* The end.  Return: 0 or the negative errno of what could not be written. */
+int out_close(struct out *o);
+bool out_is_terminal(const struct out *o);
+
+/* Room for n bytes (OUT_SIZE at most), to be counted with out_add(). */
+static inline char *out_room(struct out *o, size_t n)
+{
+	if (o->used + n > OUT_SIZE)
+		out_flush(o);
+	return o->buf + o->used;
+}
+
+static inline void out_add(struct out *o, size_t n)
+{
+	o->used += n;
+}
+
+#endif /* TCPFSM_SHOW_OUT_H */

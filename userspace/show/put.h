@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Pieces of a line of text for people.  Each writes at p, without a NUL that
+ * counts, and returns where the next one goes.
+ */
+#ifndef TCPFSM_SHOW_PUT_H
+#define TCPFSM_SHOW_PUT_H
+
+#include <arpa/inet.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "digits.h"
+#include "tcpfsm.h"
+
+static inline char *put(char *p, const char *s)
+{
+	size_t len = strlen(s);
+
+	memcpy(p, s, len);
+	return p + len;
+}
+
+static inline unsigned int count_digits(uint64_t v)
+{
+	unsigned int n = 1;
+
+	for (; v >= 10000; v /= 10000)
+		n += 4;
+	return n + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
+/* Right-aligned, with leading zeros or blanks. */
+static inline char *put_padded(char *p, uint64_t v, unsigned int width, char pad)
+{
+	unsigned int n = count_digits(v);
+
+	for (; width > n; width--)
+		*p++ = pad;
+	return put_u64(p, v);
+}
+
+/* Columns are blank before they are written, but for what digits.h wrote too much. */
+static inline char *pad_to(char *p, char *start, size_t width)
+{
+	memcpy(p, "   ", 3);
+	return (size_t)(p - start) < width ? start + width : p;
+}
+
+/* Names come from processes: nothing of them may reach the terminal's ears. */
+static inline char *put_comm(char *p, const char *comm)
+{
+	for (; *comm; comm++)
+		*p++ = *comm > ' ' && *comm < 0x7f ? *comm : '?';
+	return p;
+}
+
+static inline char *put_address(char *p, const struct tcpfsm_record *r, const uint8_t *addr,
+			 uint16_t port)
+{
+	if (r->family == 6) {
+		*p++ = '[';
+		inet_ntop(AF_INET6, addr, p, INET6_ADDRSTRLEN);
+		p += strlen(p);
+		*p++ = ']';
+	} else {
+		p = put_ipv4(p, addr);
+	}
+	*p++ = ':';
+	return put_u64(p, port);
+}
+
+/* Three digits of a number of thousandths, and a unit: "1.23ms" "12.3ms" "123ms". */
+static inline char *put_thousandths(char *p, uint32_t v)
+{
+	const char *d;
+
+	if (v >= 100000)
+		return put_first(p, v / 1000);
+	if (v >= 10000) {
+		d = triples[v / 100].padded;
+		memcpy(p, d, 2);
+		p[2] = '.';
+		p[3] = d[2];
+	} else {
+		d = triples[v / 10].padded;
+		p[0] = d[0];
+		p[1] = '.';
+		memcpy(p + 2, d + 1, 2);
+	}
+	return p + 4;
+}
+
+/* Three digits are enough for people.  At most 6 columns below 28 hours. */
+static inline char *put_duration(char *p, int64_t ns)
+{
+	uint64_t us = (uint64_t)ns / 1000;
+
+	if (us < 1000) {
+		p = put_first(p, (uint32_t)us);
+		memcpy(p, "us", 2);
+		return p + 2;
+	}
+	if (us < 1000000) {
+		p = put_thousandths(p, (uint32_t)us);
+		memcpy(p, "ms", 2);
+		return p + 2;
+	}
+	if (us < 1000000000)
+		p = put_thousandths(p, (uint32_t)(us / 1000));
+	else
+		p = put_u64(p, us / 1000000);
+	*p = 's';
+	return p + 1;
+}
+
+#endif /* TCPFSM_SHOW_PUT_H */

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "screen.h"
+#include "source/clock.h"
+
+struct screen screen_begin(struct out *o, bool redraw)
+{
+	struct screen s = { .out = o, .eol = "\n", .left = SIZE_MAX };
+	struct winsize w;
+
+	if (redraw) {
+		s.eol = "\033[K\n";
+		s.left = !ioctl(o->fd, TIOCGWINSZ, &w) && w.ws_row > 8 ? w.ws_row - 2U : SIZE_MAX;
+		/* Too long a line must not make two. */
+		out_printf(o, "\033[?7l\033[H%s", o->drawn ? "" : "\033[2J");
+		o->drawn = true;
+	}
+	return s;
+}
+
+void screen_end(const struct screen *s, bool redraw, uint64_t interval, size_t hidden,
+		const char *what)
+{
+	if (hidden)
+		out_printf(s->out, "... and %zu more %s%s%s", hidden, what, hidden == 1 ? "" : "s",
+			   redraw ? "\033[K\n" : "\n");
+	if (redraw)
+		out_printf(s->out, "\033[J\033[?7h");
+	else if (interval)
+		out_printf(s->out, "\n");
+}
+
+const char *when(uint64_t ts, int64_t epoch_offset, const char *fmt, char buf[32])
+{
+	time_t t = (time_t)((ts + (uint64_t)epoch_offset) / NSEC_PER_SEC);
+	struct tm tm;
+
+	strftime(buf, 32, fmt, localtime_r(&t, &tm));
+	return buf;
+}
+
+const char *count_text(uint64_t n, char buf[32])
+{
+	static const char units[] = "kMGTPE";
+	unsigned int unit = 0;
+	double v = (double)n;
+
+	if (n < 1000000) {
+		snprintf(buf, 32, "%" PRIu64, n);
+		return buf;
+	}
+	for (v /= 1000; v >= 999.5; v /= 1000)
+		unit++;
+	snprintf(buf, 32, v < 99.95 ? "%.1f%c" : "%.0f%c", v, units[unit]);
+	return buf;
+}

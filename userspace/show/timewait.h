@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One reading of the ledger of mini-sockets, as text or JSON. */
+#ifndef TCPFSM_SHOW_TIMEWAIT_H
+#define TCPFSM_SHOW_TIMEWAIT_H
+
+#include "out.h"
+#include "tcpfsm.h"
+
+struct timewait_reading {
+	uint64_t top;			/* rows of a table; 0: as many as are of use */
+	uint64_t interval;		/* nanoseconds between readings; 0: one only */
+	struct tcpfsm_timewaits *ledger;
+	uint64_t ts;			/* epoch */
+	bool redraw;
+};
+
+/* Return: 0 or -ENOMEM. */
+int timewait_text(struct out *o, struct timewait_reading *r);
+int timewait_json(struct out *o, struct timewait_reading *r);
+
+#endif /* TCPFSM_SHOW_TIMEWAIT_H */

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/* tcpfsm timewait for people. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "put.h"
+#include "screen.h"
+#include "timewait.h"
+
+#define ENDS_LEN	41		/* "255.255.255.255 > 255.255.255.255:65535" */
+#define OWNER_LEN	24		/* "0123456789abcde/4194304" */
+#define CGROUP_LEN	74		/* columns left in a line of its own */
+#define OWNERS_MIN	4		/* that a full screen has room for */
+#define ROWS		10		/* of a table, unless -n says otherwise */
+
+static const uint8_t columns[] = {
+	TCPFSM_TW_ENTER, TCPFSM_TW_EXPIRE, TCPFSM_TW_REUSE, TCPFSM_TW_REOPEN, TCPFSM_TW_KILL,
+	TCPFSM_TW_PURGE, TCPFSM_TW_DENIED, TCPFSM_TW_REFRESH,
+};
+
+#define NCOLUMNS	(sizeof(columns) / sizeof(columns[0]))
+
+struct page {
+	struct timewait_reading *r;
+	struct screen s;
+	size_t hidden;
+	size_t reserved;		/* lines for what comes after this table */
+	unsigned int n;			/* rows of this kind */
+};
+
+/* ---- pieces ------------------------------------------------------------------------- */
+
+/* At most 6 columns. */
+static const char *rate(const struct tcpfsm_timewait *g, uint64_t n, char buf[32])
+{
+	double v = g->seconds > 0 ? (double)n / g->seconds : 0;
+
+	if (!(g->seconds > 0))
+		return "-";
+	if (n && v < 10)
+		snprintf(buf, 32, "%.1f", v);
+	else
+		count_text((uint64_t)(v + 0.5), buf);
+	return buf;
+}
+
+static uint64_t out_of(const uint64_t flow[TCPFSM_TW_FLOWS])
+{
+	return flow[TCPFSM_TW_EXPIRE] + flow[TCPFSM_TW_REUSE] + flow[TCPFSM_TW_REOPEN] +
+	       flow[TCPFSM_TW_KILL] + flow[TCPFSM_TW_PURGE];
+}
+
+static const char *population(double n, char buf[32])
+{
+	return count_text((uint64_t)(n + 0.5), buf);
+}
+
+static const char *process(uint32_t pid, const char comm[17], char buf[64])
+{
+	char *p = put_comm(buf, comm);
+
+	*p++ = '/';
+	*put_u64(p, pid) = '\0';
+	return buf;
+}
+
+static const char *owner(const struct tcpfsm_timewait *g, char buf[64])
+{
+	if (g->rest)
+		return "all others";
+	return g->has_owner ? process(g->pid, g->comm, buf) : "not known";
+}
+
+static const char *ends(const struct tcpfsm_timewait *g, char buf[160])
+{
+	const struct tcpfsm_record r = { .family = g->family };
+	char *p = buf;
+
+	if (g->rest)
+		return "all others";
+	if (g->inbound) {
+		p = put(put_address(p, &r, g->laddr, g->lport), " < *");
+	} else {
+		/* The local port is what differs. */
+		p = put_address(p, &r, g->laddr, 0) - 2;
+		p = put_address(put(p, " > "), &r, g->raddr, g->rport);
+	}
+	*p = '\0';
+	return buf;
+}
+
+/* Room for lines more, or else one row is hidden. */
+static bool room(struct page *p, size_t lines)
+{
+	if (p->s.left < lines + p->reserved) {
+		p->hidden++;
+		return false;
+	}
+	p->s.left -= lines;
+	return true;
+}
+
+/* ---- tables -------------------------------------------------------------------------- */
+
+static void ages_line(struct page *p, const struct tcpfsm_timewait *g)
+{
+	uint64_t ages[TCPFSM_TW_AGES];
+	unsigned int i;
+	char n[32];
+
+	tcpfsm_timewaits_ages(p->r->ledger, g->netns, p->r->ts, ages);
+	out_printf(p->s.out, "%-10s%8s%8s%8s%8s%8s%8s%8s%8s%s", "AGE", "<10s", "<20s", "<30s", "<40s", "<50s",
+		   "<60s", "older", "?", p->s.eol);
+	out_printf(p->s.out, "%-10s", "TIME_WAIT");
+	for (i = 0; i < TCPFSM_TW_AGES; i++)
+		out_printf(p->s.out, "%8s", count_text(ages[i], n));
+	out_printf(p->s.out, "%s", p->s.eol);
+}
+
+static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
+{
+	struct page *p = arg;
+	uint64_t all = g->time_wait + g->fin_wait2;
+	char a[4][32];
+	size_t i;
+
+	/* Of no interest, unless there is no other. */
+	if (!all && !g->tw && !g->flow[TCPFSM_TW_ENTER] && !g->flow[TCPFSM_TW_DENIED] &&
+	    !g->failed && p->n)
+		return 0;
+	if (!room(p, 8))
+		return 0;
+	p->n++;
+	if (g->rest)
+		out_printf(p->s.out, "other network namespaces: ");
+	else
+		out_printf(p->s.out, "netns %u: ", g->netns);
+	out_printf(p->s.out, "TIME_WAIT %s, FIN_WAIT2 %s", count_text(g->time_wait, a[0]),
+		   count_text(g->fin_wait2, a[1]));
+	if (g->limit)
+		out_printf(p->s.out, "; kernel %s of %s", count_text(g->tw, a[2]), count_text(g->limit, a[3]));
+	out_printf(p->s.out, "%s  closed first: we %s, both %s, not known %s%s", p->s.eol,
+		   count_text(g->closer[TCPFSM_CLOSER_LOCAL], a[0]),
+		   count_text(g->closer[TCPFSM_CLOSER_BOTH], a[1]),
+		   count_text(g->closer[TCPFSM_CLOSER_NONE], a[2]), p->s.eol);
+	if (g->settles > 0) {
+		out_printf(p->s.out, "  settles at %s", population(g->settles, a[0]));
+		if (g->full_in >= 0) {
+			out_printf(p->s.out, "; ");
+			out_inked(p->s.out, ATTR_BAD_HOT, "tcp_max_tw_buckets is reached in %.0f s",
+				  g->full_in);
+		}
+		out_printf(p->s.out, "%s", p->s.eol);
+	}
+	out_printf(p->s.out, "%-10s", "");
+	for (i = 0; i < NCOLUMNS; i++)
+		out_printf(p->s.out, "%8s", tcpfsm_tw_action_name(columns[i]));
+	out_printf(p->s.out, "%s%-10s", p->s.eol, "a second");
+	for (i = 0; i < NCOLUMNS; i++)
+		out_printf(p->s.out, "%8s", rate(g, g->recent[columns[i]], a[0]));
+	out_printf(p->s.out, "%s%-10s", p->s.eol, "in all");
+	for (i = 0; i < NCOLUMNS; i++)
+		out_printf(p->s.out, "%8s", count_text(g->flow[columns[i]], a[0]));
+	out_printf(p->s.out, "%s", p->s.eol);
+	if (!g->rest)
+		ages_line(p, g);
+	return 0;
+}
+
+/* What it comes to, who makes them, and whom it hits. */
+static void forecast_lines(struct page *p, const struct tcpfsm_timewait *g)
+{
+	char n[32], who[64];
+
+	out_printf(p->s.out, "    settles at %s", population(g->settles, n));
+	if (g->limit)
+		out_printf(p->s.out, ", %.0f%% of %" PRIu64 " ports",
+			   100 * (g->settles + (double)g->open) / (double)g->limit, g->limit);
+	else
+		out_printf(p->s.out, ", usable ports not known");
+	if (g->full_in > 0) {
+		out_printf(p->s.out, "; ");
+		out_inked(p->s.out, ATTR_BAD_HOT, "EADDRNOTAVAIL in %.0f s", g->full_in);
+	} else if (g->overflows) {
+		out_printf(p->s.out, "; tcp_max_tw_buckets is reached first");
+	} else if (g->reuse && g->limit) {
+		out_printf(p->s.out, "; tcp_tw_reuse frees them");
+	}
+	out_printf(p->s.out, "%s", p->s.eol);
+	if (g->full_in >= 0 && g->has_maker)
+		out_printf(p->s.out, "    most are made by %s%s",
+			   process(g->maker_pid, g->maker_comm, who), p->s.eol);
+	if (g->recent_failed) {
+		out_printf(p->s.out, "    ");
+		out_inked(p->s.out, ATTR_BAD_HOT, "%s x EADDRNOTAVAIL",
+			  count_text(g->recent_failed, n));
+		out_printf(p->s.out, ", last %s%s", owner(g, who), p->s.eol);
+	}
+}
+
+static int destination_lines(const struct tcpfsm_timewait *g, void *arg)
+{
+	/* It grows, or is about to: of inbound ones, no ports run out. */
+	bool growing = g->settles >= 0 && !g->inbound &&
+		       (g->settles > (double)g->fin_wait2 || g->full_in >= 0 || g->recent_failed);
+	bool maker = growing && g->full_in >= 0 && g->has_maker;
+	struct page *p = arg;
+	char name[160], share[32] = "-", a[4][32];
+
+	if (!room(p, 1U + growing + maker + !!g->recent_failed + (p->n ? 0 : 2)))
+		return 0;
+	if (!p->n++)
+		out_printf(p->s.out, "%s%-*s %6s %6s %6s %6s %6s%s", p->s.eol, ENDS_LEN, "DESTINATION", "TW",
+			   "FINW2", "IN/s", "OUT/s", "PORTS", p->s.eol);
+	if (g->limit)
+		snprintf(share, sizeof(share), "%.1f%%", 100 * (double)g->used / (double)g->limit);
+	out_printf(p->s.out, "%-*s %6s %6s %6s %6s %6s%s", ENDS_LEN, ends(g, name),
+		   count_text(g->time_wait, a[0]), count_text(g->fin_wait2, a[1]),
+		   rate(g, g->recent[TCPFSM_TW_ENTER], a[2]), rate(g, out_of(g->recent), a[3]), share,
+		   p->s.eol);
+	if (growing)
+		forecast_lines(p, g);
+	return 0;
+}
+
+static int owner_line(const struct tcpfsm_timewait *g, void *arg)
+{
+	struct page *p = arg;
+	/* All are in the root of a system without any. */
+	bool cgroup = g->cgroup && strcmp(g->cgroup, "/");
+	char who[64], a[7][32];
+
+	if (!room(p, 1U + cgroup + (p->n ? 0 : 2)))
+		return 0;
+	if (!p->n++)
+		out_printf(p->s.out, "%s%-*s %6s %6s %6s %6s %8s %7s %7s%s", p->s.eol, OWNER_LEN, "OWNER", "TW",
+			   "FINW2", "IN/s", "OUT/s", "WE FIRST", "DENIED", "FAILED", p->s.eol);
+	out_printf(p->s.out, "%-*s %6s %6s %6s %6s %8s %7s %7s%s", OWNER_LEN, owner(g, who),
+		   count_text(g->time_wait, a[0]), count_text(g->fin_wait2, a[1]),
+		   rate(g, g->recent[TCPFSM_TW_ENTER], a[2]), rate(g, out_of(g->recent), a[3]),
+		   count_text(g->closer[TCPFSM_CLOSER_LOCAL], a[4]),
+		   count_text(g->flow[TCPFSM_TW_DENIED], a[5]), count_text(g->failed, a[6]), p->s.eol);
+	if (cgroup) {
+		size_t len = strlen(g->cgroup);
+
+		/* Its end tells most. */
+		out_printf(p->s.out, "    %s%s%s", len > CGROUP_LEN ? ".." : "",
+			   g->cgroup + (len > CGROUP_LEN ? len - CGROUP_LEN : 0), p->s.eol);
+	}
+	return 0;
+}
+
+int timewait_text(struct out *o, struct timewait_reading *r)
+{
+	static const tcpfsm_timewait_fn lines[] = {
+		[TCPFSM_TIMEWAIT_NETNS] = netns_lines,
+		[TCPFSM_TIMEWAIT_DESTINATION] = destination_lines,
+		[TCPFSM_TIMEWAIT_OWNER] = owner_line,
+	};
+	struct page p = { .r = r, .s = screen_begin(o, r->redraw) };
+	size_t max = r->top ? r->top : ROWS;
+	uint64_t lost, untold, resynced;
+	unsigned int kind;
+	char at[32], a[2][32];
+	int err = 0;
+
+	tcpfsm_timewaits_uncertain(r->ledger, &lost, &untold);
+	out_printf(o, "%s  mini-sockets (TIME_WAIT and FIN_WAIT2 of closed sockets)%s",
+		   when(r->ts, 0, "%T", at), p.s.eol);
+	p.s.left -= p.s.left != SIZE_MAX;
+	resynced = tcpfsm_timewaits_resynced(r->ledger);
+	if (lost && resynced && !untold) {
+		out_printf(o, "%s records lost; sockets read again from inet_diag at %s%s",
+			   count_text(lost, a[0]), when(resynced, 0, "%T", at), p.s.eol);
+		p.s.left -= p.s.left != SIZE_MAX;
+	} else if (lost || untold) {
+		out_printf(o, "UNCERTAIN: %s records lost, %s sockets without a place%s",
+			   count_text(lost, a[0]), count_text(untold, a[1]), p.s.eol);
+		p.s.left -= p.s.left != SIZE_MAX;
+	}
+	for (kind = 0; !err && kind < TCPFSM_TIMEWAIT_KINDS; kind++) {
+		p.n = 0;
+		p.reserved = kind == TCPFSM_TIMEWAIT_DESTINATION ? OWNERS_MIN + 2 : 0;
+		err = tcpfsm_timewaits_each(r->ledger, kind, r->ts,
+					    kind == TCPFSM_TIMEWAIT_NETNS ? SIZE_MAX : max,
+					    lines[kind], &p);
+	}
+	screen_end(&p.s, r->redraw, r->interval, p.hidden, "row");
+	return err;
+}
