@@ -243,7 +243,7 @@ static void record_listen(const struct sock *sk, u32 backlog)
 	q.backlog = backlog;
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_LISTEN, sk, &flags);
 	tcpfsm_record_queues(rec, &q);
-	rec->old = state;
+	rec->old_state = state;
 	rec->snd = asked;
 	rec->rcv = 0;
 	tcpfsm_record_done(rec, flags);
@@ -287,7 +287,7 @@ static void accepted(const struct sock *listener, const struct sock *sk)
 
 	/* sock_graft() has softirqs off, but it is the acceptor all the same. */
 	rec = tcpfsm_record_sock_of(TCPFSM_TYPE_ACCEPT, sk, 0, true, &flags);
-	rec->old = inet_sk_state_load(sk);
+	rec->old_state = inet_sk_state_load(sk);
 	if (likely(listener)) {
 		tcpfsm_queues_read(&q, listener);
 		tcpfsm_record_queues(rec, &q);
@@ -390,7 +390,7 @@ void tcpfsm_on_shutdown(TCPFSM_FUNCTION_ARGS)
 	if (state == TCP_SYN_RECV && !tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_SHUTDOWN))
 		return;
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_SHUTDOWN, sk, &flags);
-	rec->old = state;
+	rec->old_state = state;
 	rec->verdict = how - 1;
 	tcpfsm_record_done(rec, flags);
 }

@@ -104,7 +104,7 @@ static int connect_ends(struct kretprobe_instance *ri, struct pt_regs *regs)
 	if (err >= 0 || sent || !tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_CONNECT_FAILED))
 		return 0;
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_CONNECT_FAILED, sk, &flags);
-	rec->old = TCP_CLOSE;
+	rec->old_state = TCP_CLOSE;
 	rec->arg = min(-err, 255);
 	rec->rport = ntohs(c->to.sin6_port);
 #if IS_ENABLED(CONFIG_IPV6)

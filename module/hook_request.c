@@ -156,7 +156,7 @@ static noinline void sends_cookie(const struct tcpfsm_judging *judge,
 	/* tcp_syncookies=2 sends them always. */
 	rec->reason = inet_csk_reqsk_queue_is_full(judge->listener) ?
 		TCPFSM_REASON_SYNQ_FULL : TCPFSM_REASON_OTHER;
-	rec->old = TCP_LISTEN;
+	rec->old_state = TCP_LISTEN;
 	rec->young = young(judge->listener);
 	tcpfsm_record_done(rec, flags);
 }
@@ -212,7 +212,7 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 		counts->v[TCPFSM_TOTAL_SYN_QUEUED]++;
 		tcpfsm_synq_grew(judge->entry, counts, &q, rec->ts);
 	}
-	rec->old = TCP_LISTEN;
+	rec->old_state = TCP_LISTEN;
 	rec->young = young(judge->listener);
 	tcpfsm_record_done(rec, flags);
 }
@@ -387,8 +387,8 @@ static noinline void request_gone(struct tcpfsm_ctx *ctx, struct sock *listener,
 	rec = tcpfsm_record_request(TCPFSM_TYPE_REQUEST_GONE, req, &q, &flags);
 	tcpfsm_synq_shrank(entry, counts, &q, rec->ts);
 	rec->verdict = why;
-	rec->old = TCP_SYN_RECV;
-	rec->new = TCP_CLOSE;
+	rec->old_state = TCP_SYN_RECV;
+	rec->new_state = TCP_CLOSE;
 	tcpfsm_record_done(rec, flags);
 }
 
@@ -541,7 +541,7 @@ static noinline void record_refused(const struct tcpfsm_judging *judge,
 	rec->conn = judge->conn;
 	rec->verdict = verdict;
 	rec->reason = reason;
-	rec->old = judge->conn ? TCP_SYN_RECV : TCP_LISTEN;
+	rec->old_state = judge->conn ? TCP_SYN_RECV : TCP_LISTEN;
 	if (judge->kind == TCPFSM_JUDGED_SYN) {
 		rec->snd = READ_ONCE(net->ipv4.sysctl_max_syn_backlog);
 		rec->young = young(judge->listener);
@@ -635,7 +635,7 @@ void tcpfsm_on_retransmit_synack(void *data, const struct sock *sk,
 	rec = tcpfsm_record_request(TCPFSM_TYPE_RETRANSMIT, req, &q, &flags);
 	rec->verdict = TCPFSM_SEGMENT_SYNACK;
 	rec->arg = min(req->num_retrans + 1, 255);
-	rec->old = TCP_SYN_RECV;
+	rec->old_state = TCP_SYN_RECV;
 	tcpfsm_record_done(rec, flags);
 }
 

@@ -24,7 +24,7 @@ void tcpfsm_on_retransmit(TCPFSM_RETRANSMIT_ARGS)
 	if (tcp_flags & TCPHDR_SYN)
 		tcpfsm_listener_net_inc(sock_net(sk), TCPFSM_TOTAL_SYN_RETRANSMIT);
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_RETRANSMIT, sk, &flags);
-	rec->old = sk->sk_state;
+	rec->old_state = sk->sk_state;
 	if (tcp_flags & TCPHDR_SYN)
 		rec->verdict = tcp_flags & TCPHDR_ACK ? TCPFSM_SEGMENT_SYNACK :
 							TCPFSM_SEGMENT_SYN;
@@ -51,7 +51,7 @@ void tcpfsm_on_receive_reset(void *data, struct sock *sk)
 	unsigned long flags;
 
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_RESET, sk, &flags);
-	rec->old = sk->sk_state;
+	rec->old_state = sk->sk_state;
 	rec->verdict = TCPFSM_DIRECTION_RECEIVED;
 	tcpfsm_record_done(rec, flags);
 }
@@ -98,8 +98,8 @@ void tcpfsm_on_send_reset(TCPFSM_FUNCTION_ARGS)
 	case TCP_TIME_WAIT:
 		rec = tcpfsm_record_timewait(TCPFSM_TYPE_RESET, inet_twsk(sk),
 					     &flags);
-		state = rec->old;
-		rec->new = 0;
+		state = rec->old_state;
+		rec->new_state = 0;
 		break;
 	case TCP_CLOSE:
 	case TCP_LISTEN:
@@ -130,7 +130,7 @@ void tcpfsm_on_send_reset(TCPFSM_FUNCTION_ARGS)
 		reason = TCPFSM_RST_NO_SOCKET;
 	else if (!reason && inet_sk_state_load(sk) == TCP_TIME_WAIT)
 		reason = TCPFSM_RST_TIME_WAIT;
-	rec->old = state;
+	rec->old_state = state;
 	rec->verdict = TCPFSM_DIRECTION_SENT;
 	rec->reason = reason;
 	tcpfsm_record_done(rec, flags);
@@ -149,7 +149,7 @@ void tcpfsm_on_active_reset(TCPFSM_FUNCTION_ARGS)
 	unsigned long flags;
 
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_RESET, sk, &flags);
-	rec->old = sk->sk_state;
+	rec->old_state = sk->sk_state;
 	rec->verdict = TCPFSM_DIRECTION_SENT;
 	rec->reason = TCPFSM_RST_REASON(TCPFSM_ARG_INT(1));
 	/* tcp_disconnect() gives one reason to __tcp_close() and to connect(AF_UNSPEC). */

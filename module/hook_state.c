@@ -24,8 +24,8 @@ static noinline void log_open(const struct sock *sk)
 	unsigned long flags;
 
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_STATE, sk, &flags);
-	rec->old = TCP_CLOSE;
-	rec->new = TCP_SYN_SENT;
+	rec->old_state = TCP_CLOSE;
+	rec->new_state = TCP_SYN_SENT;
 	rec->snd = tcp_sk(sk)->write_seq;
 	tcpfsm_record_done(rec, flags);
 }
@@ -75,8 +75,8 @@ static void log_clone(const struct sock *child, const struct tcpfsm_ctx *ctx)
 	unsigned long flags;
 
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_STATE, child, &flags);
-	rec->old = TCP_LISTEN;
-	rec->new = TCP_SYN_RECV;
+	rec->old_state = TCP_LISTEN;
+	rec->new_state = TCP_SYN_RECV;
 	rec->listener = ctx->clone.listener;
 	rec->conn = ctx->clone.conn;
 	tcpfsm_record_done(rec, flags);
@@ -88,7 +88,7 @@ static noinline void log_connect_failed(const struct sock *sk)
 	unsigned long flags;
 
 	rec = tcpfsm_record_sock(TCPFSM_TYPE_CONNECT_FAILED, sk, &flags);
-	rec->old = TCP_SYN_SENT;
+	rec->old_state = TCP_SYN_SENT;
 	/* inet_hash_connect() found no port. */
 	rec->arg = EADDRNOTAVAIL;
 	tcpfsm_record_done(rec, flags);
@@ -100,8 +100,8 @@ begin(const struct sock *sk, u8 oldstate, u8 newstate, u64 at, unsigned long *fl
 	struct tcpfsm_record *rec;
 
 	rec = tcpfsm_record_sock_at(TCPFSM_TYPE_STATE, sk, at, flags);
-	rec->old = oldstate;
-	rec->new = newstate;
+	rec->old_state = oldstate;
+	rec->new_state = newstate;
 	rec->arg = min(READ_ONCE(sk->sk_err), 255);
 	return rec;
 }

@@ -160,7 +160,7 @@ void tcpfsm_on_twsk_schedule(TCPFSM_FUNCTION_ARGS)
 		return;
 	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
 	rec->verdict = TCPFSM_TW_REFRESH;
-	rec->old = old;
+	rec->old_state = old;
 	tcpfsm_record_done(rec, flags);
 }
 

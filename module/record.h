@@ -145,8 +145,8 @@ tcpfsm_record_begin_of(u8 type, u64 at, bool task, unsigned long *flags)
 	rec->ts = at ? at : ktime_get_mono_fast_ns();
 	rec->type = type;
 	rec->family = 4;
-	rec->old = 0;
-	rec->new = 0;
+	rec->old_state = 0;
+	rec->new_state = 0;
 	rec->flags = tcpfsm_record_owner(rec, task);
 	rec->verdict = 0;
 	rec->reason = 0;
@@ -309,8 +309,8 @@ tcpfsm_record_timewait(u8 type, const struct inet_timewait_sock *tw,
 		tcpfsm_fill_addr(rec->raddr, tw->tw_daddr);
 	}
 	rec->flags |= tcpfsm_timestamps(tw);
-	rec->old = tw->tw_substate;
-	rec->new = tw->tw_substate;
+	rec->old_state = tw->tw_substate;
+	rec->new_state = tw->tw_substate;
 	rec->snd = tcptw->tw_snd_nxt;
 	rec->rcv = tcptw->tw_rcv_nxt;
 	tcpfsm_fill_no_queues(rec);

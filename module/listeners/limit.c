@@ -42,7 +42,7 @@ static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 t
 		memset(rec->laddr, 0, sizeof(rec->laddr));
 	}
 	if (q) {
-		rec->old = TCP_LISTEN;
+		rec->old_state = TCP_LISTEN;
 		tcpfsm_record_queues(rec, q);
 	} else {
 		tcpfsm_fill_no_queues(rec);

@@ -337,11 +337,11 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  * @ts: CLOCK_MONOTONIC, nanoseconds; SOCKET: when it had been read
  * @type: enum tcpfsm_type
  * @family: 4 or 6; IPv4-mapped IPv6 addresses are stored as IPv4
- * @old: state before, as in <linux/tcp.h> TCP_*; SYN, ACK, REQUEST_GONE, RESET,
+ * @old_state: state before, as in <linux/tcp.h> TCP_*; SYN, ACK, REQUEST_GONE, RESET,
  *	 RETRANSMIT, SHUTDOWN: the state it happened in; TIMEWAIT: the substate
  *	 before (FIN_WAIT2 or TIME_WAIT), for ENTER the one asked for
- * @new: state after (STATE, REQUEST_GONE); substate after (TIMEWAIT); SOCKET: as
- *	 @old, the state (request socket: SYN_RECV; mini-socket: its substate)
+ * @new_state: state after (STATE, REQUEST_GONE); substate after (TIMEWAIT); SOCKET: as
+ *	 @old_state, the state (request socket: SYN_RECV; mini-socket: its substate)
  * @flags: TCPFSM_F_*
  * @verdict: by type: enum tcpfsm_verdict, _tw_action, _segment, _direction,
  *	     _gone; SHUTDOWN: the how argument (0 RD, 1 WR, 2 RDWR); STATE to
@@ -350,7 +350,7 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  *	     TCPFSM_TW_ENTER for a mini-socket, else 0
  * @reason: enum tcpfsm_reason, or 0; STATE with a verdict: the substate of the
  *	    mini-socket; RESET: enum tcpfsm_rst_reason, 0: not known
- * @arg: an errno (STATE: sk_err; CONNECT_FAILED: why, with @old CLOSE before SYN_SENT), or RETRANSMIT: how many times
+ * @arg: an errno (STATE: sk_err; CONNECT_FAILED: why, with @old_state CLOSE before SYN_SENT), or RETRANSMIT: how many times
  *	 in a row, this one included
  * @conn: socket cookie, as "ss -e" prints it; the same from request socket to
  *	  mini-socket; 0 when there is none
@@ -399,8 +399,8 @@ struct tcpfsm_record {
 	__u64	ts;
 	__u8	type;
 	__u8	family;
-	__u8	old;
-	__u8	new;
+	__u8	old_state;
+	__u8	new_state;
 	__u8	flags;
 	__u8	verdict;
 	__u8	reason;

@@ -49,7 +49,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 static void feed(uint64_t conn, uint8_t old, uint8_t new, uint8_t verdict, uint64_t ts)
 {
 	struct tcpfsm_item it = { .rec = {
-		.ts = ts, .type = TCPFSM_TYPE_STATE, .family = 4, .old = old, .new = new,
+		.ts = ts, .type = TCPFSM_TYPE_STATE, .family = 4, .old_state = old, .new_state = new,
 		.conn = conn,
 		.netns = 7, .lport = (uint16_t)(1024 + conn * 7919 % 60000), .rport = 80,
 		.flags = TCPFSM_F_OWNER | TCPFSM_F_TASK | (verdict ? TCPFSM_F_SAME_SEGMENT : 0),

@@ -108,16 +108,16 @@ static bool tells_sent(const struct tcpfsm_record *r, const struct segment *g)
 		return g->kind != RST && r->verdict == again[g->kind] && r->snd == g->seq;
 	switch (g->kind) {
 	case SYN:
-		return r->type == TCPFSM_TYPE_STATE && r->new == TCP_SYN_SENT && r->snd == g->seq;
+		return r->type == TCPFSM_TYPE_STATE && r->new_state == TCP_SYN_SENT && r->snd == g->seq;
 	case SYNACK:
 		return (r->type == TCPFSM_TYPE_SYN && r->snd == g->seq &&
 			(r->verdict == TCPFSM_VERDICT_QUEUED ||
 			 r->verdict == TCPFSM_VERDICT_COOKIE)) ||
-		       (r->type == TCPFSM_TYPE_STATE && r->old == TCP_SYN_SENT &&
-			r->new == TCP_SYN_RECV && r->snd == g->seq + 1);
+		       (r->type == TCPFSM_TYPE_STATE && r->old_state == TCP_SYN_SENT &&
+			r->new_state == TCP_SYN_RECV && r->snd == g->seq + 1);
 	case FIN:
 		return r->type == TCPFSM_TYPE_STATE &&
-		       (r->new == TCP_FIN_WAIT1 || r->new == TCP_LAST_ACK);
+		       (r->new_state == TCP_FIN_WAIT1 || r->new_state == TCP_LAST_ACK);
 	default:
 		return r->type == TCPFSM_TYPE_RESET && r->verdict == TCPFSM_DIRECTION_SENT;
 	}

@@ -58,7 +58,7 @@ static int on_life(const struct tcpfsm_event *ev, void *arg)
 
 	(void)arg;
 	/* It is meant for these only. */
-	if (ev->life && ev->type == TCPFSM_EVENT_TRANSITION && ev->new == TCPFSM_STATE_CLOSE)
+	if (ev->life && ev->type == TCPFSM_EVENT_TRANSITION && ev->new_state == TCPFSM_STATE_CLOSE)
 		line(buf, tcpfsm_life_json(ev, buf), TCPFSM_JSON_MAX);
 	free(buf);
 	return 0;

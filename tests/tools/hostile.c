@@ -533,7 +533,7 @@ static void check_record(const struct tcpfsm_record *r)
 	CHECK(r->type >= TCPFSM_TYPE_STATE && r->type <= TCPFSM_TYPE_SUPPRESSED);
 	CHECK(r->type != TCPFSM_TYPE_SOCKET);
 	CHECK(r->family == 4 || r->family == 6 || (!r->family && !r->lport));
-	CHECK(r->old < 14 && r->new < 14 && r->reason < 16);
+	CHECK(r->old_state < 14 && r->new_state < 14 && r->reason < 16);
 	if (r->family == 4) {
 		CHECK(all_zero(r->laddr + 4, 12));
 		CHECK(all_zero(r->raddr + 4, 12));

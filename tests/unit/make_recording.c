@@ -83,8 +83,8 @@ static void state(unsigned int cpu, uint64_t conn, uint8_t old, uint8_t new, uin
 		  uint8_t flags)
 {
 	record(TCPFSM_TYPE_STATE, conn, flags);
-	rec.old = old;
-	rec.new = new;
+	rec.old_state = old;
+	rec.new_state = new;
 	rec.arg = err;
 	if (flags & F(CLONE))
 		queues(0, 1);
@@ -94,8 +94,8 @@ static void state(unsigned int cpu, uint64_t conn, uint8_t old, uint8_t new, uin
 static void mini(unsigned int cpu, uint64_t conn, uint8_t action, uint8_t substate)
 {
 	record(TCPFSM_TYPE_STATE, conn, F(ORPHAN));
-	rec.old = S(FIN_WAIT2);
-	rec.new = S(CLOSE);
+	rec.old_state = S(FIN_WAIT2);
+	rec.new_state = S(CLOSE);
 	rec.verdict = action;
 	rec.reason = substate;
 	put(cpu);
@@ -105,8 +105,8 @@ static void timewait(unsigned int cpu, uint64_t conn, uint8_t action, uint8_t ol
 {
 	record(TCPFSM_TYPE_TIMEWAIT, conn, 0);
 	rec.verdict = action;
-	rec.old = old;
-	rec.new = new;
+	rec.old_state = old;
+	rec.new_state = new;
 	put(cpu);
 }
 
@@ -116,7 +116,7 @@ static void listener_record(uint8_t type, uint64_t conn, uint8_t verdict, uint8_
 	record(type, conn, 0);
 	rec.lport = 80;
 	rec.rport = client_port;
-	rec.old = S(LISTEN);
+	rec.old_state = S(LISTEN);
 	rec.verdict = verdict;
 	rec.reason = reason;
 	if (type == TCPFSM_TYPE_SYN && verdict == TCPFSM_VERDICT_DROPPED)
@@ -145,7 +145,7 @@ static void reset(unsigned int cpu, uint64_t conn, uint8_t direction, uint8_t in
 {
 	record(TCPFSM_TYPE_RESET, conn, 0);
 	rec.verdict = direction;
-	rec.old = in;
+	rec.old_state = in;
 	put(cpu);
 }
 
@@ -166,7 +166,7 @@ static void connection(uint64_t client)
 	sent[0] = sent[1] = 1;
 	state(0, client, S(SYN_SENT), S(ESTABLISHED), 0, 0);
 	state(1, server, S(SYN_RECV), S(ESTABLISHED), 0, F(CLONE));
-	record(TCPFSM_TYPE_ACCEPT, server, F(OWNER) | F(TASK))->old = S(ESTABLISHED);
+	record(TCPFSM_TYPE_ACCEPT, server, F(OWNER) | F(TASK))->old_state = S(ESTABLISHED);
 	put(1);
 	state(0, client, S(ESTABLISHED), S(FIN_WAIT1), 0, CLOSING_FD);
 	sent[0]++;
@@ -191,8 +191,8 @@ static void everything_else(void)
 	record(TCPFSM_TYPE_STATE, 99, F(OWNER) | F(TASK));
 	memset(rec.raddr, 0, sizeof(rec.raddr));
 	rec.rport = 0;
-	rec.old = S(CLOSE);
-	rec.new = S(LISTEN);
+	rec.old_state = S(CLOSE);
+	rec.new_state = S(LISTEN);
 	put(1);
 
 	listener_record(TCPFSM_TYPE_SYN, 0, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_SYNQ_FULL, 128, 3);
@@ -210,13 +210,13 @@ static void everything_else(void)
 	rec.family = 6;
 	inet_pton(AF_INET6, "2001:db8::1", rec.laddr);
 	inet_pton(AF_INET6, "2001:db8:1234:5678:9abc:def0:1234:5678", rec.raddr);
-	rec.old = S(CLOSE);
-	rec.new = S(SYN_SENT);
+	rec.old_state = S(CLOSE);
+	rec.new_state = S(SYN_SENT);
 	strcpy((char *)rec.comm, "\033[2J\"\\\nx");
 	put(0);
 	record(TCPFSM_TYPE_RETRANSMIT, 2, 0);
 	rec.verdict = TCPFSM_SEGMENT_SYN;
-	rec.old = S(SYN_SENT);
+	rec.old_state = S(SYN_SENT);
 	rec.arg = 1;
 	put(0);
 	reset(0, 2, TCPFSM_DIRECTION_RECEIVED, S(SYN_SENT));
@@ -232,8 +232,8 @@ static void everything_else(void)
 	state(0, 8, S(ESTABLISHED), S(FIN_WAIT1), 0, CLOSING_FD);
 	state(0, 8, S(FIN_WAIT1), S(FIN_WAIT2), 0, 0);
 	record(TCPFSM_TYPE_STATE, 8, F(SAME_SEGMENT));
-	rec.old = S(FIN_WAIT2);
-	rec.new = S(CLOSE);
+	rec.old_state = S(FIN_WAIT2);
+	rec.new_state = S(CLOSE);
 	rec.verdict = TCPFSM_TW_ENTER;
 	rec.reason = S(TIME_WAIT);
 	put(0);
@@ -393,8 +393,8 @@ static void in_time_wait(unsigned long n)
 		record(TCPFSM_TYPE_STATE, 1000 + 2 * i, F(ORPHAN));
 		rec.raddr[2] = (uint8_t)(i / 40000);
 		rec.raddr[3] = (uint8_t)(i % 100);
-		rec.old = S(FIN_WAIT2);
-		rec.new = S(CLOSE);
+		rec.old_state = S(FIN_WAIT2);
+		rec.new_state = S(CLOSE);
 		rec.verdict = TCPFSM_TW_ENTER;
 		rec.reason = S(TIME_WAIT);
 		put(0);
@@ -447,8 +447,8 @@ static void lose(unsigned int cpu)
 
 	for (i = 0; i < SLOTS + 123; i++) {
 		record(TCPFSM_TYPE_STATE, 1000000 + 2 * i, 0);
-		rec.old = S(ESTABLISHED);
-		rec.new = S(CLOSE_WAIT);
+		rec.old_state = S(ESTABLISHED);
+		rec.new_state = S(CLOSE_WAIT);
 		writer_put(&writers[cpu], &rec);
 	}
 }

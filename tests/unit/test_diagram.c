@@ -21,7 +21,7 @@ static struct diagram d;
 static struct tcpfsm_event transition(uint8_t old, uint8_t new, uint8_t cause, uint64_t ts)
 {
 	return (struct tcpfsm_event) {
-		.type = TCPFSM_EVENT_TRANSITION, .old = old, .new = new, .cause = cause, .ts = ts,
+		.type = TCPFSM_EVENT_TRANSITION, .old_state = old, .new_state = new, .cause = cause, .ts = ts,
 		.rec = { .type = TCPFSM_TYPE_STATE },
 	};
 }
@@ -277,10 +277,10 @@ static void check_ends(const struct figure *f, enum diagram_arrow a)
 
 	x += r.source == G_EAST ? 1 : r.source == G_WEST ? -1 : 0;
 	y += r.source == G_SOUTH ? 1 : r.source == G_NORTH ? -1 : 0;
-	CHECK(is_box(f, x, y, diagram_arrow[a].old));
+	CHECK(is_box(f, x, y, diagram_arrow[a].old_state));
 	x = r.at[last].x + (r.at[last].x > r.at[last - 1].x) - (r.at[last].x < r.at[last - 1].x);
 	y = r.at[last].y + (r.at[last].y > r.at[last - 1].y) - (r.at[last].y < r.at[last - 1].y);
-	CHECK(is_box(f, x, y, diagram_arrow[a].new));
+	CHECK(is_box(f, x, y, diagram_arrow[a].new_state));
 }
 
 static void check_places(int cols, int rows)
@@ -345,7 +345,7 @@ static void fill(bool much)
 
 	memset(&d, 0, sizeof(d));
 	for (i = 0; i < NARROWS; i++)
-		count_times(diagram_arrow[i].old, diagram_arrow[i].new,
+		count_times(diagram_arrow[i].old_state, diagram_arrow[i].new_state,
 			    i == ARROW_TIMEOUT_2MSL ? C(2MSL) : i == ARROW_LAST_ACKED ?
 			    C(RCV_ACK_OF_FIN) : C(CLOSE), much ? 3000 : 1, ts);
 	for (i = 0; i < DIAGRAM_STATES; i++)
@@ -587,7 +587,7 @@ static void feed(struct tcpfsm_model *m, uint64_t conn, uint8_t old, uint8_t new
 	static uint64_t now = SECOND;
 	struct tcpfsm_item item = {
 		.rec = { .ts = now += 1000, .type = TCPFSM_TYPE_STATE, .conn = conn, .family = 4,
-			 .old = old, .new = new },
+			 .old_state = old, .new_state = new },
 	};
 
 	CHECK_EQ(tcpfsm_model_feed(m, &item, ignore, NULL), 0);

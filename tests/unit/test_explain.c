@@ -1053,7 +1053,7 @@ static void syn(uint32_t from, uint8_t verdict, uint8_t reason, uint64_t ts)
 	if (verdict != TCPFSM_VERDICT_QUEUED)
 		return;
 	ev.type = TCPFSM_EVENT_TRANSITION;
-	ev.new = TCPFSM_STATE_ESTABLISHED;
+	ev.new_state = TCPFSM_STATE_ESTABLISHED;
 	CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
 }
 

@@ -123,8 +123,8 @@ static void transition(uint64_t conn, uint8_t old, uint8_t new, uint8_t cause)
 {
 	struct tcpfsm_event ev = event(TCPFSM_EVENT_TRANSITION, conn);
 
-	ev.old = old;
-	ev.new = new;
+	ev.old_state = old;
+	ev.new_state = new;
 	ev.cause = cause;
 	feed(&ev);
 }
@@ -138,7 +138,7 @@ static void timewait(uint64_t conn, uint8_t action, uint8_t state)
 		w.tw++;
 	else if (action != TCPFSM_TW_DENIED)
 		w.tw--;
-	ev.old = ev.new = state;
+	ev.old_state = ev.new_state = state;
 	ev.rec.verdict = action;
 	ev.rec.tw = w.tw;
 	ev.rec.tw_max = (uint32_t)w.v[TCPFSM_TOTAL_NOW_TW_MAX];

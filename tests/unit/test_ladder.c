@@ -81,8 +81,8 @@ static struct tcpfsm_record *st(int end, uint8_t old, uint8_t new, int64_t snd, 
 {
 	struct tcpfsm_record *r = rec(TCPFSM_TYPE_STATE, end, snd, rcv);
 
-	r->old = old;
-	r->new = new;
+	r->old_state = old;
+	r->new_state = new;
 	return r;
 }
 
@@ -100,7 +100,7 @@ static struct tcpfsm_record *syn(uint8_t verdict, uint8_t reason)
 {
 	struct tcpfsm_record *r = queues(rec(TCPFSM_TYPE_SYN, SERVER, 0, 0));
 
-	r->old = S(LISTEN);
+	r->old_state = S(LISTEN);
 	r->verdict = verdict;
 	r->reason = reason;
 	if (verdict != TCPFSM_VERDICT_QUEUED)
@@ -114,7 +114,7 @@ static struct tcpfsm_record *handshake_ack(uint8_t verdict, uint8_t reason)
 {
 	struct tcpfsm_record *r = queues(rec(TCPFSM_TYPE_ACK, SERVER, 1, 1));
 
-	r->old = S(SYN_RECV);
+	r->old_state = S(SYN_RECV);
 	r->verdict = verdict;
 	r->reason = reason;
 	return r;
@@ -126,7 +126,7 @@ static struct tcpfsm_record *again(int end, uint8_t what, uint8_t state, uint8_t
 	struct tcpfsm_record *r = rec(TCPFSM_TYPE_RETRANSMIT, end, snd, rcv);
 
 	r->verdict = what;
-	r->old = state;
+	r->old_state = state;
 	r->arg = n;
 	if (what == TCPFSM_SEGMENT_SYNACK && state == S(SYN_RECV))
 		queues(r);
@@ -139,7 +139,7 @@ static struct tcpfsm_record *rst(int end, uint8_t direction, uint8_t state, int6
 	struct tcpfsm_record *r = rec(TCPFSM_TYPE_RESET, end, snd, rcv);
 
 	r->verdict = direction;
-	r->old = state;
+	r->old_state = state;
 	if (direction == TCPFSM_DIRECTION_SENT && state == S(CLOSE))
 		r->flags = F(TASK) | F(SHUT_SEND) | F(SHUT_RCV);
 	return r;
@@ -151,8 +151,8 @@ static struct tcpfsm_record *tw(int end, uint8_t action, uint8_t old, uint8_t ne
 	struct tcpfsm_record *r = rec(TCPFSM_TYPE_TIMEWAIT, end, snd, rcv);
 
 	r->verdict = action;
-	r->old = old;
-	r->new = new;
+	r->old_state = old;
+	r->new_state = new;
 	return r;
 }
 
@@ -602,8 +602,8 @@ static void test_ack_reset(void)
 	rst(SERVER, TCPFSM_DIRECTION_SENT, S(SYN_RECV), 1, 1);
 	r = rec(TCPFSM_TYPE_REQUEST_GONE, SERVER, 0, 0);
 	queues(r)->verdict = TCPFSM_GONE_SND_RST;
-	r->old = S(SYN_RECV);
-	r->new = S(CLOSE);
+	r->old_state = S(SYN_RECV);
+	r->new_state = S(CLOSE);
 	handshake_ack(TCPFSM_VERDICT_RESET, TCPFSM_REASON_ACCEPTQ_FULL);
 	rst(CLIENT, TCPFSM_DIRECTION_RECEIVED, S(ESTABLISHED), 1, 1);
 	st(CLIENT, S(ESTABLISHED), S(CLOSE), 1, 1)->arg = ECONNRESET;
@@ -640,7 +640,7 @@ static void test_no_port(void)
 	r = st(CLIENT, S(SYN_SENT), S(CLOSE), 0, -1);
 	r->flags = F(TASK);
 	r = rec(TCPFSM_TYPE_CONNECT_FAILED, CLIENT, 0, -1);
-	r->old = S(SYN_SENT);
+	r->old_state = S(SYN_SENT);
 	r->arg = EADDRNOTAVAIL;
 	expect("* SYN_SENT|-\n"
 	       "* CLOSE|-\n"
@@ -1142,7 +1142,7 @@ static void test_order(void)
 	keep_only(CLIENT);
 	now += SEC;
 	r = rec(TCPFSM_TYPE_ACCEPT, SERVER, 1, 1);	/* long after: nobody's */
-	r->old = S(CLOSE);
+	r->old_state = S(CLOSE);
 	run();
 	CHECK_EQ(nladders, 1);
 	CHECK(strstr(got, ">? AR s1 a1 CLOSE|-\nfinished"));
@@ -1215,8 +1215,8 @@ static void test_anything(void)
 			cookies[end] = dice(20) ? 2U * ports[CLIENT] + (unsigned int)end : 0;
 			now += dice(4) ? dice(1000) : dice(400) * MS;
 			r = rec((uint8_t)(1 + dice(11)), end, (int)dice(4), (int)dice(4));
-			r->old = (uint8_t)(1 + dice(12));
-			r->new = (uint8_t)(1 + dice(12));
+			r->old_state = (uint8_t)(1 + dice(12));
+			r->new_state = (uint8_t)(1 + dice(12));
 			r->verdict = (uint8_t)dice(9);
 			r->reason = (uint8_t)dice(10);
 			r->arg = (uint8_t)(dice(3) ? dice(4) : ECONNRESET);

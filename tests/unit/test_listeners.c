@@ -48,7 +48,7 @@ static struct tcpfsm_item listening(uint64_t conn)
 	struct tcpfsm_item i = item(conn, 5, 0, conn);
 
 	i.rec.type = TCPFSM_TYPE_SOCKET;
-	i.rec.old = i.rec.new = TCPFSM_STATE_LISTEN;
+	i.rec.old_state = i.rec.new_state = TCPFSM_STATE_LISTEN;
 	return i;
 }
 
@@ -202,7 +202,7 @@ static void test_owner(void)
 	i = listening(3);
 	CHECK_EQ(tcpfsm_listeners_feed(ls, &i), 0);
 	i = listening(4);
-	i.rec.new = TCPFSM_STATE_ESTABLISHED;
+	i.rec.new_state = TCPFSM_STATE_ESTABLISHED;
 	owned(i, 400, "client");
 	CHECK_EQ(all(), 0);
 	CHECK(!tcpfsm_listeners_find(ls, 1));

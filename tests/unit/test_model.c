@@ -78,8 +78,8 @@ static struct tcpfsm_record *st(uint64_t conn, uint8_t old, uint8_t new, uint8_t
 {
 	struct tcpfsm_record *r = add(TCPFSM_TYPE_STATE, conn, flags);
 
-	r->old = old;
-	r->new = new;
+	r->old_state = old;
+	r->new_state = new;
 	r->arg = err;
 	return r;
 }
@@ -98,7 +98,7 @@ static struct tcpfsm_record *syn(uint64_t conn, uint8_t verdict, uint8_t reason)
 {
 	struct tcpfsm_record *r = queues(add(TCPFSM_TYPE_SYN, conn, 0), 1, 0);
 
-	r->old = S(LISTEN);
+	r->old_state = S(LISTEN);
 	r->verdict = verdict;
 	r->reason = reason;
 	return r;
@@ -108,7 +108,7 @@ static struct tcpfsm_record *ack(uint64_t conn, uint8_t verdict, uint8_t reason)
 {
 	struct tcpfsm_record *r = queues(add(TCPFSM_TYPE_ACK, conn, 0), 1, 129);
 
-	r->old = S(SYN_RECV);
+	r->old_state = S(SYN_RECV);
 	r->verdict = verdict;
 	r->reason = reason;
 	return r;
@@ -118,8 +118,8 @@ static void gone(uint64_t conn, uint8_t why)
 {
 	struct tcpfsm_record *r = queues(add(TCPFSM_TYPE_REQUEST_GONE, conn, 0), 0, 0);
 
-	r->old = S(SYN_RECV);
-	r->new = S(CLOSE);
+	r->old_state = S(SYN_RECV);
+	r->new_state = S(CLOSE);
 	r->verdict = why;
 }
 
@@ -156,8 +156,8 @@ static void tw(uint64_t conn, uint8_t action, uint8_t old, uint8_t new, uint8_t 
 	struct tcpfsm_record *r = add(TCPFSM_TYPE_TIMEWAIT, conn, flags);
 
 	r->verdict = action;
-	r->old = old;
-	r->new = new;
+	r->old_state = old;
+	r->new_state = new;
 }
 
 static void becomes(uint64_t conn, uint8_t from, uint8_t substate, uint8_t action, uint8_t flags)
@@ -196,7 +196,7 @@ static struct tcpfsm_record *rst(uint64_t conn, uint8_t direction, uint8_t state
 	struct tcpfsm_record *r = add(TCPFSM_TYPE_RESET, conn, 0);
 
 	r->verdict = direction;
-	r->old = state;
+	r->old_state = state;
 	return r;
 }
 
@@ -205,7 +205,7 @@ static void retransmit(uint64_t conn, uint8_t what, uint8_t state, uint8_t count
 	struct tcpfsm_record *r = add(TCPFSM_TYPE_RETRANSMIT, conn, 0);
 
 	r->verdict = what;
-	r->old = state;
+	r->old_state = state;
 	r->arg = count;
 }
 
@@ -216,7 +216,7 @@ static void shut(uint64_t conn, uint8_t how, uint8_t flags)
 
 static void accepted(uint64_t conn)
 {
-	add(TCPFSM_TYPE_ACCEPT, conn, OWNED)->old = S(ESTABLISHED);
+	add(TCPFSM_TYPE_ACCEPT, conn, OWNED)->old_state = S(ESTABLISHED);
 }
 
 static void connect_failed(uint64_t conn, uint8_t err)
@@ -274,7 +274,7 @@ static int show(const struct tcpfsm_event *ev, void *arg)
 	tell("%" PRIu64 " ", r->conn);
 	switch (ev->type) {
 	case TCPFSM_EVENT_TRANSITION:
-		tell("%s>%s %s", tcpfsm_state_name(ev->old), tcpfsm_state_name(ev->new),
+		tell("%s>%s %s", tcpfsm_state_name(ev->old_state), tcpfsm_state_name(ev->new_state),
 		     tcpfsm_cause_name(ev->cause));
 		if (ev->dur_ns >= 0)
 			tell(" %" PRId64, ev->dur_ns / 1000);
@@ -296,10 +296,10 @@ static int show(const struct tcpfsm_event *ev, void *arg)
 		break;
 	case TCPFSM_EVENT_RETRANSMIT:
 		tell("retransmit %s %s %u", tcpfsm_segment_name(r->verdict),
-		     tcpfsm_state_name(ev->old), r->arg);
+		     tcpfsm_state_name(ev->old_state), r->arg);
 		break;
 	case TCPFSM_EVENT_RESET:
-		tell("reset %s %s", tcpfsm_direction_name(r->verdict), tcpfsm_state_name(ev->old));
+		tell("reset %s %s", tcpfsm_direction_name(r->verdict), tcpfsm_state_name(ev->old_state));
 		break;
 	case TCPFSM_EVENT_ACCEPT:
 		tell("accept %" PRId64, ev->dur_ns < 0 ? -1 : ev->dur_ns / 1000);
@@ -309,7 +309,7 @@ static int show(const struct tcpfsm_event *ev, void *arg)
 		break;
 	case TCPFSM_EVENT_TIMEWAIT:
 		tell("timewait %s %s%s", tcpfsm_tw_action_name(r->verdict),
-		     tcpfsm_state_name(r->new ? r->new : r->old),
+		     tcpfsm_state_name(r->new_state ? r->new_state : r->old_state),
 		     ev->closer == TCPFSM_CLOSER_BOTH ? " both" : "");
 		break;
 	case TCPFSM_EVENT_CONNECT_FAILED:
@@ -379,13 +379,13 @@ static int sum_up(const struct tcpfsm_event *ev, void *arg)
 		nsums++;
 		*s = (struct sum) { .conn = ev->rec.conn };
 	}
-	if (ev->old == S(CLOSE) || ev->old == S(LISTEN))
+	if (ev->old_state == S(CLOSE) || ev->old_state == S(LISTEN))
 		*s = (struct sum) { .conn = ev->rec.conn };
 	else if (ev->dur_ns > 0)
-		s->time[ev->old] += (uint64_t)ev->dur_ns;
-	s->states |= 1U << ev->old | 1U << ev->new;
+		s->time[ev->old_state] += (uint64_t)ev->dur_ns;
+	s->states |= 1U << ev->old_state | 1U << ev->new_state;
 	s->causes |= 1U << ev->cause;
-	if (ev->new == S(CLOSE) && nended < 256)
+	if (ev->new_state == S(CLOSE) && nended < 256)
 		ended[nended++] = *s;
 	return 0;
 }
@@ -399,7 +399,7 @@ static int same_sum(const struct tcpfsm_event *ev, void *arg)
 	if (ev->type == TCPFSM_EVENT_LOST || !ev->rec.conn)
 		return 0;
 	CHECK_EQ(ev->type, TCPFSM_EVENT_TRANSITION);
-	CHECK_EQ(ev->new, S(CLOSE));
+	CHECK_EQ(ev->new_state, S(CLOSE));
 	if (*n >= nended || !ev->life) {
 		CHECK(!"a life too many, or without its story");
 		return 0;
@@ -830,7 +830,7 @@ static void suppressed(uint32_t n, uint32_t us)
 {
 	struct tcpfsm_record *r = queues(add(TCPFSM_TYPE_SUPPRESSED, 0, 0), 3, 129);
 
-	r->old = S(LISTEN);
+	r->old_state = S(LISTEN);
 	r->verdict = TCPFSM_TYPE_SYN;
 	r->rport = 0;
 	r->snd = n;
@@ -1479,8 +1479,8 @@ static void sock(uint64_t conn, uint8_t state, uint64_t records, uint32_t age,
 
 	now -= STEP;			/* it takes no time */
 	r->ts = 1000000000 + records * STEP + STEP / 2;
-	r->old = state;
-	r->new = state;
+	r->old_state = state;
+	r->new_state = state;
 	r->rcv = age;
 }
 
@@ -2095,7 +2095,7 @@ static int in_range(const struct tcpfsm_event *ev, void *arg)
 {
 	++*(uint64_t *)arg;
 	if (ev->type != TCPFSM_EVENT_LOST)
-		CHECK(ev->old < 16 && ev->new < 16 && ev->rec.reason < 16);
+		CHECK(ev->old_state < 16 && ev->new_state < 16 && ev->rec.reason < 16);
 	return 0;
 }
 
@@ -2132,8 +2132,8 @@ static void hostile_records(void)
 		items[0].cpu = (uint32_t)(x >> 50);
 		items[0].lost = i % 50 ? 0 : x;
 		if (i % 3) {
-			items[0].rec.old &= 15;
-			items[0].rec.new &= 15;
+			items[0].rec.old_state &= 15;
+			items[0].rec.new_state &= 15;
 			items[0].rec.verdict &= 7;
 			items[0].rec.reason &= 15;
 		}
@@ -2194,7 +2194,7 @@ static void filtering(void)
 
 	/* Left out on purpose: as the SYNs would pass, of whatever peer. */
 	ev.suppressed = true;
-	ev.old = S(LISTEN);
+	ev.old_state = S(LISTEN);
 	ev.rec.rport = 0;
 	CHECK(!tcpfsm_filter_match(&f, &ev));
 	f.netns = 7;
@@ -2258,8 +2258,8 @@ static void json_keys(void)
 	struct tcpfsm_event ev;
 
 	fill_event(&ev, TCPFSM_EVENT_TRANSITION);
-	ev.old = S(ESTABLISHED);
-	ev.new = S(FIN_WAIT1);
+	ev.old_state = S(ESTABLISHED);
+	ev.new_state = S(FIN_WAIT1);
 	ev.cause = TCPFSM_CAUSE_CLOSE;
 	expect_json(&ev, ALWAYS("transition") ",\"old\":\"ESTABLISHED\",\"new\":\"FIN_WAIT1\","
 		    "\"cause\":\"close\",\"tw\":17,\"tw_max\":262144}\n");
@@ -2280,7 +2280,7 @@ static void json_keys(void)
 	ev.type = TCPFSM_EVENT_SYN;
 	ev.predecessor = 0;
 	ev.has_owner = false;
-	ev.new = 0;
+	ev.new_state = 0;
 	ev.rec.verdict = TCPFSM_VERDICT_QUEUED;
 	ev.rec.young = 5;
 	expect_json(&ev, ALWAYS("syn") ",\"verdict\":\"queued\"" QUEUES
@@ -2307,14 +2307,14 @@ static void json_keys(void)
 	expect_json(&ev, ALWAYS("handshake_ack") ",\"verdict\":\"established\"" QUEUES SEQ "}\n");
 
 	fill_event(&ev, TCPFSM_EVENT_RETRANSMIT);
-	ev.old = S(SYN_SENT);
+	ev.old_state = S(SYN_SENT);
 	ev.rec.verdict = TCPFSM_SEGMENT_SYN;
 	ev.rec.arg = 6;
 	expect_json(&ev, ALWAYS("retransmit") ",\"what\":\"SYN\",\"state\":\"SYN_SENT\",\"count\":6" SEQ
 		    "}\n");
 	ev.type = TCPFSM_EVENT_RESET;
 	ev.rec.verdict = TCPFSM_DIRECTION_SENT;
-	ev.old = S(CLOSE);
+	ev.old_state = S(CLOSE);
 	expect_json(&ev, ALWAYS("reset") ",\"direction\":\"sent\",\"state\":\"CLOSE\"" SEQ "}\n");
 	ev.type = TCPFSM_EVENT_ACCEPT;
 	ev.has_owner = true;
@@ -2333,8 +2333,8 @@ static void json_keys(void)
 	expect_json(&ev, ALWAYS("listen") ",\"effective\":128}\n");
 	ev.type = TCPFSM_EVENT_TIMEWAIT;
 	ev.rec.verdict = TCPFSM_TW_REFRESH;
-	ev.rec.old = S(FIN_WAIT2);
-	ev.rec.new = S(TIME_WAIT);
+	ev.rec.old_state = S(FIN_WAIT2);
+	ev.rec.new_state = S(TIME_WAIT);
 	expect_json(&ev, ALWAYS("timewait") ",\"action\":\"refresh\",\"substate\":\"TIME_WAIT\","
 		    "\"tw\":17,\"tw_max\":262144}\n");
 	ev.rec.verdict = TCPFSM_TW_ENTER;
@@ -2442,8 +2442,8 @@ static size_t longest_line(char line[TCPFSM_JSON_MAX])
 		ev.type = type;
 		ev.rec.family = 6;
 		ev.dur_ns = INT64_MAX;
-		ev.old = S(BOUND_INACTIVE);
-		ev.new = S(BOUND_INACTIVE);
+		ev.old_state = S(BOUND_INACTIVE);
+		ev.new_state = S(BOUND_INACTIVE);
 		ev.cause = TCPFSM_CAUSE_RCV_ACK_OF_SYN;
 		ev.has_queues = true;
 		ev.has_owner = true;
@@ -2568,7 +2568,7 @@ static void json_parses(void)
 	/* Names out of range are names all the same. */
 	for (i = 0; i < 256; i++) {
 		fill_event(&ev, (uint8_t)(i % TCPFSM_EVENT_LOST));
-		ev.old = ev.new = ev.cause = (uint8_t)i;
+		ev.old_state = ev.new_state = ev.cause = (uint8_t)i;
 		ev.rec.verdict = ev.rec.reason = ev.rec.arg = (uint8_t)i;
 		parse_event(&ev, NULL);
 	}

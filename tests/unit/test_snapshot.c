@@ -46,7 +46,7 @@ static struct tcpfsm_record answer(int family, const char *laddr, const char *ra
 	CHECK_EQ(inet_pton(family, raddr, d.id.idiag_dst), 1);
 	snapshot_record(&d, &r);
 	CHECK_EQ(r.type, TCPFSM_TYPE_SOCKET);
-	CHECK_EQ(r.old, r.new);
+	CHECK_EQ(r.old_state, r.new_state);
 	CHECK_EQ(r.conn, (1ULL << 32) + 7);
 	CHECK_EQ(r.lport, 443);
 	CHECK_EQ(r.rport, 50000);
@@ -71,7 +71,7 @@ static void answers(void)
 
 	r = answer(AF_INET, "10.0.0.1", "10.0.0.2", S(ESTABLISHED), 2, 7000, 99);
 	CHECK(addrs_are(&r, AF_INET, "10.0.0.1", "10.0.0.2"));
-	CHECK_EQ(r.new, S(ESTABLISHED));
+	CHECK_EQ(r.new_state, S(ESTABLISHED));
 	CHECK_EQ(r.flags | r.verdict | r.listener | r.synq | r.acceptq | r.backlog, 0);
 	CHECK_EQ(r.rcv, ~0U);
 
@@ -91,23 +91,23 @@ static void answers(void)
 
 	/* A request; a Fast Open child; who opens simultaneously. */
 	r = answer(AF_INET, "10.0.0.1", "10.0.0.2", S(NEW_SYN_RECV), 1, 900, 0);
-	CHECK(r.new == S(SYN_RECV) && r.flags == TCPFSM_F_PASSIVE && !r.listener);
+	CHECK(r.new_state == S(SYN_RECV) && r.flags == TCPFSM_F_PASSIVE && !r.listener);
 	r = answer(AF_INET, "10.0.0.1", "10.0.0.2", S(SYN_RECV), 1, 900, 0);
-	CHECK(r.new == S(SYN_RECV) && r.flags == TCPFSM_F_PASSIVE && !r.listener);
+	CHECK(r.new_state == S(SYN_RECV) && r.flags == TCPFSM_F_PASSIVE && !r.listener);
 	r = answer(AF_INET, "10.0.0.1", "10.0.0.2", S(SYN_RECV), 1, 900, 99);
-	CHECK(r.new == S(SYN_RECV) && !r.flags);
+	CHECK(r.new_state == S(SYN_RECV) && !r.flags);
 
 	r = answer(AF_INET, "10.0.0.1", "10.0.0.2", S(TIME_WAIT), 3, 59000, 0);
-	CHECK(r.new == S(TIME_WAIT) && r.verdict == TCPFSM_TW_ENTER && r.rcv == 1000);
+	CHECK(r.new_state == S(TIME_WAIT) && r.verdict == TCPFSM_TW_ENTER && r.rcv == 1000);
 	r = answer(AF_INET, "10.0.0.1", "10.0.0.2", S(TIME_WAIT), 3, 0, 0);
 	CHECK_EQ(r.rcv, 60000);
 	r = answer(AF_INET, "10.0.0.1", "10.0.0.2", S(TIME_WAIT), 3, 60004, 0);
 	CHECK_EQ(r.rcv, 0);
 	r = answer(AF_INET, "10.0.0.1", "10.0.0.2", S(FIN_WAIT2), 3, 30000, 0);
-	CHECK(r.new == S(FIN_WAIT2) && r.verdict == TCPFSM_TW_ENTER && r.rcv == ~0U);
+	CHECK(r.new_state == S(FIN_WAIT2) && r.verdict == TCPFSM_TW_ENTER && r.rcv == ~0U);
 	/* A full one has a keepalive timer at most. */
 	r = answer(AF_INET, "10.0.0.1", "10.0.0.2", S(FIN_WAIT2), 2, 30000, 0);
-	CHECK(r.new == S(FIN_WAIT2) && !r.verdict && r.rcv == ~0U);
+	CHECK(r.new_state == S(FIN_WAIT2) && !r.verdict && r.rcv == ~0U);
 }
 
 /* ---- this machine ---------------------------------------------------------------- */
@@ -154,7 +154,7 @@ static unsigned int find(uint32_t netns, uint64_t conn, struct tcpfsm_record *re
 	CHECK_EQ(snapshot_open(&s, netns), 0);
 	while (snapshot_next(s, &r)) {
 		CHECK_EQ(r.seq, ++n);
-		CHECK(r.type == TCPFSM_TYPE_SOCKET && r.conn && r.netns && r.new);
+		CHECK(r.type == TCPFSM_TYPE_SOCKET && r.conn && r.netns && r.new_state);
 		CHECK(r.ts >= before && r.ts >= last);
 		last = r.ts;
 		if (netns)
@@ -183,31 +183,31 @@ static void our_own(void)
 	CHECK_EQ(connect(client, (struct sockaddr *)&addr, sizeof(addr)), 0);
 
 	CHECK_EQ(find(0, cookie(fd), &r, &err), 1);
-	CHECK(r.family == 6 && r.new == S(LISTEN) && r.lport == ntohs(addr.sin_port) && !r.rport);
+	CHECK(r.family == 6 && r.new_state == S(LISTEN) && r.lport == ntohs(addr.sin_port) && !r.rport);
 	CHECK(r.flags == (TCPFSM_F_OWNER | TCPFSM_F_PASSIVE) && r.pid == (uint32_t)getpid());
 	CHECK(!strcmp((char *)r.comm, "a\nname \xff\n"));
 	CHECK(r.netns == netns_here() && r.acceptq == 1 && r.backlog == 5);
 
 	CHECK_EQ(find(netns_here(), cookie(client), &r, &err), 1);
 	CHECK_EQ(err, 0);
-	CHECK(r.new == S(ESTABLISHED) && r.rport == ntohs(addr.sin_port) &&
+	CHECK(r.new_state == S(ESTABLISHED) && r.rport == ntohs(addr.sin_port) &&
 	      r.flags == TCPFSM_F_OWNER && r.pid == (uint32_t)getpid());
 
 	server = accept(fd, NULL, NULL);
 	conn = cookie(server);
 	CHECK_EQ(find(0, conn, &r, &err), 1);
-	CHECK(r.new == S(ESTABLISHED) && addrs_are(&r, AF_INET, "127.0.0.1", "127.0.0.1"));
+	CHECK(r.new_state == S(ESTABLISHED) && addrs_are(&r, AF_INET, "127.0.0.1", "127.0.0.1"));
 	shutdown(server, SHUT_WR);
 	usleep(100000);			/* longer than a delayed ACK */
 	CHECK_EQ(find(0, conn, &r, &err), 1);
-	CHECK(r.new == S(FIN_WAIT2) && !r.verdict && r.flags & TCPFSM_F_OWNER && r.rcv == ~0U);
+	CHECK(r.new_state == S(FIN_WAIT2) && !r.verdict && r.flags & TCPFSM_F_OWNER && r.rcv == ~0U);
 	close(server);
 	CHECK_EQ(find(0, conn, &r, &err), 1);
-	CHECK(r.new == S(FIN_WAIT2) && r.verdict && !(r.flags & TCPFSM_F_OWNER) && r.rcv == ~0U);
+	CHECK(r.new_state == S(FIN_WAIT2) && r.verdict && !(r.flags & TCPFSM_F_OWNER) && r.rcv == ~0U);
 	close(client);
 	usleep(100000);
 	CHECK_EQ(find(0, conn, &r, &err), 1);
-	CHECK(r.new == S(TIME_WAIT) && r.verdict && r.rcv >= 80 && r.rcv < 60000);
+	CHECK(r.new_state == S(TIME_WAIT) && r.verdict && r.rcv >= 80 && r.rcv < 60000);
 	close(fd);
 
 	/* A namespace that does not exist. */
@@ -349,7 +349,7 @@ static void requests(const char *const place[2], const char *to, int whose)
 		for (i = 0; i < 2 && place[i]; i++)
 			if (r.conn == cookie(fd[i]))
 				synq[i] = r.synq;
-		if (r.new != S(SYN_RECV) || r.lport != ntohs(port))
+		if (r.new_state != S(SYN_RECV) || r.lport != ntohs(port))
 			continue;
 		seen++;
 		CHECK_EQ(r.listener, whose < 0 ? 0 : cookie(fd[whose]));

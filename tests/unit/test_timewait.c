@@ -63,8 +63,8 @@ static void action(uint8_t verdict, uint8_t old, uint8_t new, uint64_t conn, uin
 {
 	struct tcpfsm_event ev = event(TCPFSM_EVENT_TIMEWAIT, conn, ts, 40000, peer);
 
-	ev.old = ev.rec.old = old;
-	ev.new = ev.rec.new = new;
+	ev.old_state = ev.rec.old_state = old;
+	ev.new_state = ev.rec.new_state = new;
 	ev.rec.verdict = verdict;
 	ev.rec.tw = 77;
 	ev.rec.tw_max = 1000;
@@ -87,8 +87,8 @@ static void transition(uint8_t old, uint8_t new, uint64_t conn, uint64_t ts, uin
 {
 	struct tcpfsm_event ev = event(TCPFSM_EVENT_TRANSITION, conn, ts, lport, 1);
 
-	ev.old = old;
-	ev.new = new;
+	ev.old_state = old;
+	ev.new_state = new;
 	feed(&ev);
 }
 
@@ -101,7 +101,7 @@ static void socket_is(uint64_t conn, uint8_t state, uint16_t lport, uint32_t age
 
 	item.rec.type = TCPFSM_TYPE_SOCKET;
 	item.rec.ts = snapshot_ts;
-	item.rec.old = item.rec.new = state;
+	item.rec.old_state = item.rec.new_state = state;
 	item.rec.rcv = age_ms;
 	if (state == S(TIME_WAIT) || state == S(FIN_WAIT2))
 		item.rec.verdict = TW(ENTER);
@@ -248,8 +248,8 @@ static void stamped(uint8_t verdict, uint8_t old, uint64_t conn, uint64_t ts, ui
 {
 	struct tcpfsm_event ev = event(TCPFSM_EVENT_TIMEWAIT, conn, ts, 40000, 1);
 
-	ev.old = ev.rec.old = old;
-	ev.new = ev.rec.new = verdict == TW(ENTER) ? old : S(TIME_WAIT);
+	ev.old_state = ev.rec.old_state = old;
+	ev.new_state = ev.rec.new_state = verdict == TW(ENTER) ? old : S(TIME_WAIT);
 	ev.rec.verdict = verdict;
 	ev.rec.flags = flags;
 	feed(&ev);
@@ -730,7 +730,7 @@ static void test_sort(void)
 	leave(TW(KILL), 100, T0 + 12 * SEC);
 	for (i = 0; i < 20; i++) {
 		ev = event(TCPFSM_EVENT_TRANSITION, 500 + i, T0 + 13 * SEC, 40000, 3);
-		ev.new = S(SYN_SENT);
+		ev.new_state = S(SYN_SENT);
 		feed(&ev);
 	}
 	ev = event(TCPFSM_EVENT_CONNECT_FAILED, 600, T0 + 14 * SEC, 0, 1);

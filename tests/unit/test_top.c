@@ -57,8 +57,8 @@ static void moves(uint64_t conn, uint8_t old, uint8_t new, uint64_t ts)
 {
 	struct tcpfsm_item it = record(TCPFSM_TYPE_STATE, conn, ts);
 
-	it.rec.old = old;
-	it.rec.new = new;
+	it.rec.old_state = old;
+	it.rec.new_state = new;
 	put(&it);
 }
 
@@ -152,8 +152,8 @@ static void test_rates(void)
 	moves(1, S(SYN_SENT), S(ESTABLISHED), SECOND + 1);
 	moves(1, S(ESTABLISHED), S(FIN_WAIT1), SECOND + 2);
 	it = record(TCPFSM_TYPE_STATE, 1, SECOND + 3);
-	it.rec.old = S(FIN_WAIT1);
-	it.rec.new = S(CLOSE);
+	it.rec.old_state = S(FIN_WAIT1);
+	it.rec.new_state = S(CLOSE);
 	it.rec.verdict = TCPFSM_TW_ENTER;
 	it.rec.reason = S(TIME_WAIT);
 	it.rec.flags = TCPFSM_F_SAME_SEGMENT;
@@ -164,7 +164,7 @@ static void test_rates(void)
 	CHECK_EQ(t.diagram.all.n, 4);
 	it = record(TCPFSM_TYPE_TIMEWAIT, 1, SECOND + 4);
 	it.rec.verdict = TCPFSM_TW_EXPIRE;
-	it.rec.old = it.rec.new = S(TIME_WAIT);
+	it.rec.old_state = it.rec.new_state = S(TIME_WAIT);
 	put(&it);
 	it = record(TCPFSM_TYPE_RESET, 0, SECOND);
 	it.rec.verdict = TCPFSM_DIRECTION_SENT;
@@ -207,8 +207,8 @@ static void test_seconds_of_a_batch(void)
 	begin(NULL);
 	for (i = 0; i < 60; i++) {
 		items[i] = record(TCPFSM_TYPE_STATE, 1 + i, SECOND + i * SECOND / 20);
-		items[i].rec.old = S(SYN_SENT);
-		items[i].rec.new = S(ESTABLISHED);
+		items[i].rec.old_state = S(SYN_SENT);
+		items[i].rec.new_state = S(ESTABLISHED);
 	}
 	for (i = 0, n = 60; n; i += some, n -= some) {
 		some = top_portion(&t, model, items + i, n);
@@ -374,8 +374,8 @@ static void test_log_owner(void)
 	uint64_t i;
 
 	begin(NULL);
-	it.rec.old = S(CLOSE);
-	it.rec.new = S(SYN_SENT);
+	it.rec.old_state = S(CLOSE);
+	it.rec.new_state = S(SYN_SENT);
 	it.rec.flags = TCPFSM_F_OWNER | TCPFSM_F_TASK;
 	it.rec.pid = 4711;
 	strcpy((char *)it.rec.comm, "curl");
@@ -417,7 +417,7 @@ static void test_ladder(void)
 static void feed(uint64_t conn, uint8_t type, uint8_t old, uint8_t new, uint64_t ts)
 {
 	struct tcpfsm_item it = { .rec = {
-		.ts = ts, .type = type, .family = 4, .old = old, .new = new, .conn = conn,
+		.ts = ts, .type = type, .family = 4, .old_state = old, .new_state = new, .conn = conn,
 		.netns = 7, .lport = (uint16_t)(1 + conn * 7919 % 60000), .rport = 80,
 		.flags = TCPFSM_F_OWNER | TCPFSM_F_TASK,
 		.pid = (uint32_t)(1 + conn * 31 % 977), .rcv = ~0U,

@@ -79,7 +79,7 @@ static char *put_states(char *p, const struct tcpfsm_event *ev, const struct col
 	const struct tcpfsm_life *life = ev->life;
 
 	for (; col->title; col++) {
-		bool open = !ev->cause && col->states >> ev->old & 1;
+		bool open = !ev->cause && col->states >> ev->old_state & 1;
 		uint64_t ns = life->time[col->slot[0]];
 		unsigned int i;
 
@@ -122,7 +122,7 @@ static char *put_end(char *p, const struct tcpfsm_event *ev, bool wide)
 	p = why = put_word(p, &closers[life->closer]);
 	if (!cause)
 		p = put_word(p, &fin);
-	else if (cause == TCPFSM_CAUSE_RCV_RST && ev->old == S(SYN_SENT))
+	else if (cause == TCPFSM_CAUSE_RCV_RST && ev->old_state == S(SYN_SENT))
 		p = put_word(why = start, &refused);
 	else if (cause == TCPFSM_CAUSE_RCV_RST || cause == TCPFSM_CAUSE_SND_RST)
 		p = put_word(p, &rst);
@@ -248,8 +248,8 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 			out_add(o, text_event(&v->text, ev, out_room(o, TEXT_MAX)));
 		return 0;
 	}
-	if (ev->type != TCPFSM_EVENT_TRANSITION || ev->new != S(CLOSE) || !ev->life ||
-	    ev->old == S(LISTEN))
+	if (ev->type != TCPFSM_EVENT_TRANSITION || ev->new_state != S(CLOSE) || !ev->life ||
+	    ev->old_state == S(LISTEN))
 		return 0;
 	return show(v, ev);
 }

@@ -13,10 +13,10 @@ static bool port_in(const uint16_t *ports, unsigned int n, uint16_t port)
 
 static bool state_in(uint32_t states, const struct tcpfsm_event *ev)
 {
-	uint32_t bits = 1U << (ev->old & 31);
+	uint32_t bits = 1U << (ev->old_state & 31);
 
 	if (ev->type == TCPFSM_EVENT_TRANSITION)
-		bits |= 1U << (ev->new & 31);
+		bits |= 1U << (ev->new_state & 31);
 	return states & bits;
 }
 

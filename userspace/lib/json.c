@@ -282,8 +282,8 @@ static inline char *put_segment(char *p, const struct tcpfsm_event *ev)
 	bool syn = ev->type == TCPFSM_EVENT_SYN;
 
 	p = put_verdict(p, r);
-	if (ev->new)			/* raw: what the kernel made of it */
-		p = put_state(p, ev->new);
+	if (ev->new_state)			/* raw: what the kernel made of it */
+		p = put_state(p, ev->new_state);
 	p = put_queues(p, ev);
 	if (syn && ev->has_queues && !(r->flags & TCPFSM_F_OWNER)) {
 		PUT(p, ",\"synq_young\":");
@@ -351,9 +351,9 @@ static inline char *put_predecessor(char *p, const struct tcpfsm_event *ev)
 static inline char *put_transition(char *p, const struct tcpfsm_event *ev)
 {
 	PUT(p, ",\"old\":\"");
-	p = put_name(p, NAME_OF(names_state, ev->old));
+	p = put_name(p, NAME_OF(names_state, ev->old_state));
 	PUT(p, "\",\"new\":\"");
-	p = put_name(p, NAME_OF(names_state, ev->new));
+	p = put_name(p, NAME_OF(names_state, ev->new_state));
 	PUT(p, "\",\"cause\":\"");
 	p = put_name(p, NAME_OF(names_cause, ev->cause));
 	if (ev->dur_ns >= 0) {
@@ -385,7 +385,7 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 		PUT(p, ",\"what\":\"");
 		p = put_name(p, NAME_OF(names_segment, r->verdict));
 		*p++ = '"';
-		p = put_state(p, ev->old);
+		p = put_state(p, ev->old_state);
 		PUT(p, ",\"count\":");
 		p = put_u32(p, r->arg);
 		return put_seq(p, r);
@@ -398,7 +398,7 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 			p = put_name(p, NAME_OF(names_rst_reason, r->reason));
 			*p++ = '"';
 		}
-		p = put_state(p, ev->old);
+		p = put_state(p, ev->old_state);
 		return put_seq(p, r);
 	case TCPFSM_EVENT_ACCEPT:
 		if (ev->dur_ns >= 0) {
@@ -417,7 +417,7 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 		PUT(p, ",\"action\":\"");
 		p = put_name(p, NAME_OF(names_tw_action, r->verdict));
 		PUT(p, "\",\"substate\":\"");
-		p = put_name(p, NAME_OF(names_state, r->new ? r->new : r->old));
+		p = put_name(p, NAME_OF(names_state, r->new_state ? r->new_state : r->old_state));
 		if (ev->closer) {
 			PUT(p, "\",\"closed_first\":\"");
 			p = put_name(p, NAME_OF(closers, ev->closer));
@@ -507,7 +507,7 @@ static inline char *put_times(char *p, const struct tcpfsm_event *ev)
 		uint64_t ns = ev->life->time[i];
 
 		/* Not over: so far. */
-		if (!ev->cause && i == TCPFSM_LIFE_SLOT(ev->old) && ev->dur_ns > 0)
+		if (!ev->cause && i == TCPFSM_LIFE_SLOT(ev->old_state) && ev->dur_ns > 0)
 			ns += (uint64_t)ev->dur_ns;
 		if (!ns)
 			continue;

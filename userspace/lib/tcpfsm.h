@@ -263,8 +263,8 @@ struct tcpfsm_life {
 /* One event, as the JSON contract describes it. */
 struct tcpfsm_event {
 	uint8_t type;			/* enum tcpfsm_event_type */
-	uint8_t old, new;		/* TRANSITION: states; else the state it happened in in old; */
-					/* RESET: new CLOSE: answers a segment for a socket just closed */
+	uint8_t old_state, new_state;	/* TRANSITION: states; else the state it happened in in old_state; */
+					/* RESET: new_state CLOSE: answers a segment for a socket just closed */
 	uint8_t cause;			/* TRANSITION: enum tcpfsm_cause; RESET: SND_RST: it ends the */
 					/* connection, as the transition after it tells */
 	bool has_queues;		/* listener, synq, acceptq, backlog of rec count */
@@ -272,7 +272,7 @@ struct tcpfsm_event {
 	uint8_t closer;			/* TIMEWAIT, enter and denied: enum tcpfsm_closer: who closed first */
 	uint32_t cpu;
 	uint64_t ts;			/* nanoseconds since the Unix epoch */
-	int64_t dur_ns;			/* TRANSITION: time in old; ACCEPT: wait in the accept queue; -1: not known */
+	int64_t dur_ns;			/* TRANSITION: time in old_state; ACCEPT: wait in the accept queue; -1: not known */
 	uint32_t pid;
 	char comm[17];
 	uint64_t lost, from_ts, to_ts;	/* LOST; epoch */
@@ -341,7 +341,7 @@ void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16]);
 
 /* So many transitions of a kind. */
 struct tcpfsm_move {
-	uint8_t old, new, cause;
+	uint8_t old_state, new_state, cause;
 	bool request;			/* of a request socket that died */
 	uint32_t n;
 };
@@ -419,7 +419,7 @@ enum tcpfsm_ladder_kind {
 /* What happened at one end in a row. */
 struct tcpfsm_ladder_cell {
 	uint8_t event;			/* 1 + enum tcpfsm_event_type; 0: nothing */
-	uint8_t old, state;		/* when it changed; else 0 */
+	uint8_t old_state, state;		/* when it changed; else 0 */
 	uint8_t cause;			/* enum tcpfsm_cause */
 	uint8_t verdict, reason;	/* as in struct tcpfsm_record */
 	uint8_t err;			/* errno or 0 */

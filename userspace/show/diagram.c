@@ -52,7 +52,7 @@ static int find_arrow(uint8_t old, uint8_t new, uint8_t cause)
 	int i;
 
 	for (i = 0; i < NARROWS; i++)
-		if (diagram_arrow[i].old == old && diagram_arrow[i].new == new &&
+		if (diagram_arrow[i].old_state == old && diagram_arrow[i].new_state == new &&
 		    arrow_causes[i] & 1U << cause)
 			return i;
 	return -1;
@@ -68,8 +68,8 @@ static bool has_exit(uint8_t state)
 void diagram_add(struct diagram *d, const struct tcpfsm_move *m, uint64_t ts)
 {
 	uint32_t n = m->n;
-	uint8_t old = m->old < DIAGRAM_STATES ? m->old : 0;
-	uint8_t new = m->new < DIAGRAM_STATES ? m->new : 0, shown = new;
+	uint8_t old = m->old_state < DIAGRAM_STATES ? m->old_state : 0;
+	uint8_t new = m->new_state < DIAGRAM_STATES ? m->new_state : 0, shown = new;
 	uint8_t cause = m->cause < DIAGRAM_CAUSES ? m->cause : 0;
 	int arrow;
 
@@ -102,7 +102,7 @@ void diagram_add(struct diagram *d, const struct tcpfsm_move *m, uint64_t ts)
 void diagram_count(struct diagram *d, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_move m = {
-		.old = ev->old, .new = ev->new, .cause = ev->cause,
+		.old_state = ev->old_state, .new_state = ev->new_state, .cause = ev->cause,
 		.request = ev->rec.type == TCPFSM_TYPE_REQUEST_GONE, .n = 1,
 	};
 
@@ -190,7 +190,7 @@ static void drop(struct members *s, struct member *m)
 void members_see(struct members *s, const struct tcpfsm_event *ev, uint64_t *population)
 {
 	uint64_t conn = ev->rec.conn;
-	uint8_t new = ev->new < DIAGRAM_STATES ? ev->new : 0;
+	uint8_t new = ev->new_state < DIAGRAM_STATES ? ev->new_state : 0;
 	struct member *m;
 
 	if (!conn)

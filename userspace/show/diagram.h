@@ -56,7 +56,7 @@
 enum diagram_arrow { DIAGRAM_ARROWS(DIAGRAM_ENUM_ARROW) NARROWS };
 
 struct arrow_text {
-	uint8_t old, new;
+	uint8_t old_state, new_state;
 	const char *event, *action, *brief;
 };
 

@@ -112,8 +112,8 @@ static void put_label(struct svg *s, const struct figure *f, const struct diagra
 	snprintf(n, sizeof(n), "%" PRIu64, d->arrow[a].n);
 	svg_begin(s, 0, 0, arrow_class(d, a));
 	snprintf(text, sizeof(text), "%s \xe2\x86\x92 %s: %s",
-		 tcpfsm_state_name(diagram_arrow[a].old),
-		 tcpfsm_state_name(diagram_arrow[a].new), n);
+		 tcpfsm_state_name(diagram_arrow[a].old_state),
+		 tcpfsm_state_name(diagram_arrow[a].new_state), n);
 	svg_title(s, text);
 	figure_words(text, a, &words);
 	if (number.rows) {

@@ -77,8 +77,8 @@ static void put_cell(struct out *o, const struct tcpfsm_ladder_cell *c)
 		return;
 	}
 	out_printf(o, "{\"event\":\"%s\"", tcpfsm_event_name(c->event - 1U));
-	if (c->old)
-		put_name(o, "old", tcpfsm_state_name(c->old));
+	if (c->old_state)
+		put_name(o, "old", tcpfsm_state_name(c->old_state));
 	if (c->state)
 		put_name(o, "new", tcpfsm_state_name(c->state));
 	put_name(o, "cause", tcpfsm_cause_name(c->cause));
@@ -97,7 +97,7 @@ static void put_cell(struct out *o, const struct tcpfsm_ladder_cell *c)
 	if (c->max_syn_backlog)
 		out_printf(o, ",\"max_syn_backlog\":%" PRIu32, c->max_syn_backlog);
 	if (c->event == E(TIMEWAIT) || c->state == TCPFSM_STATE_TIME_WAIT ||
-	    c->old == TCPFSM_STATE_TIME_WAIT)
+	    c->old_state == TCPFSM_STATE_TIME_WAIT)
 		out_printf(o, ",\"tw\":%" PRIu32 ",\"tw_max\":%" PRIu32, c->tw, c->tw_max);
 	out_printf(o, "}");
 }

@@ -145,7 +145,7 @@ static void note_close(char *buf, const struct tcpfsm_ladder_row *r,
 		append(buf, "aborted");
 		break;
 	case C(CLOSE):
-		append(buf, c->old == S(SYN_RECV) ? "the listener was closed" : "close()");
+		append(buf, c->old_state == S(SYN_RECV) ? "the listener was closed" : "close()");
 		break;
 	case C(REUSE):
 		append(buf, "connect() reuses its port");

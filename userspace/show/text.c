@@ -247,22 +247,22 @@ static enum attr parts_transition(struct parts *ps, const struct tcpfsm_event *e
 	const struct tcpfsm_record *r = &ev->rec;
 	char *start = ps->end;
 
-	part_end(ps, 0, start, put(put(put(start, tcpfsm_state_name(ev->old)), "->"),
-				   tcpfsm_state_name(ev->new)), "");
+	part_end(ps, 0, start, put(put(put(start, tcpfsm_state_name(ev->old_state)), "->"),
+				   tcpfsm_state_name(ev->new_state)), "");
 	if (ev->cause)
 		part_add(ps, 2, tcpfsm_cause_name(ev->cause), "");
 	part_duration(ps, 3, ev->dur_ns);
 	if (ev->has_queues) {
-		if (ev->new == S(ESTABLISHED))
+		if (ev->new_state == S(ESTABLISHED))
 			part_number(ps, 1, "acceptq ", r->acceptq, "/", r->backlog);
 		else if (r->type != TCPFSM_TYPE_REQUEST_GONE)
 			part_number(ps, 1, "synq ", r->synq, "/", r->backlog);
 	}
-	if (ev->old == S(TIME_WAIT) || ev->new == S(TIME_WAIT))
+	if (ev->old_state == S(TIME_WAIT) || ev->new_state == S(TIME_WAIT))
 		part_number(ps, 1, "tw ", r->tw, "/", r->tw_max);
 
-	return ev->new == S(ESTABLISHED) ? ATTR_OPEN :
-	       ev->new == S(TIME_WAIT) ? ATTR_CLOSE_HOT : ATTR_PLAIN;
+	return ev->new_state == S(ESTABLISHED) ? ATTR_OPEN :
+	       ev->new_state == S(TIME_WAIT) ? ATTR_CLOSE_HOT : ATTR_PLAIN;
 }
 
 static enum attr parts_verdict(const struct text *t, struct parts *ps,
@@ -273,7 +273,7 @@ static enum attr parts_verdict(const struct text *t, struct parts *ps,
 
 	switch (r->verdict) {
 	case TCPFSM_VERDICT_QUEUED:
-		part_add(ps, 0, ev->new ? "SYN queued" : "SYN", "");
+		part_add(ps, 0, ev->new_state ? "SYN queued" : "SYN", "");
 		if (ev->has_queues)
 			part_number(ps, 1, "synq ", r->synq, "/", r->backlog);
 		return ATTR_PLAIN;
@@ -347,7 +347,7 @@ static enum attr parts_listen(struct parts *ps, const struct tcpfsm_event *ev)
 static enum attr parts_timewait(struct parts *ps, const struct tcpfsm_event *ev, bool raw)
 {
 	const struct tcpfsm_record *r = &ev->rec;
-	uint8_t sub = r->new ? r->new : r->old;
+	uint8_t sub = r->new_state ? r->new_state : r->old_state;
 
 	if (raw) {
 		part_add(ps, 0, "mini-socket", "");
@@ -387,14 +387,14 @@ static enum attr parts_of(const struct text *t, struct parts *ps, const struct t
 						       tcpfsm_segment_name(r->verdict)), " #"),
 					       r->arg), "");
 		part_add(ps, 0, "in", "");
-		part_add(ps, 0, tcpfsm_state_name(ev->old), "");
+		part_add(ps, 0, tcpfsm_state_name(ev->old_state), "");
 		ink = ATTR_CLOSE_HOT;
 		break;
 	case TCPFSM_EVENT_RESET:
 		part_add(ps, 0, "RST", "");
 		part_add(ps, 0, tcpfsm_direction_name(r->verdict), "");
 		part_add(ps, 0, "in", "");
-		part_add(ps, 0, tcpfsm_state_name(ev->old), "");
+		part_add(ps, 0, tcpfsm_state_name(ev->old_state), "");
 		if (r->reason)
 			part_add(ps, 1, tcpfsm_rst_reason_name(r->reason), "");
 		ink = ATTR_BAD_HOT;
@@ -575,7 +575,7 @@ static size_t text_lost(struct text *t, const struct tcpfsm_event *ev, char *buf
 bool text_tells(const struct text *t, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
-	uint8_t sub = r->new ? r->new : r->old;
+	uint8_t sub = r->new_state ? r->new_state : r->old_state;
 
 	switch (ev->type) {
 	case TCPFSM_EVENT_SYN:
@@ -585,7 +585,7 @@ bool text_tells(const struct text *t, const struct tcpfsm_event *ev)
 	case TCPFSM_EVENT_TIMEWAIT:
 		/* The transition that follows tells the others. */
 		return t->raw || (r->verdict == TCPFSM_TW_ENTER && sub == S(FIN_WAIT2)) ||
-		       (r->verdict == TCPFSM_TW_REFRESH && r->old == r->new) ||
+		       (r->verdict == TCPFSM_TW_REFRESH && r->old_state == r->new_state) ||
 		       r->verdict == TCPFSM_TW_DENIED;
 	}
 	return true;

@@ -119,8 +119,8 @@ static bool is_for_explain(const struct loop *l, const struct tcpfsm_event *ev)
 			return true;
 		break;
 	case TCPFSM_EVENT_TRANSITION:
-		if (ev->new == TCPFSM_STATE_ESTABLISHED ||
-		    (ev->old == TCPFSM_STATE_TIME_WAIT && ev->cause == TCPFSM_CAUSE_RCV_RST))
+		if (ev->new_state == TCPFSM_STATE_ESTABLISHED ||
+		    (ev->old_state == TCPFSM_STATE_TIME_WAIT && ev->cause == TCPFSM_CAUSE_RCV_RST))
 			return true;
 		break;
 	}
@@ -133,8 +133,8 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 
 	top_event(&l->u.top, ev);
 	/* The end of what a listener made takes no port from anybody. */
-	if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new == TCPFSM_STATE_CLOSE && ev->life &&
-	    ev->life->passive && ev->old != TCPFSM_STATE_TIME_WAIT)
+	if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new_state == TCPFSM_STATE_CLOSE && ev->life &&
+	    ev->life->passive && ev->old_state != TCPFSM_STATE_TIME_WAIT)
 		return 0;
 	l->err = tcpfsm_timewaits_event(l->u.ledger, ev);
 	if (!l->err && is_for_explain(l, ev))
@@ -147,7 +147,7 @@ static int keep_socket(struct ui *u, const struct tcpfsm_item *item)
 	if (item->rec.type == TCPFSM_TYPE_SOCKET && !item->rec.conn &&
 	    item->rec.snd == TCPFSM_RESYNC_BEGIN)
 		u->nsockets = 0;
-	if (item->rec.type != TCPFSM_TYPE_SOCKET || item->rec.new != TCPFSM_STATE_LISTEN ||
+	if (item->rec.type != TCPFSM_TYPE_SOCKET || item->rec.new_state != TCPFSM_STATE_LISTEN ||
 	    u->nsockets == LISTENERS_MAX)
 		return 0;
 	if (!u->sockets)

@@ -180,13 +180,13 @@ static void count_move(const struct tcpfsm_move *m, void *arg)
 	uint64_t ts = t->slot + (uint64_t)t->epoch_offset, second = ts / NS;
 
 	diagram_add(&t->diagram, m, ts);
-	if (m->new == S(ESTABLISHED))
+	if (m->new_state == S(ESTABLISHED))
 		history_put(&t->series[TOP_OPENS], second, m->n);
-	else if (m->old == S(ESTABLISHED))
+	else if (m->old_state == S(ESTABLISHED))
 		history_put(&t->series[TOP_CLOSES], second, m->n);
-	if (m->new == S(TIME_WAIT))
+	if (m->new_state == S(TIME_WAIT))
 		t->in_time_wait += m->n;
-	else if (m->old == S(TIME_WAIT))
+	else if (m->old_state == S(TIME_WAIT))
 		t->in_time_wait -= m->n < t->in_time_wait ? m->n : t->in_time_wait;
 	else
 		return;
@@ -232,7 +232,7 @@ size_t top_portion(struct top *t, struct tcpfsm_model *m, const struct tcpfsm_it
 static void count_one(struct top *t, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_move m = {
-		.old = ev->old, .new = ev->new, .cause = ev->cause,
+		.old_state = ev->old_state, .new_state = ev->new_state, .cause = ev->cause,
 		.request = ev->rec.type == TCPFSM_TYPE_REQUEST_GONE, .n = 1,
 	};
 	uint64_t slot = t->slot;
@@ -300,7 +300,7 @@ static void keep_ended(struct top *t, const struct tcpfsm_event *ev)
 	e->pid = ev->has_owner ? ev->pid : 0;
 	memcpy(e->comm, ev->comm, sizeof(e->comm));
 	e->cause = (uint8_t)tcpfsm_life_end(ev);
-	e->old = ev->old;
+	e->old_state = ev->old_state;
 }
 
 void top_event(struct top *t, const struct tcpfsm_event *ev)
@@ -309,8 +309,8 @@ void top_event(struct top *t, const struct tcpfsm_event *ev)
 		t->last = ev->ts;
 	if (ev->type == TCPFSM_EVENT_LOST)
 		count_lost(t, ev);
-	else if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new == S(CLOSE) && ev->life &&
-		 ev->old != S(LISTEN))
+	else if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new_state == S(CLOSE) && ev->life &&
+		 ev->old_state != S(LISTEN))
 		keep_ended(t, ev);
 	if (!t->filtered)
 		count(t, ev);

@@ -65,7 +65,7 @@ struct top_ended {
 	uint32_t pid;
 	char comm[16];
 	uint8_t cause;			/* as tcpfsm_life_end() */
-	uint8_t old;
+	uint8_t old_state;
 };
 
 /* ---- the list of connections ----------------------------------------------------- */

@@ -46,7 +46,7 @@ struct row {
 	const struct tcpfsm_life *life;	/* NULL: nothing but its state */
 	char comm[17];
 	uint32_t pid;
-	uint8_t state, cause, old;
+	uint8_t state, cause, old_state;
 	bool ended;
 };
 
@@ -69,7 +69,7 @@ static bool find_row(struct ui *u, uint64_t i, struct row *r)
 		memcpy(r->comm, e->comm, sizeof(e->comm));
 		r->state = S(CLOSE);
 		r->cause = e->cause;
-		r->old = e->old;
+		r->old_state = e->old_state;
 		return true;
 	}
 	if (!tcpfsm_model_find(u->model, row->conn, &c))
@@ -88,7 +88,7 @@ static const char *how(const struct row *r)
 		return "";
 	if (!r->cause)
 		return "fin";
-	if (r->cause == TCPFSM_CAUSE_RCV_RST && r->old == S(SYN_SENT))
+	if (r->cause == TCPFSM_CAUSE_RCV_RST && r->old_state == S(SYN_SENT))
 		return "refused";
 	return tcpfsm_cause_name(r->cause);
 }

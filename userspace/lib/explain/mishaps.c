@@ -44,7 +44,7 @@ int mishaps_event(struct mishaps *t, const struct tcpfsm_event *ev)
 	struct mishap_key key = { .netns = ev->rec.netns };
 	struct mishap *m;
 
-	if (ev->type == TCPFSM_EVENT_TRANSITION && ev->old == TCPFSM_STATE_TIME_WAIT &&
+	if (ev->type == TCPFSM_EVENT_TRANSITION && ev->old_state == TCPFSM_STATE_TIME_WAIT &&
 	    ev->cause == TCPFSM_CAUSE_RCV_RST)
 		key.kind = MISHAP_RST;
 	else if (ev->type == TCPFSM_EVENT_TIMEWAIT && ev->rec.verdict == TCPFSM_TW_DENIED)

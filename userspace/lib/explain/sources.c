@@ -157,7 +157,7 @@ int sources_event(struct sources_table *t, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
 	bool completed = ev->type == TCPFSM_EVENT_TRANSITION &&
-			 ev->new == TCPFSM_STATE_ESTABLISHED;
+			 ev->new_state == TCPFSM_STATE_ESTABLISHED;
 	bool suppressed = ev->type == TCPFSM_EVENT_LOST && ev->suppressed;
 	bool syn = ev->type == TCPFSM_EVENT_SYN, refused;
 	struct source_address *a;

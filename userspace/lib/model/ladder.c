@@ -116,7 +116,7 @@ static void learn_from_transition(struct build *b, const struct ladder_fact *f)
 	struct numbers *isn = b->isn, *fin = b->fin;
 	unsigned int s = f->side, p = !s;
 
-	switch (f->new) {
+	switch (f->new_state) {
 	case STATE(SYN_SENT):
 		know(&isn[s], f->snd);
 		b->active[s] = true;
@@ -125,7 +125,7 @@ static void learn_from_transition(struct build *b, const struct ladder_fact *f)
 		/* Fast Open: both may count data already. */
 		learn(&isn[s], f->snd - 1);
 		learn(&isn[p], f->rcv - 1);
-		if (f->old == STATE(SYN_SENT))
+		if (f->old_state == STATE(SYN_SENT))
 			b->active[s] = true;
 		else if (!b->active[s])
 			b->passive[s] = true;
@@ -203,8 +203,8 @@ static bool has_position(const struct ladder_fact *f)
 {
 	switch (f->type) {
 	case EVENT(TRANSITION):
-		return f->old != STATE(LISTEN) && f->new != STATE(SYN_SENT) &&
-		       f->new != STATE(SYN_RECV) && (f->snd || f->rcv);
+		return f->old_state != STATE(LISTEN) && f->new_state != STATE(SYN_SENT) &&
+		       f->new_state != STATE(SYN_RECV) && (f->snd || f->rcv);
 	case EVENT(TIMEWAIT):
 		return f->snd || f->rcv;
 	case EVENT(RESET):		/* those that are sent may be answers */
@@ -260,8 +260,8 @@ static void set_cell(struct tcpfsm_ladder_cell *c, const struct ladder_fact *f)
 	bool transition = f->type == EVENT(TRANSITION);
 
 	c->event = (uint8_t)(f->type + 1);
-	c->old = transition ? f->old : 0;
-	c->state = transition ? f->new : 0;
+	c->old_state = transition ? f->old_state : 0;
+	c->state = transition ? f->new_state : 0;
 	c->cause = f->cause;
 	c->verdict = f->verdict;
 	c->reason = f->reason;
@@ -275,7 +275,7 @@ static void set_cell(struct tcpfsm_ladder_cell *c, const struct ladder_fact *f)
 	c->tw = f->tw;
 	c->tw_max = f->tw_max;
 	c->dur_ns = f->dur_ns;
-	c->err = f->type == EVENT(CONNECT_FAILED) || (transition && f->new == STATE(CLOSE)) ?
+	c->err = f->type == EVENT(CONNECT_FAILED) || (transition && f->new_state == STATE(CLOSE)) ?
 		 f->arg : 0;
 }
 
@@ -331,7 +331,7 @@ static void received_fin(struct build *b, const struct ladder_fact *f)
 	struct ladder_half *h = main_half(b, f, K_FIN, RECEIVED, SEG(FIN) | SEG(ACK));
 
 	seq(h, f->rcv - 1);
-	if (f->old == STATE(FIN_WAIT1) && f->new == STATE(TIME_WAIT))
+	if (f->old_state == STATE(FIN_WAIT1) && f->new_state == STATE(TIME_WAIT))
 		ack(h, f->snd);
 }
 
@@ -389,7 +389,7 @@ static void closed_by_rst(struct build *b, const struct ladder_fact *f)
 	}
 	h = main_half(b, f, K_RST, RECEIVED, SEG(RST));
 	/* A mini-socket is killed by other things too. */
-	if (f->old == STATE(TIME_WAIT) || f->old == STATE(FIN_WAIT2))
+	if (f->old_state == STATE(TIME_WAIT) || f->old_state == STATE(FIN_WAIT2))
 		h->doubt = H_DOUBTFUL;
 }
 
@@ -420,7 +420,7 @@ static void established(struct build *b, const struct ladder_fact *f)
 
 	if (b->syn_ts[s])
 		b->handshake_ns[s] = (int64_t)(f->ts - b->syn_ts[s]);
-	if (f->old == STATE(SYN_SENT)) {
+	if (f->old_state == STATE(SYN_SENT)) {
 		h = main_half(b, f, K_SYNACK, RECEIVED, SEG(SYN) | SEG(ACK));
 		seq(h, f->rcv - 1);
 		if (b->isn[s].known && f->snd == b->isn[s].seq + 1)
@@ -449,14 +449,14 @@ static void transition(struct build *b, const struct ladder_fact *f)
 	unsigned int s = f->side, p = !s;
 	struct ladder_half *h;
 
-	switch (f->new) {
+	switch (f->new_state) {
 	case STATE(SYN_SENT):
 		h = main_half(b, f, K_SYN, SENT, SEG(SYN));
 		seq(h, f->snd);
 		b->syn_ts[s] = f->ts;
 		return;
 	case STATE(SYN_RECV):
-		if (f->old != STATE(SYN_SENT)) {
+		if (f->old_state != STATE(SYN_SENT)) {
 			/* Nothing was kept of a SYN answered with a cookie. */
 			b->cookie[s] = true;
 			return;
@@ -487,7 +487,7 @@ static void transition(struct build *b, const struct ladder_fact *f)
 		received_ack_of_fin(b, f);
 		return;
 	case STATE(TIME_WAIT):
-		if (f->old == STATE(CLOSING)) {
+		if (f->old_state == STATE(CLOSING)) {
 			received_ack_of_fin(b, f);
 			return;
 		}
@@ -508,7 +508,7 @@ static void on_syn(struct build *b, const struct ladder_fact *f)
 	seq(h, f->rcv);
 	h->cell.fastopen = f->flags & TCPFSM_F_CLONE;
 	if (f->verdict == TCPFSM_VERDICT_QUEUED) {
-		h->cell.old = STATE(LISTEN);
+		h->cell.old_state = STATE(LISTEN);
 		h->cell.state = STATE(SYN_RECV);
 	} else if (f->verdict != TCPFSM_VERDICT_COOKIE) {
 		return;
@@ -587,7 +587,7 @@ static bool answers_segment(const struct build *b, const struct ladder_fact *f)
 {
 	if (!f->socket)
 		return true;
-	return f->old == STATE(SYN_RECV) && !b->active[f->side] && !b->fastopen[f->side];
+	return f->old_state == STATE(SYN_RECV) && !b->active[f->side] && !b->fastopen[f->side];
 }
 
 static void on_reset(struct build *b, const struct ladder_fact *f)
@@ -677,7 +677,7 @@ static void data_before(struct build *b, const struct ladder_fact *f)
 	struct ladder_half *h;
 	uint64_t sent, received;
 	bool closes = f->type == EVENT(TRANSITION) &&
-		      (f->new == STATE(FIN_WAIT1) || f->new == STATE(LAST_ACK));
+		      (f->new_state == STATE(FIN_WAIT1) || f->new_state == STATE(LAST_ACK));
 
 	if (!has_position(f))
 		return;
@@ -697,16 +697,16 @@ static void note_state(struct build *b, const struct ladder_fact *f)
 	bool syn = f->type == EVENT(SYN);
 
 	if (!b->first[s]) {
-		b->first[s] = f->old;
+		b->first[s] = f->old_state;
 		b->begun[s] = syn || !f->socket ||
-			      (f->type == EVENT(TRANSITION) && f->new == STATE(SYN_SENT));
+			      (f->type == EVENT(TRANSITION) && f->new_state == STATE(SYN_SENT));
 	}
 	if (f->type == EVENT(TRANSITION))
-		b->state[s] = f->new;
+		b->state[s] = f->new_state;
 	else if (syn && f->verdict == TCPFSM_VERDICT_QUEUED)
 		b->state[s] = STATE(SYN_RECV);
 	else if (!b->state[s])
-		b->state[s] = f->old;
+		b->state[s] = f->old_state;
 }
 
 static void walk(struct build *b)
@@ -965,7 +965,7 @@ static uint64_t left_syn_sent(const struct build *b, unsigned int side)
 	size_t i;
 
 	for (i = 0; i < b->n; i++)
-		if (b->half[i].side == side && b->half[i].cell.old == STATE(SYN_SENT))
+		if (b->half[i].side == side && b->half[i].cell.old_state == STATE(SYN_SENT))
 			return b->half[i].at;
 	return UINT64_MAX;
 }

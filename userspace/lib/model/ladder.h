@@ -16,7 +16,7 @@ struct ladder_fact {
 	uint32_t tw, tw_max;
 	uint8_t side;			/* index of struct ladder_story.end */
 	uint8_t type;			/* enum tcpfsm_event_type */
-	uint8_t old, new, cause;
+	uint8_t old_state, new_state, cause;
 	uint8_t verdict, reason, arg;
 	uint8_t flags;			/* TCPFSM_F_* */
 	bool has_queues;

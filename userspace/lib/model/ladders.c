@@ -252,7 +252,7 @@ static bool near(uint32_t a, uint32_t b)
 
 static bool opens(const struct tcpfsm_event *ev)
 {
-	return ev->type == EVENT(TRANSITION) && ev->new == STATE(SYN_SENT);
+	return ev->type == EVENT(TRANSITION) && ev->new_state == STATE(SYN_SENT);
 }
 
 /* Has the record the numbers of a full connection? */
@@ -260,7 +260,7 @@ static bool has_position(const struct tcpfsm_event *ev)
 {
 	return (ev->type == EVENT(TRANSITION) || ev->type == EVENT(TIMEWAIT) ||
 		ev->type == EVENT(ACCEPT)) &&
-	       ev->new != STATE(SYN_RECV) && ev->rec.snd && ev->rec.rcv;
+	       ev->new_state != STATE(SYN_RECV) && ev->rec.snd && ev->rec.rcv;
 }
 
 /* Can this be the end of that connection which is still missing? */
@@ -324,7 +324,7 @@ static bool may_begin(const struct tcpfsm_event *ev)
 	case EVENT(HANDSHAKE_ACK):
 	case EVENT(RESET):
 		/* In CLOSE: late, of one that has been told already. */
-		return ev->rec.conn && ev->old != STATE(CLOSE);
+		return ev->rec.conn && ev->old_state != STATE(CLOSE);
 	}
 	return false;
 }
@@ -374,9 +374,9 @@ static bool is_told(const struct tcpfsm_event *ev)
 		return r->verdict == TCPFSM_VERDICT_ESTABLISHED;
 	case EVENT(TIMEWAIT):
 		if (r->verdict == TCPFSM_TW_ENTER)
-			return r->new == STATE(TIME_WAIT);
+			return r->new_state == STATE(TIME_WAIT);
 		if (r->verdict == TCPFSM_TW_REFRESH)
-			return r->old != r->new;
+			return r->old_state != r->new_state;
 		return r->verdict != TCPFSM_TW_DENIED;
 	}
 	return false;
@@ -420,9 +420,9 @@ static int add_fact(const struct tcpfsm_ladders *l, struct story *s, unsigned in
 		.synq = r->synq, .acceptq = r->acceptq, .backlog = r->backlog,
 		.asked = ev->asked,
 		.tw = r->tw, .tw_max = r->tw_max, .side = (uint8_t)side, .type = ev->type,
-		.old = ev->old, .new = ev->new, .cause = ev->cause, .verdict = r->verdict,
+		.old_state = ev->old_state, .new_state = ev->new_state, .cause = ev->cause, .verdict = r->verdict,
 		.reason = r->reason, .arg = r->arg, .flags = r->flags,
-		.has_queues = ev->has_queues, .socket = r->conn && !(ev->type == EVENT(RESET) && ev->new),
+		.has_queues = ev->has_queues, .socket = r->conn && !(ev->type == EVENT(RESET) && ev->new_state),
 	};
 	return 0;
 }
@@ -457,8 +457,8 @@ static void learn(struct tcpfsm_ladders *l, struct story *s, struct end *e,
 		e->rcv = r->rcv;
 	}
 	if (ev->type == EVENT(TRANSITION)) {
-		e->state = ev->new;
-		e->closed = ev->new == STATE(CLOSE);
+		e->state = ev->new_state;
+		e->closed = ev->new_state == STATE(CLOSE);
 	}
 }
 

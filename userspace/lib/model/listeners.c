@@ -254,7 +254,7 @@ static int feed_socket(struct tcpfsm_listeners *ls, const struct tcpfsm_record *
 {
 	struct entry *e;
 
-	if (rec->new != TCPFSM_STATE_LISTEN || !rec->conn || !(rec->flags & TCPFSM_F_OWNER) ||
+	if (rec->new_state != TCPFSM_STATE_LISTEN || !rec->conn || !(rec->flags & TCPFSM_F_OWNER) ||
 	    is_full(ls))
 		return 0;
 	e = entry_get(ls, rec->conn);

@@ -99,8 +99,8 @@ static struct tcpfsm_event *event(struct tcpfsm_model *m, const struct tcpfsm_it
 	struct tcpfsm_event *ev = &m->ev;
 
 	ev->type = type;
-	ev->old = it->rec.old;
-	ev->new = it->rec.new;
+	ev->old_state = it->rec.old_state;
+	ev->new_state = it->rec.new_state;
 	ev->cause = CAUSE(NONE);
 	ev->has_queues = it->rec.flags & TCPFSM_F_PASSIVE;
 	ev->has_owner = c && c->pid;
@@ -269,8 +269,8 @@ transition_inline(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct c
 			ev = event_own(m, it, c, EVENT(TRANSITION));
 		else
 			ev = event(m, it, c, EVENT(TRANSITION));
-		ev->old = old;
-		ev->new = new;
+		ev->old_state = old;
+		ev->new_state = new;
 		ev->cause = cause;
 		ev->dur_ns = dur;
 		emit(m);
@@ -430,7 +430,7 @@ static uint8_t close_cause(const struct conn *c, const struct tcpfsm_record *r)
 	/* What would have led on, but for want of a mini-socket. */
 	if (r->verdict == TCPFSM_TW_DENIED)
 		return r->reason == STATE(FIN_WAIT2) ? CAUSE(ABORT) :
-		       r->old == STATE(CLOSING) ? CAUSE(RCV_ACK_OF_FIN) : CAUSE(RCV_FIN);
+		       r->old_state == STATE(CLOSING) ? CAUSE(RCV_ACK_OF_FIN) : CAUSE(RCV_FIN);
 
 	/* tcp_done_with_error(): sk_err is set before the state. */
 	switch (r->arg) {
@@ -450,7 +450,7 @@ static uint8_t close_cause(const struct conn *c, const struct tcpfsm_record *r)
 			return CAUSE(ICMP);
 	}
 
-	switch (r->old) {
+	switch (r->old_state) {
 	case STATE(LISTEN):
 	case STATE(SYN_SENT):		/* connect() that fails: see on_state() */
 		return CAUSE(CLOSE);
@@ -477,7 +477,7 @@ static uint8_t close_cause(const struct conn *c, const struct tcpfsm_record *r)
 
 static inline uint8_t cause_of(const struct conn *c, const struct tcpfsm_record *r)
 {
-	switch (r->new) {
+	switch (r->new_state) {
 	case STATE(SYN_SENT):
 		return CAUSE(ACTIVE_OPEN);
 	case STATE(LISTEN):
@@ -485,7 +485,7 @@ static inline uint8_t cause_of(const struct conn *c, const struct tcpfsm_record 
 	case STATE(SYN_RECV):
 		return CAUSE(RCV_SYN);
 	case STATE(ESTABLISHED):
-		return r->old == STATE(SYN_SENT) ? CAUSE(RCV_SYNACK) : CAUSE(RCV_ACK_OF_SYN);
+		return r->old_state == STATE(SYN_SENT) ? CAUSE(RCV_SYNACK) : CAUSE(RCV_ACK_OF_SYN);
 	case STATE(FIN_WAIT1):
 	case STATE(LAST_ACK):
 		/* close() shuts both directions before, shutdown() but its own. */
@@ -520,7 +520,7 @@ static bool is_type(const struct tcpfsm_item *it, uint8_t type, uint64_t conn)
 /* The full socket of a connection goes to CLOSE. */
 static bool is_close(const struct tcpfsm_item *it, uint64_t conn)
 {
-	return is_type(it, TYPE(STATE), conn) && it->rec.new == STATE(CLOSE);
+	return is_type(it, TYPE(STATE), conn) && it->rec.new_state == STATE(CLOSE);
 }
 
 static bool is_rst_sent(const struct tcpfsm_item *it)
@@ -534,7 +534,7 @@ static bool closes_with_rst(struct tcpfsm_model *m, const struct tcpfsm_record *
 {
 	const struct conn *c;
 
-	if (r->verdict || r->old == STATE(LISTEN) || r->old == STATE(LAST_ACK))
+	if (r->verdict || r->old_state == STATE(LISTEN) || r->old_state == STATE(LAST_ACK))
 		return false;
 	c = conns_find(&m->conns, r->conn);
 	return !(c && c->flags & C_MINI) && close_cause(c, r) == CAUSE(SND_RST);
@@ -556,8 +556,8 @@ static bool enters(const struct tcpfsm_record *r, uint8_t substate)
 	if (r->verdict != TCPFSM_TW_ENTER)
 		return false;
 	if (r->type == TYPE(STATE))
-		return r->new == STATE(CLOSE) && r->reason == substate;
-	return r->type == TYPE(TIMEWAIT) && r->new == substate;
+		return r->new_state == STATE(CLOSE) && r->reason == substate;
+	return r->type == TYPE(TIMEWAIT) && r->new_state == substate;
 }
 
 static bool is_same_segment(const struct tcpfsm_item *it, uint64_t conn)
@@ -569,7 +569,7 @@ static bool is_same_segment(const struct tcpfsm_item *it, uint64_t conn)
 /* Most records need none, whatever else they tell. */
 static inline bool may_need_successor(const struct tcpfsm_record *r)
 {
-	return r->type == TYPE(STATE) ? r->new == STATE(FIN_WAIT2) || r->new == STATE(CLOSE) :
+	return r->type == TYPE(STATE) ? r->new_state == STATE(FIN_WAIT2) || r->new_state == STATE(CLOSE) :
 					r->type == TYPE(TIMEWAIT) || r->type == TYPE(RESET);
 }
 
@@ -592,14 +592,14 @@ static bool needs_successor(struct tcpfsm_model *m, const struct tcpfsm_item *it
 		return false;
 	switch (r->type) {
 	case TYPE(STATE):
-		if (r->new == STATE(FIN_WAIT2))
-			return r->old == STATE(FIN_WAIT1);
-		if (r->new != STATE(CLOSE))
+		if (r->new_state == STATE(FIN_WAIT2))
+			return r->old_state == STATE(FIN_WAIT1);
+		if (r->new_state != STATE(CLOSE))
 			return false;
-		if (r->old == STATE(SYN_SENT))
+		if (r->old_state == STATE(SYN_SENT))
 			return !r->arg && r->flags & TCPFSM_F_TASK &&
 			       !(r->flags & TCPFSM_F_SHUT_SEND);
-		if (r->old == STATE(SYN_RECV)) {
+		if (r->old_state == STATE(SYN_RECV)) {
 			c = conns_find(&m->conns, r->conn);
 			if (c && c->clones)
 				return true;
@@ -611,7 +611,7 @@ static bool needs_successor(struct tcpfsm_model *m, const struct tcpfsm_item *it
 		return !leads_to_time_wait(conns_find(&m->conns, r->conn), r);
 	case TYPE(RESET):
 		return r->verdict == TCPFSM_DIRECTION_RECEIVED &&
-		       (r->old == STATE(FIN_WAIT1) || r->old == STATE(FIN_WAIT2));
+		       (r->old_state == STATE(FIN_WAIT1) || r->old_state == STATE(FIN_WAIT2));
 	}
 	return false;
 }
@@ -729,8 +729,8 @@ static void on_passive_established(struct tcpfsm_model *m, const struct tcpfsm_i
 	if (!is_told(m, r))
 		return;
 	ev = event(m, it, c, EVENT(HANDSHAKE_ACK));
-	ev->old = STATE(SYN_RECV);
-	ev->new = 0;
+	ev->old_state = STATE(SYN_RECV);
+	ev->new_state = 0;
 	ev->rec.verdict = TCPFSM_VERDICT_ESTABLISHED;
 	ev->rec.reason = 0;
 	emit(m);
@@ -754,11 +754,11 @@ static void tell_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, cons
 	if (m->quiet)
 		return;
 	ev = event(m, it, c, EVENT(TIMEWAIT));
-	ev->rec.old = substate;
-	ev->rec.new = substate;
+	ev->rec.old_state = substate;
+	ev->rec.new_state = substate;
 	ev->rec.reason = 0;
-	ev->old = substate;
-	ev->new = substate;
+	ev->old_state = substate;
+	ev->new_state = substate;
 	/* The FIN of this side went first, or the socket would be in LAST_ACK. */
 	ev->closer = from == STATE(CLOSING) ? TCPFSM_CLOSER_BOTH : TCPFSM_CLOSER_LOCAL;
 	emit(m);
@@ -806,12 +806,12 @@ static void tell_rst_first(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 	    (next->rec.conn ? next->rec.conn != r->conn : !same_addresses(&next->rec, r)))
 		return;
 	ev = event_own(m, next, c, EVENT(RESET));
-	ev->old = r->old;
-	ev->new = next->rec.conn ? 0 : STATE(CLOSE);
+	ev->old_state = r->old_state;
+	ev->new_state = next->rec.conn ? 0 : STATE(CLOSE);
 	ev->cause = CAUSE(SND_RST);
 	ev->ts = r->ts + (uint64_t)m->epoch_offset;
 	ev->rec.ts = r->ts;
-	ev->rec.old = r->old;
+	ev->rec.old_state = r->old_state;
 	ev->rec.conn = r->conn;
 	emit(m);
 	m->queue[next - m->queue].rec.type = 0;
@@ -823,7 +823,7 @@ static void on_close(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 {
 	const struct tcpfsm_record *r = &it->rec;
 	struct conn *c = known(m, r);
-	uint8_t old = r->old, cause;
+	uint8_t old = r->old_state, cause;
 	bool connecting;
 
 	/* tcp_close_state() sets the state also when it stays what it was. */
@@ -876,7 +876,7 @@ static void on_state(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		     const struct tcpfsm_item *next)
 {
 	const struct tcpfsm_record *r = &it->rec;
-	uint8_t old = r->old, new = r->new;
+	uint8_t old = r->old_state, new = r->new_state;
 	struct conn *c;
 
 	if (new == STATE(CLOSE)) {
@@ -920,7 +920,7 @@ static inline bool is_plain(const struct tcpfsm_item *it)
 	};
 	const struct tcpfsm_record *r = &it->rec;
 
-	return r->type == TYPE(STATE) && plain[r->old & 15] >> (r->new & 15) & 1 && !it->lost;
+	return r->type == TYPE(STATE) && plain[r->old_state & 15] >> (r->new_state & 15) & 1 && !it->lost;
 }
 
 static void on_plain(struct tcpfsm_model *m, const struct tcpfsm_item *it)
@@ -928,7 +928,7 @@ static void on_plain(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	struct conn *c = known_or_new(m, &it->rec);
 
 	learn_owner(c, &it->rec);
-	transition_inline(m, it, c, it->rec.old, it->rec.new, cause_of(c, &it->rec));
+	transition_inline(m, it, c, it->rec.old_state, it->rec.new_state, cause_of(c, &it->rec));
 }
 
 /* The fate of a SYN or of a third ACK, with what its listener once asked for. */
@@ -959,8 +959,8 @@ static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 		m->refused_ts = r->ts;
 	if (is_told(m, r)) {
 		ev = event(m, it, c, EVENT(SYN));
-		ev->old = STATE(LISTEN);
-		ev->new = 0;
+		ev->old_state = STATE(LISTEN);
+		ev->new_state = 0;
 		ev->predecessor = predecessor(m, it);
 		emit_verdict(m);
 		ev->predecessor = 0;
@@ -995,8 +995,8 @@ static void on_ack(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 		return;
 	m->refused_ts = it->rec.ts;
 	ev = event(m, it, known(m, &it->rec), EVENT(HANDSHAKE_ACK));
-	ev->old = it->rec.conn ? STATE(SYN_RECV) : STATE(LISTEN);
-	ev->new = 0;
+	ev->old_state = it->rec.conn ? STATE(SYN_RECV) : STATE(LISTEN);
+	ev->new_state = 0;
 	emit_verdict(m);
 }
 
@@ -1038,13 +1038,13 @@ static void on_retransmit(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 
 	learn_owner(c, r);
 	if (life && !life->begin)
-		life_begin(life, r, r->ts + (uint64_t)m->epoch_offset, r->old);
+		life_begin(life, r, r->ts + (uint64_t)m->epoch_offset, r->old_state);
 	if (life && r->verdict && r->verdict <= 4 && life->retransmits[r->verdict - 1] < UINT16_MAX)
 		life->retransmits[r->verdict - 1]++;
 	if (m->quiet)
 		return;
 	ev = event(m, it, c, EVENT(RETRANSMIT));
-	ev->old = shown_state(m, r->old);
+	ev->old_state = shown_state(m, r->old_state);
 	/* The kernel counts time-outs: not the loss probe that precedes the first. */
 	if (c && !m->raw) {
 		if (c->again && c->again_seq == (uint16_t)r->snd && c->again >= r->arg)
@@ -1075,7 +1075,7 @@ static void on_reset(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 	learn_owner(c, r);
 	if (!m->quiet) {
 		ev = event_own(m, it, c, EVENT(RESET));
-		ev->old = shown_state(m, r->old);
+		ev->old_state = shown_state(m, r->old_state);
 		emit(m);
 	}
 	give_hint(c, received ? HINT_RST_RECEIVED : HINT_RST_SENT, r->ts);
@@ -1144,10 +1144,10 @@ static void on_timewait_enter(struct tcpfsm_model *m, const struct tcpfsm_item *
 	if (leads_to_time_wait(c, r))
 		from = c->state;
 	else if (is_close(next, r->conn))
-		from = next->rec.old;
+		from = next->rec.old_state;
 	else if (c && c->state == STATE(FIN_WAIT1))
 		from = c->state;
-	enter_mini(m, it, c, r->new, from);
+	enter_mini(m, it, c, r->new_state, from);
 	if (c)
 		c->flags |= C_MINI;
 }
@@ -1156,7 +1156,7 @@ static uint8_t end_cause(const struct conn *c, const struct tcpfsm_record *r)
 {
 	switch (r->verdict) {
 	case TCPFSM_TW_EXPIRE:
-		return r->old == STATE(FIN_WAIT2) ? CAUSE(TIMEOUT) : CAUSE(2MSL);
+		return r->old_state == STATE(FIN_WAIT2) ? CAUSE(TIMEOUT) : CAUSE(2MSL);
 	case TCPFSM_TW_KILL:
 		/* Data for a FIN_WAIT2 that nobody reads is answered first. */
 		return hinted(c, HINT_RST_SENT, r->ts) ? CAUSE(SND_RST) : CAUSE(RCV_RST);
@@ -1184,7 +1184,7 @@ static void on_timewait(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 	}
 	c = known_to_live(m, r);
 	/* A mini-socket has no other state to come back from. */
-	if (c && c->snap == STATE(TIME_WAIT) && r->old == c->snap)
+	if (c && c->snap == STATE(TIME_WAIT) && r->old_state == c->snap)
 		use_snap(c);
 	if (!m->quiet) {
 		event(m, it, c, EVENT(TIMEWAIT));
@@ -1194,9 +1194,9 @@ static void on_timewait(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 	}
 	if (r->verdict != TCPFSM_TW_REFRESH) {
 		if (!c || !c->dead)
-			transition(m, it, c, r->old, STATE(CLOSE), end_cause(c, r));
-	} else if (r->old == STATE(FIN_WAIT2) && r->new == STATE(TIME_WAIT)) {
-		transition(m, it, c ? c : conns_add(&m->conns, r->conn), r->old, r->new,
+			transition(m, it, c, r->old_state, STATE(CLOSE), end_cause(c, r));
+	} else if (r->old_state == STATE(FIN_WAIT2) && r->new_state == STATE(TIME_WAIT)) {
+		transition(m, it, c ? c : conns_add(&m->conns, r->conn), r->old_state, r->new_state,
 			   CAUSE(RCV_FIN));
 	}
 }
@@ -1231,8 +1231,8 @@ static void on_suppressed(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	if (r->verdict == TYPE(SYN))
 		m->refused_ts = r->ts;
 	ev = event(m, it, NULL, EVENT(LOST));
-	ev->old = r->old;
-	ev->new = 0;
+	ev->old_state = r->old_state;
+	ev->new_state = 0;
 	ev->suppressed = true;
 	ev->lost = r->snd;
 	ev->to_ts = ev->ts;
@@ -1281,18 +1281,18 @@ static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 		return;
 	learn_owner(c, r);
 	c->flags |= C_SEEN;
-	if (c->dead || (c->state && !m->syncing) || !r->new || r->new > STATE(NEW_SYN_RECV))
+	if (c->dead || (c->state && !m->syncing) || !r->new_state || r->new_state > STATE(NEW_SYN_RECV))
 		return;
 	if (m->watch && !conns_life(&m->conns, c)->begin)
-		life_begin(conns_life(&m->conns, c), r, r->ts + (uint64_t)m->epoch_offset, r->new);
-	if (c->state == r->new) {
+		life_begin(conns_life(&m->conns, c), r, r->ts + (uint64_t)m->epoch_offset, r->new_state);
+	if (c->state == r->new_state) {
 		c->snap = 0;
 		return;
 	}
-	c->snap = r->new;
+	c->snap = r->new_state;
 	if (!c->state)
 		c->since = r->rcv != UINT32_MAX && age < r->ts ? r->ts - age : 0;
-	if (r->new == STATE(SYN_RECV) && r->flags & TCPFSM_F_PASSIVE)
+	if (r->new_state == STATE(SYN_RECV) && r->flags & TCPFSM_F_PASSIVE)
 		c->flags |= C_PASSIVE;
 	if (r->ts > m->snap_ts)
 		m->snap_ts = r->ts;
@@ -1362,8 +1362,8 @@ static void raw_clone(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
 	struct tcpfsm_event *ev = event(m, it, NULL, EVENT(TRANSITION));
 
-	ev->old = STATE(LISTEN);
-	ev->new = STATE(SYN_RECV);
+	ev->old_state = STATE(LISTEN);
+	ev->new_state = STATE(SYN_RECV);
 	ev->has_queues = false;
 	ev->rec.rport = 0;
 	memset(ev->rec.raddr, 0, sizeof(ev->rec.raddr));
@@ -1377,26 +1377,26 @@ static void raw_state(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	struct conn *c = known(m, r);
 	bool mini = false;
 
-	if (r->old == STATE(LISTEN) && r->new == STATE(SYN_RECV)) {
+	if (r->old_state == STATE(LISTEN) && r->new_state == STATE(SYN_RECV)) {
 		raw_clone(m, it);
 		return;
 	}
-	if (!c && r->new != STATE(CLOSE))
+	if (!c && r->new_state != STATE(CLOSE))
 		c = conns_add(&m->conns, r->conn);
 	learn_owner(c, r);
-	if (r->flags & TCPFSM_F_CLONE && r->new == STATE(ESTABLISHED))
+	if (r->flags & TCPFSM_F_CLONE && r->new_state == STATE(ESTABLISHED))
 		raw_clone(m, it);
-	if (r->new == STATE(CLOSE)) {
+	if (r->new_state == STATE(CLOSE)) {
 		mini = r->verdict || (c && c->flags & C_MINI);
 		if (r->verdict)
-			tell_mini(m, it, c, r->reason, r->old);
+			tell_mini(m, it, c, r->reason, r->old_state);
 	}
 	/* The kernel says CLOSE when it means TIME_WAIT: no cause fits. */
-	if (r->old != r->new && !mini)
+	if (r->old_state != r->new_state && !mini)
 		cause = cause_of(c, r);
-	if (r->old == STATE(SYN_RECV) && r->new == STATE(ESTABLISHED) && c && !c->queued)
+	if (r->old_state == STATE(SYN_RECV) && r->new_state == STATE(ESTABLISHED) && c && !c->queued)
 		c->queued = r->ts;
-	transition(m, it, c, r->old, r->new, cause);
+	transition(m, it, c, r->old_state, r->new_state, cause);
 }
 
 /* Every record is an event, or the two it stands for, in the kernel's own words. */
@@ -1415,8 +1415,8 @@ static void process_raw(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 			if (r->flags & TCPFSM_F_CLONE)
 				raw_clone(m, it);
 			ev = event(m, it, known(m, r), EVENT(SYN));
-			ev->old = STATE(LISTEN);
-			ev->new = r->verdict != TCPFSM_VERDICT_QUEUED ? 0 :
+			ev->old_state = STATE(LISTEN);
+			ev->new_state = r->verdict != TCPFSM_VERDICT_QUEUED ? 0 :
 				  r->flags & TCPFSM_F_CLONE ? STATE(SYN_RECV) :
 							      STATE(NEW_SYN_RECV);
 			emit_verdict(m);
@@ -1485,7 +1485,7 @@ int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *it
 	m->rc = 0;
 	for (; items < end && !m->rc; items++) {
 		/* No kernel has such states, but a recording may: they index tables. */
-		if (__builtin_expect((items->rec.old | items->rec.new | items->rec.reason) > 15, 0) &&
+		if (__builtin_expect((items->rec.old_state | items->rec.new_state | items->rec.reason) > 15, 0) &&
 		    !items->lost)
 			continue;
 		if (m->raw)
@@ -1496,7 +1496,7 @@ int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *it
 			on_plain(m, items);
 		else if (!may_need_successor(&items->rec) || !needs_successor(m, items))
 			process(m, items, NULL);
-		else if (items->rec.new == STATE(FIN_WAIT2) && items + 1 < end &&
+		else if (items->rec.new_state == STATE(FIN_WAIT2) && items + 1 < end &&
 			 follows(items, items + 1))
 			process(m, items, items + 1);
 		else
@@ -1565,7 +1565,7 @@ unsigned int tcpfsm_life_end(const struct tcpfsm_event *ev)
 	case CAUSE(RCV_ACK_OF_FIN):
 		return CAUSE(NONE);
 	}
-	return ev->old == STATE(TIME_WAIT) ? (unsigned int)CAUSE(NONE) : ev->cause;
+	return ev->old_state == STATE(TIME_WAIT) ? (unsigned int)CAUSE(NONE) : ev->cause;
 }
 
 int tcpfsm_model_unfinished(struct tcpfsm_model *m, uint64_t now, tcpfsm_event_fn fn, void *arg)
@@ -1576,7 +1576,7 @@ int tcpfsm_model_unfinished(struct tcpfsm_model *m, uint64_t now, tcpfsm_event_f
 	for (c = conns_first(t); t->lives && c; c = conns_next(t, c)) {
 		const struct tcpfsm_life *life = conns_life(t, c);
 		struct tcpfsm_event ev = {
-			.type = EVENT(TRANSITION), .old = STATE(TIME_WAIT), .new = STATE(CLOSE),
+			.type = EVENT(TRANSITION), .old_state = STATE(TIME_WAIT), .new_state = STATE(CLOSE),
 			.ts = now, .life = life, .has_owner = c->pid, .pid = c->pid,
 		};
 		int rc;
@@ -1627,7 +1627,7 @@ void tcpfsm_model_moves(struct tcpfsm_model *m, tcpfsm_move_fn fn, void *arg)
 	for (i = 0; i < m->moves.kinds; i++) {
 		unsigned int kind = m->moves.kind[i];
 		const struct tcpfsm_move move = {
-			.old = (uint8_t)(kind >> 10), .new = kind >> 6 & 15, .cause = kind & 31,
+			.old_state = (uint8_t)(kind >> 10), .new_state = kind >> 6 & 15, .cause = kind & 31,
 			.request = kind & 32, .n = m->moves.n[kind],
 		};
 

@@ -760,8 +760,8 @@ static void seen_again(struct tcpfsm_timewaits *t, struct sock *s, const struct 
 	if (r->rcv != UINT32_MAX && age < r->ts)
 		since = r->ts - age + (uint64_t)t->epoch_offset;
 	/* On its way to be a mini-socket; as it was, to the kernel's ticks, and not begun again. */
-	if (r->verdict != TW(ENTER) || (s->state == STATE(TIME_WAIT) && r->new != s->state) ||
-	    (s->state == r->new && since < s->since + SAME_NS))
+	if (r->verdict != TW(ENTER) || (s->state == STATE(TIME_WAIT) && r->new_state != s->state) ||
+	    (s->state == r->new_state && since < s->since + SAME_NS))
 		return;
 	count(t, s, -1ULL);
 	if (s->state == OPEN) {
@@ -770,7 +770,7 @@ static void seen_again(struct tcpfsm_timewaits *t, struct sock *s, const struct 
 		s->closer = TCPFSM_CLOSER_NONE;
 		s->before = true;
 	}
-	s->state = r->new;
+	s->state = r->new_state;
 	s->since = since;
 	count(t, s, 1);
 	note(t, &was, s, since ? since : t->sync_ts, false);
@@ -790,7 +790,7 @@ static int on_socket(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
 	}
 	if (r->ts > t->snap_ts && !t->syncing)
 		t->snap_ts = r->ts;
-	if (r->new == STATE(LISTEN))
+	if (r->new_state == STATE(LISTEN))
 		return learn_listener(t, r->netns, r->lport);
 	if (r->flags & TCPFSM_F_OWNER) {
 		ev.has_owner = true;
@@ -802,7 +802,7 @@ static int on_socket(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
 		seen_again(t, s, r);
 		return 0;
 	}
-	if (r->new == STATE(CLOSE) || r->flags & TCPFSM_F_PASSIVE || !wanted(t, &ev) ||
+	if (r->new_state == STATE(CLOSE) || r->flags & TCPFSM_F_PASSIVE || !wanted(t, &ev) ||
 	    t->ended[r->conn % ENDED] == r->conn)
 		return 0;
 	if (t->nwaiting == t->room) {
@@ -815,7 +815,7 @@ static int on_socket(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
 		t->room = room;
 	}
 	w = &t->waiting[t->nwaiting++];
-	*w = (struct waiting) { .conn = r->conn, .key = ends(r), .state = is_mini ? r->new : OPEN };
+	*w = (struct waiting) { .conn = r->conn, .key = ends(r), .state = is_mini ? r->new_state : OPEN };
 	age = r->rcv * NSEC_PER_MSEC;
 	if (is_mini && r->rcv != UINT32_MAX && age < r->ts)
 		w->since = r->ts - age + (uint64_t)t->epoch_offset;
@@ -997,7 +997,7 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 
 	switch (action) {
 	case TW(ENTER):
-		if (ev->new == STATE(FIN_WAIT2))
+		if (ev->new_state == STATE(FIN_WAIT2))
 			flow(t, &at, TCPFSM_TW_FLOW_FIN_WAIT2);
 		if (!s)
 			s = add(t, ev->rec.conn);
@@ -1014,7 +1014,7 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 		/* This side sent its FIN before the peer's came, or it would be in LAST_ACK. */
 		s->closer = TCPFSM_CLOSER_LOCAL;
 		s->stamps = stamps_of(ev);
-		s->state = ev->new == STATE(FIN_WAIT2) ? STATE(FIN_WAIT2) : STATE(TIME_WAIT);
+		s->state = ev->new_state == STATE(FIN_WAIT2) ? STATE(FIN_WAIT2) : STATE(TIME_WAIT);
 		s->since = ev->ts;
 		count(t, s, 1);
 		note(t, &was, s, ev->ts, false);
@@ -1023,7 +1023,7 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 	case TW(DENIED):
 		return;
 	case TW(REFRESH):
-		if (ev->old == STATE(FIN_WAIT2) && ev->new == STATE(TIME_WAIT))
+		if (ev->old_state == STATE(FIN_WAIT2) && ev->new_state == STATE(TIME_WAIT))
 			flow(t, &at, TCPFSM_TW_FLOW_FIN);
 		if (!s || s->state == OPEN)
 			return;
@@ -1052,19 +1052,19 @@ static int on_transition(struct tcpfsm_timewaits *t, const struct tcpfsm_event *
 				     1U << STATE(LAST_ACK) | 1U << STATE(CLOSING);
 	struct sock *s;
 
-	if (closing >> (ev->new & 15) & 1)
+	if (closing >> (ev->new_state & 15) & 1)
 		return 0;
-	if (ev->new == STATE(LISTEN) || ev->old == STATE(LISTEN))
+	if (ev->new_state == STATE(LISTEN) || ev->old_state == STATE(LISTEN))
 		return learn_listener(t, ev->rec.netns, ev->rec.lport);
 	s = find(t, ev->rec.conn);
-	if (ev->new == STATE(CLOSE)) {
+	if (ev->new_state == STATE(CLOSE)) {
 		/* A mini-socket tells its end itself. */
 		if (s && s->state == OPEN) {
 			note(t, s, &(struct sock) { .state = 0 }, ev->ts, false);
 			drop(t, s);
 		}
-	} else if (ev->new == STATE(TIME_WAIT)) {
-		if (s && s->state == STATE(TIME_WAIT) && ev->old == STATE(CLOSING)) {
+	} else if (ev->new_state == STATE(TIME_WAIT)) {
+		if (s && s->state == STATE(TIME_WAIT) && ev->old_state == STATE(CLOSING)) {
 			count(t, s, -1ULL);
 			s->closer = TCPFSM_CLOSER_BOTH;
 			count(t, s, 1);
@@ -1119,7 +1119,7 @@ int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event
 		return 0;
 	}
 	/* Listeners have no peer that a filter could ask for. */
-	if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new == STATE(LISTEN))
+	if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new_state == STATE(LISTEN))
 		return on_transition(t, ev);
 	if (!wanted(t, ev))
 		return 0;

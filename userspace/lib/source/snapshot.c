@@ -504,8 +504,8 @@ void snapshot_record(const struct inet_diag_msg *d, struct tcpfsm_record *r)
 
 	memset(r, 0, sizeof(*r));
 	r->type = TCPFSM_TYPE_SOCKET;
-	r->old = d->idiag_state == NEW_SYN_RECV ? TCPFSM_STATE_SYN_RECV : d->idiag_state;
-	r->new = r->old;
+	r->old_state = d->idiag_state == NEW_SYN_RECV ? TCPFSM_STATE_SYN_RECV : d->idiag_state;
+	r->new_state = r->old_state;
 	r->conn = cookie_of(d);
 	r->lport = ntohs(d->id.idiag_sport);
 	r->rport = ntohs(d->id.idiag_dport);
@@ -526,16 +526,16 @@ void snapshot_record(const struct inet_diag_msg *d, struct tcpfsm_record *r)
 	if (d->idiag_timer == TIMER_TIMEWAIT) {
 		r->verdict = TCPFSM_TW_ENTER;
 		/* How long FIN_WAIT2 was meant to last, each socket may choose. */
-		if (r->new == TCPFSM_STATE_TIME_WAIT)
+		if (r->new_state == TCPFSM_STATE_TIME_WAIT)
 			r->rcv = d->idiag_expires < TIMEWAIT_MS ?
 				 TIMEWAIT_MS - d->idiag_expires : 0;
-	} else if (r->new == TCPFSM_STATE_LISTEN) {
+	} else if (r->new_state == TCPFSM_STATE_LISTEN) {
 		r->flags |= TCPFSM_F_PASSIVE;
 		r->listener = r->conn;
 		r->synq = SYNQ_UNKNOWN;
 		r->acceptq = d->idiag_rqueue;
 		r->backlog = d->idiag_wqueue;
-	} else if (r->new == TCPFSM_STATE_SYN_RECV && !d->idiag_inode) {
+	} else if (r->new_state == TCPFSM_STATE_SYN_RECV && !d->idiag_inode) {
 		/* Who opens simultaneously has a file. */
 		r->flags |= TCPFSM_F_PASSIVE;
 	}
@@ -737,7 +737,7 @@ int snapshot_next(struct snapshot *s, struct tcpfsm_record *rec)
 			continue;
 		}
 		snapshot_record(d, rec);
-		if (rec->new == TCPFSM_STATE_SYN_RECV && rec->flags & TCPFSM_F_PASSIVE)
+		if (rec->new_state == TCPFSM_STATE_SYN_RECV && rec->flags & TCPFSM_F_PASSIVE)
 			rec->listener = count_request(s, h);
 		break;
 	}
