@@ -1193,8 +1193,8 @@ static bool listeners_unwatched(const struct facts *f, struct draft *d)
 	if (!lost)
 		return false;
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
-	headline(d, "There are more listeners in %s than tcpfsm watches: what they do is not told "
-		 "apart.", name_of(f->l).s);
+	headline(d, "There are more listeners in %s than tcpfsm watches: what they do is "
+		 "counted together.", name_of(f->l).s);
 	evidence(d, "%llu events of listeners without a place in the table", (ull)lost);
 	remedy(d, "Load the module again with room for them: insmod tcpfsm.ko listeners=N.");
 	cost(d, "Each listener takes kernel memory on each CPU; the totals begin anew.");

@@ -297,7 +297,7 @@ static void option_reuse(const struct facts *f, struct draft *d)
 	       "once in %s: up to %s instead of %s.", in_netns(f).s, age.s, (ull)f->reuse.ready,
 	       (ull)f->tw->time_wait, f->reuse.delay_ms ? duration(reuse_delay(f)).s : "a second",
 	       rate(ports / reuse_delay(f)).s, rate(allowed(f->tw->limit)).s);
-	option_cost(d, "Late segments of the old connection are told from those of the new one by their "
+	option_cost(d, "Late segments of the old connection differ from those of the new one by their "
 		    "timestamps only. It does nothing for FIN_WAIT2 and for connections that peers "
 		    "open.");
 }
