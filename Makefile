@@ -43,7 +43,7 @@ crosscheck: ## a BPF program and tcpdump as witnesses beside the module; KERNEL=
 	scripts/setup build vm lab test cross
 	scripts/crosscheck --kernel $(or $(KERNEL),6.1)
 
-fuzz: ## recordings, rings and records with anything in them, through the library (libFuzzer, ASan, UBSan)
+fuzz: ## fuzzes recordings, rings and records, through the library (libFuzzer, ASan, UBSan)
 	scripts/setup build fuzz
 	tests/fuzz/run --coverage
 
