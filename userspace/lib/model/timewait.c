@@ -1244,7 +1244,10 @@ static double settles(const struct group *g, const struct tcpfsm_timewait *o,
 	return (n > 0 ? n : 0) + (double)o->fin_wait2;
 }
 
-/* The share of mini-sockets whose port connect() cannot take: all, or under tcp_tw_reuse those without timestamps. */
+/*
+ * The share of mini-sockets whose port connect() cannot take: all of them, or under
+ * tcp_tw_reuse those without timestamps.
+ */
 static double blocking(const struct tcpfsm_timewaits *t, const struct group *g,
 		       struct tcpfsm_timewait *o)
 {
