@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * How fast are the readers?  Records from a writer in user space through ring,
  * merge, model and JSON, and into a recording and out of it again.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * bench_top [CONNECTIONS]: how long tcpfsm top takes for a picture while so many
  * connections are tracked (1000000), on this machine: every view drawn by its own code

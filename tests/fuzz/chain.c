@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* All that the library makes of items, and the model of tcpfsm top, in one process. */
 #include <stdlib.h>
 #include <string.h>

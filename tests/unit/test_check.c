@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Totals against the kernel's counters, with readings that are made up. */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The state diagram: each transition has one place, what is drawn does not
  * overlap at any size, rates, and who is in which state.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What explain says of totals that are made up: each verdict, and near misses. */
 #include <errno.h>
 #include <stdarg.h>

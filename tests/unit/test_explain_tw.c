@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What explain says of ports and mini-sockets, from made-up events. */
 #include <arpa/inet.h>
 #include <errno.h>

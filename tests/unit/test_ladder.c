@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Ladders: records as the module logs them, through the model, against the rows
  * they must become; one line of text a row, see show().

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Listeners as TOTAL and SOCKET records tell them. */
 #include <errno.h>
 #include <stdlib.h>

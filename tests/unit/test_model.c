@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The model: sequences of records, as the module logs them, against the events
  * they must become; the filter; and JSON, against a parser of somebody else.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What tcpfsm top knows, without a terminal: histories and rates, the log and its
  * filter, the worst listener, and the list of connections against plain sorting.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What the commands share. */
 #ifndef TCPFSM_CLI_H
 #define TCPFSM_CLI_H

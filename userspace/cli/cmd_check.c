@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm check: the totals of the module against the kernel's own counters. */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm explain: what is wrong with the listeners, in words, with proof and remedy. */
 #include "../show/explain.h"
 #include "cli.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm ladder: a connection as a sequence diagram, once it has ended. */
 #include <errno.h>
 #include <inttypes.h>

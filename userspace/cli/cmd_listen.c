@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * tcpfsm listen: what becomes of SYNs, listener by listener, the worst first.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm record DIR: what the rings hold, as a CTF trace. */
 #include <dirent.h>
 #include <errno.h>

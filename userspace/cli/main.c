@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm: options, and which command they are for. */
 #include <getopt.h>
 #include <limits.h>

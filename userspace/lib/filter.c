@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 #include "tcpfsm.h"
 
 static bool port_in(const uint16_t *ports, unsigned int n, uint16_t port)

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /* Numbers to names, from the tables of the two headers. */
 #include <ctype.h>
 #include <errno.h>

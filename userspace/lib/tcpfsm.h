@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * libtcpfsm - read the records of the tcpfsm module, live or from a recording,
  * merged by time, and make of them the story RFC 9293 tells.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Filters, as options have them and as they are typed in tcpfsm top. */
 #include <ctype.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * tcpfsm top: records, totals, keys and the clock, each in small portions, so that
  * reading never waits long for drawing.

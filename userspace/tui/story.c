@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What tcpfsm top makes of the records: the objects that live as long as a story is told. */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Menu, status, keys, and moving about: what all views of tcpfsm top have around them. */
 #include <ctype.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * Our totals against the counters that nstat prints.  Each row of a table says
  * which totals make up one counter, as the kernel's sources have it, what may

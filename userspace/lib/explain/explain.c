@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * What is wrong, in words: facts of each listener from its totals and of each
  * destination from the ledger of mini-sockets, rules that judge them (explain_syn.c,

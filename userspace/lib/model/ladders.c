@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * Events to connections: what belongs together, both ends if both are here,
  * and when it has ended.  Bounded: the connection that was quiet for longest is

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * The ledger of mini-sockets: one small entry each, and sums by network namespace,
  * destination and owner that are kept as they come and go.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /* What the ledger of mini-sockets and the rules about it both ask of a group. */
 #ifndef TCPFSM_LIB_TIMEWAIT_H
 #define TCPFSM_LIB_TIMEWAIT_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /* "tcpfsm record": the rings of a device into a recording, unmerged. */
 #include <errno.h>
 #include <limits.h>
