@@ -95,7 +95,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 	if (c->in->h.flags & FLAG_LIVES)
 		return 0;
 	REQUIRE(!tcpfsm_explain_event(c->explain, ev));
-	REQUIRE(!tcpfsm_ladders_feed(c->ladders, ev, on_ladder, NULL));
+	REQUIRE(!tcpfsm_ladders_event(c->ladders, ev, on_ladder, NULL));
 	return 0;
 }
 
@@ -262,13 +262,13 @@ static void look(struct chain *c)
 
 void chain_item(struct chain *c, const struct tcpfsm_item *item)
 {
-	REQUIRE(!tcpfsm_listeners_feed(c->listeners, item));
-	REQUIRE(!tcpfsm_checks_feed(c->checks, item));
+	REQUIRE(!tcpfsm_listeners_item(c->listeners, item));
+	REQUIRE(!tcpfsm_checks_item(c->checks, item));
 	REQUIRE(!tcpfsm_explain_item(c->explain, item));
 	REQUIRE(!tcpfsm_timewaits_item(c->ledger, item));
 	if (c->top)
 		top_portion(c->top, c->model, item, 1);
-	REQUIRE(!tcpfsm_model_feed(c->model, item, on_event, c));
+	REQUIRE(!tcpfsm_model_item(c->model, item, on_event, c));
 	if (c->top)
 		REQUIRE(!top_feed(c->top, item, 1));
 	if (!(++c->items % 40))

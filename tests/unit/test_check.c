@@ -34,7 +34,7 @@ static void total(uint64_t conn, uint32_t index, uint64_t value)
 		},
 	};
 
-	CHECK_EQ(tcpfsm_checks_feed(checks, &item), 0);
+	CHECK_EQ(tcpfsm_checks_item(checks, &item), 0);
 }
 
 /* A counter that was at 1000 when counting began. */
@@ -377,7 +377,7 @@ static void spaces(void)
 		total(7, SYN_DROPPED(OTHER), netns);
 		total(7, TCPFSM_TOTAL_SYN, netns);
 	}
-	CHECK_EQ(tcpfsm_checks_feed(checks, &gap), 0);
+	CHECK_EQ(tcpfsm_checks_item(checks, &gap), 0);
 	CHECK_EQ(bad(), 1);
 	CHECK_EQ(n, 68);
 	netns = NETNS;

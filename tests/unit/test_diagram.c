@@ -590,7 +590,7 @@ static void feed(struct tcpfsm_model *m, uint64_t conn, uint8_t old, uint8_t new
 			 .old_state = old, .new_state = new },
 	};
 
-	CHECK_EQ(tcpfsm_model_feed(m, &item, ignore, NULL), 0);
+	CHECK_EQ(tcpfsm_model_item(m, &item, ignore, NULL), 0);
 }
 
 /* The model's own count, also when it must forget. */

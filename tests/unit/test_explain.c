@@ -122,7 +122,7 @@ static void reading(void)
 				continue;
 			r->rcv = index;
 			r->listener = w.v[at][index];
-			CHECK_EQ(tcpfsm_listeners_feed(w.ls, &it), 0);
+			CHECK_EQ(tcpfsm_listeners_item(w.ls, &it), 0);
 		}
 	}
 }

@@ -66,7 +66,7 @@ static void world(uint32_t low, uint32_t high)
 
 static void item(const struct tcpfsm_item *it)
 {
-	CHECK_EQ(tcpfsm_listeners_feed(w.ls, it), 0);
+	CHECK_EQ(tcpfsm_listeners_item(w.ls, it), 0);
 	CHECK_EQ(tcpfsm_explain_item(w.x, it), 0);
 }
 

@@ -35,7 +35,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 static void put(const struct tcpfsm_item *it)
 {
 	CHECK_EQ(top_portion(&t, model, it, 1), 1);
-	CHECK_EQ(tcpfsm_model_feed(model, it, on_event, NULL), 0);
+	CHECK_EQ(tcpfsm_model_item(model, it, on_event, NULL), 0);
 	CHECK_EQ(top_feed(&t, it, 1), 0);
 }
 
@@ -213,7 +213,7 @@ static void test_seconds_of_a_batch(void)
 	for (i = 0, n = 60; n; i += some, n -= some) {
 		some = top_portion(&t, model, items + i, n);
 		CHECK(some > 0 && some <= n);
-		CHECK_EQ(tcpfsm_model_feed_batch(model, items + i, some, on_event, NULL), 0);
+		CHECK_EQ(tcpfsm_model_items(model, items + i, some, on_event, NULL), 0);
 		CHECK_EQ(top_feed(&t, items + i, some), 0);
 	}
 	CHECK_EQ(of(TOP_OPENS), 20);
@@ -289,24 +289,24 @@ static void test_told_while_refused(void)
 	it.rec.verdict = TCPFSM_VERDICT_QUEUED;
 	/* Also in the first minute of the machine. */
 	it.rec.ts = SECOND;
-	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	tcpfsm_model_item(model, &it, count_syns, NULL);
 	it.rec.conn = 5;
 	it.rec.ts = 1000 * SECOND;
-	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	tcpfsm_model_item(model, &it, count_syns, NULL);
 	CHECK_EQ(nsyns, 0);
 	it.rec.conn = 2;
 	it.rec.verdict = TCPFSM_VERDICT_DROPPED;
 	it.rec.reason = TCPFSM_REASON_SYNQ_FULL;
-	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	tcpfsm_model_item(model, &it, count_syns, NULL);
 	CHECK_EQ(nsyns, 1);
 	it.rec.conn = 3;
 	it.rec.ts += 30 * SECOND;
 	it.rec.verdict = TCPFSM_VERDICT_QUEUED;
-	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	tcpfsm_model_item(model, &it, count_syns, NULL);
 	CHECK_EQ(nsyns, 2);
 	it.rec.conn = 4;
 	it.rec.ts += 31 * SECOND;
-	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	tcpfsm_model_item(model, &it, count_syns, NULL);
 	CHECK_EQ(nsyns, 2);
 	end();
 }

@@ -170,7 +170,7 @@ static int last_resync(struct resync *r, const struct view *view, void *arg,
 	while (!rc && r->begun && tcpfsm_source_next(src, &item) > 0) {
 		tell_resync(r, item);
 		rc = view->item ? give_items(view, arg, item, 1) : 0;
-		if (!rc && tcpfsm_model_feed(m, item, view->event, arg))
+		if (!rc && tcpfsm_model_item(m, item, view->event, arg))
 			break;
 	}
 	return rc;
@@ -221,7 +221,7 @@ static int follow(const struct view *view, void *arg, struct out *o,
 			rc = view->item ? give_items(view, arg, items, in_time) : 0;
 			if (rc)
 				break;
-			if (tcpfsm_model_feed_batch(m, items, in_time, view->event, arg))
+			if (tcpfsm_model_items(m, items, in_time, view->event, arg))
 				return 0;
 			if (in_time < n)
 				break;

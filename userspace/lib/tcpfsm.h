@@ -308,14 +308,14 @@ struct tcpfsm_model_options {
 
 int tcpfsm_model_new(struct tcpfsm_model **m, const struct tcpfsm_model_options *opts);
 /**
- * tcpfsm_model_feed() - one item in, zero or more events out
+ * tcpfsm_model_item() - one item in, zero or more events out
  * @fn: called for each event; a non-zero return stops and is returned
  */
-int tcpfsm_model_feed(struct tcpfsm_model *m, const struct tcpfsm_item *item,
+int tcpfsm_model_item(struct tcpfsm_model *m, const struct tcpfsm_item *item,
 		      tcpfsm_event_fn fn, void *arg);
 /* The same for n items; those after a stop are not taken. */
-int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *items, size_t n,
-			    tcpfsm_event_fn fn, void *arg);
+int tcpfsm_model_items(struct tcpfsm_model *m, const struct tcpfsm_item *items, size_t n,
+		       tcpfsm_event_fn fn, void *arg);
 /* End of stream or of a batch that is older than the source's horizon: lets go what waits for a successor. */
 int tcpfsm_model_flush(struct tcpfsm_model *m, tcpfsm_event_fn fn, void *arg);
 /*
@@ -493,13 +493,13 @@ struct tcpfsm_ladders_options {
 
 int tcpfsm_ladders_new(struct tcpfsm_ladders **l, const struct tcpfsm_ladders_options *opts);
 /**
- * tcpfsm_ladders_feed() - an event of the model (not raw)
+ * tcpfsm_ladders_event() - an event of the model (not raw)
  * @fn: called for each connection that has ended a while before
  *
  * Return: what @fn returned, or -ENOMEM.
  */
-int tcpfsm_ladders_feed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
-			tcpfsm_ladder_fn fn, void *arg);
+int tcpfsm_ladders_event(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
+			 tcpfsm_ladder_fn fn, void *arg);
 /* Nothing came for a tenth of a second or more: what has ended, has. */
 int tcpfsm_ladders_settle(struct tcpfsm_ladders *l, tcpfsm_ladder_fn fn, void *arg);
 /* The end of the stream: all that is left, finished or not. */
@@ -534,17 +534,17 @@ typedef int (*tcpfsm_listener_fn)(const struct tcpfsm_listener *l, void *arg);
 
 int tcpfsm_listeners_new(struct tcpfsm_listeners **ls);
 /**
- * tcpfsm_listeners_feed() - a raw item: TOTAL, or SOCKET for the owner; others do nothing
+ * tcpfsm_listeners_item() - a raw item: TOTAL, or SOCKET for the owner; others do nothing
  *
  * A TOTAL with a new ts begins a new reading: what it does not mention is 0, and
  * listeners that it does not mention are forgotten.
  *
  * Return: 0 or -ENOMEM.
  */
-int tcpfsm_listeners_feed(struct tcpfsm_listeners *ls, const struct tcpfsm_item *item);
+int tcpfsm_listeners_item(struct tcpfsm_listeners *ls, const struct tcpfsm_item *item);
 /*
  * Each of the last reading, by network namespace, port and address, the network
- * namespace itself after its listeners.  They are valid until the next feed.
+ * namespace itself after its listeners.  They are valid until the next item.
  * Return: what fn returned if not 0, or -ENOMEM.
  */
 int tcpfsm_listeners_each(struct tcpfsm_listeners *ls, tcpfsm_listener_fn fn, void *arg);
@@ -605,14 +605,14 @@ typedef int (*tcpfsm_check_fn)(const struct tcpfsm_check *check, void *arg);
 /* @info: of the device, for what is switched off and was missed; NULL: not known. */
 int tcpfsm_checks_new(struct tcpfsm_checks **c, const struct tcpfsm_info *info);
 /**
- * tcpfsm_checks_feed() - a raw item: TOTAL; others do nothing
+ * tcpfsm_checks_item() - a raw item: TOTAL; others do nothing
  *
  * A new ts begins a new reading.  The last one counts, and with it those that
  * are less than a second apart: of them the one in which a counter agreed best.
  *
  * Return: 0 or -ENOMEM.
  */
-int tcpfsm_checks_feed(struct tcpfsm_checks *c, const struct tcpfsm_item *item);
+int tcpfsm_checks_item(struct tcpfsm_checks *c, const struct tcpfsm_item *item);
 /*
  * The reading is complete.  False: counters that differ moved while they were read,
  * or may have; another reading may find them equal.

@@ -383,7 +383,7 @@ static struct space *space(struct tcpfsm_checks *c, uint32_t netns)
 	return s;
 }
 
-int tcpfsm_checks_feed(struct tcpfsm_checks *c, const struct tcpfsm_item *item)
+int tcpfsm_checks_item(struct tcpfsm_checks *c, const struct tcpfsm_item *item)
 {
 	const struct tcpfsm_record *r = &item->rec;
 	struct space *s;

@@ -607,8 +607,8 @@ static bool selects(const struct tcpfsm_ladders *l, const struct tcpfsm_event *e
 	return !l->filtered || tcpfsm_filter_match(&l->filter, ev);
 }
 
-int tcpfsm_ladders_feed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
-			tcpfsm_ladder_fn fn, void *arg)
+int tcpfsm_ladders_event(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
+			 tcpfsm_ladder_fn fn, void *arg)
 {
 	struct story *s;
 	struct end *e;

@@ -306,7 +306,7 @@ static int feed_total(struct tcpfsm_listeners *ls, const struct tcpfsm_record *r
 	return 0;
 }
 
-int tcpfsm_listeners_feed(struct tcpfsm_listeners *ls, const struct tcpfsm_item *item)
+int tcpfsm_listeners_item(struct tcpfsm_listeners *ls, const struct tcpfsm_item *item)
 {
 	if (item->lost)
 		return 0;

@@ -1475,8 +1475,8 @@ static void enqueue(struct tcpfsm_model *m, const struct tcpfsm_item *item)
 	}
 }
 
-int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *items, size_t n,
-			    tcpfsm_event_fn fn, void *arg)
+int tcpfsm_model_items(struct tcpfsm_model *m, const struct tcpfsm_item *items, size_t n,
+		       tcpfsm_event_fn fn, void *arg)
 {
 	const struct tcpfsm_item *end = items + n;
 
@@ -1505,10 +1505,10 @@ int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *it
 	return m->rc;
 }
 
-int tcpfsm_model_feed(struct tcpfsm_model *m, const struct tcpfsm_item *item,
+int tcpfsm_model_item(struct tcpfsm_model *m, const struct tcpfsm_item *item,
 		      tcpfsm_event_fn fn, void *arg)
 {
-	return tcpfsm_model_feed_batch(m, item, 1, fn, arg);
+	return tcpfsm_model_items(m, item, 1, fn, arg);
 }
 
 int tcpfsm_model_flush(struct tcpfsm_model *m, tcpfsm_event_fn fn, void *arg)
