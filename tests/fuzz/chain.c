@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "../../userspace/lib/model/timewait.h"
 #include "../../userspace/lib/source/clock.h"
 #include "../../userspace/show/text.h"
 #include "../../userspace/tui/top.h"
@@ -238,7 +239,7 @@ static void look(struct chain *c)
 	for (kind = 0; kind < TCPFSM_TIMEWAIT_KINDS; kind++)
 		tcpfsm_timewaits_each(c->ledger, kind, c->last, c->in->h.max, on_timewait, c);
 	tcpfsm_timewaits_ages(c->ledger, 0, c->last, ages);
-	tcpfsm_timewaits_find(c->ledger, &dest, c->last);
+	timewaits_find(c->ledger, &dest, c->last);
 	tcpfsm_timewaits_mark(c->ledger, c->last);
 	tcpfsm_timewaits_uncertain(c->ledger, &lost, &untold);
 	tcpfsm_listeners_each(c->listeners, on_listener, NULL);

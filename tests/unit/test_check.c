@@ -221,7 +221,7 @@ static void unexplained(void)
 
 static void explained(void)
 {
-	struct tcpfsm_info info = { .features = ~(1ULL << TCPFSM_FEATURE_COOKIE) };
+	struct tcpfsm_info info = { .size = sizeof(info), .features = ~(1ULL << TCPFSM_FEATURE_COOKIE) };
 
 	/* TCPTimeouts is of all sockets, but no less than ours. */
 	begin(NULL);

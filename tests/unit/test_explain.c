@@ -1191,7 +1191,7 @@ static void test_any(void)
 static void test_not_judged(void)
 {
 	static const uint32_t netns[] = { 0, NETNS };
-	struct tcpfsm_info info = { .features = ~0ULL };
+	struct tcpfsm_info info = { .size = sizeof(info), .features = ~0ULL };
 	struct tcpfsm_explain_options opts = {
 		.size = sizeof(opts), .epoch_offset = OFFSET, .filter = &w.filter, .info = &info,
 	};
@@ -1229,7 +1229,9 @@ static void test_not_judged(void)
 	/* Whatever the reason; and what was found all the same is told. */
 	world(2, 4096);
 	tcpfsm_explain_free(w.x);
-	info = (struct tcpfsm_info) { .features = ~(1ULL << TCPFSM_FEATURE_TW_LEAVE) };
+	info = (struct tcpfsm_info) {
+		.size = sizeof(info), .features = ~(1ULL << TCPFSM_FEATURE_TW_LEAVE),
+	};
 	info.error[TCPFSM_FEATURE_TW_LEAVE] = -ENOENT;
 	CHECK_EQ(tcpfsm_explain_new(&w.x, &opts), 0);
 	stuck();
@@ -1243,7 +1245,9 @@ static void test_not_judged(void)
 	/* No verdict rests on it. */
 	world(128, 4096);
 	tcpfsm_explain_free(w.x);
-	info = (struct tcpfsm_info) { .features = ~(1ULL << TCPFSM_FEATURE_SHUTDOWN) };
+	info = (struct tcpfsm_info) {
+		.size = sizeof(info), .features = ~(1ULL << TCPFSM_FEATURE_SHUTDOWN),
+	};
 	info.error[TCPFSM_FEATURE_SHUTDOWN] = -ENOENT;
 	CHECK_EQ(tcpfsm_explain_new(&w.x, &opts), 0);
 	explain();

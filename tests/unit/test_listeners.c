@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "../../userspace/lib/model/listeners.h"
 #include "../../userspace/lib/tcpfsm.h"
 
 #define T(t)		TCPFSM_TOTAL_##t
@@ -83,7 +84,7 @@ static void test_readings(void)
 	begin();
 	CHECK_EQ(all(), 0);
 	CHECK(!tcpfsm_listeners_find(ls, 1) && !tcpfsm_listeners_find(ls, 0));
-	CHECK(!tcpfsm_listeners_netns(ls, NETNS));
+	CHECK(!listeners_netns(ls, NETNS));
 
 	total(1, 10, T(SYN), 7);
 	total(1, 10, T(NOW_SYNQ), 3);
@@ -278,8 +279,8 @@ static void test_order(void)
 	CHECK_EQ(tcpfsm_listeners_item(ls, &i), 0);
 	CHECK_EQ(tcpfsm_listeners_each(ls, order, &p), 0);
 	CHECK(!strcmp(buf, "7:8:8 7:0:0 4026531840:80:80 4026531840:443:443 4026531840:0:0 "));
-	CHECK(tcpfsm_listeners_netns(ls, 7) && tcpfsm_listeners_netns(ls, NETNS));
-	CHECK(!tcpfsm_listeners_netns(ls, 8));
+	CHECK(listeners_netns(ls, 7) && listeners_netns(ls, NETNS));
+	CHECK(!listeners_netns(ls, 8));
 	total(77, 10, T(SYN), 1);
 	p = buf;
 	CHECK_EQ(tcpfsm_listeners_each(ls, order, &p), 42);

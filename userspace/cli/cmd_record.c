@@ -55,7 +55,7 @@ static int run(const struct options *opts)
 	};
 	uint64_t written, lost;
 	struct tcpfsm_recorder *rec;
-	struct tcpfsm_info info = { .size = 0 };
+	struct tcpfsm_info info = { .size = sizeof(info) };
 	struct deadline end;
 	int rc, err;
 

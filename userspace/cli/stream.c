@@ -26,7 +26,7 @@ static int open_with(struct tcpfsm_source **src, const struct options *opts,
 		err = tcpfsm_source_open_recording(src, opts->replay, &why);
 		return err ? fail_replay(err, opts, why) : 0;
 	}
-	*info = (struct tcpfsm_info) { .size = 0 };
+	*info = (struct tcpfsm_info) { .size = sizeof(*info) };
 	err = tcpfsm_source_open_device(src, opts->device, &o, info);
 	return err ? fail_open(err, opts, info) : 0;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
+#include "opts.h"
 #include "tcpfsm.h"
 
 static bool port_in(const uint16_t *ports, unsigned int n, uint16_t port)
@@ -20,12 +21,10 @@ static bool state_in(uint32_t states, const struct tcpfsm_event *ev)
 	return states & bits;
 }
 
-bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev)
+static bool match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *rec = &ev->rec;
 
-	if (ev->type == TCPFSM_EVENT_LOST && !ev->suppressed)
-		return true;
 	if (f->family && f->family != rec->family)
 		return false;
 	if (f->netns && f->netns != rec->netns)
@@ -38,4 +37,15 @@ bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_even
 		return false;
 	return port_in(f->lport, f->nlport, rec->lport) &&
 	       (ev->suppressed || port_in(f->rport, f->nrport, rec->rport));
+}
+
+bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev)
+{
+	struct tcpfsm_filter known;
+
+	if (!f || (ev->type == TCPFSM_EVENT_LOST && !ev->suppressed))
+		return true;
+	if (__builtin_expect(f->size == sizeof(*f), 1))
+		return match(f, ev);
+	return !copy_opts(&known, sizeof(known), f) && match(&known, ev);
 }

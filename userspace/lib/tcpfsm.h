@@ -8,6 +8,20 @@
  * Functions return 0 or a positive count on success and a negative errno on
  * failure.  No function prints.  Objects are not thread safe; different
  * objects may be used in different threads.
+ *
+ * What stays as it is for as long as the library is libtcpfsm.so.1:
+ *
+ * - Structs that begin with their size may grow at their end: struct tcpfsm_filter, those
+ *   named ..._options, and struct tcpfsm_info of the UAPI header.  Set it to sizeof, and all
+ *   members that you do not use to 0.  The library takes from a shorter struct what is there.
+ *   It takes a longer one, of a program newer than itself, if what it does not know is 0; else
+ *   the function fails with -E2BIG.  No size is -EINVAL.  Options may be NULL: all defaults.
+ *   Of struct tcpfsm_info it fills in no more than the caller's size, and sets size to that.
+ * - Structs that only the library makes, and that a program reads where they are, may grow at
+ *   their end, too: do not copy or array them, do not count on their sizeof.  They are
+ *   struct tcpfsm_ladder, tcpfsm_listener, tcpfsm_check, tcpfsm_timewait and tcpfsm_move.
+ * - All other structs are frozen.
+ * - Enums and the lists behind them may get more values: expect some that you do not know.
  */
 #ifndef TCPFSM_H
 #define TCPFSM_H
@@ -51,7 +65,7 @@ struct tcpfsm_source;
 /**
  * tcpfsm_source_open_device() - attach to the module
  * @path: device node, NULL for TCPFSM_DEVICE
- * @info: filled in when not NULL, also on -EPROTO (ABI mismatch)
+ * @info: filled in when not NULL, also on -EPROTO (ABI mismatch); its size is the caller's
  *
  * Return: 0; -ENOENT, -ENXIO or -ENODEV: module not loaded; -EACCES or -EPERM;
  * -EPROTO: ABI mismatch; another negative errno.
@@ -306,6 +320,7 @@ struct tcpfsm_model_options {
 	bool watch;
 };
 
+/* As of all that take options.  Return: 0; -ENOMEM; -EINVAL or -E2BIG: see above, at sizes. */
 int tcpfsm_model_new(struct tcpfsm_model **m, const struct tcpfsm_model_options *opts);
 /**
  * tcpfsm_model_item() - one item in, zero or more events out
@@ -390,7 +405,8 @@ struct tcpfsm_filter {
 /*
  * Does the event pass?  LOST always does; a suppressed one as the SYNs would that
  * it stands for, of whatever peer.  A transition has two states, any other event
- * the one it happened in; only transitions have a cause.
+ * the one it happened in; only transitions have a cause.  NULL passes all; a filter by
+ * what this library does not know yet, nothing but LOST.
  */
 bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev);
 
@@ -551,9 +567,6 @@ int tcpfsm_listeners_each(struct tcpfsm_listeners *ls, tcpfsm_listener_fn fn, vo
 /* NULL: no such listener in the last reading. */
 const struct tcpfsm_listener *tcpfsm_listeners_find(const struct tcpfsm_listeners *ls,
 						    uint64_t conn);
-/* The row of a network namespace. */
-const struct tcpfsm_listener *tcpfsm_listeners_netns(const struct tcpfsm_listeners *ls,
-						     uint32_t netns);
 void tcpfsm_listeners_free(struct tcpfsm_listeners *ls);
 
 /*
@@ -602,7 +615,7 @@ struct tcpfsm_check {
 struct tcpfsm_checks;
 typedef int (*tcpfsm_check_fn)(const struct tcpfsm_check *check, void *arg);
 
-/* @info: of the device, for what is switched off and was missed; NULL: not known. */
+/* @info: of the device, for what is switched off and was missed; NULL: not known.  0 or -ENOMEM. */
 int tcpfsm_checks_new(struct tcpfsm_checks **c, const struct tcpfsm_info *info);
 /**
  * tcpfsm_checks_item() - a raw item: TOTAL; others do nothing
@@ -835,11 +848,6 @@ void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t 
  */
 void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
 			    uint64_t now, struct tcpfsm_timewait_reuse *out);
-/*
- * The destination whose ends @dest tells, at @now (epoch), also if it has open connections only.
- * Return: false: there is none, and @dest is as it was.
- */
-bool tcpfsm_timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest, uint64_t now);
 void tcpfsm_timewaits_sort(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_sort by);
 /* What is recent begins here: at @now (epoch). */
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
@@ -875,7 +883,7 @@ const char *tcpfsm_feature_name(unsigned int feature);
 const char *tcpfsm_feature_text(unsigned int feature);
 /* Why it is off, and what to do where something can be done: of struct tcpfsm_info's error. */
 const char *tcpfsm_feature_reason(int error);
-/* Bits of the features that could not be switched on. */
+/* Bits of the features that could not be switched on.  NULL: 0. */
 uint64_t tcpfsm_features_off(const struct tcpfsm_info *info);
 const char *tcpfsm_errno_name(unsigned int err);	/* "ECONNREFUSED" */
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "opts.h"
 #include "source/clock.h"
 #include "tcpfsm.h"
 
@@ -206,8 +207,14 @@ int tcpfsm_checks_new(struct tcpfsm_checks **out, const struct tcpfsm_info *info
 	*out = c;
 	if (!c)
 		return -ENOMEM;
-	c->features = info ? info->features : ~0ULL;
-	c->missed = info ? info->missed : 0;
+	c->features = ~0ULL;
+	if (info) {
+		struct tcpfsm_info i;
+
+		copy_info(&i, info);
+		c->features = i.features;
+		c->missed = i.missed;
+	}
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "listeners.h"
 #include "tcpfsm.h"
 
 /* More than any machine has; a recording can claim anything. */
@@ -383,8 +384,7 @@ const struct tcpfsm_listener *tcpfsm_listeners_find(const struct tcpfsm_listener
 	return conn ? find(ls, conn) : NULL;
 }
 
-const struct tcpfsm_listener *tcpfsm_listeners_netns(const struct tcpfsm_listeners *ls,
-						     uint32_t netns)
+const struct tcpfsm_listener *listeners_netns(const struct tcpfsm_listeners *ls, uint32_t netns)
 {
 	return find(ls, netns | NETNS_KEY);
 }

@@ -15,6 +15,7 @@
 
 #include "source/clock.h"
 #include "conns.h"
+#include "opts.h"
 #include "tcpfsm.h"
 
 #define CONNS_DEFAULT	((size_t)1 << 20)
@@ -1527,14 +1528,13 @@ size_t tcpfsm_model_pending(const struct tcpfsm_model *m)
 
 int tcpfsm_model_new(struct tcpfsm_model **out, const struct tcpfsm_model_options *opts)
 {
-	struct tcpfsm_model_options o = { .size = sizeof(o) };
+	struct tcpfsm_model_options o;
 	struct tcpfsm_model *m;
-	int err;
+	int err = copy_opts(&o, sizeof(o), opts);
 
 	*out = NULL;
-	/* The caller's may be older or newer than this library's. */
-	if (opts)
-		memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	if (err)
+		return err;
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
