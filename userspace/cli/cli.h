@@ -10,7 +10,6 @@
 
 #include "source/clock.h"
 #include "tcpfsm.h"
-#include "../show/filter_words.h"
 #include "../show/out.h"
 #include "../show/resync.h"
 #include "../show/text.h"

@@ -410,6 +410,26 @@ struct tcpfsm_filter {
  */
 bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev);
 
+/**
+ * tcpfsm_filter_set() - restrict a filter, by a word
+ * @word: "lport" or "rport": ports; "ipv4", "ipv6": both together are no restriction; "pid";
+ *	  "netns": inode, name of "ip netns" or path; "state", "cause": their names
+ * @value: several ports or names have commas between them; NULL: a word that has none
+ * @why: if @size is not 0: set to a few words on failure
+ *
+ * Ports, states and causes of several calls come together.  Return: 0; -EINVAL: no such word
+ * or value; -E2BIG.  After a failure the filter is as it was.
+ */
+int tcpfsm_filter_set(struct tcpfsm_filter *f, const char *word, const char *value, char *why,
+		      size_t size);
+/*
+ * The same of a line, "lport 80,443 state TIME_WAIT", also "lport=80" or "-L 80"; it takes the
+ * place of what was in the filter but its size.  "" filters nothing.
+ */
+int tcpfsm_filter_parse(struct tcpfsm_filter *f, const char *text, char *why, size_t size);
+/* The other way round; what does not fit is left out.  Return: 0; -EINVAL or -E2BIG. */
+int tcpfsm_filter_text(const struct tcpfsm_filter *f, char *buf, size_t size);
+
 /* ---- ladders: both ends of a connection and the segments between them -------- */
 
 /* struct tcpfsm_ladder_row.flags */
