@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # For people.  The kernel's build system reads Kbuild instead.
 
 KVER ?= $(shell scripts/headers)
@@ -81,7 +81,7 @@ load: module ## insmod the module (root)
 unload: ## rmmod the module (root)
 	rmmod tcpfsm
 
-install: all ## module, command, library, header, manual page, group and udev rule below PREFIX (root)
+install: all ## module, command, library, header, manual pages, group and udev rule below PREFIX (root)
 	install -D -m 644 $(MODULE) $(DESTDIR)/lib/modules/$(KVER)/extra/tcpfsm.ko
 	install -D -m 644 packaging/60-tcpfsm.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-tcpfsm.rules
 	install -D -m 644 packaging/tcpfsm.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/tcpfsm.conf

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * How fast are the readers?  Records from a writer in user space through ring,
  * merge, model and JSON, and into a recording and out of it again.
@@ -190,7 +190,7 @@ static uint64_t feed(struct tcpfsm_source *src, struct tcpfsm_model *model, tcpf
 	size_t batch;
 
 	while (tcpfsm_source_batch(src, &items, &batch) == 1) {
-		tcpfsm_model_feed_batch(model, items, batch, fn, NULL);
+		tcpfsm_model_items(model, items, batch, fn, NULL);
 		n += items->lost ? items->lost : batch;
 	}
 	tcpfsm_model_flush(model, fn, NULL);

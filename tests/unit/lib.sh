@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # Sourced, with bin=PATH-OF-TCPFSM, subject=WORD, and tmp=FOLDER, which goes at the end: results, and the full
 # screen as a user has it, in tmux. Who tells results in another way has an ok NAME and a not_ok NAME WHY... too.
 # shellcheck disable=SC2034,SC2154 # variables of who sources it

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What explain says of totals that are made up: each verdict, and near misses. */
 #include <errno.h>
 #include <stdarg.h>
@@ -122,7 +122,7 @@ static void reading(void)
 				continue;
 			r->rcv = index;
 			r->listener = w.v[at][index];
-			CHECK_EQ(tcpfsm_listeners_feed(w.ls, &it), 0);
+			CHECK_EQ(tcpfsm_listeners_item(w.ls, &it), 0);
 		}
 	}
 }
@@ -1191,7 +1191,7 @@ static void test_any(void)
 static void test_not_judged(void)
 {
 	static const uint32_t netns[] = { 0, NETNS };
-	struct tcpfsm_info info = { .features = ~0ULL };
+	struct tcpfsm_info info = { .size = sizeof(info), .features = ~0ULL };
 	struct tcpfsm_explain_options opts = {
 		.size = sizeof(opts), .epoch_offset = OFFSET, .filter = &w.filter, .info = &info,
 	};
@@ -1229,7 +1229,9 @@ static void test_not_judged(void)
 	/* Whatever the reason; and what was found all the same is told. */
 	world(2, 4096);
 	tcpfsm_explain_free(w.x);
-	info = (struct tcpfsm_info) { .features = ~(1ULL << TCPFSM_FEATURE_TW_LEAVE) };
+	info = (struct tcpfsm_info) {
+		.size = sizeof(info), .features = ~(1ULL << TCPFSM_FEATURE_TW_LEAVE),
+	};
 	info.error[TCPFSM_FEATURE_TW_LEAVE] = -ENOENT;
 	CHECK_EQ(tcpfsm_explain_new(&w.x, &opts), 0);
 	stuck();
@@ -1243,7 +1245,9 @@ static void test_not_judged(void)
 	/* No verdict rests on it. */
 	world(128, 4096);
 	tcpfsm_explain_free(w.x);
-	info = (struct tcpfsm_info) { .features = ~(1ULL << TCPFSM_FEATURE_SHUTDOWN) };
+	info = (struct tcpfsm_info) {
+		.size = sizeof(info), .features = ~(1ULL << TCPFSM_FEATURE_SHUTDOWN),
+	};
 	info.error[TCPFSM_FEATURE_SHUTDOWN] = -ENOENT;
 	CHECK_EQ(tcpfsm_explain_new(&w.x, &opts), 0);
 	explain();

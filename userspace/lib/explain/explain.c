@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * What is wrong, in words: facts of each listener from its totals and of each
  * destination from the ledger of mini-sockets, rules that judge them (explain_syn.c,
@@ -14,6 +14,9 @@
 #include <time.h>
 
 #include "explain.h"
+#include "model/listeners.h"
+#include "model/timewait.h"
+#include "opts.h"
 
 /* Rules by part; a part more is a line more. */
 static const struct {
@@ -44,24 +47,30 @@ struct tcpfsm_explain {
 
 int tcpfsm_explain_new(struct tcpfsm_explain **out, const struct tcpfsm_explain_options *opts)
 {
-	struct tcpfsm_explain_options o = { .size = sizeof(o) };
 	struct tcpfsm_timewaits_options tw = { .size = sizeof(tw) };
-	struct tcpfsm_filter netns = { .size = sizeof(netns) };
-	struct tcpfsm_explain *x = calloc(1, sizeof(*x));
-	int err;
+	struct tcpfsm_filter filter, netns = { .size = sizeof(netns) };
+	struct tcpfsm_explain_options o;
+	struct tcpfsm_explain *x;
+	int err = copy_opts(&o, sizeof(o), opts);
 
 	*out = NULL;
+	if (!err)
+		err = copy_opts(&filter, sizeof(filter), o.filter);
+	if (err)
+		return err;
+	x = calloc(1, sizeof(*x));
 	if (!x)
 		return -ENOMEM;
-	memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
 	x->opts = o;
-	if (o.filter)
-		x->filter = *o.filter;
+	x->filter = filter;
 	x->opts.filter = &x->filter;
 	x->opts.info = NULL;
 	if (o.info) {
-		x->off = tcpfsm_features_off(o.info) & RESTS_ON;
-		memcpy(x->error, o.info->error, sizeof(x->error));
+		struct tcpfsm_info info;
+
+		copy_info(&info, o.info);
+		x->off = tcpfsm_features_off(&info) & RESTS_ON;
+		memcpy(x->error, info.error, sizeof(x->error));
 	}
 	/* Whether ports are short is a question of all that use them. */
 	netns.netns = x->filter.netns;
@@ -332,7 +341,7 @@ static void fill_facts(struct facts *f, const struct tcpfsm_explain *x,
 	f->all = ls;
 	f->about = l->conn ? ABOUT_LISTENER : ABOUT_NETNS;
 	f->l = l;
-	f->ns = l->conn ? tcpfsm_listeners_netns(ls, l->netns) : l;
+	f->ns = l->conn ? listeners_netns(ls, l->netns) : l;
 	if (!f->ns)			/* its network namespace has gone: no sysctl is known */
 		f->ns = l;
 	f->sources = l->conn ? sources_of(&x->sources, l->conn) : NULL;
@@ -615,7 +624,7 @@ static int judge_destination(const struct tcpfsm_timewait *tw, void *arg)
 		fs->judged[f.failed - x->mishaps.slot] = true;
 	if (!explain_tw_worth(&f))
 		return 0;
-	l = tcpfsm_listeners_netns(fs->ls, tw->netns);
+	l = listeners_netns(fs->ls, tw->netns);
 	nobody.ts = x->last_ts - (uint64_t)x->opts.epoch_offset;
 	fill_facts(&f, x, fs->ls, l ? l : &nobody);
 	f.about = ABOUT_DESTINATION;
@@ -648,8 +657,8 @@ static int judge_failures(struct findings *fs)
 			continue;
 		memcpy(tw.laddr, key->laddr, sizeof(tw.laddr));
 		memcpy(tw.raddr, key->raddr, sizeof(tw.raddr));
-		l = tcpfsm_listeners_netns(fs->ls, key->netns);
-		if (!tcpfsm_timewaits_find(x->ledger, &tw, x->last_ts))
+		l = listeners_netns(fs->ls, key->netns);
+		if (!timewaits_find(x->ledger, &tw, x->last_ts))
 			tw.limit = l ? l->total[TOTAL(NOW_PORTS)] : 0;
 		rc = judge_destination(&tw, fs);
 	}

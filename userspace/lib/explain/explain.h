@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /* What the rules of explain know, and how they say what they found. */
 #ifndef TCPFSM_LIB_EXPLAIN_H
 #define TCPFSM_LIB_EXPLAIN_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /* What goes wrong with ports and mini-sockets: a small table of sums. */
 #include <errno.h>
 #include <stdlib.h>

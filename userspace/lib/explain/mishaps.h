@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * What goes wrong with ports and mini-sockets: how often, from when to when, and whose.
  * Of the flight recorder's past as well, which the ledger's flows leave out.
