@@ -1209,6 +1209,131 @@ static void test_clients(void)
 	end();
 }
 
+/* ---- how connections begin and end ------------------------------------------------ */
+
+static struct tcpfsm_event of_conn(unsigned int type, uint16_t lport, uint16_t rport, unsigned int host)
+{
+	struct tcpfsm_event ev = { .type = (uint8_t)type, .ts = END - 2 * SEC + (uint64_t)OFFSET };
+
+	ev.rec.family = 4;
+	ev.rec.netns = NETNS;
+	ev.rec.lport = lport;
+	ev.rec.rport = rport;
+	ev.rec.laddr[0] = 10;
+	ev.rec.raddr[0] = 10;
+	ev.rec.raddr[3] = (uint8_t)host;
+	ev.has_owner = true;
+	ev.pid = 77;
+	strcpy(ev.comm, "curl");
+	return ev;
+}
+
+static void fails(unsigned int n, uint8_t error)
+{
+	struct tcpfsm_event ev = of_conn(TCPFSM_EVENT_CONNECT_FAILED, 40000, 8080, 2);
+
+	for (ev.rec.arg = error; n; n--)
+		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+}
+
+static void again(unsigned int n, uint8_t what, uint8_t count, uint16_t lport, uint16_t rport)
+{
+	struct tcpfsm_event ev = of_conn(TCPFSM_EVENT_RETRANSMIT, lport, rport, 3);
+
+	ev.rec.verdict = what;
+	for (ev.rec.arg = count; n; n--)
+		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+}
+
+static void closes(unsigned int n, uint8_t cause, uint16_t lport, uint16_t rport)
+{
+	struct tcpfsm_event ev = of_conn(TCPFSM_EVENT_TRANSITION, lport, rport, 4);
+
+	ev.old_state = TCPFSM_STATE_ESTABLISHED;
+	ev.new_state = TCPFSM_STATE_CLOSE;
+	for (ev.cause = cause; n; n--)
+		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+}
+
+static void test_connects(void)
+{
+	world(128, 4096);
+	fails(4, ECONNREFUSED);
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK(says("nothing_wrong", "4 connect() refused"));
+	end();
+
+	world(128, 4096);
+	fails(200, ECONNREFUSED);
+	explain();
+	CHECK(first("connects_refused"));
+	CHECK(says("connects_refused", "10.0.0.2:8080 refuses connections: 200 connect()s of curl"));
+	CHECK(says("connects_refused", "ss -ltnp sport = 8080"));
+	end();
+
+	/* Somebody listens at that port, but not there. */
+	world(128, 4096);
+	w.n = 3;
+	limits(2, 128, 4096);
+	fails(50, ECONNREFUSED);
+	explain();
+	CHECK(first("connects_refused"));
+	end();
+
+	world(128, 4096);
+	again(50, TCPFSM_SEGMENT_SYN, 1, 40000, 8080);
+	again(46, TCPFSM_SEGMENT_SYN, 2, 40000, 8080);
+	again(46, TCPFSM_SEGMENT_SYN, 3, 40000, 8080);
+	explain();
+	CHECK(first("connects_time_out"));
+	CHECK(says("connects_time_out", "10.0.0.3:8080 does not answer: 46 connect()s"));
+	end();
+
+	/* A listener here has met them: what is wrong is said of that. */
+	world(128, 4096);
+	SET(SYN, 46);
+	again(46, TCPFSM_SEGMENT_SYN, 2, 40000, 80);
+	explain();
+	CHECK(!verdict("connects_time_out"));
+	end();
+}
+
+static void test_ends(void)
+{
+	world(128, 4096);
+	closes(200, TCPFSM_CAUSE_SND_RST, 80, 40000);
+	explain();
+	CHECK(first("resets_sent"));
+	CHECK(says("resets_sent", "200 of 200 that ended at port 80 of this host"));
+	end();
+
+	world(128, 4096);
+	closes(20, TCPFSM_CAUSE_RCV_RST, 40000, 443);
+	closes(60, TCPFSM_CAUSE_RCV_ACK_OF_FIN, 40000, 443);
+	explain();
+	CHECK(first("resets_received"));
+	CHECK(says("resets_received", "20 of 80 that ended at 10.0.0.4:443"));
+	end();
+
+	world(128, 4096);
+	closes(20, TCPFSM_CAUSE_RCV_RST, 40000, 443);
+	closes(600, TCPFSM_CAUSE_RCV_ACK_OF_FIN, 40000, 443);
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK(says("nothing_wrong", "20 reset by the peer"));
+	CHECK(says("nothing_wrong", "not judged"));
+	end();
+
+	world(128, 4096);
+	again(5, TCPFSM_SEGMENT_DATA, 6, 80, 40000);
+	again(5, TCPFSM_SEGMENT_DATA, 7, 80, 40000);
+	explain();
+	CHECK(first("peer_gone"));
+	CHECK(says("peer_gone", "10.0.0.3 does not answer any more: 5 connections"));
+	end();
+}
+
 /* The time of a reason of its own, when there are several. */
 static void test_since(void)
 {
@@ -1404,6 +1529,8 @@ int main(void)
 	TEST("explain: a listener that came meanwhile", test_new());
 	TEST("explain: the worst comes first", test_order());
 	TEST("explain: which clients", test_clients());
+	TEST("explain: connects that are refused or get no answer", test_connects());
+	TEST("explain: resets, and peers that are gone", test_ends());
 	TEST("explain: since when, with several reasons", test_since());
 	TEST("explain: a hostile name; JSON", test_hostile());
 	TEST("explain: any numbers", test_any());
