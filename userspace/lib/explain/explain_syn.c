@@ -1308,8 +1308,12 @@ static bool syn_cookies(const struct facts *f, struct draft *d)
 	const uint64_t *t = f->total;
 	uint64_t sent = t[TOTAL(SYN_COOKIE)], now = f->now[TOTAL(SYN_COOKIE)];
 	bool flood_now;
+	double answered;
 
 	if (!sent || f->syncookies == 2)
+		return false;
+	/* Nobody gets in by them: that is syn_flood or return_path. */
+	if (nothing_completes(t, f, false, &answered))
 		return false;
 	d->active = now;
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
@@ -1327,11 +1331,6 @@ static bool syn_cookies(const struct facts *f, struct draft *d)
 	}
 	if (stands_for_acceptq(f)) {
 		remedy(d, "What keeps it full is the accept queue: a longer one does not help. Leave "
-		       "tcp_syncookies on.");
-		return true;
-	}
-	if (!(t[TOTAL(COMPLETED)] + t[TOTAL(COMPLETED_COOKIE)])) {
-		remedy(d, "Nobody completes a handshake here: a longer queue does not help. Leave "
 		       "tcp_syncookies on.");
 		return true;
 	}
@@ -1414,6 +1413,25 @@ static bool refused_otherwise(const struct facts *f, struct draft *d)
 		evidence(d, "%llu in all%s", (ull)all, observed(f, now).s);
 	evidence_clients(f, d, true);
 	remedy(d, "%s", why[top].remedy);
+	return true;
+}
+
+/* Counted for the network namespace: what listeners left behind that are remembered no more. */
+static bool listeners_closed(const struct facts *f, struct draft *d)
+{
+	uint64_t left = f->total[TOTAL(ABANDONED)];
+
+	if (!left)
+		return false;
+	d->weight = left;
+	d->active = f->now[TOTAL(ABANDONED)];
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "In %s %llu connection%s %s reset, as listeners were closed with them in the accept "
+		 "queue.", name_of(f->l).s, (ull)left, plural(left), left == 1 ? "was" : "were");
+	evidence(d, "which listeners is not known any more: they are remembered for a minute%s",
+		 f->span > 0 && !f->now[TOTAL(ABANDONED)] ? "; none while observed" : "");
+	remedy(d, "Have servers accept until EAGAIN before they close a listener, or hand the socket over when "
+	       "they restart. tcpfsm record keeps which ones from now on.");
 	return true;
 }
 
@@ -1571,6 +1589,7 @@ const struct rule explain_syn_rules[] = {
 	{ "cookies_forged",	 SIDE_NONE,    ABOUT_LISTENER, cookies_forged },
 	{ "requests_reset",	 SIDE_NONE,    ABOUT_LISTENER, requests_reset },
 	{ "micro_burst",	 SIDE_NONE,    ABOUT_LISTENER, micro_burst },
+	{ "listener_closed",	 SIDE_NONE,    ABOUT_NETNS,    listeners_closed },
 	{ "listeners_gone",	 SIDE_NONE,    ABOUT_NETNS,    listeners_gone },
 	{ "listeners_unwatched", SIDE_NONE,    ABOUT_NETNS,    listeners_unwatched },
 };
