@@ -2,7 +2,7 @@
 /*
  * What is wrong, in words: facts of each listener from its totals and of each
  * destination from the ledger of mini-sockets, rules that judge them (explain_syn.c,
- * explain_tw.c), and the order in which findings are told.
+ * explain_conn.c, explain_tw.c), and the order in which findings are told.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,6 +24,7 @@ static const struct {
 	const unsigned int *n;
 } parts[] = {
 	{ explain_syn_rules, &explain_syn_nrules },
+	{ explain_conn_rules, &explain_conn_nrules },
 	{ explain_tw_rules, &explain_tw_nrules },
 };
 
@@ -196,6 +197,11 @@ static struct words address_of(unsigned int family, const uint8_t *addr)
 
 	inet_ntop(v6 ? AF_INET6 : AF_INET, addr, buf, sizeof(buf));
 	return words("%s%s%s", v6 ? "[" : "", buf, v6 ? "]" : "");
+}
+
+struct words end_of(unsigned int family, const uint8_t *addr, unsigned int port)
+{
+	return words("%s:%u", address_of(family, addr).s, port);
 }
 
 struct words name_of(const struct tcpfsm_listener *l)
@@ -556,6 +562,7 @@ static void fill_netns(struct findings *fs, struct facts *f)
 
 	f->denied = mishaps_of_netns(&x->mishaps, MISHAP_DENIED, f->l->netns);
 	f->reset = mishaps_of_netns(&x->mishaps, MISHAP_RST, f->l->netns);
+	f->mishaps = &x->mishaps;
 	if (!n)
 		return;
 	f->tw = &n->tw;
@@ -826,6 +833,35 @@ static void evidence_busy(struct draft *d, const struct facts *f)
 		 wait > 0 ? duration(wait).s : "");
 }
 
+/* What was looked at, and what was not: of that nothing follows. */
+static void evidence_judged(const struct findings *fs, struct draft *d)
+{
+	static const struct {
+		enum mishap_kind kind;
+		const char *one, *more;
+	} seen[] = {
+		{ MISHAP_ENDED, "connection ended", "connections ended" },
+		{ MISHAP_RESET_SENT, "reset by this side", "reset by this side" },
+		{ MISHAP_RESET_RECEIVED, "reset by the peer", "reset by the peer" },
+		{ MISHAP_REFUSED, "connect() refused", "connect() refused" },
+		{ MISHAP_TIMED_OUT, "connect() timed out", "connect() timed out" },
+		{ MISHAP_UNANSWERED, "without an answer to three SYNs", "without an answer to three SYNs" },
+		{ MISHAP_PEER_GONE, "whose peer does not answer", "whose peer does not answer" },
+	};
+	char line[LINE_LEN / 2] = "";
+	unsigned int i;
+
+	for (i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
+		uint64_t n = mishaps_sum(&fs->x->mishaps, seen[i].kind, fs->x->filter.netns);
+
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%llu %s", i ? ", " : "",
+			 (unsigned long long)n, n == 1 ? seen[i].one : seen[i].more);
+	}
+	evidence(d, "of the connections in the records: %s", line);
+	evidence(d, "not judged: connections that stay in CLOSE_WAIT or FIN_WAIT2 (tcpfsm diagram counts "
+		 "them), what is dropped before a listener (nstat, nft, conntrack)");
+}
+
 /* Nothing is wrong, and the numbers that prove it; or there is nothing to judge. */
 static int nothing_wrong(struct findings *fs)
 {
@@ -863,13 +899,13 @@ static int nothing_wrong(struct findings *fs)
 			remedy(d, "Load the module again with room for them: insmod tcpfsm.ko "
 			       "listeners=N.");
 		} else if (fs->listeners)
-			headline(d, "Nothing is wrong: %zu listener%s, %llu handshakes in %s, and no "
-				 "client was refused.", fs->listeners,
+			headline(d, "Nothing is wrong of what is judged: %zu listener%s, %llu handshakes "
+				 "in %s, and no client was refused.", fs->listeners,
 				 fs->listeners == 1 ? "" : "s",
 				 (unsigned long long)b->handshakes, duration(b->age).s);
 		else
-			headline(d, "Nothing is wrong: nobody listens, and no connect() failed for want "
-				 "of a port.");
+			headline(d, "Nothing is wrong of what is judged: nobody listens, and no connect() "
+				 "failed for want of a port.");
 		for (i = 0; i < b->n; i++)
 			evidence_busy(d, &b->top[i]);
 		if (fs->listeners > b->n)
@@ -877,6 +913,7 @@ static int nothing_wrong(struct findings *fs)
 				 fs->listeners - b->n);
 		for (i = 0; i < b->nnetns; i++)
 			explain_tw_fine(&b->netns[i], d);
+		evidence_judged(fs, d);
 		if (b->all && fs->listeners && !b->listendrops)
 			evidence(d, "the kernel's ListenDrops has not moved in that time%s",
 				 b->listendrops_before ? "; what it shows is from before" : "");
