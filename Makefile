@@ -72,7 +72,7 @@ module: ## build/KVER/tcpfsm.ko; KVER=RELEASE and KDIR=DIR override
 userspace: ## build/tcpfsm and build/libtcpfsm.so
 	+$(MAKE) -C userspace
 
-check: ## sparse, W=1, checkpatch where linux-source is installed, shellcheck, the floors of userspace
+check: ## sparse, W=1, shellcheck, the floors of userspace, manual pages
 	tests/run static
 
 load: module ## insmod the module (root)

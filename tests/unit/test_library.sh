@@ -54,12 +54,12 @@ fails() { # what it says, ARGS...
 
 # As it is set in tcpfsm(3).
 in_manual() {
-	sed -n '/^\.EX$/,/^\.EE$/{ /^\.E[XE]$/d; s/\\e/\\/g; s/\\-/-/g; s/^\\&//; p; }' userspace/tcpfsm.3 |
+	sed -n '/^\.EX$/,/^\.EE$/{ /^\.E[XE]$/d; s/\\e/\\/g; s/\\-/-/g; s/^\\&//; p; }' userspace/man/tcpfsm.3 |
 		diff "$example" -
 }
 
 check 'make install' make -s -C userspace install OUT="$out" PREFIX="$tmp/usr" DESTDIR=
-check 'both manual pages are installed' test -e "$tmp/usr/share/man/man8/tcpfsm.8" -a -e "$tmp/usr/share/man/man3/tcpfsm.3"
+check 'manual pages are installed' test -e "$tmp/usr/share/man/man8/tcpfsm.8" -a -e "$tmp/usr/share/man/man3/tcpfsm.3"
 check 'the example compiles with what pkg-config says' compiles
 check 'the example counts the closes of a recording' counts
 check 'the example says that there is no recording' fails 'not a recording' /etc

@@ -76,8 +76,8 @@ static int end(void *arg)
 	if (!e->totals && !e->opts->replay)
 		return 0;
 	if (!e->totals) {
-		complain("%s: no totals of listeners in it; record it again, with a module and a "
-			 "tcpfsm that have them", e->opts->replay);
+		complain("%s: this recording has no listener totals; record again with this version",
+			 e->opts->replay);
 		return EXIT_ERROR;
 	}
 	err = tcpfsm_explain_findings(e->x, e->ls, on_finding, e);

@@ -36,7 +36,7 @@ static void tell_lost(const struct listen_reading *r)
 		if (!r->netns[i].total[T(LISTENERS_LOST)])
 			continue;
 		told = true;
-		complain("some listeners found no place in the module's table: what they did is counted for their network namespace only; load the module with a larger listeners=");
+		complain("more listeners than the module's table holds; the rest are counted per network namespace; load the module with a larger listeners=");
 	}
 }
 

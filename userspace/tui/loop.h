@@ -57,7 +57,7 @@ void story_end(struct loop *l);
 int story_feed(struct loop *l, const struct tcpfsm_item *items, size_t n);
 /* Nothing comes: what waits for a successor waits in vain. */
 int story_flush(struct loop *l);
-/* What is judged shall be of late: of two windows that overlap, the older goes. */
+/* Judge recent readings only: of two overlapping windows, drop the older. */
 int story_move_on(struct loop *l);
 
 /* ---- play.c ---------------------------------------------------------------------- */

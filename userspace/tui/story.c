@@ -182,7 +182,7 @@ static int feed_state(struct loop *l, const struct tcpfsm_item *item)
 	return err;
 }
 
-/* From the device, what lies together is of one kind; who made a recording, made it as he liked. */
+/* From the device, what lies together is of one kind; a recording may hold anything. */
 static size_t of_a_kind(const struct loop *l, const struct tcpfsm_item *items, size_t n)
 {
 	size_t i;

@@ -748,9 +748,9 @@ static bool phantom_connections(const struct facts *f, struct draft *d)
 		evidence(d, "%llu of them came with a SYN cookie: nothing is kept of these, and no "
 			 "SYN-ACK is sent again", (ull)(f->total[TOTAL(COOKIE_VALID)] -
 							f->total[TOTAL(COMPLETED_COOKIE)]));
-	evidence(d, "meanwhile connect() has succeeded: who waits for the server to speak first "
-		 "waits in vain, who sends first sends again; ss shows ESTAB at the client only");
-	remedy(d, "None of its own: what fills the accept queue is told above. It is no reason to "
+	evidence(d, "meanwhile connect() has succeeded: a client that waits for the server to speak "
+		 "waits in vain; one that sends first retransmits; ss shows ESTAB at the client only");
+	remedy(d, "Nothing separate: fix what fills the accept queue (see above). It is no reason to "
 	       "set tcp_abort_on_overflow=1: that turns a delay into a failure for clients that "
 	       "would get in a moment later.");
 	return true;
@@ -773,7 +773,7 @@ static bool reset_on_overflow(const struct facts *f, struct draft *d)
 		 "client", (ull)acks, plural(acks), observed(f, now).s);
 	if (set)
 		remedy(d, "Run: %ssysctl -w net.ipv4.tcp_abort_on_overflow=0. Clients then get in "
-		       "as soon as there is room; what fills the queue is told above.",
+		       "as soon as there is room; what fills the queue: see above.",
 		       in_netns(f).s);
 	if (set)
 		cost(d, "Until there is room they believe they are connected.");
@@ -966,9 +966,9 @@ static bool syn_flood(const struct facts *f, struct draft *d)
 	/* Cookies cope with it. */
 	if (!v[DROPPED(SYNQ_FULL)] && !v[DROPPED(LAST_QUARTER)])
 		d->f.severity = TCPFSM_SEVERITY_WARNING;
-	headline(d, "%s %s a SYN flood: %.0f SYNs %s to nothing, %s of those answered completed "
-		 "the handshake%s.", name_of(f->l).s, r.active ? "is under" : "was under",
-		 unanswered(v), now ? "come" : "came",
+	headline(d, "%s %s a SYN flood: %.0f SYNs did not become connections, %s of those answered "
+		 "completed the handshake%s.", name_of(f->l).s, r.active ? "is under" : "was under",
+		 unanswered(v),
 		 v[TOTAL(COMPLETED)] + v[TOTAL(COMPLETED_COOKIE)] ? "few" : "none",
 		 d->f.severity == TCPFSM_SEVERITY_CRITICAL ? ", and clients are shut out" :
 		 v[TOTAL(COMPLETED_COOKIE)] ? "; SYN cookies let clients in" :
@@ -1078,8 +1078,8 @@ static bool last_quarter(const struct facts *f, struct draft *d)
 	/* More of them by the length of the queue: then that is the first thing to tell. */
 	if (f->total[DROPPED(SYNQ_FULL)] > dropped)
 		d->rank += 100;
-	headline(d, "%s %s SYNs of clients it does not know: without SYN cookies the last quarter of "
-		 "tcp_max_syn_backlog is kept for those who were here before.", name_of(f->l).s,
+	headline(d, "%s %s SYNs from unknown clients: without SYN cookies the last quarter of "
+		 "tcp_max_syn_backlog is kept for those that have connected before.", name_of(f->l).s,
 		 now ? "drops" : "dropped");
 	if (max)
 		evidence(d, "the comparison: tcp_max_syn_backlog less the queue, %llu - %llu = %llu, "
@@ -1463,11 +1463,11 @@ static bool listeners_unwatched(const struct facts *f, struct draft *d)
 	if (!lost)
 		return false;
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
-	headline(d, "There are more listeners in %s than tcpfsm watches: what they do is not told "
-		 "apart.", name_of(f->l).s);
+	headline(d, "There are more listeners in %s than tcpfsm watches: what they do is "
+		 "counted together.", name_of(f->l).s);
 	evidence(d, "%llu events of listeners without a place in the table", (ull)lost);
 	remedy(d, "Load the module again with room for them: insmod tcpfsm.ko listeners=N.");
-	cost(d, "Memory of the kernel for each listener and CPU; the totals begin anew.");
+	cost(d, "Each listener takes kernel memory on each CPU; the totals begin anew.");
 	return true;
 }
 

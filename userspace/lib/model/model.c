@@ -201,7 +201,7 @@ live(const struct tcpfsm_model *m, struct tcpfsm_life *life, const struct tcpfsm
 	if (begins || !life->begin)
 		life_begin(life, r, r->ts + (uint64_t)m->epoch_offset, old);
 	life->causes |= 1U << cause;
-	/* Who watches a whole machine asks for no more of each. */
+	/* In watch mode nobody reads the rest of a life. */
 	if (m->watch)
 		return;
 

@@ -1245,7 +1245,7 @@ static double settles(const struct group *g, const struct tcpfsm_timewait *o,
 	return (n > 0 ? n : 0) + (double)o->fin_wait2;
 }
 
-/* Is connect() in the way of those that it may not have? */
+/* The share of mini-sockets whose port connect() cannot take: all, or under tcp_tw_reuse those without timestamps. */
 static double blocking(const struct tcpfsm_timewaits *t, const struct group *g,
 		       struct tcpfsm_timewait *o)
 {
