@@ -61,8 +61,8 @@ static void make(struct maker *m, struct tcpfsm_record *rec)
 	}
 	rec->ts = m->ts += 50 + m->n % 64;
 	rec->type = life[step].type;
-	rec->old_state = life[step].old_state;
-	rec->new_state = life[step].new_state;
+	rec->old_state = life[step].old;
+	rec->new_state = life[step].new;
 	rec->verdict = life[step].verdict;
 	rec->flags = step ? 0 : TCPFSM_F_OWNER;
 	/* A connection stays on a CPU for a while; so come runs of records. */

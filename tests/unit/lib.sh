@@ -46,7 +46,8 @@ start() {
 		stty -a | sed 1d >$tmp/after
 		exec sleep 1000
 	END
-	mux new-session -d "${size[@]}" bash "$tmp/run"
+	# A server that is about to go takes a session and ends.
+	soon mux new-session -d "${size[@]}" bash "$tmp/run"
 }
 
 # How often is looked before it is known to be wrong: long for a busy machine, but once only.

@@ -20,7 +20,7 @@
  * - Structs that only the library makes, and that a program reads where they are, may grow at
  *   their end, too: do not copy or array them, do not count on their sizeof.  They are
  *   struct tcpfsm_ladder, tcpfsm_listener, tcpfsm_check, tcpfsm_timewait and tcpfsm_move.
- * - All other structs are frozen.
+ * - All other structs are frozen, and so are the lengths of all arrays (TCPFSM_TOTAL_NUM...).
  * - Enums and the lists behind them may get more values: expect some that you do not know.
  */
 #ifndef TCPFSM_H
