@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # For people.  The kernel's build system reads Kbuild instead.
 
 KVER ?= $(shell scripts/headers)

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Load, unload, parameters. */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* TCPFSM_IOC_TOTALS: all counters, and the queues as they are now. */
 #include <linux/bitmap.h>
 #include <linux/mm.h>

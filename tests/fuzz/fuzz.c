@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Inputs of the fuzzers: how they are read, and how they are changed. */
 #include <signal.h>
 #include <stdio.h>

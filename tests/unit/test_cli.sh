@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # test_cli.sh build/tcpfsm: options, exit status, output and its ends, with
 # recordings and without a module.
 # shellcheck disable=SC2016,SC2317,SC2034 # conditions are evaluated later

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm check: the totals of the module against the kernel's own counters. */
 #include <errno.h>
 #include <inttypes.h>
@@ -146,7 +146,7 @@ static int take(struct tcpfsm_checks *checks, struct tcpfsm_source *src, bool re
 		if (begun && !total && !replay)
 			return 0;
 		begun |= total;
-		rc = tcpfsm_checks_feed(checks, item);
+		rc = tcpfsm_checks_item(checks, item);
 		if (rc)
 			return rc;
 	}

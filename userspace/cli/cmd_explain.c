@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm explain: what is wrong with the listeners, in words, with proof and remedy. */
 #include "../show/explain.h"
 #include "cli.h"
@@ -43,7 +43,7 @@ static int on_item(void *arg, const struct tcpfsm_item *item)
 
 	e->totals |= item->rec.type == TCPFSM_TYPE_TOTAL;
 	e->err = tcpfsm_explain_item(e->x, item);
-	return e->err ? e->err : tcpfsm_listeners_feed(e->ls, item);
+	return e->err ? e->err : tcpfsm_listeners_item(e->ls, item);
 }
 
 static int begin(void *arg, struct tcpfsm_model *m)

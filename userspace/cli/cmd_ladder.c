@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm ladder: a connection as a sequence diagram, once it has ended. */
 #include <errno.h>
 #include <inttypes.h>
@@ -66,7 +66,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 	struct ladder_command *c = arg;
 
 	c->fed_at = 0;
-	return keep_error(c, tcpfsm_ladders_feed(c->ladders, ev, on_ladder, c));
+	return keep_error(c, tcpfsm_ladders_event(c->ladders, ev, on_ladder, c));
 }
 
 static int idle(void *arg)

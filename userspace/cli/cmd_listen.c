@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * tcpfsm listen: what becomes of SYNs, listener by listener, the worst first.
  *
@@ -75,7 +75,7 @@ static int feed(struct listen *v, uint8_t type)
 	while ((rc = tcpfsm_source_next(v->src, &item)) > 0) {
 		if (!is(item, type))
 			return 0;
-		rc = tcpfsm_listeners_feed(v->ls, item);
+		rc = tcpfsm_listeners_item(v->ls, item);
 		if (rc)
 			return rc;
 	}
@@ -133,7 +133,7 @@ static int last_of_recording(struct listen *v)
 
 	while ((rc = tcpfsm_source_next(v->src, &item)) > 0) {
 		any = any || is(item, TCPFSM_TYPE_TOTAL);
-		rc = tcpfsm_listeners_feed(v->ls, item);
+		rc = tcpfsm_listeners_item(v->ls, item);
 		if (rc)
 			return rc;
 	}

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm timewait: who makes TIME_WAIT sockets, towards where, and what it comes to. */
 #include "../show/timewait.h"
 #include "cli.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Every error is one line: what failed, why, what to do. */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* From the device or a recording through the model to the view of a command. */
 #include <errno.h>
 #include <inttypes.h>
@@ -26,7 +26,7 @@ static int open_with(struct tcpfsm_source **src, const struct options *opts,
 		err = tcpfsm_source_open_recording(src, opts->replay, &why);
 		return err ? fail_replay(err, opts, why) : 0;
 	}
-	*info = (struct tcpfsm_info) { .size = 0 };
+	*info = (struct tcpfsm_info) { .size = sizeof(*info) };
 	err = tcpfsm_source_open_device(src, opts->device, &o, info);
 	return err ? fail_open(err, opts, info) : 0;
 }
@@ -170,7 +170,7 @@ static int last_resync(struct resync *r, const struct view *view, void *arg,
 	while (!rc && r->begun && tcpfsm_source_next(src, &item) > 0) {
 		tell_resync(r, item);
 		rc = view->item ? give_items(view, arg, item, 1) : 0;
-		if (!rc && tcpfsm_model_feed(m, item, view->event, arg))
+		if (!rc && tcpfsm_model_item(m, item, view->event, arg))
 			break;
 	}
 	return rc;
@@ -221,7 +221,7 @@ static int follow(const struct view *view, void *arg, struct out *o,
 			rc = view->item ? give_items(view, arg, items, in_time) : 0;
 			if (rc)
 				break;
-			if (tcpfsm_model_feed_batch(m, items, in_time, view->event, arg))
+			if (tcpfsm_model_items(m, items, in_time, view->event, arg))
 				return 0;
 			if (in_time < n)
 				break;

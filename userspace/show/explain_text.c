@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm explain for people: findings in words, with proof and remedy. */
 #include <stdlib.h>
 #include <string.h>

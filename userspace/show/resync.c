@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* After losses the sockets are read again: when, and what is said about it. */
 #include <stdio.h>
 #include <string.h>

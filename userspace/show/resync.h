@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* After losses the sockets are read again: when, and what is said about it. */
 #ifndef TCPFSM_SHOW_RESYNC_H
 #define TCPFSM_SHOW_RESYNC_H

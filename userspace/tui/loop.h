@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* One run of tcpfsm top, from an open source and an open terminal to its end. */
 #ifndef TCPFSM_TUI_LOOP_H
 #define TCPFSM_TUI_LOOP_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Views of tcpfsm top that are the texts of other commands, made anew again and again. */
 #include <inttypes.h>
 #include <stdio.h>

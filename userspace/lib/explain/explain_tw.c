@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * Ports that run out, and mini-sockets (TIME_WAIT and FIN_WAIT2): what they do, and
  * what they do not.
