@@ -177,7 +177,8 @@ struct tcpfsm_recorder;
  *
  * A snapshot of the sockets (see opts) and the totals are taken and written at
  * once, and the totals again when it is closed.  After a loss it has the sockets
- * again (see tcpfsm_source_resync()), where opts ask for them.
+ * again (see tcpfsm_source_resync()), where opts ask for them.  Totals that cannot be
+ * read are left out, and read again when they are due.
  *
  * Return: 0; -EEXIST: the directory exists and is not empty; errors of
  * tcpfsm_source_open_device(); another negative errno.
@@ -192,7 +193,7 @@ void tcpfsm_recorder_counts(const struct tcpfsm_recorder *rec, uint64_t *written
 			    uint64_t *lost, uint64_t *bytes);
 /* As tcpfsm_source_snapshot(). */
 int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *sockets);
-/* Completes the files; 0 or a negative errno of the last writes. */
+/* Completes the files; 0 or a negative errno of the last writes or of the last totals. */
 int tcpfsm_recorder_close(struct tcpfsm_recorder *rec);
 
 /* ---- model: raw records to events ---------------------------------------- */
