@@ -151,6 +151,12 @@ int open_source(struct tcpfsm_source **src, const struct options *opts,
 /* The same with a snapshot. */
 int open_source_snapshot(struct tcpfsm_source **src, const struct options *opts,
 			 struct tcpfsm_info *info);
+/*
+ * Opens the device or the recording, with what else fo asks for.  Return: 0, or the
+ * exit status after an error was told.
+ */
+int open_follow(struct tcpfsm_follow **f, const struct options *opts,
+		struct tcpfsm_follow_options *fo, struct tcpfsm_info *info);
 /* One line to stderr if sockets are missing from the snapshot. */
 void tell_snapshot(int err);
 /* And if records or connections are. */

@@ -43,6 +43,24 @@ int open_source_snapshot(struct tcpfsm_source **src, const struct options *opts,
 	return open_with(src, opts, info, true);
 }
 
+int open_follow(struct tcpfsm_follow **f, const struct options *opts,
+		struct tcpfsm_follow_options *fo, struct tcpfsm_info *info)
+{
+	const char *why = "";
+	int err;
+
+	fo->size = sizeof(*fo);
+	fo->device = opts->device;
+	fo->recording = opts->replay;
+	fo->follow_new = opts->follow_new;
+	fo->netns = opts->filter.netns;
+	*info = (struct tcpfsm_info) { .size = 0 };
+	err = tcpfsm_follow_open(f, fo, info, &why);
+	if (err && opts->replay)
+		return fail_replay(err, opts, why);
+	return err ? fail_open(err, opts, info) : 0;
+}
+
 void tell_snapshot(int err)
 {
 	switch (err) {

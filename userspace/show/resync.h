@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "source/item.h"
 #include "tcpfsm.h"
 
 #define RESYNC_TEXT	160
@@ -27,12 +28,5 @@ int resync_begin(struct resync *r, struct tcpfsm_source *src);
 bool resync_look(struct resync *r, const struct tcpfsm_item *item, char text[RESYNC_TEXT]);
 /* When one is due, in milliseconds from now, at most ms.  Quiet: nothing else to read. */
 int resync_due(const struct resync *r, bool quiet, int ms);
-
-/* What is there, rather than happens: sockets and totals. */
-static inline bool is_state(const struct tcpfsm_item *item)
-{
-	return !item->lost && (item->rec.type == TCPFSM_TYPE_SOCKET ||
-			       item->rec.type == TCPFSM_TYPE_TOTAL);
-}
 
 #endif /* TCPFSM_SHOW_RESYNC_H */
