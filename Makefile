@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # For people.  The kernel's build system reads Kbuild instead.
 
 KVER ?= $(shell scripts/headers)
@@ -72,7 +72,7 @@ module: ## build/KVER/tcpfsm.ko; KVER=RELEASE and KDIR=DIR override
 userspace: ## build/tcpfsm and build/libtcpfsm.so
 	+$(MAKE) -C userspace
 
-check: ## sparse, W=1, checkpatch where linux-source is installed, shellcheck, the floors of userspace
+check: ## sparse, W=1, shellcheck, the floors of userspace, manual pages
 	tests/run static
 
 load: module ## insmod the module (root)
@@ -81,7 +81,7 @@ load: module ## insmod the module (root)
 unload: ## rmmod the module (root)
 	rmmod tcpfsm
 
-install: all ## module, command, library, header, manual page, group and udev rule below PREFIX (root)
+install: all ## module, command, library, header, manual pages, group and udev rule below PREFIX (root)
 	install -D -m 644 $(MODULE) $(DESTDIR)/lib/modules/$(KVER)/extra/tcpfsm.ko
 	install -D -m 644 packaging/60-tcpfsm.rules $(DESTDIR)$(PREFIX)/lib/udev/rules.d/60-tcpfsm.rules
 	install -D -m 644 packaging/tcpfsm.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/tcpfsm.conf

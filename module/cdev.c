@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * /dev/tcpfsm: open, ask for the geometry, map the rings, poll.  An open file
  * holds a reference to the module, so it cannot be unloaded under a reader.

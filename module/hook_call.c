@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What the application asked for: listen, accept, shutdown. */
 #include <asm/syscall.h>
 #include <asm/unistd.h>

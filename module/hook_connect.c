@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * connect() that fails before SYN_SENT: no route, a bad address.  Nothing on that path calls
  * what only a failure calls, so it takes return probes, which every connect() pays: parameter

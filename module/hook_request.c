@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The passive open, which the tracepoint shows only when it is over: the SYN
  * and its fate, the SYN-ACK again, the third ACK and its fate, the death of a

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Segments that explain a state change: retransmits and resets. */
 #include <linux/minmax.h>
 #include <net/ip6_route.h>

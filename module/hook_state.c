@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * State changes of full sockets: the tracepoint sock:inet_sock_set_state.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Mini-sockets, of which the tracepoint says nothing: TIME_WAIT, and FIN_WAIT2
  * of sockets that nobody holds any more.

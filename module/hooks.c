@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The table of hooks: attach all, or know why not; detach in reverse. */
 #include <linux/build_bug.h>
 #include <linux/hash.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Hooks: where the module looks.  The one table is here; the probes are in
  * hook_*.c, one file per family.  A new hook is one row and one function.

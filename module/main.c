@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Load, unload, parameters. */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -46,7 +46,7 @@ MODULE_PARM_DESC(connect_errors, "record connect() that fails before a SYN could
 
 static bool seq = true;
 module_param(seq, bool, 0444);
-MODULE_PARM_DESC(seq, "records have sequence numbers, by which who reads them can forge segments (default Y)");
+MODULE_PARM_DESC(seq, "records have sequence numbers, with which a reader can forge segments (default Y)");
 
 /* All that one CPU made in 2 s leaves TIME_WAIT at once: 60 s fall in that level of the timer wheel. */
 static unsigned int __init default_slots(void)

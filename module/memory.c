@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory for what each CPU has of its own: on its node, and never at the cost
  * of another program.  vmalloc() would let the OOM killer go for one before it

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Memory for what each CPU has of its own. */
 #ifndef TCPFSM_MEMORY_H
 #define TCPFSM_MEMORY_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Notes: what one probe on this CPU leaves for a later one.  A struct for each
  * story, with the helpers that begin it and end it.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Socket, request socket, mini-socket or segment to record: pure fill, no
  * locks, nothing that sleeps, every byte written.

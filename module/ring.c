@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Memory and bookkeeping of the rings; writing to them is in ring.h. */
 #include <linux/cpumask.h>
 #include <linux/mm.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The broadcast rings: one for each CPU that is or was online, overwriting,
  * read-only for everybody else.

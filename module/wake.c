@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A reader that drained the rings sleeps in poll().  A ring that has grown by
  * the watermark wakes it through an irq_work.  A timer delivers the rest within

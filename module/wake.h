@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Waking readers: by watermark at once, by time at the latest. */
 #ifndef TCPFSM_WAKE_H
 #define TCPFSM_WAKE_H

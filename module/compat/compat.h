@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The code of the module is written for the newest kernel; what older ones
  * lack is supplied here, each with the release that brought the new form.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Counting begins and ends, with a base of the kernel's own counters; and the
  * mini-sockets that came and went while it was off.

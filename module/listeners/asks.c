@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What listen() told of listeners that nobody has sent a SYN yet: they have no
  * place.  Whoever came first stays: to hold many listeners open, or to make them

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What the files of this folder share. */
 #ifndef TCPFSM_LISTENERS_INTERNAL_H
 #define TCPFSM_LISTENERS_INTERNAL_H

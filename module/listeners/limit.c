@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Records left out: syn_limit a second, and how many were not written. */
 #include <linux/timer.h>
 

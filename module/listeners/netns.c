@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What is counted for a network namespace. */
 #include <linux/percpu.h>
 #include <linux/rwsem.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* TCPFSM_IOC_TOTALS: all counters, and the queues as they are now. */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -488,6 +488,7 @@ long tcpfsm_listener_totals(struct tcpfsm_totals __user *arg)
 {
 	struct tcpfsm_totals totals;
 	struct sink sink = {};
+	size_t need, more;
 	unsigned int i;
 	long err;
 
@@ -501,9 +502,13 @@ long tcpfsm_listener_totals(struct tcpfsm_totals __user *arg)
 			return err;
 		if (!sink.faulted)
 			break;
-		if (fault_in_writeable((char __user *)sink.to,
-				       min(sink.n, sink.room) * sizeof(*sink.to)))
+		need = min(sink.n, sink.room) * sizeof(*sink.to);
+		if (fault_in_writeable((char __user *)sink.to, need))
 			return -EFAULT;
+		/* There may be more of them the next time. */
+		more = min(2 * sink.n, sink.room) * sizeof(*sink.to) - need;
+		/* It is no error if that is not there: it may not be needed. */
+		(void)fault_in_writeable((char __user *)sink.to + need, more);
 	}
 	if (sink.faulted)
 		return -EAGAIN;

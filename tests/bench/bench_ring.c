@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * How fast are the readers?  Records from a writer in user space through ring,
  * merge, model and JSON, and into a recording and out of it again.
@@ -61,8 +61,8 @@ static void make(struct maker *m, struct tcpfsm_record *rec)
 	}
 	rec->ts = m->ts += 50 + m->n % 64;
 	rec->type = life[step].type;
-	rec->old_state = life[step].old_state;
-	rec->new_state = life[step].new_state;
+	rec->old_state = life[step].old;
+	rec->new_state = life[step].new;
 	rec->verdict = life[step].verdict;
 	rec->flags = step ? 0 : TCPFSM_F_OWNER;
 	/* A connection stays on a CPU for a while; so come runs of records. */
@@ -190,7 +190,7 @@ static uint64_t feed(struct tcpfsm_source *src, struct tcpfsm_model *model, tcpf
 	size_t batch;
 
 	while (tcpfsm_source_batch(src, &items, &batch) == 1) {
-		tcpfsm_model_feed_batch(model, items, batch, fn, NULL);
+		tcpfsm_model_items(model, items, batch, fn, NULL);
 		n += items->lost ? items->lost : batch;
 	}
 	tcpfsm_model_flush(model, fn, NULL);

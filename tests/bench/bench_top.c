@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * bench_top [CONNECTIONS]: how long tcpfsm top takes for a picture while so many
  * connections are tracked (1000000), on this machine: every view drawn by its own code
@@ -60,7 +60,7 @@ static void feed(uint64_t conn, uint8_t old, uint8_t new, uint8_t verdict, uint6
 
 	snprintf((char *)it.rec.comm, sizeof(it.rec.comm), "p%u", it.rec.pid);
 	top_portion(&u.top, u.model, &it, 1);
-	if (tcpfsm_model_feed(u.model, &it, on_event, NULL) ||
+	if (tcpfsm_model_item(u.model, &it, on_event, NULL) ||
 	    top_feed(&u.top, &it, 1))
 		exit(1);
 }

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * attach OBJECT DIR: loads and attaches all BPF programs of OBJECT and pins their links
  * in DIR, and its maps in DIR_maps.  It is what "bpftool prog loadall OBJECT DIR pinmaps

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # What the second witness (tests/crosscheck/witness.bpf.c) has counted beside what the module has told
 # (tcpfsm trace --raw) and counted (its totals). For scripts/crosscheck, which gives:
 #   $seen    [{key: {netns, what, a, b}, value}], what as in enum seen

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * segments RECORDING: does every SYN, SYN-ACK, FIN and RST of a capture have its place in the
  * trace?  Lines on stdin: NAME NETNS_C NETNS_S CAPTURE_C CAPTURE_S (inodes of the network

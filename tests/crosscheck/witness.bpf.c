@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A second witness for scripts/crosscheck: counts what the kernel's TCP does, by network
  * namespace, without any of the module's code: no record, no ring, no note of what came before.

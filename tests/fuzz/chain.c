@@ -1,9 +1,10 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* All that the library makes of items, and the model of tcpfsm top, in one process. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
+#include "../../userspace/lib/model/timewait.h"
 #include "../../userspace/lib/source/clock.h"
 #include "../../userspace/show/text.h"
 #include "../../userspace/tui/top.h"
@@ -95,7 +96,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 	if (c->in->h.flags & FLAG_LIVES)
 		return 0;
 	REQUIRE(!tcpfsm_explain_event(c->explain, ev));
-	REQUIRE(!tcpfsm_ladders_feed(c->ladders, ev, on_ladder, NULL));
+	REQUIRE(!tcpfsm_ladders_event(c->ladders, ev, on_ladder, NULL));
 	return 0;
 }
 
@@ -238,7 +239,7 @@ static void look(struct chain *c)
 	for (kind = 0; kind < TCPFSM_TIMEWAIT_KINDS; kind++)
 		tcpfsm_timewaits_each(c->ledger, kind, c->last, c->in->h.max, on_timewait, c);
 	tcpfsm_timewaits_ages(c->ledger, 0, c->last, ages);
-	tcpfsm_timewaits_find(c->ledger, &dest, c->last);
+	timewaits_find(c->ledger, &dest, c->last);
 	tcpfsm_timewaits_mark(c->ledger, c->last);
 	tcpfsm_timewaits_uncertain(c->ledger, &lost, &untold);
 	tcpfsm_listeners_each(c->listeners, on_listener, NULL);
@@ -262,13 +263,13 @@ static void look(struct chain *c)
 
 void chain_item(struct chain *c, const struct tcpfsm_item *item)
 {
-	REQUIRE(!tcpfsm_listeners_feed(c->listeners, item));
-	REQUIRE(!tcpfsm_checks_feed(c->checks, item));
+	REQUIRE(!tcpfsm_listeners_item(c->listeners, item));
+	REQUIRE(!tcpfsm_checks_item(c->checks, item));
 	REQUIRE(!tcpfsm_explain_item(c->explain, item));
 	REQUIRE(!tcpfsm_timewaits_item(c->ledger, item));
 	if (c->top)
 		top_portion(c->top, c->model, item, 1);
-	REQUIRE(!tcpfsm_model_feed(c->model, item, on_event, c));
+	REQUIRE(!tcpfsm_model_item(c->model, item, on_event, c));
 	if (c->top)
 		REQUIRE(!top_feed(c->top, item, 1));
 	if (!(++c->items % 40))

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Inputs of the fuzzers: how they are read, and how they are changed. */
 #include <signal.h>
 #include <stdio.h>
@@ -83,7 +83,7 @@ static uint64_t rnd(uint64_t below)
 #define FIELD(m) { offsetof(struct tcpfsm_record, m), sizeof(((struct tcpfsm_record *)0)->m) }
 
 static const struct { uint16_t at, size; } fields[] = {
-	FIELD(seq), FIELD(ts), FIELD(type), FIELD(family), FIELD(old), FIELD(new), FIELD(flags),
+	FIELD(seq), FIELD(ts), FIELD(type), FIELD(family), FIELD(old_state), FIELD(new_state), FIELD(flags),
 	FIELD(verdict), FIELD(reason), FIELD(arg), FIELD(conn), FIELD(listener), FIELD(netns),
 	FIELD(lport), FIELD(rport), FIELD(laddr), FIELD(raddr), FIELD(snd), FIELD(rcv), FIELD(tw),
 	FIELD(tw_max), FIELD(synq), FIELD(acceptq), FIELD(backlog), FIELD(pid), FIELD(comm),

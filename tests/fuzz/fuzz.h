@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the fuzzers share: an input is a header and records, all units of 128 bytes, so
  * that mutation gets deep: the mutator knows the fields and keeps the units whole.

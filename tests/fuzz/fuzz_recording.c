@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Recordings: written as the recorder does, of any records, then damaged; and
  * read by each command, to its last byte of output.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Records with anything in them, and gaps, through all that makes sense of them. */
 #include "fuzz.h"
 

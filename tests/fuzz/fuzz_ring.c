@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Rings that no module writes: heads that jump, slots with anything in them, words that
  * change between two loads.  A reader must stay inside, come to an end, and count.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * In the place of userspace/lib/source/barrier.h (by -include): shared memory that changes
  * between any two loads, as the input of the fuzzer has it.

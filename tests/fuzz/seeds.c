@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* seeds DIR NAME OUT: inputs of the fuzzers from the recording DIR, as files OUT/NAME-N. */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # What tcpfsm top must show of a recording, counted from its events one by one: a line
 # each of VIEW, "full" or "end", and a regular expression, with tabs between.  "full" is
 # where TIME_WAIT is fullest, of the moments that are a multiple of ten seconds after the

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * proof: can a reader of a ring ever deliver a torn record?  The code itself is asked:
  * tcpfsm_ring_begin() and tcpfsm_ring_end() of module/ring.h write, ring_attach() and

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The ring protocol once more, for spin: written by hand, as module/ring.h numbers its steps
  * (W1 tcpfsm_ring_begin() to W5 tcpfsm_ring_end(), R1 ring_batch() to R5 ring_run()), and the

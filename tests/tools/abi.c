@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What /dev/tcpfsm must refuse.  One line a test. */
 #define _GNU_SOURCE
 #include <errno.h>

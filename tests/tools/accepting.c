@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * accepting HOW BACKLOG N PORT: a listener and N clients that wait in its accept queue; who accepts them is asked for.
  * Prints "ready PID"; accepts at each line on its standard input, and prints "accepted COOKIE N" of each listener; ends with it.

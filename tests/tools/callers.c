@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * callers THREADS SECONDS: TCPFSM_IOC_TOTALS with room for half a million records, from so many
  * threads at once, as fast as it goes. Prints how often it was answered.

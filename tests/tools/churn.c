@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * churn [-6 | -a N] [-n] [-p PORT] [-r RATE] [-w WARMUP] [-s MS] COUNT|-i: connect,
  * accept, one byte, close, one after the other over loopback in one thread.  Prints

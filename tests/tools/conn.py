@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """conn.py SCENARIO [-6] PORT: sockets for tests/guest/run.
 
 Each step is done when the one before it has been, at both ends: what the kernel does in

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * failing MODULE.ko: loads the module and uses its device while the first allocation of
  * memory fails, then again with the second one, and so on until none is left to fail. The kernel's

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * flood [-6] [-a] [-r RATE] [-s ADDRESS] [-m SOURCES] COUNT ADDRESS PORT: COUNT SYNs
  * from spoofed addresses, as fast as it goes.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * LD_PRELOAD: a device that vanishes.  Once the file that GONE names is there, readers of
  * /dev/tcpfsm hear what a driver says that was forced out.  With STALL in the environment

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * hostile [IOCTLS [MMAPS]]: what a process without scruples does to /dev/tcpfsm: ioctls and
  * mappings with any arguments, and everything that might make a mapping writable, executable or

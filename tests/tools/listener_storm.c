@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * listener_storm COUNT OPEN: COUNT listeners, one after the other, OPEN of them there at a time;
  * each gets two connections over loopback, of which it accepts one. Every eighth listens again

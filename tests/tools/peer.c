@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * peer ADDRESS ADDRESS ADDRESS6 ADDRESS6: one end of connections, for
  * tests/lab/run.  The addresses are its own and the other end's, IPv4 and IPv6.

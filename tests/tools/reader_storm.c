@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * reader_storm SECONDS READERS: so many readers of /dev/tcpfsm at a time, each with a life of its
  * own that is drawn by lot: opens, asks, maps some rings, reads, sleeps in poll(), forks, unmaps,

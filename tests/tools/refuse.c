@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * refuse ID: a security module, made of two BPF instructions, that refuses every SYN until
  * standard input ends.  ID: of bpf_lsm_inet_conn_request() in the kernel's BTF.

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """segment.py COUNT SPORT DPORT [KEY=VALUE...]: TCP segments over loopback, made by hand.
 
 COUNT of them from 127.0.0.1:SPORT to 127.0.0.1:DPORT. flags=SA (of FSRPAU), seq=N, ack=N, ts=VALUE,ECHO

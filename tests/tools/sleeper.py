@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """sleeper.py idle|wake COUNT: a reader of /dev/tcpfsm that sleeps in poll() without a limit of its own.
 
 idle: has read all; prints "ready", sleeps until something happens and ends.

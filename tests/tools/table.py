@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 """table.py COMMAND ARG...: many listeners on loopback, from port PORT on, for tests/guest/table."""
 import os
 import resource

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * totals: what TCPFSM_IOC_TOTALS reads, with nothing of the library but names: one JSON object for each
  * listener and network namespace (conn 0), with its totals that are not zero.

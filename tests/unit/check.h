@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* One line a test, "ok - name" or "not ok - name", as all our tests print. */
 #ifndef TCPFSM_TESTS_CHECK_H
 #define TCPFSM_TESTS_CHECK_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What explain found, kept for the tests of its rules. */
 #ifndef TESTS_FINDINGS_H
 #define TESTS_FINDINGS_H

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # Sourced, with bin=PATH-OF-TCPFSM, subject=WORD, and tmp=FOLDER, which goes at the end: results, and the full
 # screen as a user has it, in tmux. Who tells results in another way has an ok NAME and a not_ok NAME WHY... too.
 # shellcheck disable=SC2034,SC2154 # variables of who sources it
@@ -46,7 +46,8 @@ start() {
 		stty -a | sed 1d >$tmp/after
 		exec sleep 1000
 	END
-	mux new-session -d "${size[@]}" bash "$tmp/run"
+	# A server that is about to go takes a session and ends.
+	soon mux new-session -d "${size[@]}" bash "$tmp/run"
 }
 
 # How often is looked before it is known to be wrong: long for a busy machine, but once only.

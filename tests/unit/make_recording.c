@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow]]: a recording without
  * a kernel, for tests of the command and for measuring it.  Two CPUs; each connection walks

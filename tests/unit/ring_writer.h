@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The writer's half of the ring protocol in user space, as module/ring.c does
  * it, for tests and benchmarks without a module.

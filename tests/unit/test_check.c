@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Totals against the kernel's counters, with readings that are made up. */
 #include <string.h>
 
@@ -34,7 +34,7 @@ static void total(uint64_t conn, uint32_t index, uint64_t value)
 		},
 	};
 
-	CHECK_EQ(tcpfsm_checks_feed(checks, &item), 0);
+	CHECK_EQ(tcpfsm_checks_item(checks, &item), 0);
 }
 
 /* A counter that was at 1000 when counting began. */
@@ -221,7 +221,7 @@ static void unexplained(void)
 
 static void explained(void)
 {
-	struct tcpfsm_info info = { .features = ~(1ULL << TCPFSM_FEATURE_COOKIE) };
+	struct tcpfsm_info info = { .size = sizeof(info), .features = ~(1ULL << TCPFSM_FEATURE_COOKIE) };
 
 	/* TCPTimeouts is of all sockets, but no less than ours. */
 	begin(NULL);
@@ -377,7 +377,7 @@ static void spaces(void)
 		total(7, SYN_DROPPED(OTHER), netns);
 		total(7, TCPFSM_TOTAL_SYN, netns);
 	}
-	CHECK_EQ(tcpfsm_checks_feed(checks, &gap), 0);
+	CHECK_EQ(tcpfsm_checks_item(checks, &gap), 0);
 	CHECK_EQ(bad(), 1);
 	CHECK_EQ(n, 68);
 	netns = NETNS;

@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # test_cli.sh build/tcpfsm: options, exit status, output and its ends, with
 # recordings and without a module.
 # shellcheck disable=SC2016,SC2317,SC2034 # conditions are evaluated later
@@ -207,7 +207,7 @@ usage 'listen is always as wide as it needs' '--wide: unknown option' listen --w
 run -w 2 --device "$device" listen; expect 'an interval before the command' 3 'module not loaded'
 run listen -h; expect 'help of listen' 0 '' '^  -w, --interval SECONDS '
 if "$make_recording" listeners 5 listeners; then
-	lost_listeners='^tcpfsm: some listeners found no place in the module.s table.*larger listeners=$'
+	lost_listeners='^tcpfsm: more listeners than the module.s table holds.*larger listeners=$'
 	run listen -r listeners; expect 'listen' 0 "$lost_listeners" '^0.0.0.0:80 +nginx/799 +1/0/129 +129/129/129$'
 	expect 'the fate of SYNs, and why' 0 "$lost_listeners" '^  ACCQ COOKIE CLAMP +5000 +1000 +3525 +495 +- +-$'
 	expect 'since when it refuses' 0 "$lost_listeners" '^    since 1970-01-0[^ ]* ..:..:03, last 7s ago; full: SYNQ 250ms, ACCQ 10m$'
@@ -277,7 +277,7 @@ else
 fi
 run explain -r even -L 81; expect 'explain of nobody' 0 '' '^ok no_listener'
 "$make_recording" bare 2 open
-run explain -r bare; expect 'explain without totals' 1 '^tcpfsm: bare: no totals of listeners'
+run explain -r bare; expect 'explain without totals' 1 '^tcpfsm: bare: this recording has no listener totals'
 run explain -r even -T -c 1; expect 'explain: options without effect' 0 '-c has no effect' '^warning'
 
 # conns

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The state diagram: each transition has one place, what is drawn does not
  * overlap at any size, rates, and who is in which state.
@@ -590,7 +590,7 @@ static void feed(struct tcpfsm_model *m, uint64_t conn, uint8_t old, uint8_t new
 			 .old_state = old, .new_state = new },
 	};
 
-	CHECK_EQ(tcpfsm_model_feed(m, &item, ignore, NULL), 0);
+	CHECK_EQ(tcpfsm_model_item(m, &item, ignore, NULL), 0);
 }
 
 /* The model's own count, also when it must forget. */

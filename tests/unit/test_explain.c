@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What explain says of totals that are made up: each verdict, and near misses. */
 #include <errno.h>
 #include <stdarg.h>
@@ -122,7 +122,7 @@ static void reading(void)
 				continue;
 			r->rcv = index;
 			r->listener = w.v[at][index];
-			CHECK_EQ(tcpfsm_listeners_feed(w.ls, &it), 0);
+			CHECK_EQ(tcpfsm_listeners_item(w.ls, &it), 0);
 		}
 	}
 }
@@ -219,6 +219,87 @@ static void slow(uint64_t from)
 	SET(ACCEPTQ_FULL_NS, 5 * SEC);
 	SET(REFUSED_FIRST_TS, from);
 	SET(REFUSED_LAST_TS, from + 12 * SEC);
+}
+
+/* The queue is not full yet, and nobody accepts. */
+static void test_stalled(void)
+{
+	world(128, 4096);
+	SET(SYN, 60);
+	SET(SYN_QUEUED, 60);
+	SET(COMPLETED, 50);
+	SET(ACCEPTED, 10);
+	SET(NOW_ACCEPTQ, 40);
+	attach(3);
+	SET(COMPLETED, 74);
+	SET(NOW_ACCEPTQ, 64);
+	explain();
+	CHECK(first("accept_stalled"));
+	CHECK(says("accept_stalled", "64 wait in the accept queue"));
+	CHECK(says("accept_stalled", "24 connections arrived in that time, and 40 waited before"));
+	CHECK(says("accept_stalled", "/proc/1001/limits"));
+	CHECK(!verdict("nothing_wrong"));
+	end();
+
+	/* It accepted one. */
+	world(128, 4096);
+	SET(COMPLETED, 50);
+	SET(ACCEPTED, 10);
+	SET(NOW_ACCEPTQ, 40);
+	attach(3);
+	SET(ACCEPTED, 11);
+	SET(NOW_ACCEPTQ, 39);
+	explain();
+	CHECK(!verdict("accept_stalled"));
+	end();
+
+	/* What waits has come just now. */
+	world(128, 4096);
+	SET(COMPLETED, 10);
+	SET(ACCEPTED, 10);
+	attach(3);
+	SET(COMPLETED, 12);
+	SET(NOW_ACCEPTQ, 2);
+	explain();
+	CHECK(!verdict("accept_stalled"));
+	end();
+}
+
+/* A sum that says that accepts were not seen: of their pace nothing is said. */
+static void test_accepts_unseen(void)
+{
+	world(8, 4096);
+	SET(SYN, 160);
+	SET(SYN_QUEUED, 141);
+	SET(COMPLETED, 141);
+	SET(ACCEPTQ_PEAK, 9);
+	SET(ACCEPTQ_FULL_NS, 6 * SEC);
+	DROP(ACCEPTQ_FULL, 19);
+	SET(REFUSED_FIRST_TS, END - 9 * SEC);
+	SET(REFUSED_LAST_TS, END - 2 * SEC);
+	explain();
+	CHECK(first("not_judged"));
+	CHECK(says("not_judged", "141 accepts were not seen"));
+	CHECK(says("not_judged", "ss -ltn sport = 80"));
+	CHECK(!verdict("acceptq_app_slow") && !verdict("acceptq_limit_small"));
+	end();
+}
+
+/* Closed with connections in its queue. */
+static void test_listener_closed(void)
+{
+	world(128, 4096);
+	SET(SYN, 10);
+	SET(SYN_QUEUED, 10);
+	SET(COMPLETED, 10);
+	SET(ACCEPTED, 6);
+	SET(ABANDONED, 4);
+	SET(NOW_GONE_TS, END - 2 * SEC);
+	explain();
+	CHECK(first("listener_closed"));
+	CHECK(says("listener_closed", "with 4 connections in its accept queue: their clients were reset"));
+	CHECK(says("listener_closed", "10 had arrived, and 6 were accepted"));
+	end();
 }
 
 static void test_slow_ever(void)
@@ -649,8 +730,24 @@ static void test_no_flood(void)
 	SET(SYNACK_RETRANSMIT, 120);
 	SET(SYNACK_TIMEOUT, 60);
 	explain();
+	CHECK(first("return_path"));
+	CHECK(!verdict("syn_flood") && !verdict("synack_lost"));
+	CHECK(says("return_path", "was not seen"));
+	CHECK(says("synq_full", "a longer queue does not help"));
+	end();
+
+	/* Some get through. */
+	world(64, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	flood(65, 735);
+	SET(SYNACK_RETRANSMIT, 120);
+	SET(SYNACK_TIMEOUT, 60);
+	SET(COMPLETED, 20);
+	SET(ACCEPTED, 20);
+	explain();
 	CHECK(first("synack_lost"));
-	CHECK(!verdict("syn_flood"));
+	CHECK(says("synack_lost", "send their SYN again though it was answered"));
+	CHECK(!verdict("syn_flood") && !verdict("return_path"));
 	end();
 }
 
@@ -679,7 +776,7 @@ static void test_last_quarter(void)
 	SET(SYN, 300);
 	DROP(LAST_QUARTER, 203);
 	explain();
-	CHECK(first("last_quarter"));
+	CHECK(first("syn_flood"));
 	CHECK(says("last_quarter", "128 - 97 = 31, is less than a quarter of it, 32"));
 	CHECK(says("last_quarter", "tcp_max_syn_backlog=1024"));
 	CHECK(says("last_quarter", "tcp_syncookies=1"));
@@ -1065,20 +1162,38 @@ static void test_clients(void)
 	SYSCTL(SYNCOOKIES, 0);
 	flood(65, 735);
 	SET(SUPPRESSED, 100000);
-	/* 198.51.100.0/24 sends most, 100 others one each. */
-	for (i = 0; i < 600; i++)
-		syn(0xc6336400 + i % 200, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_SYNQ_FULL,
+	/* 198.51.100.0/24 sends most, each address once, as 100 others do. */
+	for (i = 0; i < 250; i++)
+		syn(0xc6336400 + i, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_SYNQ_FULL,
 		    END - 3 * SEC + i * MS);
 	for (i = 0; i < 100; i++)
 		syn(0x0a000000 + 256 * i, TCPFSM_VERDICT_QUEUED, 0, END - 2 * SEC + i * MS);
 	explain();
 	CHECK(first("syn_flood"));
-	CHECK(says("syn_flood", "a sample of 700 SYNs, 300 addresses in 101 networks"));
-	CHECK(says("syn_flood", "by network 198.51.100.0/24 (86 %)"));
-	CHECK(says("syn_flood", "100 (33 %) completed"));
+	CHECK(says("syn_flood", "a sample of 350 SYNs, 350 addresses in 101 networks"));
+	CHECK(says("syn_flood", "by network 198.51.100.0/24 (71 %)"));
+	CHECK(says("syn_flood", "100 (29 %) completed"));
 	CHECK(says("syn_flood", "limited by the module's syn_limit"));
-	CHECK(says("syn_flood", "saddr 198.51.100.0/24 tcp dport 80 drop"));
-	CHECK(says("synq_full", "a sample of 600 refused, 200 addresses in 1 network;"));
+	CHECK(says("syn_flood", "Ask first whose network"));
+	CHECK(!strstr(verdict("syn_flood")->all, "nft add rule"));
+	CHECK(says("synq_full", "a sample of 250 refused, 250 addresses in 1 network;"));
+	end();
+
+	/* One address, or a few that come again: no flood. */
+	world(64, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	flood(65, 735);
+	for (i = 0; i < 600; i++)
+		syn(0xc6336400 + i % 3, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_SYNQ_FULL,
+		    END - 3 * SEC + i * MS);
+	SET(SYNACK_RETRANSMIT, 325);
+	SET(SYNACK_TIMEOUT, 325);
+	DIED(TIMEOUT, 65);
+	explain();
+	CHECK(first("return_path"));
+	CHECK(!verdict("syn_flood"));
+	CHECK(says("return_path", "200.0 SYNs each"));
+	CHECK(says("return_path", "nft list ruleset"));
 	end();
 
 	/* As many as there are. */
@@ -1091,6 +1206,131 @@ static void test_clients(void)
 	explain();
 	CHECK(says("syn_flood", "more than 65536 addresses"));
 	CHECK(says("syn_flood", "The addresses are many or forged"));
+	end();
+}
+
+/* ---- how connections begin and end ------------------------------------------------ */
+
+static struct tcpfsm_event of_conn(unsigned int type, uint16_t lport, uint16_t rport, unsigned int host)
+{
+	struct tcpfsm_event ev = { .type = (uint8_t)type, .ts = END - 2 * SEC + (uint64_t)OFFSET };
+
+	ev.rec.family = 4;
+	ev.rec.netns = NETNS;
+	ev.rec.lport = lport;
+	ev.rec.rport = rport;
+	ev.rec.laddr[0] = 10;
+	ev.rec.raddr[0] = 10;
+	ev.rec.raddr[3] = (uint8_t)host;
+	ev.has_owner = true;
+	ev.pid = 77;
+	strcpy(ev.comm, "curl");
+	return ev;
+}
+
+static void fails(unsigned int n, uint8_t error)
+{
+	struct tcpfsm_event ev = of_conn(TCPFSM_EVENT_CONNECT_FAILED, 40000, 8080, 2);
+
+	for (ev.rec.arg = error; n; n--)
+		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+}
+
+static void again(unsigned int n, uint8_t what, uint8_t count, uint16_t lport, uint16_t rport)
+{
+	struct tcpfsm_event ev = of_conn(TCPFSM_EVENT_RETRANSMIT, lport, rport, 3);
+
+	ev.rec.verdict = what;
+	for (ev.rec.arg = count; n; n--)
+		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+}
+
+static void closes(unsigned int n, uint8_t cause, uint16_t lport, uint16_t rport)
+{
+	struct tcpfsm_event ev = of_conn(TCPFSM_EVENT_TRANSITION, lport, rport, 4);
+
+	ev.old_state = TCPFSM_STATE_ESTABLISHED;
+	ev.new_state = TCPFSM_STATE_CLOSE;
+	for (ev.cause = cause; n; n--)
+		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+}
+
+static void test_connects(void)
+{
+	world(128, 4096);
+	fails(4, ECONNREFUSED);
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK(says("nothing_wrong", "4 connect() refused"));
+	end();
+
+	world(128, 4096);
+	fails(200, ECONNREFUSED);
+	explain();
+	CHECK(first("connects_refused"));
+	CHECK(says("connects_refused", "10.0.0.2:8080 refuses connections: 200 connect()s of curl"));
+	CHECK(says("connects_refused", "ss -ltnp sport = 8080"));
+	end();
+
+	/* Somebody listens at that port, but not there. */
+	world(128, 4096);
+	w.n = 3;
+	limits(2, 128, 4096);
+	fails(50, ECONNREFUSED);
+	explain();
+	CHECK(first("connects_refused"));
+	end();
+
+	world(128, 4096);
+	again(50, TCPFSM_SEGMENT_SYN, 1, 40000, 8080);
+	again(46, TCPFSM_SEGMENT_SYN, 2, 40000, 8080);
+	again(46, TCPFSM_SEGMENT_SYN, 3, 40000, 8080);
+	explain();
+	CHECK(first("connects_time_out"));
+	CHECK(says("connects_time_out", "10.0.0.3:8080 does not answer: 46 connect()s"));
+	end();
+
+	/* A listener here has met them: what is wrong is said of that. */
+	world(128, 4096);
+	SET(SYN, 46);
+	again(46, TCPFSM_SEGMENT_SYN, 2, 40000, 80);
+	explain();
+	CHECK(!verdict("connects_time_out"));
+	end();
+}
+
+static void test_ends(void)
+{
+	world(128, 4096);
+	closes(200, TCPFSM_CAUSE_SND_RST, 80, 40000);
+	explain();
+	CHECK(first("resets_sent"));
+	CHECK(says("resets_sent", "200 of 200 that ended at port 80 of this host"));
+	end();
+
+	world(128, 4096);
+	closes(20, TCPFSM_CAUSE_RCV_RST, 40000, 443);
+	closes(60, TCPFSM_CAUSE_RCV_ACK_OF_FIN, 40000, 443);
+	explain();
+	CHECK(first("resets_received"));
+	CHECK(says("resets_received", "20 of 80 that ended at 10.0.0.4:443"));
+	end();
+
+	world(128, 4096);
+	closes(20, TCPFSM_CAUSE_RCV_RST, 40000, 443);
+	closes(600, TCPFSM_CAUSE_RCV_ACK_OF_FIN, 40000, 443);
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK(says("nothing_wrong", "20 reset by the peer"));
+	CHECK(says("nothing_wrong", "not judged"));
+	end();
+
+	world(128, 4096);
+	again(5, TCPFSM_SEGMENT_DATA, 6, 80, 40000);
+	again(5, TCPFSM_SEGMENT_DATA, 7, 80, 40000);
+	explain();
+	CHECK(first("peer_gone"));
+	CHECK(says("peer_gone", "10.0.0.3 does not answer any more: 5 connections"));
 	end();
 }
 
@@ -1191,7 +1431,7 @@ static void test_any(void)
 static void test_not_judged(void)
 {
 	static const uint32_t netns[] = { 0, NETNS };
-	struct tcpfsm_info info = { .features = ~0ULL };
+	struct tcpfsm_info info = { .size = sizeof(info), .features = ~0ULL };
 	struct tcpfsm_explain_options opts = {
 		.size = sizeof(opts), .epoch_offset = OFFSET, .filter = &w.filter, .info = &info,
 	};
@@ -1229,7 +1469,9 @@ static void test_not_judged(void)
 	/* Whatever the reason; and what was found all the same is told. */
 	world(2, 4096);
 	tcpfsm_explain_free(w.x);
-	info = (struct tcpfsm_info) { .features = ~(1ULL << TCPFSM_FEATURE_TW_LEAVE) };
+	info = (struct tcpfsm_info) {
+		.size = sizeof(info), .features = ~(1ULL << TCPFSM_FEATURE_TW_LEAVE),
+	};
 	info.error[TCPFSM_FEATURE_TW_LEAVE] = -ENOENT;
 	CHECK_EQ(tcpfsm_explain_new(&w.x, &opts), 0);
 	stuck();
@@ -1243,7 +1485,9 @@ static void test_not_judged(void)
 	/* No verdict rests on it. */
 	world(128, 4096);
 	tcpfsm_explain_free(w.x);
-	info = (struct tcpfsm_info) { .features = ~(1ULL << TCPFSM_FEATURE_SHUTDOWN) };
+	info = (struct tcpfsm_info) {
+		.size = sizeof(info), .features = ~(1ULL << TCPFSM_FEATURE_SHUTDOWN),
+	};
 	info.error[TCPFSM_FEATURE_SHUTDOWN] = -ENOENT;
 	CHECK_EQ(tcpfsm_explain_new(&w.x, &opts), 0);
 	explain();
@@ -1255,6 +1499,9 @@ int main(void)
 {
 	setenv("TZ", "UTC", 1);
 	TEST("explain: the application does not accept", test_stuck());
+	TEST("explain: nobody accepts, and the queue is not full yet", test_stalled());
+	TEST("explain: accepts that were not seen", test_accepts_unseen());
+	TEST("explain: a listener closed with connections in its queue", test_listener_closed());
 	TEST("explain: it accepted too slowly", test_slow_ever());
 	TEST("explain: it accepts too slowly now, after years of good service", test_slow_now());
 	TEST("explain: the backlog is too small for bursts", test_small());
@@ -1286,6 +1533,8 @@ int main(void)
 	TEST("explain: a listener that came meanwhile", test_new());
 	TEST("explain: the worst comes first", test_order());
 	TEST("explain: which clients", test_clients());
+	TEST("explain: connects that are refused or get no answer", test_connects());
+	TEST("explain: resets, and peers that are gone", test_ends());
 	TEST("explain: since when, with several reasons", test_since());
 	TEST("explain: a hostile name; JSON", test_hostile());
 	TEST("explain: any numbers", test_any());

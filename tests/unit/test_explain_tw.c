@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What explain says of ports and mini-sockets, from made-up events. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -66,7 +66,7 @@ static void world(uint32_t low, uint32_t high)
 
 static void item(const struct tcpfsm_item *it)
 {
-	CHECK_EQ(tcpfsm_listeners_feed(w.ls, it), 0);
+	CHECK_EQ(tcpfsm_listeners_item(w.ls, it), 0);
 	CHECK_EQ(tcpfsm_explain_item(w.x, it), 0);
 }
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The live engine on rings without a kernel: what is due when, and who hears of it first. */
 #include <errno.h>
 #include <stdlib.h>
@@ -71,7 +71,7 @@ static int on_batch(const struct tcpfsm_item *items, size_t n, void *arg)
 {
 	(void)arg;
 	tell(n ? 'b' : '0');
-	return tcpfsm_model_feed_batch(tcpfsm_follow_model(follow), items, n, on_event, NULL);
+	return tcpfsm_model_items(tcpfsm_follow_model(follow), items, n, on_event, NULL);
 }
 
 static void put(uint8_t type, uint64_t conn, uint8_t old, uint8_t new)

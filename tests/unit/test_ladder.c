@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Ladders: records as the module logs them, through the model, against the rows
  * they must become; one line of text a row, see show().
@@ -323,7 +323,7 @@ static uint64_t forgotten;
 
 static int feed(const struct tcpfsm_event *ev, void *arg)
 {
-	return tcpfsm_ladders_feed(arg, ev, show, NULL);
+	return tcpfsm_ladders_event(arg, ev, show, NULL);
 }
 
 static void run(void)
@@ -339,7 +339,7 @@ static void run(void)
 	CHECK_EQ(tcpfsm_model_new(&m, &mo), 0);
 	CHECK_EQ(tcpfsm_ladders_new(&l, &options), 0);
 	for (i = 0; i < nitems; i++)
-		CHECK_EQ(tcpfsm_model_feed(m, &items[i], feed, l), 0);
+		CHECK_EQ(tcpfsm_model_item(m, &items[i], feed, l), 0);
 	CHECK_EQ(tcpfsm_model_flush(m, feed, l), 0);
 	CHECK_EQ(tcpfsm_ladders_flush(l, show, NULL), 0);
 	tcpfsm_ladders_counts(l, NULL, &forgotten);
@@ -1185,7 +1185,7 @@ static int inspect(const struct tcpfsm_ladder *l, void *arg)
 
 static int feed_inspect(const struct tcpfsm_event *ev, void *arg)
 {
-	return tcpfsm_ladders_feed(arg, ev, inspect, NULL);
+	return tcpfsm_ladders_event(arg, ev, inspect, NULL);
 }
 
 static void test_anything(void)
@@ -1208,7 +1208,7 @@ static void test_anything(void)
 			nitems = 0;
 			if (!dice(50)) {
 				lost(now - dice(1000), now);
-				tcpfsm_model_feed(m, &items[0], feed_inspect, l);
+				tcpfsm_model_item(m, &items[0], feed_inspect, l);
 				continue;
 			}
 			ports[CLIENT] = (uint16_t)(40000 + dice(1 + (uint32_t)round % 3));
@@ -1221,7 +1221,7 @@ static void test_anything(void)
 			r->reason = (uint8_t)dice(10);
 			r->arg = (uint8_t)(dice(3) ? dice(4) : ECONNRESET);
 			r->flags = (uint8_t)dice(256);
-			tcpfsm_model_feed(m, &items[0], feed_inspect, l);
+			tcpfsm_model_item(m, &items[0], feed_inspect, l);
 		}
 		tcpfsm_model_flush(m, feed_inspect, l);
 		CHECK_EQ(tcpfsm_ladders_flush(l, inspect, NULL), 0);

@@ -1,10 +1,11 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Listeners as TOTAL and SOCKET records tell them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
+#include "../../userspace/lib/model/listeners.h"
 #include "../../userspace/lib/tcpfsm.h"
 
 #define T(t)		TCPFSM_TOTAL_##t
@@ -32,7 +33,7 @@ static void total(uint64_t conn, uint64_t ts, uint32_t index, uint64_t value)
 {
 	struct tcpfsm_item i = item(conn, ts, index, value);
 
-	CHECK_EQ(tcpfsm_listeners_feed(ls, &i), 0);
+	CHECK_EQ(tcpfsm_listeners_item(ls, &i), 0);
 }
 
 static void owned(struct tcpfsm_item i, uint32_t pid, const char *comm)
@@ -40,7 +41,7 @@ static void owned(struct tcpfsm_item i, uint32_t pid, const char *comm)
 	i.rec.flags = TCPFSM_F_OWNER;
 	i.rec.pid = pid;
 	memcpy(i.rec.comm, comm, strnlen(comm, sizeof(i.rec.comm)));
-	CHECK_EQ(tcpfsm_listeners_feed(ls, &i), 0);
+	CHECK_EQ(tcpfsm_listeners_item(ls, &i), 0);
 }
 
 static struct tcpfsm_item listening(uint64_t conn)
@@ -83,7 +84,7 @@ static void test_readings(void)
 	begin();
 	CHECK_EQ(all(), 0);
 	CHECK(!tcpfsm_listeners_find(ls, 1) && !tcpfsm_listeners_find(ls, 0));
-	CHECK(!tcpfsm_listeners_netns(ls, NETNS));
+	CHECK(!listeners_netns(ls, NETNS));
 
 	total(1, 10, T(SYN), 7);
 	total(1, 10, T(NOW_SYNQ), 3);
@@ -200,7 +201,7 @@ static void test_owner(void)
 	owned(listening(1), 100, "snapshot");
 	owned(listening(2), 200, "snapshot");
 	i = listening(3);
-	CHECK_EQ(tcpfsm_listeners_feed(ls, &i), 0);
+	CHECK_EQ(tcpfsm_listeners_item(ls, &i), 0);
 	i = listening(4);
 	i.rec.new_state = TCPFSM_STATE_ESTABLISHED;
 	owned(i, 400, "client");
@@ -241,10 +242,10 @@ static void test_hostile(void)
 	CHECK_EQ(find(1)->total[T(SYN)], 5);
 	i = item(1, 20, T(SYN), 8);
 	i.lost = 3;
-	CHECK_EQ(tcpfsm_listeners_feed(ls, &i), 0);
+	CHECK_EQ(tcpfsm_listeners_item(ls, &i), 0);
 	i = item(1, 20, T(SYN), 8);
 	i.rec.type = TCPFSM_TYPE_SYN;
-	CHECK_EQ(tcpfsm_listeners_feed(ls, &i), 0);
+	CHECK_EQ(tcpfsm_listeners_item(ls, &i), 0);
 	CHECK_EQ(find(1)->total[T(SYN)], 5);
 	/* Every index there is, the last one included. */
 	for (n = 0; n < TCPFSM_TOTAL_NUM; n++)
@@ -272,14 +273,14 @@ static void test_order(void)
 	total(80, 10, T(SYN), 1);
 	i = item(8, 10, T(SYN), 1);
 	i.rec.netns = 7;
-	CHECK_EQ(tcpfsm_listeners_feed(ls, &i), 0);
+	CHECK_EQ(tcpfsm_listeners_item(ls, &i), 0);
 	i = item(0, 10, T(NOW_SINCE_TS), 1);
 	i.rec.netns = 7;
-	CHECK_EQ(tcpfsm_listeners_feed(ls, &i), 0);
+	CHECK_EQ(tcpfsm_listeners_item(ls, &i), 0);
 	CHECK_EQ(tcpfsm_listeners_each(ls, order, &p), 0);
 	CHECK(!strcmp(buf, "7:8:8 7:0:0 4026531840:80:80 4026531840:443:443 4026531840:0:0 "));
-	CHECK(tcpfsm_listeners_netns(ls, 7) && tcpfsm_listeners_netns(ls, NETNS));
-	CHECK(!tcpfsm_listeners_netns(ls, 8));
+	CHECK(listeners_netns(ls, 7) && listeners_netns(ls, NETNS));
+	CHECK(!listeners_netns(ls, 8));
 	total(77, 10, T(SYN), 1);
 	p = buf;
 	CHECK_EQ(tcpfsm_listeners_each(ls, order, &p), 42);

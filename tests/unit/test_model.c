@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The model: sequences of records, as the module logs them, against the events
  * they must become; the filter; and JSON, against a parser of somebody else.
@@ -332,7 +332,7 @@ static void play(struct tcpfsm_model *m, bool with_owner)
 	last_ts = 0;
 	nevents = 0;
 	for (i = 0; i < nitems; i++)
-		CHECK_EQ(tcpfsm_model_feed(m, &items[i], show, arg), 0);
+		CHECK_EQ(tcpfsm_model_item(m, &items[i], show, arg), 0);
 	CHECK_EQ(tcpfsm_model_flush(m, show, arg), 0);
 	CHECK_EQ(tcpfsm_model_pending(m), 0);
 }
@@ -419,7 +419,7 @@ static void feed_all(const struct tcpfsm_model_options *opts, tcpfsm_event_fn fn
 	struct tcpfsm_model *m;
 
 	CHECK_EQ(tcpfsm_model_new(&m, opts), 0);
-	CHECK_EQ(tcpfsm_model_feed_batch(m, items, nitems, fn, arg), 0);
+	CHECK_EQ(tcpfsm_model_items(m, items, nitems, fn, arg), 0);
 	CHECK_EQ(tcpfsm_model_flush(m, fn, arg), 0);
 	tcpfsm_model_free(m);
 }
@@ -1070,7 +1070,7 @@ static void close_three_late(void)
 	story_len = 0;
 	last_ts = 0;
 	for (i = 0; i < nitems; i++) {
-		CHECK_EQ(tcpfsm_model_feed(m, &items[i], show, NULL), 0);
+		CHECK_EQ(tcpfsm_model_item(m, &items[i], show, NULL), 0);
 		CHECK_EQ(tcpfsm_model_pending(m), !i);
 		CHECK_EQ(tcpfsm_model_flush(m, show, NULL), 0);
 	}
@@ -1100,7 +1100,7 @@ static void close_hold_full(void)
 	nevents = 0;
 	for (i = 0; i < nitems; i++) {
 		story_len = 0;
-		CHECK_EQ(tcpfsm_model_feed(m, &items[i], show, NULL), 0);
+		CHECK_EQ(tcpfsm_model_item(m, &items[i], show, NULL), 0);
 		CHECK(tcpfsm_model_pending(m) < 300);
 		CHECK(nevents + tcpfsm_model_pending(m) == i + 1);
 	}
@@ -1662,11 +1662,11 @@ static void snapshot_counts(void)
 
 	CHECK_EQ(tcpfsm_model_new(&m, &opts), 0);
 	nevents = 0;
-	CHECK_EQ(tcpfsm_model_feed_batch(m, items, 5, keep, &life), 0);
+	CHECK_EQ(tcpfsm_model_items(m, items, 5, keep, &life), 0);
 	tcpfsm_model_population(m, count);
 	CHECK(count[S(TIME_WAIT)] == 2 && count[S(ESTABLISHED)] == 2 && count[S(LISTEN)] == 1);
 	CHECK_EQ(nevents, 0);
-	CHECK_EQ(tcpfsm_model_feed_batch(m, items + 5, nitems - 5, keep, &life), 0);
+	CHECK_EQ(tcpfsm_model_items(m, items + 5, nitems - 5, keep, &life), 0);
 	CHECK_EQ(tcpfsm_model_flush(m, keep, &life), 0);
 	tcpfsm_model_population(m, count);
 	CHECK(count[S(TIME_WAIT)] == 1 && count[S(ESTABLISHED)] == 1 && count[S(LISTEN)] == 1 &&
@@ -1764,7 +1764,7 @@ static void feed_more(struct tcpfsm_model *m, size_t *told, uint64_t count[16])
 		return;
 	}
 	*told = 0;
-	CHECK_EQ(tcpfsm_model_feed_batch(m, items + done, nitems - done, count_events, told), 0);
+	CHECK_EQ(tcpfsm_model_items(m, items + done, nitems - done, count_events, told), 0);
 	done = nitems;
 	tcpfsm_model_population(m, count);
 }
@@ -1925,9 +1925,9 @@ static void stopping(void)
 	begin();
 	passive_open(5);
 	tcpfsm_model_new(&m, NULL);
-	CHECK_EQ(tcpfsm_model_feed(m, &items[0], stop_at_two, &n), -7);
+	CHECK_EQ(tcpfsm_model_item(m, &items[0], stop_at_two, &n), -7);
 	CHECK_EQ(n, 2);
-	CHECK_EQ(tcpfsm_model_feed(m, &items[1], stop_at_two, &n), 0);
+	CHECK_EQ(tcpfsm_model_item(m, &items[1], stop_at_two, &n), 0);
 	CHECK_EQ(n, 4);
 	tcpfsm_model_free(m);
 }
@@ -1960,7 +1960,7 @@ static void live_it(void)
 	size_t n = 0;
 
 	CHECK_EQ(tcpfsm_model_new(&m, &opts), 0);
-	CHECK_EQ(tcpfsm_model_feed_batch(m, items, nitems, keep_life, &n), 0);
+	CHECK_EQ(tcpfsm_model_items(m, items, nitems, keep_life, &n), 0);
 	CHECK_EQ(tcpfsm_model_flush(m, keep_life, &n), 0);
 	if (!n)
 		tcpfsm_model_unfinished(m, now + (uint64_t)EPOCH, keep_life, &n);
@@ -2056,8 +2056,8 @@ static void bounded(void)
 		begin();
 		st(i, S(SYN_SENT), S(ESTABLISHED), 0, 0);
 		st(1, S(FIN_WAIT1), S(FIN_WAIT1), 0, 0);	/* never quiet */
-		tcpfsm_model_feed(m, &items[0], ignore, &n);
-		tcpfsm_model_feed(m, &items[1], ignore, &n);
+		tcpfsm_model_item(m, &items[0], ignore, &n);
+		tcpfsm_model_item(m, &items[1], ignore, &n);
 	}
 	tcpfsm_model_counts(m, &conns, &forgotten);
 	CHECK_EQ(conns, 1000);
@@ -2066,7 +2066,7 @@ static void bounded(void)
 	for (i = 4500; i <= 5000; i++) {
 		begin();
 		st(i, S(ESTABLISHED), S(CLOSE), ETIMEDOUT, 0);
-		tcpfsm_model_feed(m, &items[0], ignore, &n);
+		tcpfsm_model_item(m, &items[0], ignore, &n);
 	}
 	tcpfsm_model_counts(m, &conns, &forgotten);
 	CHECK_EQ(conns, 499);
@@ -2082,7 +2082,7 @@ static void bounded(void)
 	for (i = 1; i <= 300000; i++) {
 		begin();
 		st(i * 4096, S(SYN_SENT), S(ESTABLISHED), 0, 0);
-		tcpfsm_model_feed(m, &items[0], ignore, &n);
+		tcpfsm_model_item(m, &items[0], ignore, &n);
 	}
 	tcpfsm_model_counts(m, &conns, &forgotten);
 	CHECK_EQ(conns, 300000);
@@ -2137,7 +2137,7 @@ static void hostile_records(void)
 			items[0].rec.verdict &= 7;
 			items[0].rec.reason &= 15;
 		}
-		tcpfsm_model_feed(m, &items[0], in_range, &n);
+		tcpfsm_model_item(m, &items[0], in_range, &n);
 	}
 	CHECK(n > 100000);
 	tcpfsm_model_free(m);
@@ -2561,7 +2561,7 @@ static void json_parses(void)
 	connect_failed(2, ENETUNREACH);
 	tcpfsm_model_new(&m, NULL);
 	for (i = 0; i < nitems; i++)
-		tcpfsm_model_feed(m, &items[i], parse_event, NULL);
+		tcpfsm_model_item(m, &items[i], parse_event, NULL);
 	tcpfsm_model_flush(m, parse_event, NULL);
 	tcpfsm_model_free(m);
 

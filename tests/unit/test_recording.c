@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Recordings: written and read back, cut off everywhere, damaged at random,
  * and things that are not recordings.

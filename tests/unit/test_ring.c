@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The reader's half of the ring protocol and the live merge, against a writer
  * in user space.  Every record says in all its words which one it is, so a

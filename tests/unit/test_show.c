@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* How words look, in memory and in a file, and what becomes of them on a page of tcpfsm top. */
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The snapshot: what the kernel answers as records; and of this machine, as far
  * as it lets us, sockets that we made.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The ledger of mini-sockets, from made-up events. */
 #include <arpa/inet.h>
 #include <errno.h>

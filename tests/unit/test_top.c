@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What tcpfsm top knows, without a terminal: histories and rates, the log and its
  * filter, the worst listener, and the list of connections against plain sorting.
@@ -8,7 +8,6 @@
 
 #include "check.h"
 #include "../../userspace/lib/source/clock.h"
-#include "../../userspace/show/filter_words.h"
 #include "../../userspace/tui/top.h"
 
 #define S(s)		TCPFSM_STATE_##s
@@ -35,7 +34,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 static void put(const struct tcpfsm_item *it)
 {
 	CHECK_EQ(top_portion(&t, model, it, 1), 1);
-	CHECK_EQ(tcpfsm_model_feed(model, it, on_event, NULL), 0);
+	CHECK_EQ(tcpfsm_model_item(model, it, on_event, NULL), 0);
 	CHECK_EQ(top_feed(&t, it, 1), 0);
 }
 
@@ -213,7 +212,7 @@ static void test_seconds_of_a_batch(void)
 	for (i = 0, n = 60; n; i += some, n -= some) {
 		some = top_portion(&t, model, items + i, n);
 		CHECK(some > 0 && some <= n);
-		CHECK_EQ(tcpfsm_model_feed_batch(model, items + i, some, on_event, NULL), 0);
+		CHECK_EQ(tcpfsm_model_items(model, items + i, some, on_event, NULL), 0);
 		CHECK_EQ(top_feed(&t, items + i, some), 0);
 	}
 	CHECK_EQ(of(TOP_OPENS), 20);
@@ -289,24 +288,24 @@ static void test_told_while_refused(void)
 	it.rec.verdict = TCPFSM_VERDICT_QUEUED;
 	/* Also in the first minute of the machine. */
 	it.rec.ts = SECOND;
-	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	tcpfsm_model_item(model, &it, count_syns, NULL);
 	it.rec.conn = 5;
 	it.rec.ts = 1000 * SECOND;
-	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	tcpfsm_model_item(model, &it, count_syns, NULL);
 	CHECK_EQ(nsyns, 0);
 	it.rec.conn = 2;
 	it.rec.verdict = TCPFSM_VERDICT_DROPPED;
 	it.rec.reason = TCPFSM_REASON_SYNQ_FULL;
-	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	tcpfsm_model_item(model, &it, count_syns, NULL);
 	CHECK_EQ(nsyns, 1);
 	it.rec.conn = 3;
 	it.rec.ts += 30 * SECOND;
 	it.rec.verdict = TCPFSM_VERDICT_QUEUED;
-	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	tcpfsm_model_item(model, &it, count_syns, NULL);
 	CHECK_EQ(nsyns, 2);
 	it.rec.conn = 4;
 	it.rec.ts += 31 * SECOND;
-	tcpfsm_model_feed(model, &it, count_syns, NULL);
+	tcpfsm_model_item(model, &it, count_syns, NULL);
 	CHECK_EQ(nsyns, 2);
 	end();
 }
@@ -610,44 +609,6 @@ static void test_snapshot_has_addresses(void)
 	end();
 }
 
-/* ---- filters in words ------------------------------------------------------------ */
-
-static const char *parse(struct tcpfsm_filter *f, const char *text)
-{
-	char wrong[64];
-
-	return filter_words(f, text, wrong);
-}
-
-static void test_words(void)
-{
-	struct tcpfsm_filter f, g;
-	char text[256];
-
-	CHECK(!parse(&f, "") && !f.nlport && !f.states);
-	CHECK(!parse(&f, "lport 80,443 rport=5432 state TIME_WAIT,syn-sent cause timeout pid 7 "
-			 "ipv6"));
-	CHECK(f.nlport == 2 && f.lport[1] == 443 && f.nrport == 1 && f.rport[0] == 5432);
-	CHECK(f.states == (1U << S(TIME_WAIT) | 1U << S(SYN_SENT)) && f.family == 6 && f.pid == 7);
-	filter_to_words(&f, text, sizeof(text));
-	CHECK(!parse(&g, text));
-	CHECK(!memcmp(&f, &g, sizeof(f)));
-	CHECK(!parse(&f, "-L 80 --rport 5 -4") && f.lport[0] == 80 && f.family == 4);
-	CHECK(!parse(&f, "ipv4 ipv6") && !f.family);
-	CHECK(!parse(&f, "netns 4026531840") && f.netns == 4026531840U);
-	CHECK(parse(&f, "80"));
-	CHECK(parse(&f, "lport"));
-	CHECK(parse(&f, "lport 0"));
-	CHECK(parse(&f, "lport 65536"));
-	CHECK(parse(&f, "lport 80,"));
-	CHECK(parse(&f, "state NOWHERE"));
-	CHECK(parse(&f, "pid x"));
-	CHECK(parse(&f, "netns /nowhere/at/all"));
-	memset(text, ' ', sizeof(text) - 1);
-	text[sizeof(text) - 1] = '\0';
-	CHECK(!parse(&f, text));
-}
-
 int main(void)
 {
 	TEST("top: a number for each second", test_history());
@@ -664,6 +625,5 @@ int main(void)
 	TEST("top: connections that ended", test_list_ended());
 	TEST("top: a list made while records come", test_list_while_fed());
 	TEST("top: sockets of the snapshot have addresses", test_snapshot_has_addresses());
-	TEST("top: filters in words, and back", test_words());
 	return check_done();
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 # test_top.sh build/tcpfsm: tcpfsm top as a user has it, in tmux, with recordings
 # and without a module.
 # shellcheck disable=SC2016,SC2317,SC2034 # conditions are evaluated later

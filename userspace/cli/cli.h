@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What the commands share. */
 #ifndef TCPFSM_CLI_H
 #define TCPFSM_CLI_H
@@ -10,7 +10,6 @@
 
 #include "source/clock.h"
 #include "tcpfsm.h"
-#include "../show/filter_words.h"
 #include "../show/out.h"
 #include "../show/text.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm check: the totals of the module against the kernel's own counters. */
 #include <errno.h>
 #include <inttypes.h>
@@ -150,7 +150,7 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	if (err)
 		return fail(err, "check");
 	v->epoch_offset = tcpfsm_source_epoch_offset(tcpfsm_follow_source(f));
-	tcpfsm_follow_feed(f, &(struct tcpfsm_consumers) {
+	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
 		.size = sizeof(struct tcpfsm_consumers), .checks = v->checks });
 	return 0;
 }

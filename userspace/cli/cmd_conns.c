@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm conns: one line for each end of a connection that is over. */
 #include <stdio.h>
 

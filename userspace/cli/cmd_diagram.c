@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * tcpfsm diagram: the state diagram of RFC 9293 with counts on its arrows; on
  * a terminal full screen and live, else as a text or JSON.

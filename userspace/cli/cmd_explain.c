@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm explain: what is wrong with the listeners, in words, with proof and remedy. */
 #include "../show/explain.h"
 #include "cli.h"
@@ -51,7 +51,7 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	err = tcpfsm_explain_new(&e->x, &o);
 	if (err)
 		return fail(err, "explain");
-	tcpfsm_follow_feed(f, &(struct tcpfsm_consumers) {
+	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
 		.size = sizeof(struct tcpfsm_consumers), .explain = e->x, .listeners = e->ls });
 	return 0;
 }
@@ -66,8 +66,8 @@ static int end(void *arg, int rc)
 	if (!e->totals && !e->opts->replay)
 		return 0;
 	if (!e->totals) {
-		complain("%s: no totals of listeners in it; record it again, with a module and a "
-			 "tcpfsm that have them", e->opts->replay);
+		complain("%s: this recording has no listener totals; record again with this version",
+			 e->opts->replay);
 		return EXIT_ERROR;
 	}
 	err = tcpfsm_explain_findings(e->x, e->ls, on_finding, e);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm info: versions, features, rings, losses; or what a recording holds. */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm ladder: a connection as a sequence diagram, once it has ended. */
 #include <errno.h>
 #include <inttypes.h>
@@ -67,7 +67,7 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	rc = tcpfsm_ladders_new(&c->ladders, &lo);
 	if (rc)
 		return fail(rc, "ladders");
-	tcpfsm_follow_feed(f, &(struct tcpfsm_consumers) {
+	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
 		.size = sizeof(struct tcpfsm_consumers), .ladders = c->ladders });
 	if (!o->replay && !o->json && out_is_terminal(c->opts->out))
 		complain("a connection is shown when it has ended, TIME_WAIT included; "

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * tcpfsm listen: what becomes of SYNs, listener by listener, the worst first.
  *
@@ -31,7 +31,7 @@ static void tell_lost(const struct listen_reading *r)
 		if (!r->netns[i].total[T(LISTENERS_LOST)])
 			continue;
 		told = true;
-		complain("some listeners found no place in the module's table: what they did is counted for their network namespace only; load the module with a larger listeners=");
+		complain("more listeners than the module's table holds; the rest are counted per network namespace; load the module with a larger listeners=");
 	}
 }
 
@@ -98,7 +98,7 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 		return fail(err, "listen");
 	tell_useless(v->opts, info);
 	v->epoch_offset = tcpfsm_source_epoch_offset(tcpfsm_follow_source(f));
-	tcpfsm_follow_feed(f, &(struct tcpfsm_consumers) {
+	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
 		.size = sizeof(struct tcpfsm_consumers), .listeners = v->ls });
 	return 0;
 }

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm record DIR: what the rings hold, as a CTF trace. */
 #include <dirent.h>
 #include <errno.h>
@@ -55,7 +55,7 @@ static int run(const struct options *opts)
 	};
 	uint64_t written, lost;
 	struct tcpfsm_recorder *rec;
-	struct tcpfsm_info info = { .size = 0 };
+	struct tcpfsm_info info = { .size = sizeof(info) };
 	uint64_t end;
 	int rc, err;
 

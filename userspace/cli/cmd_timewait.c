@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm timewait: who makes TIME_WAIT sockets, towards where, and what it comes to. */
 #include <limits.h>
 
@@ -72,7 +72,7 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	if (err)
 		return fail(err, "timewait");
 	tcpfsm_timewaits_sort(v->ledger, v->opts.sort);
-	tcpfsm_follow_feed(f, &(struct tcpfsm_consumers) {
+	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
 		.size = sizeof(struct tcpfsm_consumers), .timewaits = v->ledger });
 	return 0;
 }

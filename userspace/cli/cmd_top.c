@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm top: all of it on one screen; tui/loop.c runs it. */
 #include <errno.h>
 #include <locale.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Every error is one line: what failed, why, what to do. */
 #include <errno.h>
 #include <fcntl.h>
@@ -150,7 +150,7 @@ int fail_replay(int err, const struct options *opts, const char *why)
 		return EXIT_ERROR;
 	case EACCES:
 	case EPERM:
-		complain("%s: permission denied; run tcpfsm as who may read it", opts->replay);
+		complain("%s: permission denied; run it as a user who may read it", opts->replay);
 		return EXIT_PERMISSION;
 	case EPROTO:
 		complain("%s: %s; use the tcpfsm it was recorded with", opts->replay, why);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm: options, and which command they are for. */
 #include <getopt.h>
 #include <limits.h>
@@ -255,6 +255,23 @@ static int version(void)
 
 /* ---- arguments ---------------------------------------------------------------------- */
 
+/* A decimal number and nothing else. */
+static bool parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *value)
+{
+	uint64_t v = 0;
+	const char *p;
+
+	for (p = s; *p >= '0' && *p <= '9'; p++) {
+		unsigned int d = (unsigned int)(*p - '0');
+
+		if (v > (UINT64_MAX - d) / 10)
+			return false;
+		v = v * 10 + d;
+	}
+	*value = v;
+	return p != s && !*p && v >= min && v <= max;
+}
+
 /* As JSON has it, or in hex as "ss -e" does; there, too, digits alone are decimal. */
 static const char *parse_cookie(const char *s, uint64_t *cookie)
 {
@@ -298,14 +315,14 @@ static const char *parse_interval(const char *s, uint64_t *ns)
 #define NETNS_NAME_MAX	(PATH_MAX - sizeof("/run/netns/"))
 
 /* 0 or the exit status. */
-static int parse_netns(const char *s, uint32_t *netns)
+static int parse_netns(const char *s, struct tcpfsm_filter *f)
 {
-	const char *why = find_netns(s, netns);
+	char why[128];
 
-	if (why && strlen(s) >= NETNS_NAME_MAX)
-		return usage("-N", why);
-	if (!why)
+	if (!tcpfsm_filter_set(f, "netns", s, why, sizeof(why)))
 		return 0;
+	if (strlen(s) >= NETNS_NAME_MAX)
+		return usage("-N", why);
 	complain("-N %s: %s; give an inode, a name of ip netns or a path like /proc/PID/ns/net",
 		 s, why);
 	return EXIT_ERROR;
@@ -316,20 +333,26 @@ static int take_option(struct options *o, int val, const char *arg)
 {
 	static unsigned int families;
 	const char *why = NULL;
-	char name[32];
+	char name[32], wrong[128];
 
 	switch (val) {
-	case 'L':
-	case 'D':
 	case '4':
 	case '6':
+		/* Both together are no restriction, however often. */
+		families |= val == '4' ? 1 : 2;
+		o->filter.family = families == 3 ? 0 : (uint8_t)(val - '0');
+		break;
+	case 'L':
+	case 'D':
 	case 'p':
 	case 's':
 	case 'C':
-		why = filter_option(&o->filter, &families, val, arg);
+		if (tcpfsm_filter_set(&o->filter, option_text(val)->name, arg, wrong,
+				      sizeof(wrong)))
+			why = wrong;
 		break;
 	case 'N': {
-		int status = parse_netns(arg, &o->filter.netns);
+		int status = parse_netns(arg, &o->filter);
 
 		if (status)
 			return status;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* From the device or a recording through the model to the view of a command. */
 #include <errno.h>
 #include <inttypes.h>
@@ -76,7 +76,7 @@ int open_follow(struct tcpfsm_follow **f, const struct options *opts,
 	fo->recording = opts->replay;
 	fo->follow_new = opts->follow_new;
 	fo->netns = opts->filter.netns;
-	*info = (struct tcpfsm_info) { .size = 0 };
+	*info = (struct tcpfsm_info) { .size = sizeof(*info) };
 	err = tcpfsm_follow_open(f, fo, info, &why);
 	if (err && opts->replay)
 		return fail_replay(err, opts, why);

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * Digits from tables, three at a time, for the lines of JSON and of text.
  * Everything may write up to 3 bytes more than it counts.

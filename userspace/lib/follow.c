@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * A source to its end, through the model to who wants to know: when totals are asked for, when
  * sockets are read again, what waits no longer, in which order all of them hear of it.
@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "follow.h"
+#include "opts.h"
 #include "source/item.h"
 #include "source/pace.h"
 #include "tcpfsm.h"
@@ -57,14 +57,14 @@ struct tcpfsm_follow {
 static int make_model(struct tcpfsm_follow *f)
 {
 	const struct tcpfsm_model_options *opts = f->o.model;
-	struct tcpfsm_model_options mo = { .size = sizeof(mo) };
+	struct tcpfsm_model_options mo;
+	int err;
 
 	if (!opts)
 		return 0;
-	memcpy(&mo, opts, opts->size < sizeof(mo) ? opts->size : sizeof(mo));
-	mo.size = sizeof(mo);
+	err = copy_opts(&mo, sizeof(mo), opts);
 	mo.epoch_offset = tcpfsm_source_epoch_offset(f->src);
-	return tcpfsm_model_new(&f->model, &mo);
+	return err ? err : tcpfsm_model_new(&f->model, &mo);
 }
 
 /* Something like for ever, where 0 is that, too, and no sum overflows. */
@@ -104,7 +104,7 @@ int follow_open_source(struct tcpfsm_follow **follow, struct tcpfsm_source *src,
 		return -ENOMEM;
 	}
 	f->src = src;
-	memcpy(&f->o, opts, opts->size < sizeof(f->o) ? opts->size : sizeof(f->o));
+	f->o = *opts;
 	f->replay = f->o.recording;
 	f->event = f->o.event;
 	f->arg = f->o.arg;
@@ -122,14 +122,16 @@ int follow_open_source(struct tcpfsm_follow **follow, struct tcpfsm_source *src,
 int tcpfsm_follow_open(struct tcpfsm_follow **follow, const struct tcpfsm_follow_options *opts,
 		       struct tcpfsm_info *info, const char **why)
 {
-	struct tcpfsm_follow_options o = { .size = 0 };
+	struct tcpfsm_follow_options o;
 	struct tcpfsm_source_options so = { .size = sizeof(so) };
 	struct tcpfsm_source *src;
 	const char *reason;
 	int err;
 
 	*follow = NULL;
-	memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	err = copy_opts(&o, sizeof(o), opts);
+	if (err)
+		return err;
 	so.follow_new = o.follow_new || o.state_only;
 	so.snapshot = o.snapshot;
 	so.netns = o.netns;
@@ -137,7 +139,7 @@ int tcpfsm_follow_open(struct tcpfsm_follow **follow, const struct tcpfsm_follow
 		err = tcpfsm_source_open_recording(&src, o.recording, why ? why : &reason);
 	else
 		err = tcpfsm_source_open_device(&src, o.device, &so, info);
-	return err ? err : follow_open_source(follow, src, opts);
+	return err ? err : follow_open_source(follow, src, &o);
 }
 
 void tcpfsm_follow_close(struct tcpfsm_follow *f)
@@ -171,19 +173,23 @@ static int tell_all(const struct tcpfsm_event *ev, void *arg)
 	if (!rc && f->to.explain)
 		rc = tcpfsm_explain_event(f->to.explain, ev);
 	if (!rc && f->to.ladders)
-		rc = tcpfsm_ladders_feed(f->to.ladders, ev, f->o.ladder, f->o.arg);
+		rc = tcpfsm_ladders_event(f->to.ladders, ev, f->o.ladder, f->o.arg);
 	return rc;
 }
 
-void tcpfsm_follow_feed(struct tcpfsm_follow *f, const struct tcpfsm_consumers *to)
+int tcpfsm_follow_consumers(struct tcpfsm_follow *f, const struct tcpfsm_consumers *to)
 {
-	memcpy(&f->to, to, to->size < sizeof(f->to) ? to->size : sizeof(f->to));
+	int err = copy_opts(&f->to, sizeof(f->to), to);
+
+	if (err)
+		return err;
 	f->takes_items = f->o.item || f->to.timewaits || f->to.explain || f->to.listeners ||
 			 f->to.checks;
 	if (f->to.timewaits || f->to.explain || f->to.ladders) {
 		f->event = tell_all;
 		f->arg = f;
 	}
+	return 0;
 }
 
 static int give_item(struct tcpfsm_follow *f, const struct tcpfsm_item *item)
@@ -195,9 +201,9 @@ static int give_item(struct tcpfsm_follow *f, const struct tcpfsm_item *item)
 	if (!rc && f->to.explain)
 		rc = tcpfsm_explain_item(f->to.explain, item);
 	if (!rc && f->to.listeners)
-		rc = tcpfsm_listeners_feed(f->to.listeners, item);
+		rc = tcpfsm_listeners_item(f->to.listeners, item);
 	if (!rc && f->to.checks)
-		rc = tcpfsm_checks_feed(f->to.checks, item);
+		rc = tcpfsm_checks_item(f->to.checks, item);
 	return rc;
 }
 
@@ -220,7 +226,7 @@ static int give(struct tcpfsm_follow *f, const struct tcpfsm_item *items, size_t
 		if (is_state(&items[i]))
 			rc = give_item(f, &items[i]);
 	if (!rc && f->model)
-		rc = n ? tcpfsm_model_feed_batch(f->model, items, n, f->event, f->arg) :
+		rc = n ? tcpfsm_model_items(f->model, items, n, f->event, f->arg) :
 			 tcpfsm_model_flush(f->model, f->event, f->arg);
 	return heed(f, rc);
 }

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 #ifndef TCPFSM_LIB_HASH_H
 #define TCPFSM_LIB_HASH_H
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * An event as a line of JSON.  A busy server makes hundreds of thousands of
  * them a second, so this copies constant pieces in blocks of 16 bytes and takes

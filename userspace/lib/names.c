@@ -1,10 +1,11 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /* Numbers to names, from the tables of the two headers. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 
 #include "names.h"
+#include "opts.h"
 
 #define NAME_STATE(sym, n, name)	[n] = NAME(name),
 const struct name names_state[16] = { TCPFSM_STATES(NAME_STATE) };
@@ -186,13 +187,17 @@ const char *tcpfsm_feature_reason(int error)
 
 uint64_t tcpfsm_features_off(const struct tcpfsm_info *info)
 {
+	struct tcpfsm_info known;
 	uint64_t off = 0;
 	unsigned int i;
 
+	if (!info)
+		return 0;
+	copy_info(&known, info);
 	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++)
-		if (info->error[i])
+		if (known.error[i])
 			off |= 1ULL << i;
-	return off & ~info->features;
+	return off & ~known.features;
 }
 
 #define NAME_TOTAL(sym, n, name, merge, text)	[n] = name,

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * The names of the contract, each padded to a fixed size with its length, so
  * that a formatter copies one with two moves and adds the length.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * libtcpfsm - read the records of the tcpfsm module, live or from a recording,
  * merged by time, and make of them the story RFC 9293 tells.
@@ -10,6 +10,21 @@
  * Functions return 0 or a positive count on success and a negative errno on
  * failure.  No function prints.  Objects are not thread safe; different
  * objects may be used in different threads.
+ *
+ * What stays as it is for as long as the library is libtcpfsm.so.1:
+ *
+ * - Structs that begin with their size may grow at their end: struct tcpfsm_filter, struct tcpfsm_consumers, those
+ *   named ..._options, and struct tcpfsm_info of the UAPI header.  Set it to sizeof, and all
+ *   members that you do not use to 0.  The library takes from a shorter struct what is there.
+ *   It takes a longer one, of a program newer than itself, if what it does not know is 0; else
+ *   the function fails with -E2BIG.  No size is -EINVAL.  Options may be NULL: all defaults.
+ *   Of struct tcpfsm_info it fills in no more than the caller's size, and sets size to that.
+ * - Structs that only the library makes, and that a program reads where they are, may grow at
+ *   their end, too: do not copy or array them, do not count on their sizeof.  They are
+ *   struct tcpfsm_ladder, tcpfsm_listener, tcpfsm_check, tcpfsm_timewait, tcpfsm_notice and
+ *   tcpfsm_move.
+ * - All other structs are frozen, and so are the lengths of all arrays (TCPFSM_TOTAL_NUM...).
+ * - Enums and the lists behind them may get more values: expect some that you do not know.
  */
 #ifndef TCPFSM_H
 #define TCPFSM_H
@@ -54,7 +69,7 @@ struct tcpfsm_source;
 /**
  * tcpfsm_source_open_device() - attach to the module
  * @path: device node, NULL for TCPFSM_DEVICE
- * @info: filled in when not NULL, also on -EPROTO (ABI mismatch)
+ * @info: filled in when not NULL, also on -EPROTO (ABI mismatch); its size is the caller's
  *
  * Return: 0; -ENOENT, -ENXIO or -ENODEV: module not loaded; -EACCES or -EPERM;
  * -EPROTO: ABI mismatch; another negative errno.
@@ -310,16 +325,17 @@ struct tcpfsm_model_options {
 	bool watch;
 };
 
+/* As of all that take options.  Return: 0; -ENOMEM; -EINVAL or -E2BIG: see above, at sizes. */
 int tcpfsm_model_new(struct tcpfsm_model **m, const struct tcpfsm_model_options *opts);
 /**
- * tcpfsm_model_feed() - one item in, zero or more events out
+ * tcpfsm_model_item() - one item in, zero or more events out
  * @fn: called for each event; a non-zero return stops and is returned
  */
-int tcpfsm_model_feed(struct tcpfsm_model *m, const struct tcpfsm_item *item,
+int tcpfsm_model_item(struct tcpfsm_model *m, const struct tcpfsm_item *item,
 		      tcpfsm_event_fn fn, void *arg);
 /* The same for n items; those after a stop are not taken. */
-int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *items, size_t n,
-			    tcpfsm_event_fn fn, void *arg);
+int tcpfsm_model_items(struct tcpfsm_model *m, const struct tcpfsm_item *items, size_t n,
+		       tcpfsm_event_fn fn, void *arg);
 /* End of stream or of a batch that is older than the source's horizon: lets go what waits for a successor. */
 int tcpfsm_model_flush(struct tcpfsm_model *m, tcpfsm_event_fn fn, void *arg);
 /*
@@ -394,9 +410,30 @@ struct tcpfsm_filter {
 /*
  * Does the event pass?  LOST always does; a suppressed one as the SYNs would that
  * it stands for, of whatever peer.  A transition has two states, any other event
- * the one it happened in; only transitions have a cause.
+ * the one it happened in; only transitions have a cause.  NULL passes all; a filter by
+ * what this library does not know yet, nothing but LOST.
  */
 bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev);
+
+/**
+ * tcpfsm_filter_set() - restrict a filter, by a word
+ * @word: "lport" or "rport": ports; "ipv4", "ipv6": both together are no restriction; "pid";
+ *	  "netns": inode, name of "ip netns" or path; "state", "cause": their names
+ * @value: several ports or names have commas between them; NULL: a word that has none
+ * @why: if @size is not 0: set to a few words on failure
+ *
+ * Ports, states and causes of several calls come together.  Return: 0; -EINVAL: no such word
+ * or value; -E2BIG.  After a failure the filter is as it was.
+ */
+int tcpfsm_filter_set(struct tcpfsm_filter *f, const char *word, const char *value, char *why,
+		      size_t size);
+/*
+ * The same of a line, "lport 80,443 state TIME_WAIT", also "lport=80" or "-L 80"; it takes the
+ * place of what was in the filter but its size.  "" filters nothing.
+ */
+int tcpfsm_filter_parse(struct tcpfsm_filter *f, const char *text, char *why, size_t size);
+/* The other way round; what does not fit is left out.  Return: 0; -EINVAL or -E2BIG. */
+int tcpfsm_filter_text(const struct tcpfsm_filter *f, char *buf, size_t size);
 
 /* ---- ladders: both ends of a connection and the segments between them -------- */
 
@@ -497,13 +534,13 @@ struct tcpfsm_ladders_options {
 
 int tcpfsm_ladders_new(struct tcpfsm_ladders **l, const struct tcpfsm_ladders_options *opts);
 /**
- * tcpfsm_ladders_feed() - an event of the model (not raw)
+ * tcpfsm_ladders_event() - an event of the model (not raw)
  * @fn: called for each connection that has ended a while before
  *
  * Return: what @fn returned, or -ENOMEM.
  */
-int tcpfsm_ladders_feed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
-			tcpfsm_ladder_fn fn, void *arg);
+int tcpfsm_ladders_event(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
+			 tcpfsm_ladder_fn fn, void *arg);
 /* Nothing came for a tenth of a second or more: what has ended, has. */
 int tcpfsm_ladders_settle(struct tcpfsm_ladders *l, tcpfsm_ladder_fn fn, void *arg);
 /* The end of the stream: all that is left, finished or not. */
@@ -538,26 +575,23 @@ typedef int (*tcpfsm_listener_fn)(const struct tcpfsm_listener *l, void *arg);
 
 int tcpfsm_listeners_new(struct tcpfsm_listeners **ls);
 /**
- * tcpfsm_listeners_feed() - a raw item: TOTAL, or SOCKET for the owner; others do nothing
+ * tcpfsm_listeners_item() - a raw item: TOTAL, or SOCKET for the owner; others do nothing
  *
  * A TOTAL with a new ts begins a new reading: what it does not mention is 0, and
  * listeners that it does not mention are forgotten.
  *
  * Return: 0 or -ENOMEM.
  */
-int tcpfsm_listeners_feed(struct tcpfsm_listeners *ls, const struct tcpfsm_item *item);
+int tcpfsm_listeners_item(struct tcpfsm_listeners *ls, const struct tcpfsm_item *item);
 /*
  * Each of the last reading, by network namespace, port and address, the network
- * namespace itself after its listeners.  They are valid until the next feed.
+ * namespace itself after its listeners.  They are valid until the next item.
  * Return: what fn returned if not 0, or -ENOMEM.
  */
 int tcpfsm_listeners_each(struct tcpfsm_listeners *ls, tcpfsm_listener_fn fn, void *arg);
 /* NULL: no such listener in the last reading. */
 const struct tcpfsm_listener *tcpfsm_listeners_find(const struct tcpfsm_listeners *ls,
 						    uint64_t conn);
-/* The row of a network namespace. */
-const struct tcpfsm_listener *tcpfsm_listeners_netns(const struct tcpfsm_listeners *ls,
-						     uint32_t netns);
 void tcpfsm_listeners_free(struct tcpfsm_listeners *ls);
 
 /*
@@ -606,17 +640,17 @@ struct tcpfsm_check {
 struct tcpfsm_checks;
 typedef int (*tcpfsm_check_fn)(const struct tcpfsm_check *check, void *arg);
 
-/* @info: of the device, for what is switched off and was missed; NULL: not known. */
+/* @info: of the device, for what is switched off and was missed; NULL: not known.  0 or -ENOMEM. */
 int tcpfsm_checks_new(struct tcpfsm_checks **c, const struct tcpfsm_info *info);
 /**
- * tcpfsm_checks_feed() - a raw item: TOTAL; others do nothing
+ * tcpfsm_checks_item() - a raw item: TOTAL; others do nothing
  *
  * A new ts begins a new reading.  The last one counts, and with it those that
  * are less than a second apart: of them the one in which a counter agreed best.
  *
  * Return: 0 or -ENOMEM.
  */
-int tcpfsm_checks_feed(struct tcpfsm_checks *c, const struct tcpfsm_item *item);
+int tcpfsm_checks_item(struct tcpfsm_checks *c, const struct tcpfsm_item *item);
 /*
  * The reading is complete.  False: counters that differ moved while they were read,
  * or may have; another reading may find them equal.
@@ -839,11 +873,6 @@ void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t 
  */
 void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest,
 			    uint64_t now, struct tcpfsm_timewait_reuse *out);
-/*
- * The destination whose ends @dest tells, at @now (epoch), also if it has open connections only.
- * Return: false: there is none, and @dest is as it was.
- */
-bool tcpfsm_timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest, uint64_t now);
 void tcpfsm_timewaits_sort(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_sort by);
 /* What is recent begins here: at @now (epoch). */
 void tcpfsm_timewaits_mark(struct tcpfsm_timewaits *t, uint64_t now);
@@ -943,9 +972,9 @@ int tcpfsm_follow_open(struct tcpfsm_follow **f, const struct tcpfsm_follow_opti
 		       struct tcpfsm_info *info, const char **why);
 /*
  * Before the first step: items and events go to the callback first, then to these, in the order
- * that they ask for.
+ * that they ask for.  Return: 0, or -EINVAL or -E2BIG for its size.
  */
-void tcpfsm_follow_feed(struct tcpfsm_follow *f, const struct tcpfsm_consumers *to);
+int tcpfsm_follow_consumers(struct tcpfsm_follow *f, const struct tcpfsm_consumers *to);
 
 enum { TCPFSM_FOLLOW_IDLE, TCPFSM_FOLLOW_MORE, TCPFSM_FOLLOW_END };
 
@@ -988,7 +1017,7 @@ const char *tcpfsm_feature_name(unsigned int feature);
 const char *tcpfsm_feature_text(unsigned int feature);
 /* Why it is off, and what to do where something can be done: of struct tcpfsm_info's error. */
 const char *tcpfsm_feature_reason(int error);
-/* Bits of the features that could not be switched on. */
+/* Bits of the features that could not be switched on.  NULL: 0. */
 uint64_t tcpfsm_features_off(const struct tcpfsm_info *info);
 const char *tcpfsm_errno_name(unsigned int err);	/* "ECONNREFUSED" */
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The state diagram of RFC 9293, figure 5, counted: which arrow each
  * transition belongs to, how often and how lately it was taken, and how many

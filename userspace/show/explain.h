@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Findings as text: what is wrong, why, and what helps. */
 #ifndef TCPFSM_SHOW_EXPLAIN_H
 #define TCPFSM_SHOW_EXPLAIN_H

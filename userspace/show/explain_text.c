@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm explain for people: findings in words, with proof and remedy. */
 #include <stdlib.h>
 #include <string.h>
@@ -108,11 +108,11 @@ void explain_text_finding(struct explain_text *t, const struct tcpfsm_finding *f
 			repeats = true;
 	}
 	if (repeats)
-		wrap(o, "    - ", 6, "and as told above");
+		wrap(o, "    - ", 6, "and as above");
 	if (*f->remedy)
 		wrap(o, "  What to do: ", 4, f->remedy);
 	if (*f->cost)
-		wrap(o, "  What it costs: ", 4, is_new(t, f->cost) ? f->cost : "as told above.");
+		wrap(o, "  What it costs: ", 4, is_new(t, f->cost) ? f->cost : "as above.");
 }
 
 void explain_text_end(struct explain_text *t)

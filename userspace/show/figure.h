@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * How the state diagram is drawn: the places of the RFC's figure, stretched to
  * the room there is, on a grid of characters.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The state diagram as a picture: the same places, a cell being so many pixels. */
 #include <inttypes.h>
 #include <stdio.h>

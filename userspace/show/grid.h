@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A picture made of characters, before it goes to a terminal or into a text.
  * It knows neither; what cannot be said in ASCII has a code of its own.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What the output formats of tcpfsm ladder share. */
 #ifndef TCPFSM_SHOW_LADDER_H
 #define TCPFSM_SHOW_LADDER_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A ladder as one JSON object on a line. */
 #include <arpa/inet.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A ladder as a part of a picture: as on the terminal, but the segments take their time. */
 #include <inttypes.h>
 #include <stdio.h>

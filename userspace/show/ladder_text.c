@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A ladder on the terminal: time downwards, an end on each side with its states,
  * the segments between them.  The columns are as wide as this ladder needs

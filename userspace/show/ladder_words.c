@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The words of a ladder: plain ASCII, the same on the terminal and in pictures. */
 #include <arpa/inet.h>
 #include <inttypes.h>

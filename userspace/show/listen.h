@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Readings of the totals of listeners, made ready to be shown: cmd_listen.c. */
 #ifndef TCPFSM_SHOW_LISTEN_H
 #define TCPFSM_SHOW_LISTEN_H

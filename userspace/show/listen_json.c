@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm listen --json: every total by its name. */
 #include <inttypes.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Listeners as rows, the worst first: what tcpfsm listen and tcpfsm top show. */
 #include <errno.h>
 #include <stdlib.h>

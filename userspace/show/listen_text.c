@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm listen for people: two lines a listener, or its histograms. */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What advice needs to know of this machine. */
 #include <fcntl.h>
 #include <stdio.h>

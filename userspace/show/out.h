@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Where words go: a file, mostly standard output, or memory.  They are written when
  * there are many, and when there is nothing more to say for now.

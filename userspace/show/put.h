@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Pieces of a line of text for people.  Each writes at p, without a NUL that
  * counts, and returns where the next one goes.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* What presenters that show a picture again and again share. */
 #ifndef TCPFSM_SHOW_SCREEN_H
 #define TCPFSM_SHOW_SCREEN_H

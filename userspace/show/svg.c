@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * SVG 1.1.  What is drawn goes to a temporary file first: size and style may be
  * known only at the end, and the file asked for may be a pipe.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * An event as a line of text for people: time, local port, peer, and what
  * happened.  The last column is made of parts that are left out, the least

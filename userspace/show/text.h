@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* An event as a line of text for people. */
 #ifndef TCPFSM_SHOW_TEXT_H
 #define TCPFSM_SHOW_TEXT_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* One reading of the ledger of mini-sockets, as text or JSON. */
 #ifndef TCPFSM_SHOW_TIMEWAIT_H
 #define TCPFSM_SHOW_TIMEWAIT_H

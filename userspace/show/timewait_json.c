@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm timewait --json: an object for each network namespace, destination and owner. */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,11 +1,10 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * tcpfsm top: records, totals, keys and the clock, each in small portions, so that
  * reading never waits long for drawing.
  */
 #include <stdlib.h>
 
-#include "../show/filter_words.h"
 #include "loop.h"
 
 /* At most ten pictures a second by themselves; keys are answered sooner. */
@@ -245,7 +244,7 @@ int loop_begin(struct loop *l)
 	u->replay = l->replay;
 	u->filter = l->filter;
 	if (l->filtered)
-		filter_to_words(&u->filter, u->filter_text, sizeof(u->filter_text));
+		tcpfsm_filter_text(&u->filter, u->filter_text, sizeof(u->filter_text));
 	u->over = VIEWS_ALL;
 	u->place[VIEW_LOG].follow = true;
 	u->play.speed = play_normal;

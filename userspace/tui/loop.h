@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* One run of tcpfsm top, from an open source and an open terminal to its end. */
 #ifndef TCPFSM_TUI_LOOP_H
 #define TCPFSM_TUI_LOOP_H
@@ -61,7 +61,7 @@ int story_feed(struct loop *l, const struct tcpfsm_item *items, size_t n);
 extern const struct tcpfsm_model_options story_model;
 /* Nothing comes: what waits for a successor waits in vain. */
 int story_flush(struct loop *l);
-/* What is judged shall be of late: of two windows that overlap, the older goes. */
+/* Judge recent readings only: of two overlapping windows, drop the older. */
 int story_move_on(struct loop *l);
 
 /* ---- play.c ---------------------------------------------------------------------- */

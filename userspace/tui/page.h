@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Text of the other commands as lines of a screen, looks and all. */
 #ifndef TCPFSM_TUI_PAGE_H
 #define TCPFSM_TUI_PAGE_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* A recording in its own time within tcpfsm top: slower, faster, step by step, back and on. */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* What tcpfsm top makes of the records: the objects that live as long as a story is told. */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static int window_open(struct loop *l, struct window *w)
 	err = tcpfsm_listeners_new(&w->ls);
 	/* Who has old listeners open, only the snapshot told. */
 	for (i = 0; !err && i < u->nsockets; i++)
-		err = tcpfsm_listeners_feed(w->ls, &u->sockets[i]);
+		err = tcpfsm_listeners_item(w->ls, &u->sockets[i]);
 	return err;
 }
 
@@ -173,7 +173,7 @@ static int feed_state(struct loop *l, const struct tcpfsm_item *item)
 
 		if (!w->ls)
 			continue;
-		err = tcpfsm_listeners_feed(w->ls, item);
+		err = tcpfsm_listeners_item(w->ls, item);
 		if (item->rec.type != TCPFSM_TYPE_TOTAL)
 			continue;
 		w->last_ts = item->rec.ts;
@@ -183,7 +183,7 @@ static int feed_state(struct loop *l, const struct tcpfsm_item *item)
 	return err;
 }
 
-/* From the device, what lies together is of one kind; who made a recording, made it as he liked. */
+/* From the device, what lies together is of one kind; a recording may hold anything. */
 static size_t of_a_kind(const struct loop *l, const struct tcpfsm_item *items, size_t n)
 {
 	size_t i;
@@ -204,7 +204,7 @@ static int feed_some(struct loop *l, const struct tcpfsm_item *items, size_t n)
 
 	for (i = 0; state && i < n && !err; i++)
 		err = feed_state(l, &items[i]);
-	if (!err && tcpfsm_model_feed_batch(u->model, items, n, on_event, l))
+	if (!err && tcpfsm_model_items(u->model, items, n, on_event, l))
 		err = l->err;
 	if (!err && !state)
 		err = top_feed(&u->top, items, n);

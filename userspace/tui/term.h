@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The terminal, and all that touches it: full screen from term_open() to
  * term_close(), whatever ends the program in between.

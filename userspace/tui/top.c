@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -376,7 +376,7 @@ static int begin_log(struct top *t)
 		return -ENOMEM;
 	}
 	for (; i < t->nraw; i++)
-		tcpfsm_model_feed(t->log_model, &t->raw[i % TOP_LOG], on_log_event, t);
+		tcpfsm_model_item(t->log_model, &t->raw[i % TOP_LOG], on_log_event, t);
 	return 0;
 }
 
@@ -420,7 +420,7 @@ int top_feed(struct top *t, const struct tcpfsm_item *items, size_t n)
 			see_queues(t, &it->rec);
 	}
 	if (t->log_model)
-		return tcpfsm_model_feed_batch(t->log_model, items, n, on_log_event, t);
+		return tcpfsm_model_items(t->log_model, items, n, on_log_event, t);
 	return 0;
 }
 
@@ -752,7 +752,7 @@ int top_ladder(const struct top *t, uint64_t conn, tcpfsm_ladder_fn fn, void *ar
 	rc = tcpfsm_ladders_new(&ladders, &o);
 	for (i = first; !rc && i < t->nlog; i++)
 		if (concerns(&t->log[i % TOP_LOG], whose))
-			rc = tcpfsm_ladders_feed(ladders, &t->log[i % TOP_LOG], fn, arg);
+			rc = tcpfsm_ladders_event(ladders, &t->log[i % TOP_LOG], fn, arg);
 	if (!rc)
 		rc = tcpfsm_ladders_flush(ladders, fn, arg);
 	tcpfsm_ladders_free(ladders);

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What tcpfsm top knows, apart from any terminal: rates and their history, the
  * latest events, connections in any order, the listener that is worst off.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Menu, status, keys, and moving about: what all views of tcpfsm top have around them. */
 #include <ctype.h>
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <strings.h>
 #include <time.h>
 
-#include "../show/filter_words.h"
 #include "term.h"
 #include "ui.h"
 
@@ -255,13 +254,12 @@ static void highlight(struct ui *u, struct grid *g, struct area a)
 
 static void set_filter(struct ui *u, const char *text)
 {
-	struct tcpfsm_filter f;
-	char wrong[64];
-	const char *why = filter_words(&f, text, wrong);
+	struct tcpfsm_filter f = { .size = sizeof(f) };
+	char why[256];
 	size_t end;
 
-	if (why) {
-		ui_say(u, "filter: %s%s%s", wrong, *wrong ? ": " : "", why);
+	if (tcpfsm_filter_parse(&f, text, why, sizeof(why))) {
+		ui_say(u, "filter: %s", why);
 		return;
 	}
 	u->filter = f;

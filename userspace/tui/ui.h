@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * tcpfsm top between its model (top.h) and the terminal (term.h): views as tables of
  * operations, and what is around them.  No view reads the source or the keyboard.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Connections, live and recent, in any order, within tcpfsm top. */
 #include <inttypes.h>
 #include <stdio.h>

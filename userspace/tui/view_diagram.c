@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The diagram of RFC 9293 within tcpfsm top. */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The log of tcpfsm top: the lines of tcpfsm trace. */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* The first view of tcpfsm top: how it goes, and what is worst. */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /* Views of tcpfsm top that are the texts of other commands, made anew again and again. */
 #include <inttypes.h>
 #include <stdio.h>
@@ -189,7 +189,7 @@ static void refresh_timewait(struct ui *u)
 
 	o = begin_page(u, VIEW_TIMEWAIT);
 	if (*u->filter_text)
-		out_printf(o, "(the filter \"%s\" is not for this view, but -L, -D, -p and -N are)\n",
+		out_printf(o, "(this view ignores the filter \"%s\"; it honours -L, -D, -p and -N of the command line)\n",
 			   u->filter_text);
 	tcpfsm_timewaits_sort(u->ledger, u->tw_sort);
 	err = timewait_text(o, &r);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * Our totals against the counters that nstat prints.  Each row of a table says
  * which totals make up one counter, as the kernel's sources have it, what may
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "opts.h"
 #include "source/clock.h"
 #include "tcpfsm.h"
 
@@ -206,8 +207,14 @@ int tcpfsm_checks_new(struct tcpfsm_checks **out, const struct tcpfsm_info *info
 	*out = c;
 	if (!c)
 		return -ENOMEM;
-	c->features = info ? info->features : ~0ULL;
-	c->missed = info ? info->missed : 0;
+	c->features = ~0ULL;
+	if (info) {
+		struct tcpfsm_info i;
+
+		copy_info(&i, info);
+		c->features = i.features;
+		c->missed = i.missed;
+	}
 	return 0;
 }
 
@@ -383,7 +390,7 @@ static struct space *space(struct tcpfsm_checks *c, uint32_t netns)
 	return s;
 }
 
-int tcpfsm_checks_feed(struct tcpfsm_checks *c, const struct tcpfsm_item *item)
+int tcpfsm_checks_item(struct tcpfsm_checks *c, const struct tcpfsm_item *item)
 {
 	const struct tcpfsm_record *r = &item->rec;
 	struct space *s;

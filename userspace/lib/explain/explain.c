@@ -1,8 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * What is wrong, in words: facts of each listener from its totals and of each
  * destination from the ledger of mini-sockets, rules that judge them (explain_syn.c,
- * explain_tw.c), and the order in which findings are told.
+ * explain_conn.c, explain_tw.c), and the order in which findings are told.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,6 +14,9 @@
 #include <time.h>
 
 #include "explain.h"
+#include "model/listeners.h"
+#include "model/timewait.h"
+#include "opts.h"
 
 /* Rules by part; a part more is a line more. */
 static const struct {
@@ -21,6 +24,7 @@ static const struct {
 	const unsigned int *n;
 } parts[] = {
 	{ explain_syn_rules, &explain_syn_nrules },
+	{ explain_conn_rules, &explain_conn_nrules },
 	{ explain_tw_rules, &explain_tw_nrules },
 };
 
@@ -44,24 +48,30 @@ struct tcpfsm_explain {
 
 int tcpfsm_explain_new(struct tcpfsm_explain **out, const struct tcpfsm_explain_options *opts)
 {
-	struct tcpfsm_explain_options o = { .size = sizeof(o) };
 	struct tcpfsm_timewaits_options tw = { .size = sizeof(tw) };
-	struct tcpfsm_filter netns = { .size = sizeof(netns) };
-	struct tcpfsm_explain *x = calloc(1, sizeof(*x));
-	int err;
+	struct tcpfsm_filter filter, netns = { .size = sizeof(netns) };
+	struct tcpfsm_explain_options o;
+	struct tcpfsm_explain *x;
+	int err = copy_opts(&o, sizeof(o), opts);
 
 	*out = NULL;
+	if (!err)
+		err = copy_opts(&filter, sizeof(filter), o.filter);
+	if (err)
+		return err;
+	x = calloc(1, sizeof(*x));
 	if (!x)
 		return -ENOMEM;
-	memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
 	x->opts = o;
-	if (o.filter)
-		x->filter = *o.filter;
+	x->filter = filter;
 	x->opts.filter = &x->filter;
 	x->opts.info = NULL;
 	if (o.info) {
-		x->off = tcpfsm_features_off(o.info) & RESTS_ON;
-		memcpy(x->error, o.info->error, sizeof(x->error));
+		struct tcpfsm_info info;
+
+		copy_info(&info, o.info);
+		x->off = tcpfsm_features_off(&info) & RESTS_ON;
+		memcpy(x->error, info.error, sizeof(x->error));
 	}
 	/* Whether ports are short is a question of all that use them. */
 	netns.netns = x->filter.netns;
@@ -187,6 +197,11 @@ static struct words address_of(unsigned int family, const uint8_t *addr)
 
 	inet_ntop(v6 ? AF_INET6 : AF_INET, addr, buf, sizeof(buf));
 	return words("%s%s%s", v6 ? "[" : "", buf, v6 ? "]" : "");
+}
+
+struct words end_of(unsigned int family, const uint8_t *addr, unsigned int port)
+{
+	return words("%s:%u", address_of(family, addr).s, port);
 }
 
 struct words name_of(const struct tcpfsm_listener *l)
@@ -332,7 +347,7 @@ static void fill_facts(struct facts *f, const struct tcpfsm_explain *x,
 	f->all = ls;
 	f->about = l->conn ? ABOUT_LISTENER : ABOUT_NETNS;
 	f->l = l;
-	f->ns = l->conn ? tcpfsm_listeners_netns(ls, l->netns) : l;
+	f->ns = l->conn ? listeners_netns(ls, l->netns) : l;
 	if (!f->ns)			/* its network namespace has gone: no sysctl is known */
 		f->ns = l;
 	f->sources = l->conn ? sources_of(&x->sources, l->conn) : NULL;
@@ -547,6 +562,7 @@ static void fill_netns(struct findings *fs, struct facts *f)
 
 	f->denied = mishaps_of_netns(&x->mishaps, MISHAP_DENIED, f->l->netns);
 	f->reset = mishaps_of_netns(&x->mishaps, MISHAP_RST, f->l->netns);
+	f->mishaps = &x->mishaps;
 	if (!n)
 		return;
 	f->tw = &n->tw;
@@ -615,7 +631,7 @@ static int judge_destination(const struct tcpfsm_timewait *tw, void *arg)
 		fs->judged[f.failed - x->mishaps.slot] = true;
 	if (!explain_tw_worth(&f))
 		return 0;
-	l = tcpfsm_listeners_netns(fs->ls, tw->netns);
+	l = listeners_netns(fs->ls, tw->netns);
 	nobody.ts = x->last_ts - (uint64_t)x->opts.epoch_offset;
 	fill_facts(&f, x, fs->ls, l ? l : &nobody);
 	f.about = ABOUT_DESTINATION;
@@ -648,8 +664,8 @@ static int judge_failures(struct findings *fs)
 			continue;
 		memcpy(tw.laddr, key->laddr, sizeof(tw.laddr));
 		memcpy(tw.raddr, key->raddr, sizeof(tw.raddr));
-		l = tcpfsm_listeners_netns(fs->ls, key->netns);
-		if (!tcpfsm_timewaits_find(x->ledger, &tw, x->last_ts))
+		l = listeners_netns(fs->ls, key->netns);
+		if (!timewaits_find(x->ledger, &tw, x->last_ts))
 			tw.limit = l ? l->total[TOTAL(NOW_PORTS)] : 0;
 		rc = judge_destination(&tw, fs);
 	}
@@ -817,6 +833,35 @@ static void evidence_busy(struct draft *d, const struct facts *f)
 		 wait > 0 ? duration(wait).s : "");
 }
 
+/* What was looked at, and what was not: of that nothing follows. */
+static void evidence_judged(const struct findings *fs, struct draft *d)
+{
+	static const struct {
+		enum mishap_kind kind;
+		const char *one, *more;
+	} seen[] = {
+		{ MISHAP_ENDED, "connection ended", "connections ended" },
+		{ MISHAP_RESET_SENT, "reset by this side", "reset by this side" },
+		{ MISHAP_RESET_RECEIVED, "reset by the peer", "reset by the peer" },
+		{ MISHAP_REFUSED, "connect() refused", "connect() refused" },
+		{ MISHAP_TIMED_OUT, "connect() timed out", "connect() timed out" },
+		{ MISHAP_UNANSWERED, "without an answer to three SYNs", "without an answer to three SYNs" },
+		{ MISHAP_PEER_GONE, "whose peer does not answer", "whose peer does not answer" },
+	};
+	char line[LINE_LEN / 2] = "";
+	unsigned int i;
+
+	for (i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
+		uint64_t n = mishaps_sum(&fs->x->mishaps, seen[i].kind, fs->x->filter.netns);
+
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%llu %s", i ? ", " : "",
+			 (unsigned long long)n, n == 1 ? seen[i].one : seen[i].more);
+	}
+	evidence(d, "of the connections in the records: %s", line);
+	evidence(d, "not judged: connections that stay in CLOSE_WAIT or FIN_WAIT2 (tcpfsm diagram counts "
+		 "them), what is dropped before a listener (nstat, nft, conntrack)");
+}
+
 /* Nothing is wrong, and the numbers that prove it; or there is nothing to judge. */
 static int nothing_wrong(struct findings *fs)
 {
@@ -854,13 +899,13 @@ static int nothing_wrong(struct findings *fs)
 			remedy(d, "Load the module again with room for them: insmod tcpfsm.ko "
 			       "listeners=N.");
 		} else if (fs->listeners)
-			headline(d, "Nothing is wrong: %zu listener%s, %llu handshakes in %s, and no "
-				 "client was refused.", fs->listeners,
+			headline(d, "Nothing is wrong of what is judged: %zu listener%s, %llu handshakes "
+				 "in %s, and no client was refused.", fs->listeners,
 				 fs->listeners == 1 ? "" : "s",
 				 (unsigned long long)b->handshakes, duration(b->age).s);
 		else
-			headline(d, "Nothing is wrong: nobody listens, and no connect() failed for want "
-				 "of a port.");
+			headline(d, "Nothing is wrong of what is judged: nobody listens, and no connect() "
+				 "failed for want of a port.");
 		for (i = 0; i < b->n; i++)
 			evidence_busy(d, &b->top[i]);
 		if (fs->listeners > b->n)
@@ -868,6 +913,7 @@ static int nothing_wrong(struct findings *fs)
 				 fs->listeners - b->n);
 		for (i = 0; i < b->nnetns; i++)
 			explain_tw_fine(&b->netns[i], d);
+		evidence_judged(fs, d);
 		if (b->all && fs->listeners && !b->listendrops)
 			evidence(d, "the kernel's ListenDrops has not moved in that time%s",
 				 b->listendrops_before ? "; what it shows is from before" : "");

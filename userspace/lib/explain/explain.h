@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /* What the rules of explain know, and how they say what they found. */
 #ifndef TCPFSM_LIB_EXPLAIN_H
 #define TCPFSM_LIB_EXPLAIN_H
@@ -56,6 +56,7 @@ struct facts {
 	const struct mishap *failed;		/* DESTINATION: connect() without a port; NULL: none */
 	struct tcpfsm_timewait_reuse reuse;	/* DESTINATION */
 	const struct mishap *denied, *reset;	/* NETNS: mini-sockets; NULL: none */
+	const struct mishaps *mishaps;		/* NETNS: of connections, see explain_conn.c */
 	const struct tcpfsm_timewait *most;	/* NETNS: destination that has most; NULL: none */
 	uint64_t inbound;			/* NETNS: mini-sockets that cost no port */
 	uint64_t ages[TCPFSM_TW_AGES];		/* NETNS */
@@ -90,6 +91,8 @@ extern const struct rule explain_syn_rules[];
 extern const unsigned int explain_syn_nrules;
 extern const struct rule explain_tw_rules[];
 extern const unsigned int explain_tw_nrules;
+extern const struct rule explain_conn_rules[];
+extern const unsigned int explain_conn_nrules;
 
 /* Is there anything that the rules of explain_tw.c could say of that destination? */
 bool explain_tw_worth(const struct facts *f);
@@ -119,6 +122,8 @@ struct words { char s[160]; };
 struct words name_of(const struct tcpfsm_listener *l);
 /* "192.0.2.1 to 192.0.2.2:80"; inbound: "192.0.2.2:80" */
 struct words ends_of(const struct tcpfsm_timewait *tw);
+/* "192.0.2.2:80" */
+struct words end_of(unsigned int family, const uint8_t *addr, unsigned int port);
 /* For sysctl(8) where the network namespace may be another one than ours. */
 struct words in_netns(const struct facts *f);
 /* "nginx", or "the application" */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * Why SYNs and third ACKs are refused, and what else is unusual about handshakes.
  *
@@ -39,6 +39,15 @@ typedef unsigned long long ull;
 #define FLOOD_SHARE	0.5
 /* Clients that send their SYN again are no flood. */
 #define REPEATED_SHARE	0.2
+/* Of addresses that never completed: so few SYNs each are those of a flood, so many those of clients. */
+#define ONCE		1.25
+#define REPEATED	2.0
+/* Nothing completes: of so many that were answered. */
+#define RETURN_MIN	10
+/* Accepts that the sums want and nobody saw. */
+#define UNSEEN_MIN	3
+/* A connection that waits through an observation of so many seconds, and no accept(). */
+#define STALLED_S	2
 /* SYN-ACKs lost: handshakes that took another SYN-ACK. */
 #define LATE_MIN	3
 #define LATE_SHARE	0.05
@@ -287,8 +296,9 @@ struct acceptance {
 };
 
 /*
- * Seconds that connections waited in total, of those that waited about as long
- * as the longest: in all of the totals they stand among the many that did not wait.
+ * Seconds that connections waited in total.  In all of the totals those of the episode stand
+ * among the many that did not wait: of these the ones that waited a thirty-second of the
+ * longest, or more.
  */
 static double long_waits(const uint64_t *hist, bool all)
 {
@@ -298,7 +308,7 @@ static double long_waits(const uint64_t *hist, bool all)
 	for (i = 0; i < TCPFSM_TOTAL_BUCKETS; i++)
 		if (hist[i])
 			top = i;
-	for (i = all || top < 2 ? 1 : top - 1; i <= top; i++)
+	for (i = all || top < 6 ? 1 : top - 5; i <= top; i++)
 		s += (double)hist[i] * 0.75 * (double)(1ULL << i) / 1e6;
 	return s;
 }
@@ -308,6 +318,30 @@ static double long_waits(const uint64_t *hist, bool all)
  * time to empty a full queue belongs to it: twice, so that a single burst, which
  * comes to half of the places while it drains, counts a quarter.
  */
+static uint64_t arrived(const uint64_t *v)
+{
+	return v[TOTAL(COMPLETED)] + v[TOTAL(COMPLETED_COOKIE)] + v[TOTAL(SYN_FASTOPEN)];
+}
+
+/*
+ * Connections that are neither waiting nor left behind, and whose accept() nobody saw: the task
+ * was in it before the hooks were, or accepts in a way that is not attributed.
+ */
+static uint64_t accepts_unseen(const struct facts *f)
+{
+	const uint64_t *t = f->total;
+	uint64_t there = t[TOTAL(ACCEPTED)] + t[TOTAL(ABANDONED)] + t[TOTAL(CHILD_LOST)] +
+			 (f->gone ? 0 : t[TOTAL(NOW_ACCEPTQ)]);
+
+	return arrived(t) > there ? arrived(t) - there : 0;
+}
+
+/* Too many to say how fast it accepts. */
+static bool pace_is_unseen(const struct facts *f)
+{
+	return accepts_unseen(f) >= UNSEEN_MIN && 10 * accepts_unseen(f) >= arrived(f->total);
+}
+
 static void judge_acceptance(const struct facts *f, struct acceptance *a)
 {
 	uint64_t first, last;
@@ -377,10 +411,14 @@ static void evidence_rates(const struct facts *f, struct draft *d, const struct 
 	uint64_t refused = a->now ? f->acceptq.now : f->acceptq.ever;
 
 	if (a->pace == STUCK) {
-		evidence(d, "of %.0f connections that arrived %s%s, none was accepted; %llu wait", done,
-			 a->now ? "in the " : "since the totals began",
-			 a->now ? duration(a->seconds).s : "",
-			 (ull)f->total[f->gone ? TOTAL(ABANDONED) : TOTAL(NOW_ACCEPTQ)]);
+		uint64_t wait = f->total[f->gone ? TOTAL(ABANDONED) : TOTAL(NOW_ACCEPTQ)];
+
+		if (a->now)
+			evidence(d, "no accept() in the %s observed; %.0f connections arrived in that time, "
+				 "and %llu wait", duration(a->seconds).s, done, (ull)wait);
+		else
+			evidence(d, "of %.0f connections that arrived since the totals began, none was "
+				 "accepted; %llu %s", done, (ull)wait, f->gone ? "were left" : "wait");
 		return;
 	}
 	if (!a->now || a->seconds <= 0) {
@@ -480,7 +518,7 @@ static bool acceptq_app_slow(const struct facts *f, struct draft *d)
 	struct group g;
 
 	/* Of an SO_REUSEPORT group that is told by reuseport_member. */
-	if (!f->acceptq.ever || is_lone_member(f, &g))
+	if (!f->acceptq.ever || pace_is_unseen(f) || is_lone_member(f, &g))
 		return false;
 	judge_acceptance(f, &a);
 	if (a.pace == BURSTS)
@@ -534,7 +572,7 @@ static bool acceptq_burst(const struct facts *f, struct draft *d, bool clamped)
 {
 	struct acceptance a;
 
-	if (!f->acceptq.ever || is_clamped(f) != clamped)
+	if (!f->acceptq.ever || pace_is_unseen(f) || is_clamped(f) != clamped)
 		return false;
 	judge_acceptance(f, &a);
 	if (a.pace != BURSTS)
@@ -610,6 +648,82 @@ static bool reuseport_member(const struct facts *f, struct draft *d)
 	return true;
 }
 
+/* The accept queue was full, and how fast it is emptied was not seen. */
+static bool accepts_not_judged(const struct facts *f, struct draft *d)
+{
+	if (!f->acceptq.ever || !pace_is_unseen(f))
+		return false;
+	judge_as(d, &f->acceptq);
+	headline(d, "The accept queue of %s %s full, and clients %s refused; whether its limit or %s is to "
+		 "blame is not known, as %llu accepts were not seen.", name_of(f->l).s,
+		 f->acceptq.active ? "is" : "was", f->acceptq.active ? "are" : "were", app_of(f->l).s,
+		 (ull)accepts_unseen(f));
+	evidence(d, "%llu connections arrived: %llu accepts were seen, %llu wait, %llu were left behind",
+		 (ull)arrived(f->total), (ull)f->total[TOTAL(ACCEPTED)],
+		 (ull)f->total[TOTAL(NOW_ACCEPTQ)], (ull)f->total[TOTAL(ABANDONED)]);
+	evidence(d, "refused: %llu SYNs, %llu third ACKs dropped, %llu answered with an RST",
+		 (ull)f->total[DROPPED(ACCEPTQ_FULL)], (ull)f->total[ACK_DROPPED(ACCEPTQ_FULL)],
+		 (ull)f->total[ACK_RESET(ACCEPTQ_FULL)]);
+	evidence_limit(f, d);
+	remedy(d, "See whether Recv-Q stays high: ss -ltn sport = %u. If it does, the application is too "
+	       "slow; if it is mostly 0, the limit is too small.", f->l->lport);
+	return true;
+}
+
+/*
+ * Connections wait, through all of the observation, and nobody accepts: the queue is not full
+ * yet.  What has arrived since it began may still be on its way to accept().
+ */
+static bool accept_stalled(const struct facts *f, struct draft *d)
+{
+	uint64_t wait = f->total[TOTAL(NOW_ACCEPTQ)], new = arrived(f->now);
+
+	if (f->gone || f->acceptq.active || f->span < STALLED_S || f->now[TOTAL(ACCEPTED)] ||
+	    wait <= new || !wait)
+		return false;
+	d->active = true;
+	d->weight = wait;
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "%s has stopped to accept connections: %llu wait%s in the accept queue of %s, which "
+		 "holds %llu.", app_of(f->l).s, (ull)wait, wait == 1 ? "s" : "", name_of(f->l).s,
+		 (ull)f->acceptq_places);
+	evidence(d, "no accept() in the %s observed; %llu connections arrived in that time, and %llu waited "
+		 "before", duration(f->span).s, (ull)new, (ull)(wait - new));
+	evidence(d, "before: %llu accepted, of %llu that arrived since the totals began",
+		 (ull)f->total[TOTAL(ACCEPTED)], (ull)arrived(f->total));
+	evidence(d, "when the queue is full, clients are refused; until then they are connected and "
+		 "wait");
+	if (f->l->has_owner)
+		remedy(d, "See what it does instead: cat /proc/%u/stack; strace -f -p %u; and whether it has "
+		       "descriptors left: ls /proc/%u/fd | wc -l against \"Max open files\" in "
+		       "/proc/%u/limits.", f->l->pid, f->l->pid, f->l->pid, f->l->pid);
+	else
+		remedy(d, "Find the process: ss -ltnp sport = %u, and see what it does.", f->l->lport);
+	cost(d, "None: to look costs nothing.");
+	return true;
+}
+
+/* A listener was closed, and with it the connections that it had not accepted. */
+static bool listener_closed(const struct facts *f, struct draft *d)
+{
+	uint64_t left = f->total[TOTAL(ABANDONED)];
+
+	if (!f->gone || !left || f->acceptq.ever)
+		return false;
+	d->weight = left;
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "%s closed %s with %llu connection%s in its accept queue: %s reset.",
+		 app_of(f->l).s, name_of(f->l).s, (ull)left, plural(left),
+		 left == 1 ? "its client was" : "their clients were");
+	evidence(d, "closed at %s; %llu had arrived, and %llu were accepted",
+		 moment(f, f->total[TOTAL(NOW_GONE_TS)]).s, (ull)arrived(f->total),
+		 (ull)f->total[TOTAL(ACCEPTED)]);
+	remedy(d, "Have it accept until EAGAIN before it closes a listener; or hand the socket over when it "
+	       "restarts (systemd socket activation, SCM_RIGHTS); with SO_REUSEPORT, "
+	       "net.ipv4.tcp_migrate_req=1 lets another listener go on with them.");
+	return true;
+}
+
 /* ---- what a full accept queue does to clients -------------------------------------- */
 
 /* Third ACKs dropped because the accept queue was full: their clients are in ESTABLISHED. */
@@ -634,9 +748,9 @@ static bool phantom_connections(const struct facts *f, struct draft *d)
 		evidence(d, "%llu of them came with a SYN cookie: nothing is kept of these, and no "
 			 "SYN-ACK is sent again", (ull)(f->total[TOTAL(COOKIE_VALID)] -
 							f->total[TOTAL(COMPLETED_COOKIE)]));
-	evidence(d, "meanwhile connect() has succeeded: who waits for the server to speak first "
-		 "waits in vain, who sends first sends again; ss shows ESTAB at the client only");
-	remedy(d, "None of its own: what fills the accept queue is told above. It is no reason to "
+	evidence(d, "meanwhile connect() has succeeded: a client that waits for the server to speak "
+		 "waits in vain; one that sends first retransmits; ss shows ESTAB at the client only");
+	remedy(d, "Nothing separate: fix what fills the accept queue (see above). It is no reason to "
 	       "set tcp_abort_on_overflow=1: that turns a delay into a failure for clients that "
 	       "would get in a moment later.");
 	return true;
@@ -659,7 +773,7 @@ static bool reset_on_overflow(const struct facts *f, struct draft *d)
 		 "client", (ull)acks, plural(acks), observed(f, now).s);
 	if (set)
 		remedy(d, "Run: %ssysctl -w net.ipv4.tcp_abort_on_overflow=0. Clients then get in "
-		       "as soon as there is room; what fills the queue is told above.",
+		       "as soon as there is room; what fills the queue: see above.",
 		       in_netns(f).s);
 	if (set)
 		cost(d, "Until there is room they believe they are connected.");
@@ -739,6 +853,47 @@ static void judge_answers(const uint64_t *v, const struct facts *f, bool now, st
 		a->bad = 0;
 }
 
+/* SYNs of the sample from addresses that never completed a handshake. */
+struct strangers {
+	uint64_t syns, addresses;
+	double each;			/* SYNs of one */
+};
+
+static void judge_strangers(const struct facts *f, struct strangers *g)
+{
+	const struct sources *s = f->sources;
+	size_t i;
+
+	*g = (struct strangers) { 0 };
+	for (i = 0; s && i < s->room; i++) {
+		if (!s->addrs[i].family || s->addrs[i].completed || !s->addrs[i].syns)
+			continue;
+		g->addresses++;
+		g->syns += s->addrs[i].syns;
+	}
+	/* There is no place for more addresses: then they are many. */
+	if (s && s->beyond) {
+		g->addresses += s->beyond;
+		g->syns += s->beyond;
+	}
+	g->each = g->addresses ? (double)g->syns / (double)g->addresses : 0;
+}
+
+/* A client that gets no answer comes back; the addresses of a flood come once. */
+static bool strangers_repeat(const struct facts *f, struct strangers *g)
+{
+	judge_strangers(f, g);
+	return g->syns >= RETURN_MIN && g->each >= REPEATED;
+}
+
+static bool strangers_come_once(const struct facts *f)
+{
+	struct strangers g;
+
+	judge_strangers(f, &g);
+	return g.addresses >= FLOOD_MIN && g.each <= ONCE;
+}
+
 static double unanswered(const uint64_t *v)
 {
 	uint64_t lost = v[TOTAL(SYN_COOKIE)] > v[TOTAL(COMPLETED_COOKIE)] ?
@@ -751,8 +906,11 @@ static double unanswered(const uint64_t *v)
 static bool is_flood_in(const uint64_t *v, const struct facts *f, bool now)
 {
 	struct answers a;
+	struct strangers g;
 	double none = unanswered(v);
 
+	if (strangers_repeat(f, &g))
+		return false;
 	judge_answers(v, f, now, &a);
 	/* Old ones in the queue came to nothing, too. */
 	if (f->total[TOTAL(NOW_SYNQ)] > f->total[TOTAL(NOW_SYNQ_YOUNG)])
@@ -772,13 +930,17 @@ static bool is_flood_in(const uint64_t *v, const struct facts *f, bool now)
 	if (!now && f->synq.ever >= FLOOD_MIN && 2 * v[GONE(TIMEOUT)] >= f->synq_places &&
 	    a.held < (double)v[GONE(TIMEOUT)])
 		return true;
+	/* Clients who got the places that were free do not make it another thing. */
+	if (!now && strangers_come_once(f))
+		return true;
 	return a.bad > FLOOD_SHARE * a.answered;
 }
 
 /*
  * A flood: FLOOD_MIN SYNs or more came to nothing (dropped by the SYN queue, a cookie
  * that never came back, a request that expired), and most of those answered did.
- * Not when clients send their SYN again, or an ACK: these are alive.
+ * Not when clients send their SYN again, or an ACK: these are alive; nor when the same
+ * addresses come again and again: see return_path().
  */
 static bool is_flood(const struct facts *f, bool *now)
 {
@@ -804,12 +966,13 @@ static bool syn_flood(const struct facts *f, struct draft *d)
 	/* Cookies cope with it. */
 	if (!v[DROPPED(SYNQ_FULL)] && !v[DROPPED(LAST_QUARTER)])
 		d->f.severity = TCPFSM_SEVERITY_WARNING;
-	headline(d, "%s %s a SYN flood: %.0f SYNs %s to nothing, %s of those answered completed "
-		 "the handshake%s.", name_of(f->l).s, r.active ? "is under" : "was under",
-		 unanswered(v), now ? "come" : "came",
+	headline(d, "%s %s a SYN flood: %.0f SYNs did not become connections, %s of those answered "
+		 "completed the handshake%s.", name_of(f->l).s, r.active ? "is under" : "was under",
+		 unanswered(v),
 		 v[TOTAL(COMPLETED)] + v[TOTAL(COMPLETED_COOKIE)] ? "few" : "none",
 		 d->f.severity == TCPFSM_SEVERITY_CRITICAL ? ", and clients are shut out" :
-		 cookies ? "; SYN cookies let clients in" : "");
+		 v[TOTAL(COMPLETED_COOKIE)] ? "; SYN cookies let clients in" :
+		 cookies ? "; SYN cookies keep it open for clients" : "");
 	evidence(d, "%llu requests queued and %llu cookies sent; %llu handshakes completed (%llu of "
 		 "them by cookies), %llu requests expired%s%s", (ull)v[TOTAL(SYN_QUEUED)],
 		 (ull)v[TOTAL(SYN_COOKIE)],
@@ -828,10 +991,11 @@ static bool syn_flood(const struct facts *f, struct draft *d)
 	}
 	if (s && s->syns >= FLOOD_MIN && sources_top(s, false, true, &top, 1, NULL) &&
 	    top.n * 2 > s->syns) {
-		remedy(d, "Most of it comes from %s: nft add rule inet filter input ip%s saddr %s tcp "
-		       "dport %u drop (in a chain that you have).", address(&top, buf),
-		       top.family == 6 ? "6" : "", buf, f->l->lport);
-		cost(d, "%sThe rule shuts out everyone in that network.", *d->cost ? " " : "");
+		remedy(d, "Most of it comes from %s. Ask first whose network that is: a rule that drops "
+		       "it shuts out every client there.", address(&top, buf));
+	} else if (!strangers_come_once(f)) {
+		remedy(d, "Where it comes from was not seen: tcpdump -ni any 'tcp[13] & 18 == 2 and port "
+		       "%u' shows it.", f->l->lport);
 	} else {
 		remedy(d, "The addresses are many or forged: a rule by address does not help; filter "
 		       "upstream, or put nft synproxy in front.");
@@ -839,6 +1003,62 @@ static bool syn_flood(const struct facts *f, struct draft *d)
 			cost(d, "synproxy: each connection is translated from then on.");
 	}
 	remedy(d, " A larger backlog only feeds it.");
+	return true;
+}
+
+/* Of RETURN_MIN or more that were answered nobody completed, or answered at all. */
+static bool nothing_completes(const uint64_t *v, const struct facts *f, bool now, double *answered)
+{
+	struct answers a;
+
+	judge_answers(v, f, now, &a);
+	*answered = a.answered > (double)v[GONE(TIMEOUT)] ? a.answered : (double)v[GONE(TIMEOUT)];
+	return *answered >= RETURN_MIN && !(a.good > 0) && !(a.held > 0) &&
+	       2 * (double)v[GONE(RCV_RST)] < *answered &&
+	       v[TOTAL(SYNACK_RETRANSMIT)] + v[GONE(TIMEOUT)] + v[TOTAL(SYN_COOKIE)] >= RETURN_MIN;
+}
+
+/*
+ * SYN-ACKs leave, and no ACK comes back from anybody, while the same clients come again: the
+ * way back, or a firewall, of this host, too.  Not known whether they come again: then a flood
+ * may be it as well.
+ */
+static bool return_path(const struct facts *f, struct draft *d)
+{
+	double answered;
+	bool now = nothing_completes(f->now, f, true, &answered), flood;
+	const uint64_t *v = now ? f->now : f->total;
+	struct refused r = f->synq;
+	struct strangers g;
+
+	if (is_flood(f, &flood) || (!now && !nothing_completes(v, f, false, &answered)))
+		return false;
+	if (!strangers_repeat(f, &g) && g.syns >= RETURN_MIN)
+		return false;
+	r.active = r.active || now;
+	judge_as(d, &r);
+	if (!f->synq.active)
+		d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "No client of %s %s the handshake: SYN-ACKs %s, and no ACK %s back.",
+		 name_of(f->l).s, now ? "completes" : "completed", now ? "leave" : "left",
+		 now ? "comes" : "came");
+	evidence(d, "%.0f SYNs were answered, and 0 handshakes completed; SYN-ACKs were sent again %llu "
+		 "times, and %llu requests expired%s%s", answered, (ull)v[TOTAL(SYNACK_RETRANSMIT)],
+		 (ull)v[GONE(TIMEOUT)], now ? ", in the " : "", now ? duration(f->span).s : "");
+	if (g.syns >= RETURN_MIN)
+		evidence(d, "the same addresses come again, %.1f SYNs each: a flood's come once",
+			 g.each);
+	else
+		evidence(d, "whether the same addresses come again, as clients do, or once, as a flood "
+			 "does, was not seen");
+	if (f->synq.ever)
+		evidence_synq(f, d);
+	evidence_clients(f, d, false);
+	remedy(d, "Look for the rule or the route that stops the SYN-ACK or the ACK, on this host "
+	       "first: nft list ruleset; ip route get CLIENT; nstat -az TcpExtIPReversePathFilter; "
+	       "conntrack -S. Then see which of the two is missing where: tcpdump -ni any port %u. ",
+	       f->l->lport);
+	cost(d, "None: to look costs nothing.");
 	return true;
 }
 
@@ -858,8 +1078,8 @@ static bool last_quarter(const struct facts *f, struct draft *d)
 	/* More of them by the length of the queue: then that is the first thing to tell. */
 	if (f->total[DROPPED(SYNQ_FULL)] > dropped)
 		d->rank += 100;
-	headline(d, "%s %s SYNs of clients it does not know: without SYN cookies the last quarter of "
-		 "tcp_max_syn_backlog is kept for those who were here before.", name_of(f->l).s,
+	headline(d, "%s %s SYNs from unknown clients: without SYN cookies the last quarter of "
+		 "tcp_max_syn_backlog is kept for those that have connected before.", name_of(f->l).s,
 		 now ? "drops" : "dropped");
 	if (max)
 		evidence(d, "the comparison: tcp_max_syn_backlog less the queue, %llu - %llu = %llu, "
@@ -944,18 +1164,25 @@ static bool synack_lost(const struct facts *f, struct draft *d)
 	alive = a.repeated >= LATE_MIN && a.repeated >= REPEATED_SHARE * a.answered && !other;
 	if ((late < LATE_MIN || (double)late < LATE_SHARE * (double)done) && !alive)
 		return false;
+	/* Nobody gets through: see return_path(). */
+	if (!(a.good > 0))
+		return false;
+	now = now || f->now[TOTAL(SYNACK_RETRANSMIT)] >= LATE_MIN;
 	r.active = r.active || now;
 	judge_as(d, &r);
 	if (!f->synq.ever)
 		d->f.severity = TCPFSM_SEVERITY_WARNING;
-	headline(d, "SYN-ACKs of %s %s: clients complete the handshake, but %s after it is sent "
-		 "again%s.", name_of(f->l).s, now ? "get lost" : "got lost", late ? "only" : "not even",
+	headline(d, "SYN-ACKs of %s %s: clients %s%s.", name_of(f->l).s,
+		 now ? "get lost" : "got lost",
+		 late ? "complete the handshake, but only after it is sent again" :
+			"send their SYN again though it was answered",
 		 f->synq.ever ? ", and meanwhile they fill the SYN queue" : "");
-	evidence(d, "%llu of %llu handshakes (%.0f %%) took more than one SYN-ACK; half of all take "
-		 "up to about %s, 99 %% up to about %s", (ull)late, (ull)done,
-		 percent((double)late, (double)done),
-		 duration(quantile_s(v, TCPFSM_TOTAL_HANDSHAKE_US, 0.5)).s,
-		 duration(quantile_s(v, TCPFSM_TOTAL_HANDSHAKE_US, 0.99)).s);
+	if (done)
+		evidence(d, "%llu of %llu handshakes (%.0f %%) took more than one SYN-ACK; half of all "
+			 "take up to about %s, 99 %% up to about %s", (ull)late, (ull)done,
+			 percent((double)late, (double)done),
+			 duration(quantile_s(v, TCPFSM_TOTAL_HANDSHAKE_US, 0.5)).s,
+			 duration(quantile_s(v, TCPFSM_TOTAL_HANDSHAKE_US, 0.99)).s);
 	evidence(d, "%llu SYN-ACKs were sent again, %llu after a time-out and the others because the "
 		 "client sent its SYN again; %llu requests expired",
 		 (ull)v[TOTAL(SYNACK_RETRANSMIT)], (ull)v[TOTAL(SYNACK_TIMEOUT)],
@@ -1026,6 +1253,17 @@ static bool slow_clients(const struct facts *f, struct draft *d)
 	return true;
 }
 
+/* Third ACKs that met a full accept queue keep their places in the SYN queue. */
+static bool stands_for_acceptq(const struct facts *f)
+{
+	struct acceptance a;
+
+	if (!f->acceptq.ever || !f->total[ACK_DROPPED(ACCEPTQ_FULL)])
+		return false;
+	judge_acceptance(f, &a);
+	return a.pace != BURSTS;
+}
+
 /* SYNs dropped because the SYN queue was full: without cookies. */
 static bool synq_full(const struct facts *f, struct draft *d)
 {
@@ -1049,6 +1287,10 @@ static bool synq_full(const struct facts *f, struct draft *d)
 		remedy_cookies_on(f, d);
 	if (flood) {
 		remedy(d, "A larger backlog would only be filled by the flood, too.");
+	} else if (stands_for_acceptq(f)) {
+		remedy(d, "What keeps it full is the accept queue: a longer one does not help.");
+	} else if (!(f->total[TOTAL(COMPLETED)] + f->total[TOTAL(COMPLETED_COOKIE)])) {
+		remedy(d, "Nobody completes a handshake here: a longer queue does not help.");
 	} else {
 		remedy(d, "Or a longer queue: ");
 		remedy_backlog(f, d, wanted_backlog(f, &f->synq, f->synq_places));
@@ -1066,8 +1308,12 @@ static bool syn_cookies(const struct facts *f, struct draft *d)
 	const uint64_t *t = f->total;
 	uint64_t sent = t[TOTAL(SYN_COOKIE)], now = f->now[TOTAL(SYN_COOKIE)];
 	bool flood_now;
+	double answered;
 
 	if (!sent || f->syncookies == 2)
+		return false;
+	/* Nobody gets in by them: that is syn_flood or return_path. */
+	if (nothing_completes(t, f, false, &answered))
 		return false;
 	d->active = now;
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
@@ -1081,6 +1327,11 @@ static bool syn_cookies(const struct facts *f, struct draft *d)
 	evidence_clients(f, d, true);
 	if (is_flood(f, &flood_now)) {
 		remedy(d, "Cookies do what they are for in a flood: leave them on.");
+		return true;
+	}
+	if (stands_for_acceptq(f)) {
+		remedy(d, "What keeps it full is the accept queue: a longer one does not help. Leave "
+		       "tcp_syncookies on.");
 		return true;
 	}
 	remedy(d, "Clients complete these handshakes, so a longer queue helps them. ");
@@ -1165,6 +1416,25 @@ static bool refused_otherwise(const struct facts *f, struct draft *d)
 	return true;
 }
 
+/* Counted for the network namespace: what listeners left behind that are remembered no more. */
+static bool listeners_closed(const struct facts *f, struct draft *d)
+{
+	uint64_t left = f->total[TOTAL(ABANDONED)];
+
+	if (!left)
+		return false;
+	d->weight = left;
+	d->active = f->now[TOTAL(ABANDONED)];
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "In %s %llu connection%s %s reset, as listeners were closed with them in the accept "
+		 "queue.", name_of(f->l).s, (ull)left, plural(left), left == 1 ? "was" : "were");
+	evidence(d, "which listeners is not known any more: they are remembered for a minute%s",
+		 f->span > 0 && !f->now[TOTAL(ABANDONED)] ? "; none while observed" : "");
+	remedy(d, "Have servers accept until EAGAIN before they close a listener, or hand the socket over when "
+	       "they restart. tcpfsm record keeps which ones from now on.");
+	return true;
+}
+
 /* Counted for the network namespace: listeners that left the table, or never were in it. */
 static bool listeners_gone(const struct facts *f, struct draft *d)
 {
@@ -1193,11 +1463,11 @@ static bool listeners_unwatched(const struct facts *f, struct draft *d)
 	if (!lost)
 		return false;
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
-	headline(d, "There are more listeners in %s than tcpfsm watches: what they do is not told "
-		 "apart.", name_of(f->l).s);
+	headline(d, "There are more listeners in %s than tcpfsm watches: what they do is "
+		 "counted together.", name_of(f->l).s);
 	evidence(d, "%llu events of listeners without a place in the table", (ull)lost);
 	remedy(d, "Load the module again with room for them: insmod tcpfsm.ko listeners=N.");
-	cost(d, "Memory of the kernel for each listener and CPU; the totals begin anew.");
+	cost(d, "Each listener takes kernel memory on each CPU; the totals begin anew.");
 	return true;
 }
 
@@ -1214,8 +1484,11 @@ static bool cookies_forged(const struct facts *f, struct draft *d)
 		return false;
 	d->active = now;
 	d->f.severity = TCPFSM_SEVERITY_INFO;
-	headline(d, "%s %s ACKs that carry no valid SYN cookie: forged, or later than two minutes. "
-		 "They do no harm.", name_of(f->l).s, now ? "gets" : "got");
+	headline(d, "%s %s ACKs that carry no valid SYN cookie: %s. They do no harm.",
+		 name_of(f->l).s, now ? "gets" : "got",
+		 f->total[ACK_DROPPED(ACCEPTQ_FULL)] && f->total[GONE(TIMEOUT)] ?
+		 "of clients whose request has expired, as their third ACK met a full accept queue, or "
+		 "forged" : "forged, or later than two minutes");
 	evidence(d, "%llu invalid%s, and %llu valid ones", (ull)bad, observed(f, now).s, (ull)good);
 	return true;
 }
@@ -1298,10 +1571,14 @@ const struct rule explain_syn_rules[] = {
 	{ "acceptq_app_slow",	 SIDE_ACCEPTQ, ABOUT_LISTENER, acceptq_app_slow },
 	{ "acceptq_somaxconn",	 SIDE_ACCEPTQ, ABOUT_LISTENER, acceptq_somaxconn },
 	{ "acceptq_limit_small", SIDE_ACCEPTQ, ABOUT_LISTENER, acceptq_limit_small },
+	{ "not_judged",		 SIDE_ACCEPTQ, ABOUT_LISTENER, accepts_not_judged },
+	{ "accept_stalled",	 SIDE_ACCEPTQ, ABOUT_LISTENER, accept_stalled },
+	{ "listener_closed",	 SIDE_ACCEPTQ, ABOUT_LISTENER, listener_closed },
 	{ "phantom_connections", SIDE_ACCEPTQ, ABOUT_LISTENER, phantom_connections },
 	{ "reset_on_overflow",	 SIDE_ACCEPTQ, ABOUT_LISTENER, reset_on_overflow },
-	{ "last_quarter",	 SIDE_SYNQ,    ABOUT_LISTENER, last_quarter },
 	{ "syn_flood",		 SIDE_SYNQ,    ABOUT_LISTENER, syn_flood },
+	{ "return_path",	 SIDE_SYNQ,    ABOUT_LISTENER, return_path },
+	{ "last_quarter",	 SIDE_SYNQ,    ABOUT_LISTENER, last_quarter },
 	{ "defer_accept",	 SIDE_SYNQ,    ABOUT_LISTENER, defer_accept },
 	{ "synack_lost",	 SIDE_SYNQ,    ABOUT_LISTENER, synack_lost },
 	{ "slow_clients",	 SIDE_SYNQ,    ABOUT_LISTENER, slow_clients },
@@ -1312,6 +1589,7 @@ const struct rule explain_syn_rules[] = {
 	{ "cookies_forged",	 SIDE_NONE,    ABOUT_LISTENER, cookies_forged },
 	{ "requests_reset",	 SIDE_NONE,    ABOUT_LISTENER, requests_reset },
 	{ "micro_burst",	 SIDE_NONE,    ABOUT_LISTENER, micro_burst },
+	{ "listener_closed",	 SIDE_NONE,    ABOUT_NETNS,    listeners_closed },
 	{ "listeners_gone",	 SIDE_NONE,    ABOUT_NETNS,    listeners_gone },
 	{ "listeners_unwatched", SIDE_NONE,    ABOUT_NETNS,    listeners_unwatched },
 };

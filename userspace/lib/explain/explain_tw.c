@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * Ports that run out, and mini-sockets (TIME_WAIT and FIN_WAIT2): what they do, and
  * what they do not.
@@ -297,7 +297,7 @@ static void option_reuse(const struct facts *f, struct draft *d)
 	       "once in %s: up to %s instead of %s.", in_netns(f).s, age.s, (ull)f->reuse.ready,
 	       (ull)f->tw->time_wait, f->reuse.delay_ms ? duration(reuse_delay(f)).s : "a second",
 	       rate(ports / reuse_delay(f)).s, rate(allowed(f->tw->limit)).s);
-	option_cost(d, "Late segments of the old connection are told from those of the new one by their "
+	option_cost(d, "Late segments of the old connection differ from those of the new one by their "
 		    "timestamps only. It does nothing for FIN_WAIT2 and for connections that peers "
 		    "open.");
 }
@@ -312,7 +312,7 @@ static void option_addresses(const struct facts *f, struct draft *d)
 	if (needed > 1)
 		remedy(d, " For the present rate %.0f are enough, those in use included.",
 		       (double)(uint64_t)needed + 1);
-	remedy(d, " Who calls bind() with one of several local addresses needs IP_BIND_ADDRESS_NO_PORT, "
+	remedy(d, " A program that calls bind() with one of several local addresses needs IP_BIND_ADDRESS_NO_PORT, "
 	       "or the port is chosen before the destination is known, and for all of them.");
 	option_cost(d, "The addresses, and that all on the way and the peer's access rules know them.");
 }
@@ -565,7 +565,7 @@ static bool fin_wait2(const struct facts *f, struct draft *d)
 	d->active = true;
 	d->f.severity = TCPFSM_SEVERITY_INFO;
 	headline(d, "%s %s does not close its side: %llu connections wait in FIN_WAIT2 for its FIN.",
-		 tw->inbound ? "Who connects to" : "The other end of", ends_of(tw).s,
+		 tw->inbound ? "What connects to" : "The other end of", ends_of(tw).s,
 		 (ull)tw->fin_wait2);
 	evidence(d, "%llu in FIN_WAIT2, %llu in TIME_WAIT; %s", (ull)tw->fin_wait2,
 		 (ull)tw->time_wait, tw->inbound ? "they cost memory, and no port" :
@@ -633,8 +633,8 @@ static void remedy_buckets(const struct facts *f, struct draft *d, double needed
 		option_cost(d, "About %u bytes of the kernel's memory each, %s when all are used.",
 			    f->opts->timewait_bytes, bytes((double)n * f->opts->timewait_bytes).s);
 	else
-		option_cost(d, "Memory of the kernel for each.");
-	option(d, "Make fewer: keep-alive or a connection pool%s%s, or let the other side close first.",
+		option_cost(d, "Each takes kernel memory.");
+	option(d, "Create fewer: keep-alive or a connection pool%s%s, or let the other side close first.",
 	       f->most && f->most->has_maker ? " in " : "",
 	       f->most && f->most->has_maker ? f->most->maker_comm : "");
 	option_cost(d, "Idle connections take memory at both ends.");

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /* A sample of where the SYNs of each listener come from. */
 #include <errno.h>
 #include <stdlib.h>

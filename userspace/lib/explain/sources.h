@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * Where the SYNs of a listener come from: a sample, as records of refused ones
  * are limited by the module, bounded in memory.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /* The cgroup of a process, from /proc. */
 #include <fcntl.h>
 #include <limits.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * The connections a model remembers, by socket cookie.  Bounded: when the
  * table is full, one that has long been quiet is forgotten.  A few closed ones

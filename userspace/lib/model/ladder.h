@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /* From what was recorded of one connection to its ladder; ladders.c collects. */
 #ifndef TCPFSM_LIB_LADDER_H
 #define TCPFSM_LIB_LADDER_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * Events to connections: what belongs together, both ends if both are here,
  * and when it has ended.  Bounded: the connection that was quiet for longest is
@@ -13,6 +13,7 @@
 
 #include "hash.h"
 #include "ladder.h"
+#include "opts.h"
 
 #define CONNS_DEFAULT	((size_t)65536)
 #define EVENTS_DEFAULT	((size_t)256)
@@ -607,8 +608,8 @@ static bool selects(const struct tcpfsm_ladders *l, const struct tcpfsm_event *e
 	return !l->filtered || tcpfsm_filter_match(&l->filter, ev);
 }
 
-int tcpfsm_ladders_feed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
-			tcpfsm_ladder_fn fn, void *arg)
+int tcpfsm_ladders_event(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
+			 tcpfsm_ladder_fn fn, void *arg)
 {
 	struct story *s;
 	struct end *e;
@@ -697,19 +698,21 @@ void tcpfsm_ladders_counts(const struct tcpfsm_ladders *l, size_t *waiting, uint
 
 int tcpfsm_ladders_new(struct tcpfsm_ladders **out, const struct tcpfsm_ladders_options *opts)
 {
-	struct tcpfsm_ladders_options o = { .size = sizeof(o) };
+	struct tcpfsm_ladders_options o;
+	struct tcpfsm_filter filter;
 	struct tcpfsm_ladders *l;
+	int err = copy_opts(&o, sizeof(o), opts);
 
 	*out = NULL;
-	/* The caller's may be older or newer than this library's. */
-	if (opts)
-		memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	if (!err)
+		err = copy_opts(&filter, sizeof(filter), o.filter);
+	if (err)
+		return err;
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
 	l->filtered = o.filter;
-	if (o.filter)
-		l->filter = *o.filter;
+	l->filter = filter;
 	l->conn = o.conn;
 	l->max = o.max_conns ? o.max_conns : CONNS_DEFAULT;
 	l->max_events = !o.max_events ? EVENTS_DEFAULT :

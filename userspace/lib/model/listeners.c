@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * Listeners as the TOTAL records of the last reading tell them.
  *
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "listeners.h"
 #include "tcpfsm.h"
 
 /* More than any machine has; a recording can claim anything. */
@@ -306,7 +307,7 @@ static int feed_total(struct tcpfsm_listeners *ls, const struct tcpfsm_record *r
 	return 0;
 }
 
-int tcpfsm_listeners_feed(struct tcpfsm_listeners *ls, const struct tcpfsm_item *item)
+int tcpfsm_listeners_item(struct tcpfsm_listeners *ls, const struct tcpfsm_item *item)
 {
 	if (item->lost)
 		return 0;
@@ -383,8 +384,7 @@ const struct tcpfsm_listener *tcpfsm_listeners_find(const struct tcpfsm_listener
 	return conn ? find(ls, conn) : NULL;
 }
 
-const struct tcpfsm_listener *tcpfsm_listeners_netns(const struct tcpfsm_listeners *ls,
-						     uint32_t netns)
+const struct tcpfsm_listener *listeners_netns(const struct tcpfsm_listeners *ls, uint32_t netns)
 {
 	return find(ls, netns | NETNS_KEY);
 }

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * From what the kernel does to the story RFC 9293 tells.
  *
@@ -15,6 +15,7 @@
 
 #include "source/clock.h"
 #include "conns.h"
+#include "opts.h"
 #include "tcpfsm.h"
 
 #define CONNS_DEFAULT	((size_t)1 << 20)
@@ -200,7 +201,7 @@ live(const struct tcpfsm_model *m, struct tcpfsm_life *life, const struct tcpfsm
 	if (begins || !life->begin)
 		life_begin(life, r, r->ts + (uint64_t)m->epoch_offset, old);
 	life->causes |= 1U << cause;
-	/* Who watches a whole machine asks for no more of each. */
+	/* In watch mode nobody reads the rest of a life. */
 	if (m->watch)
 		return;
 
@@ -1475,8 +1476,8 @@ static void enqueue(struct tcpfsm_model *m, const struct tcpfsm_item *item)
 	}
 }
 
-int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *items, size_t n,
-			    tcpfsm_event_fn fn, void *arg)
+int tcpfsm_model_items(struct tcpfsm_model *m, const struct tcpfsm_item *items, size_t n,
+		       tcpfsm_event_fn fn, void *arg)
 {
 	const struct tcpfsm_item *end = items + n;
 
@@ -1505,10 +1506,10 @@ int tcpfsm_model_feed_batch(struct tcpfsm_model *m, const struct tcpfsm_item *it
 	return m->rc;
 }
 
-int tcpfsm_model_feed(struct tcpfsm_model *m, const struct tcpfsm_item *item,
+int tcpfsm_model_item(struct tcpfsm_model *m, const struct tcpfsm_item *item,
 		      tcpfsm_event_fn fn, void *arg)
 {
-	return tcpfsm_model_feed_batch(m, item, 1, fn, arg);
+	return tcpfsm_model_items(m, item, 1, fn, arg);
 }
 
 int tcpfsm_model_flush(struct tcpfsm_model *m, tcpfsm_event_fn fn, void *arg)
@@ -1527,14 +1528,13 @@ size_t tcpfsm_model_pending(const struct tcpfsm_model *m)
 
 int tcpfsm_model_new(struct tcpfsm_model **out, const struct tcpfsm_model_options *opts)
 {
-	struct tcpfsm_model_options o = { .size = sizeof(o) };
+	struct tcpfsm_model_options o;
 	struct tcpfsm_model *m;
-	int err;
+	int err = copy_opts(&o, sizeof(o), opts);
 
 	*out = NULL;
-	/* The caller's may be older or newer than this library's. */
-	if (opts)
-		memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	if (err)
+		return err;
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * The ledger of mini-sockets: one small entry each, and sums by network namespace,
  * destination and owner that are kept as they come and go.
@@ -12,6 +12,7 @@
 #include "cgroup.h"
 #include "source/clock.h"
 #include "hash.h"
+#include "opts.h"
 #include "timewait.h"
 #include "tcpfsm.h"
 
@@ -1244,7 +1245,7 @@ static double settles(const struct group *g, const struct tcpfsm_timewait *o,
 	return (n > 0 ? n : 0) + (double)o->fin_wait2;
 }
 
-/* Is connect() in the way of those that it may not have? */
+/* The share of mini-sockets whose port connect() cannot take: all, or under tcp_tw_reuse those without timestamps. */
 static double blocking(const struct tcpfsm_timewaits *t, const struct group *g,
 		       struct tcpfsm_timewait *o)
 {
@@ -1494,7 +1495,7 @@ void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_time
 	out->unknown = g->stamps[STAMPS_UNKNOWN];
 }
 
-bool tcpfsm_timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest, uint64_t now)
+bool timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest, uint64_t now)
 {
 	struct key key = {
 		.netns = dest->netns, .lport = dest->lport, .rport = dest->rport,
@@ -1538,13 +1539,16 @@ uint64_t tcpfsm_timewaits_resynced(const struct tcpfsm_timewaits *t)
 
 int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_timewaits_options *opts)
 {
-	struct tcpfsm_timewaits_options o = { .size = sizeof(o) };
+	struct tcpfsm_timewaits_options o;
+	struct tcpfsm_filter filter;
 	struct tcpfsm_timewaits *t;
-	int err;
+	int err = copy_opts(&o, sizeof(o), opts);
 
 	*out = NULL;
-	if (opts)
-		memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
+	if (!err)
+		err = copy_opts(&filter, sizeof(filter), o.filter);
+	if (err)
+		return err;
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
@@ -1554,10 +1558,8 @@ int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_time
 	t->known = UINT64_MAX;
 	t->cgroups = o.cgroups;
 	t->has_filter = o.filter;
-	if (o.filter) {
-		t->filter = *o.filter;
-		t->filter.states = t->filter.causes = 0;
-	}
+	t->filter = filter;
+	t->filter.states = t->filter.causes = 0;
 	t->cap = SOCKETS_FIRST;
 	t->n = 1;
 	t->bits = BITS_MIN;

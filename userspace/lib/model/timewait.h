@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /* What the ledger of mini-sockets and the rules about it both ask of a group. */
 #ifndef TCPFSM_LIB_TIMEWAIT_H
 #define TCPFSM_LIB_TIMEWAIT_H
@@ -25,4 +25,13 @@ static inline bool reuse_applies(const struct tcpfsm_timewait *g, uint64_t mode)
 	       !memcmp(g->laddr, one, 16) || !memcmp(g->raddr, one, 16);
 }
 
+#pragma GCC visibility push(hidden)
+
+/*
+ * The destination whose ends @dest tells, at @now (epoch), also if it has open connections only.
+ * Return: false: there is none, and @dest is as it was.
+ */
+bool timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest, uint64_t now);
+
+#pragma GCC visibility pop
 #endif /* TCPFSM_LIB_TIMEWAIT_H */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * The memory accesses of the ring protocol.  Everything that is shared with
  * the writer goes through these: 64-bit atomic accesses, plain moves on any

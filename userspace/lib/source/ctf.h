@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * A recording: a directory with a CTF 1.8 trace, "metadata", one file "cpu_N"
  * for each CPU that had something to tell, "sockets", a stream of SOCKET records

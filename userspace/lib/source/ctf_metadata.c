@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /* The metadata of a recording, written from the tables of the UAPI header. */
 #include <ctype.h>
 #include <errno.h>

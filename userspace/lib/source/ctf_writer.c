@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * Writes a recording.  Records are copied once, from the ring into the packet
  * that write(2) gets; a packet is one system call.  Where the file system can,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "device.h"
+#include "opts.h"
 
 #define RINGS_MAX	65536U
 
@@ -103,6 +104,8 @@ int device_open(struct device **out, const char *path, bool follow_new,
 	int err;
 
 	*out = NULL;
+	if (info && info->size < sizeof(info->size))
+		return -EINVAL;
 	dev = calloc(1, sizeof(*dev));
 	if (!dev)
 		return -ENOMEM;
@@ -121,7 +124,7 @@ int device_open(struct device **out, const char *path, bool follow_new,
 	if (!err)
 		err = device_check_info(&dev->info, page);
 	if (info)
-		*info = dev->info;
+		give_info(info, &dev->info);
 	if (!err)
 		err = device_map(dev, follow_new);
 	if (err) {

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * A binary heap of streams by the time of their next item; equal times go by
  * stream number, so that the same input always gives the same order.

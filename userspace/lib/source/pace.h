@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /* How often what costs is done, by whoever reads live: tcpfsm_follow and the recorder. */
 #ifndef TCPFSM_LIB_PACE_H
 #define TCPFSM_LIB_PACE_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /* "tcpfsm record": the rings of a device into a recording, unmerged. */
 #include <errno.h>
 #include <limits.h>
@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "ctf.h"
 #include "device.h"
+#include "opts.h"
 #include "pace.h"
 #include "recorder.h"
 #include "snapshot.h"
@@ -153,12 +154,15 @@ int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const c
 			 const struct tcpfsm_source_options *opts,
 			 struct tcpfsm_info *info)
 {
+	struct tcpfsm_source_options o;
 	struct snapshot *snapshot;
 	struct device *dev;
 	int err;
 
 	*rec = NULL;
-	err = source_attach(&dev, &snapshot, path, opts, info);
+	err = copy_opts(&o, sizeof(o), opts);
+	if (!err)
+		err = source_attach(&dev, &snapshot, path, &o, info);
 	if (err)
 		return err;
 	err = recorder_open_rings(rec, dev->rings, dev->nrings, dir, &dev->info);
@@ -168,8 +172,7 @@ int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const c
 		return err;
 	}
 	(*rec)->dev = dev;
-	if (opts && opts->size >= sizeof(*opts))
-		(*rec)->netns = opts->netns;
+	(*rec)->netns = o.netns;
 	if (snapshot)
 		err = put_snapshot(*rec, snapshot);
 	snapshot_close(snapshot);

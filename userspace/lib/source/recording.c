@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * A recording as a source: the same merge over the files of the CPUs and of the
  * totals, after the sockets of the snapshot, if there is one, and with those that

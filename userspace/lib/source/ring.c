@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * The reader's half of the ring protocol; the writer's is module/ring.c.
  *

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * One reader's view of one CPU's ring.  How the ring came to be in memory is
  * not asked here: a mapping of the device, or a test's own memory.

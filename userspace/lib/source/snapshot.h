@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 /*
  * The TCP sockets that are there, of all network namespaces, as SOCKET records:
  * what "ss -tanp" shows, by the same means (inet_diag).

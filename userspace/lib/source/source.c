@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /*
  * Live source: the rings of all CPUs as one stream in the order of time.
  *
@@ -21,6 +21,7 @@
 #include "clock.h"
 #include "device.h"
 #include "merge.h"
+#include "opts.h"
 #include "snapshot.h"
 #include "source.h"
 
@@ -434,22 +435,18 @@ nomem:
 int source_attach(struct device **dev, struct snapshot **snapshot, const char *path,
 		  const struct tcpfsm_source_options *opts, struct tcpfsm_info *info)
 {
-	struct tcpfsm_source_options o = { .size = sizeof(o) };
 	int err = 0;
 
-	/* The caller may be older or newer than this library. */
-	if (opts)
-		memcpy(&o, opts, opts->size < sizeof(o) ? opts->size : sizeof(o));
 	*dev = NULL;
 	*snapshot = NULL;
 	/*
 	 * It looks for owners now, which takes longest, while no ring waits for
 	 * us, and for sockets when the cursors stand: then nothing is missed.
 	 */
-	if (o.snapshot)
-		err = snapshot_open(snapshot, o.netns);
+	if (opts->snapshot)
+		err = snapshot_open(snapshot, opts->netns);
 	if (!err)
-		err = device_open(dev, path, o.follow_new, info);
+		err = device_open(dev, path, opts->follow_new, info);
 	if (err) {
 		snapshot_close(*snapshot);
 		*snapshot = NULL;
@@ -461,13 +458,16 @@ int tcpfsm_source_open_device(struct tcpfsm_source **src, const char *path,
 			      const struct tcpfsm_source_options *opts,
 			      struct tcpfsm_info *info)
 {
+	struct tcpfsm_source_options o;
 	struct snapshot *snapshot;
 	struct device *dev;
 	struct live *l;
 	int err;
 
 	*src = NULL;
-	err = source_attach(&dev, &snapshot, path, opts, info);
+	err = copy_opts(&o, sizeof(o), opts);
+	if (!err)
+		err = source_attach(&dev, &snapshot, path, &o, info);
 	if (err)
 		return err;
 	err = source_open_rings(src, dev->rings, dev->nrings, SLACK_NS,
@@ -480,8 +480,7 @@ int tcpfsm_source_open_device(struct tcpfsm_source **src, const char *path,
 	l = (struct live *)*src;
 	l->dev = dev;
 	l->snapshot = snapshot;
-	if (opts && opts->size >= sizeof(*opts))
-		l->netns = opts->netns;
+	l->netns = o.netns;
 	if (snapshot)
 		set_aside(l);
 	return 0;

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
 #ifndef TCPFSM_LIB_SOURCE_H
 #define TCPFSM_LIB_SOURCE_H
 
@@ -36,6 +36,7 @@ struct tcpfsm_source {
 /**
  * source_attach() - a device, and the snapshot that goes before its records
  * @snapshot: set to NULL when @opts does not ask for one
+ * @opts: of copy_opts()
  * @info: as tcpfsm_source_open_device() has it
  *
  * Return: 0; errors of tcpfsm_source_open_device(), and then neither is open.
