@@ -11,7 +11,6 @@
 #include "source/clock.h"
 #include "tcpfsm.h"
 #include "../show/out.h"
-#include "../show/resync.h"
 #include "../show/text.h"
 
 /* Exit status, as the manual page promises. */
@@ -102,34 +101,29 @@ int close_stdout(struct out *o);
 
 /* ---- stream.c ------------------------------------------------------------------ */
 
-/* What a command does with the events; members may be NULL but event. */
+/* What a command does with what it is told; members may be NULL. */
 struct view {
-	/* Before the first event.  Return: 0, or the exit status after an error was told. */
-	int (*begin)(void *arg, struct tcpfsm_model *m);
-	tcpfsm_event_fn event;		/* non-zero: enough seen */
 	/*
-	 * For views of totals: SOCKET and TOTAL items as they come.  Live, totals are
-	 * read before the first event, after the last and every totals_ms
-	 * milliseconds between (0: not between).  Return: 0 or a negative errno.
+	 * What it wants of the source and the model.  Without notice: tell_notice(), so who asks
+	 * for totals needs them.
 	 */
-	int (*item)(void *arg, const struct tcpfsm_item *item);
-	int totals_ms;
+	struct tcpfsm_follow_options follow;
 	uint64_t shows;			/* FEATURE(): live, a line on stderr tells which are off */
-	struct tcpfsm_info *info;	/* live: filled in before begin, if not NULL */
-	bool totals;			/* without item: the model alone hears of the first totals, */
-					/* and so what old listeners asked for */
 	/*
-	 * It shows what is there now: live, sockets are read again after a loss.  item gets them,
-	 * too (see tcpfsm_source_resync()).
+	 * Before the first event, f to be given consumers; info counts live.  Return: 0, or the
+	 * exit status after an error was told.
 	 */
-	bool resync;
+	int (*begin)(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info);
 	/*
 	 * Live, and nothing to read for now.  Return: milliseconds after which
 	 * to be called again at the latest; -1: enough seen.
 	 */
 	int (*idle)(void *arg);
-	/* After the last event, before stdout is closed.  Return: as begin. */
-	int (*end)(void *arg);
+	/*
+	 * After the last event, before stdout is closed; rc: 0, or the error that ended it, which
+	 * is told afterwards.  Return: as begin.
+	 */
+	int (*end)(void *arg, int rc);
 };
 
 #define FEATURE(s)	(1ULL << TCPFSM_FEATURE_##s)
@@ -139,41 +133,18 @@ struct view {
 void tell_features(const struct tcpfsm_info *info, uint64_t shown);
 
 /* Runs a view on the device or the recording to the end.  Return: the exit status. */
-int stream(const struct options *opts, struct tcpfsm_model_options *mopts,
-	   const struct view *view, void *arg);
+int stream(const struct options *opts, const struct view *view, void *arg);
 /*
- * Opens the device, without a snapshot, or the recording.  Return: 0, or the
+ * Opens the device or the recording, with what else fo asks for.  Return: 0, or the
  * exit status after an error was told.
  */
-int open_source(struct tcpfsm_source **src, const struct options *opts,
-		struct tcpfsm_info *info);
-/* The same with a snapshot. */
-int open_source_snapshot(struct tcpfsm_source **src, const struct options *opts,
-			 struct tcpfsm_info *info);
+int open_follow(struct tcpfsm_follow **f, const struct options *opts,
+		struct tcpfsm_follow_options *fo, struct tcpfsm_info *info);
+/* Lines on stderr.  Return: the error of a reading of totals, or 0. */
+int tell_notice(const struct tcpfsm_notice *n, void *arg);
 /* One line to stderr if sockets are missing from the snapshot. */
 void tell_snapshot(int err);
 /* And if records or connections are. */
 void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m);
-/* ---- deadline.c ---------------------------------------------------------------- */
-
-/*
- * When to stop: -d, a signal.  In the time of the records, so that what
- * happened before is told to the last record and nothing after it.
- */
-struct deadline {
-	uint64_t at;			/* CLOCK_MONOTONIC of the records; UINT64_MAX: none */
-	uint64_t length;
-	int64_t skew;			/* theirs minus ours (time namespaces) */
-	bool replay, begun, stopped, last_round;
-};
-
-void deadline_init(struct deadline *d, const struct options *opts,
-		   const struct tcpfsm_source *src);
-/* How many of these items are not beyond the end?  In a recording, time begins with the first. */
-size_t deadline_count(struct deadline *d, const struct tcpfsm_item *items, size_t n);
-/* Live, and the source has nothing: is everything up to the end here? */
-bool deadline_over(struct deadline *d);
-/* How long to sleep, at most max_ms. */
-int deadline_sleep(const struct deadline *d, int max_ms);
 
 #endif /* TCPFSM_CLI_H */

@@ -12,13 +12,14 @@
 
 /* Counters that move while they are read are read again, so often and after so long. */
 #define READINGS	20
-#define PAUSE_NS	5000000L
+#define PAUSE_NS	(5 * NSEC_PER_MSEC)
 
 struct check_view {
 	const struct options *opts;
 	int64_t epoch_offset;
 	uint32_t netns;			/* whose rows come now; 0: none yet */
-	unsigned int rows, unexplained;
+	unsigned int rows, unexplained, readings;
+	struct tcpfsm_checks *checks;
 };
 
 static const char * const status_names[] = {
@@ -132,45 +133,25 @@ static int show(const struct tcpfsm_check *c, void *arg)
 	return v->opts->out->error;
 }
 
-/* All of a recording, or what tcpfsm_source_totals() has asked for.  Return: 0 or an errno. */
-static int take(struct tcpfsm_checks *checks, struct tcpfsm_source *src, bool replay)
+static int on_notice(const struct tcpfsm_notice *n, void *arg)
 {
-	const struct tcpfsm_item *item;
-	bool begun = false;
-	int rc;
+	struct check_view *v = arg;
 
-	while (!interrupted && (rc = tcpfsm_source_next(src, &item)) > 0) {
-		bool total = !item->lost && item->rec.type == TCPFSM_TYPE_TOTAL;
-
-		/* Events come without end. */
-		if (begun && !total && !replay)
-			return 0;
-		begun |= total;
-		rc = tcpfsm_checks_item(checks, item);
-		if (rc)
-			return rc;
-	}
-	return interrupted ? -EINTR : rc;
+	if (n->type != TCPFSM_NOTICE_TOTALS || n->error)
+		return n->error;
+	return ++v->readings == READINGS || tcpfsm_checks_settled(v->checks);
 }
 
-static int read_all(struct tcpfsm_checks *checks, struct tcpfsm_source *src, bool replay)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	unsigned int i;
-	int rc;
+	struct check_view *v = arg;
+	int err = tcpfsm_checks_new(&v->checks, v->opts->replay ? NULL : info);
 
-	if (replay)
-		return take(checks, src, true);
-	for (i = 0; i < READINGS; i++) {
-		rc = tcpfsm_source_totals(src);
-		if (!rc)
-			rc = take(checks, src, false);
-		if (rc)
-			return rc;
-		if (tcpfsm_checks_settled(checks))
-			break;
-		nanosleep(&pause, NULL);
-	}
+	if (err)
+		return fail(err, "check");
+	v->epoch_offset = tcpfsm_source_epoch_offset(tcpfsm_follow_source(f));
+	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
+		.size = sizeof(struct tcpfsm_consumers), .checks = v->checks });
 	return 0;
 }
 
@@ -193,35 +174,29 @@ static int tell(struct check_view *v)
 	return EXIT_DONE;
 }
 
+static int end(void *arg, int rc)
+{
+	struct check_view *v = arg;
+
+	if (rc || interrupted)
+		return 0;
+	tcpfsm_checks_each(v->checks, show, v);
+	out_flush(v->opts->out);
+	return tell(v);
+}
+
 static int run(const struct options *opts)
 {
+	static const struct view view = {
+		.follow = { .totals = true, .totals_ns = PAUSE_NS, .state_only = true,
+			    .notice = on_notice },
+		.begin = begin, .end = end,
+	};
 	struct check_view v = { .opts = opts };
-	struct options fresh = *opts;
-	struct tcpfsm_checks *checks;
-	struct tcpfsm_source *src;
-	struct tcpfsm_info info;
-	int status, rc;
+	int status = stream(opts, &view, &v);
 
-	fresh.follow_new = true;		/* no events */
-	status = open_source(&src, &fresh, &info);
-	if (status)
-		return status;
-	v.epoch_offset = tcpfsm_source_epoch_offset(src);
-	rc = tcpfsm_checks_new(&checks, opts->replay ? NULL : &info);
-	if (!rc)
-		rc = read_all(checks, src, opts->replay);
-	if (rc && rc != -EINTR)
-		status = opts->replay ? fail_replay(rc, opts, tcpfsm_source_error(src)) :
-					fail(rc, opts->device ? opts->device : TCPFSM_DEVICE);
-	if (!rc) {
-		tcpfsm_checks_each(checks, show, &v);
-		out_flush(opts->out);
-		status = tell(&v);
-	}
-	tcpfsm_checks_free(checks);
-	tcpfsm_source_close(src);
-	rc = close_stdout(opts->out);
-	return status ? status : rc;
+	tcpfsm_checks_free(v.checks);
+	return status;
 }
 
 const struct command cmd_check = {

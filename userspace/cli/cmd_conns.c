@@ -259,21 +259,23 @@ static int on_unfinished(const struct tcpfsm_event *ev, void *arg)
 	return show(arg, ev);
 }
 
-static int begin(void *arg, struct tcpfsm_model *m)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
 {
 	struct conns_view *v = arg;
 
-	v->model = m;
+	(void)info;
+	v->model = tcpfsm_follow_model(f);
 	if (!v->opts->json)
 		header(v);
 	return 0;
 }
 
 /* For their programs, connections in TIME_WAIT are over, too. */
-static int end(void *arg)
+static int end(void *arg, int rc)
 {
 	struct conns_view *v = arg;
 
+	(void)rc;
 	if (!v->opts->replay)
 		v->last_ts = realtime_ns();
 	if (!v->opts->count || v->lines < v->opts->count)
@@ -283,15 +285,15 @@ static int end(void *arg)
 
 static int run(const struct options *opts)
 {
+	static const struct tcpfsm_model_options mo = { .size = sizeof(mo), .lives = true };
 	static const struct view view = {
-		.begin = begin, .event = on_event, .end = end, .resync = true,
-		.shows = FEATURES_ALL,
+		.follow = { .snapshot = true, .resync = true, .model = &mo, .event = on_event },
+		.shows = FEATURES_ALL, .begin = begin, .end = end,
 	};
-	struct tcpfsm_model_options mopts = { .size = sizeof(mopts), .lives = true };
 	struct conns_view v = { .opts = opts, .text = text_of(opts), .whose = opts->filter };
 
 	v.whose.states = v.whose.causes = 0;
-	return stream(opts, &mopts, &view, &v);
+	return stream(opts, &view, &v);
 }
 
 const struct command cmd_conns = {

@@ -379,12 +379,13 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 	return v->enough || v->quit || v->opts->out->error ? STOP : 0;
 }
 
-static int begin(void *arg, struct tcpfsm_model *m)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
 {
 	struct view_diagram *v = arg;
 	const char *term = getenv("TERM");
 
-	v->model = m;
+	(void)info;
+	v->model = tcpfsm_follow_model(f);
 	if (v->opts->svg) {
 		/* Now, as the end may be hours away. */
 		v->svg = svg_open(v->opts->svg, FIGURE_SVG_WIDTH, FIGURE_SVG_HEIGHT);
@@ -416,11 +417,12 @@ static void linger(struct view_diagram *v)
 	}
 }
 
-static int end(void *arg)
+static int end(void *arg, int rc)
 {
 	struct view_diagram *v = arg;
 	int status = 0, svg_status;
 
+	(void)rc;
 	if (v->full_screen && v->opts->replay)
 		linger(v);
 	term_close();
@@ -435,11 +437,11 @@ static int end(void *arg)
 
 static int run(const struct options *opts)
 {
+	static const struct tcpfsm_model_options mo = { .size = sizeof(mo) };
 	static const struct view view = {
-		.begin = begin, .event = on_event, .idle = on_idle, .end = end,
-		.resync = true, .shows = FEATURES_ALL,
+		.follow = { .snapshot = true, .resync = true, .model = &mo, .event = on_event },
+		.shows = FEATURES_ALL, .begin = begin, .idle = on_idle, .end = end,
 	};
-	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
 	static struct view_diagram v;
 	int status;
 
@@ -449,7 +451,7 @@ static int run(const struct options *opts)
 	/* Who is in a state now is a matter of all that happened to it. */
 	v.members_filter = opts->filter;
 	v.members_filter.states = v.members_filter.causes = 0;
-	status = stream(opts, &mopts, &view, &v);
+	status = stream(opts, &view, &v);
 	if (v.svg)
 		svg_close(v.svg);
 	members_free(&v.members);

@@ -8,13 +8,10 @@
 
 struct explain {
 	const struct options *opts;
-	const struct tcpfsm_model_options *mopts;	/* with the clock of the source */
 	struct tcpfsm_explain *x;
 	struct tcpfsm_listeners *ls;
-	struct tcpfsm_info info;
 	struct explain_text text;
 	bool totals;			/* there were some */
-	int err;
 };
 
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
@@ -29,49 +26,42 @@ static int on_finding(const struct tcpfsm_finding *f, void *arg)
 	return o->error ? 1 : 0;
 }
 
-static int on_event(const struct tcpfsm_event *ev, void *arg)
-{
-	struct explain *e = arg;
-
-	e->err = tcpfsm_explain_event(e->x, ev);
-	return e->err;
-}
-
-static int on_item(void *arg, const struct tcpfsm_item *item)
+static int on_item(const struct tcpfsm_item *item, void *arg)
 {
 	struct explain *e = arg;
 
 	e->totals |= item->rec.type == TCPFSM_TYPE_TOTAL;
-	e->err = tcpfsm_explain_item(e->x, item);
-	return e->err ? e->err : tcpfsm_listeners_item(e->ls, item);
+	return 0;
 }
 
-static int begin(void *arg, struct tcpfsm_model *m)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
 {
 	struct explain *e = arg;
 	struct tcpfsm_explain_options o = {
 		.size = sizeof(o), .filter = &e->opts->filter,
-		.epoch_offset = e->mopts->epoch_offset,
+		.epoch_offset = tcpfsm_source_epoch_offset(tcpfsm_follow_source(f)),
 	};
 	int err;
 
-	(void)m;
 	if (!e->opts->replay) {
 		explain_look_around(&o);
 		o.since = realtime_ns();
-		o.info = &e->info;
+		o.info = info;
 	}
 	err = tcpfsm_explain_new(&e->x, &o);
-	return err ? fail(err, "explain") : 0;
+	if (err)
+		return fail(err, "explain");
+	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
+		.size = sizeof(struct tcpfsm_consumers), .explain = e->x, .listeners = e->ls });
+	return 0;
 }
 
-static int end(void *arg)
+static int end(void *arg, int rc)
 {
 	struct explain *e = arg;
 	int err;
 
-	if (e->err)
-		return fail(e->err, "explain");
+	(void)rc;
 	/* Live, the reason is told after this. */
 	if (!e->totals && !e->opts->replay)
 		return 0;
@@ -86,12 +76,13 @@ static int end(void *arg)
 
 static int run(const struct options *given)
 {
-	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
+	static const struct tcpfsm_model_options mo = { .size = sizeof(mo) };
+	static const struct view view = {
+		.follow = { .snapshot = true, .totals = true, .model = &mo, .item = on_item },
+		.begin = begin, .end = end,
+	};
 	struct options opts = *given;
 	struct explain e = { .opts = &opts };
-	struct view view = {
-		.begin = begin, .event = on_event, .item = on_item, .end = end, .info = &e.info,
-	};
 	int status, err;
 
 	if (!(opts.given & OPT_DURATION) && !opts.replay)
@@ -100,8 +91,7 @@ static int run(const struct options *given)
 	err = tcpfsm_listeners_new(&e.ls);
 	if (err)
 		return fail(err, "listeners");
-	e.mopts = &mopts;
-	status = stream(&opts, &mopts, &view, &e);
+	status = stream(&opts, &view, &e);
 	tcpfsm_explain_free(e.x);
 	tcpfsm_listeners_free(e.ls);
 	explain_text_end(&e.text);

@@ -296,14 +296,17 @@ static void print_recording(const struct options *opts, const struct contents *c
 
 static int run(const struct options *opts)
 {
+	struct tcpfsm_follow_options fo = { .size = 0 };
 	struct contents c = { .held = 0 };
 	struct tcpfsm_source *src;
+	struct tcpfsm_follow *f;
 	struct tcpfsm_info info;
 	int status, rc;
 
-	status = open_source(&src, opts, &info);
+	status = open_follow(&f, opts, &fo, &info);
 	if (status)
 		return status;
+	src = tcpfsm_follow_source(f);
 	rc = read_contents(&c, src, opts->replay);
 	if (!rc && !opts->replay)
 		rc = read_reach(&c, src, info.rings);
@@ -320,7 +323,7 @@ static int run(const struct options *opts)
 		status = close_stdout(opts->out);
 	free(c.last_seq);
 	free(c.rings);
-	tcpfsm_source_close(src);
+	tcpfsm_follow_close(f);
 	return status;
 }
 

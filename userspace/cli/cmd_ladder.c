@@ -12,10 +12,6 @@
 
 #define STOP		1
 
-/* How long after its end a connection may still have something to tell. */
-#define SETTLE_MS	150
-#define IDLE_MS		500
-
 /* Browsers do not draw much more than that. */
 #define SVG_HEIGHT_MAX	200000
 
@@ -27,9 +23,6 @@ struct ladder_command {
 	int svg_y;
 	uint64_t svg_left_out;
 	uint64_t connections;
-	uint64_t fed_at;		/* monotonic_ns() */
-	bool stopped;
-	int err;
 };
 
 static void picture(struct ladder_command *c, const struct tcpfsm_ladder *l)
@@ -50,43 +43,10 @@ static int on_ladder(const struct tcpfsm_ladder *l, void *arg)
 		ladder_text(c->opts->out, &c->view, l);
 	if (c->svg)
 		picture(c, l);
-	c->stopped = ++c->connections == c->opts->count || c->opts->out->error;
-	return c->stopped ? STOP : 0;
+	return ++c->connections == c->opts->count || c->opts->out->error ? STOP : 0;
 }
 
-static int keep_error(struct ladder_command *c, int rc)
-{
-	if (rc < 0)
-		c->err = rc;
-	return rc;
-}
-
-static int on_event(const struct tcpfsm_event *ev, void *arg)
-{
-	struct ladder_command *c = arg;
-
-	c->fed_at = 0;
-	return keep_error(c, tcpfsm_ladders_event(c->ladders, ev, on_ladder, c));
-}
-
-static int idle(void *arg)
-{
-	struct ladder_command *c = arg;
-	uint64_t now;
-	size_t ended;
-
-	tcpfsm_ladders_counts(c->ladders, &ended, NULL);
-	if (!ended)
-		return IDLE_MS;
-	now = monotonic_ns();
-	if (!c->fed_at)
-		c->fed_at = now;
-	if (now - c->fed_at < SETTLE_MS * (NSEC_PER_SEC / 1000))
-		return SETTLE_MS;
-	return keep_error(c, tcpfsm_ladders_settle(c->ladders, on_ladder, c)) ? -1 : IDLE_MS;
-}
-
-static int begin(void *arg, struct tcpfsm_model *m)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
 {
 	struct ladder_command *c = arg;
 	const struct options *o = c->opts;
@@ -96,7 +56,7 @@ static int begin(void *arg, struct tcpfsm_model *m)
 	};
 	int rc;
 
-	(void)m;
+	(void)info;
 	if (o->svg) {
 		c->svg = svg_open(o->svg, LADDER_SVG_WIDTH, 0);
 		if (!c->svg)
@@ -107,6 +67,8 @@ static int begin(void *arg, struct tcpfsm_model *m)
 	rc = tcpfsm_ladders_new(&c->ladders, &lo);
 	if (rc)
 		return fail(rc, "ladders");
+	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
+		.size = sizeof(struct tcpfsm_consumers), .ladders = c->ladders });
 	if (!o->replay && !o->json && out_is_terminal(c->opts->out))
 		complain("a connection is shown when it has ended, TIME_WAIT included; "
 			 "Ctrl-C shows the rest");
@@ -128,35 +90,26 @@ static int close_picture(struct ladder_command *c)
 	return rc ? fail(rc, c->opts->svg) : 0;
 }
 
-static int end(void *arg)
+static int end(void *arg, int rc)
 {
 	struct ladder_command *c = arg;
-	int status = 0;
 	uint64_t forgotten;
 
-	if (!c->stopped && !c->err)
-		keep_error(c, tcpfsm_ladders_flush(c->ladders, on_ladder, c));
-	if (c->err)
-		status = fail(c->err, "ladders");
+	(void)rc;
 	tcpfsm_ladders_counts(c->ladders, NULL, &forgotten);
 	if (forgotten && c->opts->out->error != -EPIPE)
 		complain("%" PRIu64 " connection%s without a ladder: more at a time than can be "
 			 "kept", forgotten, forgotten == 1 ? "" : "s");
-	if (c->svg) {
-		int svg_status = close_picture(c);
-
-		status = status ? status : svg_status;
-	}
-	return status;
+	return c->svg ? close_picture(c) : 0;
 }
 
 static int run(const struct options *opts)
 {
+	static const struct tcpfsm_model_options mo = { .size = sizeof(mo) };
 	static const struct view view = {
-		.begin = begin, .event = on_event, .idle = idle, .end = end,
-		.shows = FEATURES_ALL,
+		.follow = { .snapshot = true, .model = &mo, .ladder = on_ladder },
+		.shows = FEATURES_ALL, .begin = begin, .end = end,
 	};
-	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
 	struct ladder_command c = { .opts = opts };
 	int status;
 
@@ -166,7 +119,7 @@ static int run(const struct options *opts)
 		.wide = opts->wide, .time_of_day = opts->time_of_day,
 		.glyphs = term_utf8() ? LADDER_UTF8 : LADDER_ASCII,
 	};
-	status = stream(opts, &mopts, &view, &c);
+	status = stream(opts, &view, &c);
 	tcpfsm_ladders_free(c.ladders);
 	return status;
 }

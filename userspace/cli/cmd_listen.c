@@ -5,26 +5,21 @@
  * Nothing is needed here but the totals, so records are left where they are: a
  * flood costs nothing.
  */
-#include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../show/listen.h"
 #include "cli.h"
 
-/* Longest sleep: a signal may come just before it. */
-#define SLICE_MS	200
-
 #define T(t)		TCPFSM_TOTAL_##t
 
 struct listen {
 	const struct options *opts;
-	struct tcpfsm_source *src;
+	int64_t epoch_offset;
 	struct tcpfsm_listeners *ls;
 	struct listen_reader reader;
 	uint64_t readings;
-	bool redraw;
+	bool redraw, totals;
 };
 
 static void tell_lost(const struct listen_reading *r)
@@ -44,7 +39,7 @@ static void tell_lost(const struct listen_reading *r)
 static int show(struct listen *v)
 {
 	struct listen_reading *r = &v->reader.r;
-	int err = listen_reading_make(&v->reader, v->ls, tcpfsm_source_epoch_offset(v->src));
+	int err = listen_reading_make(&v->reader, v->ls, v->epoch_offset);
 
 	if (!err && v->opts->json)
 		listen_json(v->opts->out, r);
@@ -59,88 +54,27 @@ static int show(struct listen *v)
 	return err;
 }
 
-/* ---- where readings come from --------------------------------------------------------- */
+/* ---- view ------------------------------------------------------------------------ */
 
-static bool is(const struct tcpfsm_item *item, uint8_t type)
+static int on_item(const struct tcpfsm_item *item, void *arg)
 {
-	return !item->lost && item->rec.type == type;
+	struct listen *v = arg;
+
+	v->totals |= item->rec.type == TCPFSM_TYPE_TOTAL;
+	return 0;
 }
 
-/* Items of one type, as long as they come.  Return: 0 or a negative errno. */
-static int feed(struct listen *v, uint8_t type)
+static int on_notice(const struct tcpfsm_notice *n, void *arg)
 {
-	const struct tcpfsm_item *item;
-	int rc;
+	struct listen *v = arg;
+	int err;
 
-	while ((rc = tcpfsm_source_next(v->src, &item)) > 0) {
-		if (!is(item, type))
-			return 0;
-		rc = tcpfsm_listeners_item(v->ls, item);
-		if (rc)
-			return rc;
-	}
-	return rc;
-}
-
-/* Return: false: enough. */
-static bool sleep_until(struct out *o, uint64_t due)
-{
-	for (;;) {
-		uint64_t now = monotonic_ns(), ms;
-
-		if (interrupted || out_closed(o))
-			return false;
-		if (now >= due)
-			return true;
-		ms = (due - now) / (NSEC_PER_SEC / 1000) + 1;
-		poll(NULL, 0, ms < SLICE_MS ? (int)ms : SLICE_MS);
-	}
-}
-
-static int follow(struct listen *v)
-{
-	uint64_t due = monotonic_ns(), now;
-	uint64_t end = v->opts->duration < UINT64_MAX - due ? due + v->opts->duration : UINT64_MAX;
-	int rc = feed(v, TCPFSM_TYPE_SOCKET);
-
-	tell_snapshot(tcpfsm_source_snapshot(v->src, NULL));
-	while (!rc) {
-		rc = tcpfsm_source_totals(v->src);
-		if (!rc)
-			rc = feed(v, TCPFSM_TYPE_TOTAL);
-		if (!rc)
-			rc = show(v);
-		if (rc || out_flush(v->opts->out) || !v->opts->interval ||
-		    ++v->readings == v->opts->count)
-			break;
-		/* Late: what was missed is not made up for. */
-		due += v->opts->interval;
-		now = monotonic_ns();
-		if (due < now)
-			due = now;
-		if (due > end || !sleep_until(v->opts->out, due))
-			break;
-	}
-	return rc;
-}
-
-/* Return: 0, 1: there is none, or a negative errno. */
-static int last_of_recording(struct listen *v)
-{
-	const struct tcpfsm_item *item;
-	bool any = false;
-	int rc, err;
-
-	while ((rc = tcpfsm_source_next(v->src, &item)) > 0) {
-		any = any || is(item, TCPFSM_TYPE_TOTAL);
-		rc = tcpfsm_listeners_item(v->ls, item);
-		if (rc)
-			return rc;
-	}
-	if (!any)
-		return rc ? rc : 1;
+	if (n->type != TCPFSM_NOTICE_TOTALS || n->error)
+		return tell_notice(n, arg);
 	err = show(v);
-	return err ? err : rc;
+	if (err)
+		return err;
+	return out_flush(v->opts->out) || ++v->readings == v->opts->count;
 }
 
 static void tell_useless(const struct options *opts, const struct tcpfsm_info *info)
@@ -155,41 +89,55 @@ static void tell_useless(const struct options *opts, const struct tcpfsm_info *i
 		complain("the module counts only while somebody reads (flight_recorder=0): use -w");
 }
 
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
+{
+	struct listen *v = arg;
+	int err = tcpfsm_listeners_new(&v->ls);
+
+	if (err)
+		return fail(err, "listen");
+	tell_useless(v->opts, info);
+	v->epoch_offset = tcpfsm_source_epoch_offset(tcpfsm_follow_source(f));
+	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
+		.size = sizeof(struct tcpfsm_consumers), .listeners = v->ls });
+	return 0;
+}
+
+/* Of a recording only the last reading is shown. */
+static int end(void *arg, int rc)
+{
+	struct listen *v = arg;
+	int err;
+
+	if (!v->opts->replay || (!v->totals && rc))
+		return 0;
+	if (!v->totals) {
+		complain("%s: no totals in this recording; record again with this version",
+			 v->opts->replay);
+		return EXIT_ERROR;
+	}
+	err = show(v);
+	return err ? fail(err, "listen") : 0;
+}
+
 static int run(const struct options *opts)
 {
-	struct options fresh = *opts;
+	const struct view view = {
+		.follow = { .snapshot = true, .totals = true, .totals_ns = opts->interval,
+			    .state_only = true, .item = on_item, .notice = on_notice },
+		.shows = FEATURE(SYN) | FEATURE(ACK) | FEATURE(REQUEST) | FEATURE(SYNACK) |
+			 FEATURE(COOKIE) | FEATURE(ACCEPT) | FEATURE(LISTEN) |
+			 FEATURE(SYNACK_TIMER),
+		.begin = begin, .end = end,
+	};
 	struct listen v = {
 		.opts = opts, .reader.filter = &opts->filter, .reader.interval = opts->interval,
+		.redraw = opts->interval && !opts->replay && !opts->json &&
+			  out_is_terminal(opts->out),
 	};
-	struct tcpfsm_info info = { .size = 0 };
-	int status, rc;
+	int status = stream(opts, &view, &v);
 
-	/* Records are of no interest. */
-	fresh.follow_new = true;
-	status = open_source_snapshot(&v.src, &fresh, &info);
-	if (status)
-		return status;
-	tell_useless(opts, &info);
-	if (!opts->replay)
-		tell_features(&info, FEATURE(SYN) | FEATURE(ACK) | FEATURE(REQUEST) | FEATURE(SYNACK) |
-			      FEATURE(COOKIE) | FEATURE(ACCEPT) | FEATURE(LISTEN) |
-			      FEATURE(SYNACK_TIMER));
-	v.redraw = opts->interval && !opts->replay && !opts->json && out_is_terminal(opts->out);
-	rc = tcpfsm_listeners_new(&v.ls);
-	if (!rc)
-		rc = opts->replay ? last_of_recording(&v) : follow(&v);
-	status = close_stdout(opts->out);
-	if (rc > 0 && !status) {
-		complain("%s: no totals in this recording; record again with this version", opts->replay);
-		status = EXIT_ERROR;
-	} else if (rc < 0 && !status) {
-		if (opts->replay)
-			status = fail_replay(rc, opts, tcpfsm_source_error(v.src));
-		else
-			status = fail(rc, opts->device ? opts->device : TCPFSM_DEVICE);
-	}
 	tcpfsm_listeners_free(v.ls);
-	tcpfsm_source_close(v.src);
 	free(v.reader.sorted);
 	return status;
 }

@@ -6,14 +6,12 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
+#include "source/pace.h"
 #include "cli.h"
 
-/* Longest sleep: a signal may come just before it. */
-#define IDLE_MS		500
-
-static int follow(struct tcpfsm_recorder *rec, const struct options *opts, struct deadline *end)
+static int follow(struct tcpfsm_recorder *rec, const struct options *opts, uint64_t end)
 {
-	uint64_t written;
+	uint64_t written, now;
 	int rc;
 
 	for (;;) {
@@ -24,9 +22,11 @@ static int follow(struct tcpfsm_recorder *rec, const struct options *opts, struc
 		if (opts->count && written >= opts->count)
 			return 0;
 		/* Nothing is held back here: what happened before the end is written. */
-		if (interrupted || monotonic_ns() >= end->at)
+		now = monotonic_ns();
+		if (interrupted || now >= end)
 			return 0;
-		rc = tcpfsm_recorder_wait(rec, deadline_sleep(end, IDLE_MS));
+		rc = tcpfsm_recorder_wait(rec, end - now < IDLE_MS * NSEC_PER_MSEC ?
+					  (int)((end - now) / NSEC_PER_MSEC) + 1 : IDLE_MS);
 		if (rc < 0 && rc != -EINTR)
 			return rc;
 	}
@@ -56,7 +56,7 @@ static int run(const struct options *opts)
 	uint64_t written, lost;
 	struct tcpfsm_recorder *rec;
 	struct tcpfsm_info info = { .size = sizeof(info) };
-	struct deadline end;
+	uint64_t end;
 	int rc, err;
 
 	rc = tcpfsm_recorder_open(&rec, opts->device, opts->dir, &o, &info);
@@ -69,10 +69,10 @@ static int run(const struct options *opts)
 		return info.rings && rc != -EPROTO ? fail(rc, opts->dir) :
 						     fail_open(rc, opts, &info);
 	tell_features(&info, FEATURES_ALL);
-	deadline_init(&end, opts, NULL);
+	end = opts->duration < NEVER ? monotonic_ns() + opts->duration : UINT64_MAX;
 	tell_snapshot(tcpfsm_recorder_snapshot(rec, NULL));
 
-	rc = follow(rec, opts, &end);
+	rc = follow(rec, opts, end);
 	tcpfsm_recorder_counts(rec, &written, &lost, NULL);
 	err = tcpfsm_recorder_close(rec);
 	if (!rc)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm timewait: who makes TIME_WAIT sockets, towards where, and what it comes to. */
+#include <limits.h>
+
 #include "../show/timewait.h"
 #include "cli.h"
 
@@ -7,11 +9,9 @@
 #define OBSERVE_S	3
 /* An event may be that much younger than a record still to come. */
 #define GRACE_NS	(50 * (NSEC_PER_SEC / 1000))
-#define IDLE_MS		500
 
 struct timewait {
 	struct options opts;
-	const struct tcpfsm_model_options *mopts;	/* with the clock of the source */
 	struct tcpfsm_timewaits *ledger;
 	struct tcpfsm_filter filter;
 	bool redraw;
@@ -52,16 +52,17 @@ static int show_due(struct timewait *v, uint64_t ts)
 
 /* ---- view ------------------------------------------------------------------------ */
 
-static int begin(void *arg, struct tcpfsm_model *m)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
 {
 	struct timewait *v = arg;
 	struct tcpfsm_timewaits_options o = {
-		.size = sizeof(o), .epoch_offset = v->mopts->epoch_offset,
+		.size = sizeof(o),
+		.epoch_offset = tcpfsm_source_epoch_offset(tcpfsm_follow_source(f)),
 		.filter = v->opts.given & OPT_FILTER ? &v->filter : NULL,
 	};
 	int err;
 
-	(void)m;
+	(void)info;
 	if (!v->opts.replay) {
 		o.since = realtime_ns();
 		o.cgroups = true;
@@ -71,14 +72,9 @@ static int begin(void *arg, struct tcpfsm_model *m)
 	if (err)
 		return fail(err, "timewait");
 	tcpfsm_timewaits_sort(v->ledger, v->opts.sort);
+	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
+		.size = sizeof(struct tcpfsm_consumers), .timewaits = v->ledger });
 	return 0;
-}
-
-static int on_item(void *arg, const struct tcpfsm_item *item)
-{
-	struct timewait *v = arg;
-
-	return tcpfsm_timewaits_item(v->ledger, item);
 }
 
 static int on_event(const struct tcpfsm_event *ev, void *arg)
@@ -89,8 +85,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 		return 1;
 	if (ev->ts > v->last_ts)
 		v->last_ts = ev->ts;
-	v->err = tcpfsm_timewaits_event(v->ledger, ev);
-	return v->err;
+	return 0;
 }
 
 static int idle(void *arg)
@@ -99,18 +94,19 @@ static int idle(void *arg)
 	uint64_t now = realtime_ns();
 
 	if (v->due == UINT64_MAX)
-		return IDLE_MS;
+		return INT_MAX;
 	if (now > v->due + GRACE_NS && show_due(v, now - GRACE_NS))
 		return -1;
 	now = now < v->due + GRACE_NS ? v->due + GRACE_NS - now : 0;
-	now = now / (NSEC_PER_SEC / 1000) + 1;
-	return now < IDLE_MS ? (int)now : IDLE_MS;
+	now = now / NSEC_PER_MSEC + 1;
+	return now < INT_MAX ? (int)now : INT_MAX;
 }
 
-static int end(void *arg)
+static int end(void *arg, int rc)
 {
 	struct timewait *v = arg;
 
+	(void)rc;
 	if (!v->err && !v->opts.interval)
 		show(v, v->opts.replay ? v->last_ts : realtime_ns());
 	return v->err ? fail(v->err, "timewait") : 0;
@@ -118,17 +114,15 @@ static int end(void *arg)
 
 static int run(const struct options *given)
 {
-	static const struct view once = {
-		.begin = begin, .event = on_event, .item = on_item, .idle = idle, .end = end,
-		.resync = true,
+	static const struct tcpfsm_model_options mo = { .size = sizeof(mo) };
+	struct view view = {
+		.follow = { .snapshot = true, .totals = true, .resync = true, .model = &mo,
+			    .event = on_event },
+		.begin = begin, .idle = idle, .end = end,
 		.shows = FEATURE(TW_ENTER) | FEATURE(TW_SEGMENT) | FEATURE(TW_LEAVE) |
 			 FEATURE(CONNECT_FAILED) | FEATURE(ACTIVE_OPEN),
 	};
-	struct tcpfsm_model_options mopts = { .size = sizeof(mopts) };
-	struct timewait v = {
-		.opts = *given, .mopts = &mopts, .filter = given->filter, .due = UINT64_MAX,
-	};
-	struct view view = once;
+	struct timewait v = { .opts = *given, .filter = given->filter, .due = UINT64_MAX };
 	int status;
 
 	if (v.opts.replay)
@@ -141,9 +135,10 @@ static int run(const struct options *given)
 		complain("timewait: -s and -C have no effect here");
 	/* The kernel's own number is of about the time of a reading. */
 	if (v.opts.interval)
-		view.totals_ms = v.opts.interval < NSEC_PER_SEC ? 100 : 1000;
+		view.follow.totals_ns = v.opts.interval < NSEC_PER_SEC ? NSEC_PER_SEC / 10 :
+									 NSEC_PER_SEC;
 	v.redraw = v.opts.interval && !v.opts.json && out_is_terminal(v.opts.out);
-	status = stream(&v.opts, &mopts, &view, &v);
+	status = stream(&v.opts, &view, &v);
 	tcpfsm_timewaits_free(v.ledger);
 	return status;
 }

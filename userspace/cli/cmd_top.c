@@ -29,7 +29,8 @@ static int tell_end(const struct loop *l, const struct options *opts, int rc)
 	}
 	if (opts->replay && (rc < 0 || l->damaged))
 		return fail_replay(rc < 0 ? rc : -EBADMSG, opts,
-				   l->src ? tcpfsm_source_error(l->src) : "cannot be read again");
+				   l->follow ? tcpfsm_source_error(l->src) :
+					       "cannot be read again");
 	if (rc == -ENODEV) {
 		complain("%s: the module has gone; load it again (make load)", device);
 		return EXIT_NOT_LOADED;
@@ -49,7 +50,8 @@ static int run(const struct options *opts)
 		return EXIT_ERROR;
 	}
 	setlocale(LC_CTYPE, "");
-	status = open_source_snapshot(&l->src, opts, &l->u.info);
+	loop_wants(l);
+	status = open_follow(&l->follow, opts, &l->wants, &l->u.info);
 	if (status)
 		return status;
 	l->replay = opts->replay;
@@ -63,11 +65,11 @@ static int run(const struct options *opts)
 		rc = loop_run(l);
 		term_close();
 		status = tell_end(l, opts, rc);
-		if (l->src && l->u.model)
+		if (l->follow)
 			tell_losses(l->src, l->u.model);
 	}
 	loop_end(l);
-	tcpfsm_source_close(l->src);
+	tcpfsm_follow_close(l->follow);
 	return status;
 }
 

@@ -32,28 +32,38 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 	return o->error ? STOP : 0;
 }
 
-static int begin(void *arg, struct tcpfsm_model *m)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
 {
 	struct trace *t = arg;
 	struct out *o = t->out;
 
-	(void)m;
+	(void)f;
+	(void)info;
 	if (!t->opts->json)
 		out_add(o, text_header(&t->text, out_room(o, TEXT_MAX)));
 	return 0;
 }
 
+/* What old listeners asked for is told by totals; for the rest they are not needed. */
+static int on_notice(const struct tcpfsm_notice *n, void *arg)
+{
+	return n->type == TCPFSM_NOTICE_TOTALS ? 0 : tell_notice(n, arg);
+}
+
 static int run(const struct options *opts)
 {
-	static const struct view view = { .begin = begin, .event = on_event, .totals = true,
-					   .shows = FEATURES_ALL };
-	struct tcpfsm_model_options mopts = { .size = sizeof(mopts), .raw = opts->raw };
+	struct tcpfsm_model_options mo = { .size = sizeof(mo), .raw = opts->raw };
+	const struct view view = {
+		.follow = { .snapshot = true, .totals = true, .model = &mo, .event = on_event,
+			    .notice = on_notice },
+		.shows = FEATURES_ALL, .begin = begin,
+	};
 	struct trace t = {
 		.opts = opts, .out = opts->out, .text = text_of(opts),
 		.filter = opts->given & OPT_FILTER,
 	};
 
-	return stream(opts, &mopts, &view, &t);
+	return stream(opts, &view, &t);
 }
 
 const struct command cmd_trace = {

@@ -2,46 +2,11 @@
 /* From the device or a recording through the model to the view of a command. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
-
-/* Longest sleep: a signal may come just before it. */
-#define IDLE_MS		500
-/* How long a record may wait for its successor once the source is quiet. */
-#define PENDING_MS	10
-
-static int open_with(struct tcpfsm_source **src, const struct options *opts,
-		     struct tcpfsm_info *info, bool snapshot)
-{
-	struct tcpfsm_source_options o = {
-		.size = sizeof(o), .follow_new = opts->follow_new,
-		.snapshot = snapshot, .netns = opts->filter.netns,
-	};
-	const char *why = "";
-	int err;
-
-	if (opts->replay) {
-		err = tcpfsm_source_open_recording(src, opts->replay, &why);
-		return err ? fail_replay(err, opts, why) : 0;
-	}
-	*info = (struct tcpfsm_info) { .size = sizeof(*info) };
-	err = tcpfsm_source_open_device(src, opts->device, &o, info);
-	return err ? fail_open(err, opts, info) : 0;
-}
-
-int open_source(struct tcpfsm_source **src, const struct options *opts,
-		struct tcpfsm_info *info)
-{
-	return open_with(src, opts, info, false);
-}
-
-int open_source_snapshot(struct tcpfsm_source **src, const struct options *opts,
-			 struct tcpfsm_info *info)
-{
-	return open_with(src, opts, info, true);
-}
 
 void tell_snapshot(int err)
 {
@@ -84,177 +49,54 @@ void tell_features(const struct tcpfsm_info *info, uint64_t shown)
 	complain("features off: %s; what they see is missing here: %s", names, why);
 }
 
-/* Nothing to read for now.  How long to sleep; -1: the view has enough. */
-static int rest(const struct view *view, void *arg, struct out *o, struct tcpfsm_model *m,
-		uint64_t *quiet_since)
+int tell_notice(const struct tcpfsm_notice *n, void *arg)
 {
-	int ms = IDLE_MS, view_ms;
+	char text[TEXT_RESYNC];
 
-	if (tcpfsm_model_pending(m)) {
-		uint64_t now = monotonic_ns();
-
-		if (!*quiet_since)
-			*quiet_since = now;
-		else if (now - *quiet_since > PENDING_MS * (NSEC_PER_SEC / 1000) &&
-			 tcpfsm_model_flush(m, view->event, arg))
-			return -1;
-		ms = PENDING_MS;
-	}
-	view_ms = view->idle ? view->idle(arg) : ms;
-	if (view_ms < 0 || out_flush(o) || out_closed(o))
-		return -1;
-	return view_ms < ms ? view_ms : ms;
-}
-
-static bool is_socket(const struct tcpfsm_item *item)
-{
-	return !item->lost && item->rec.type == TCPFSM_TYPE_SOCKET;
-}
-
-static int give_items(const struct view *view, void *arg, const struct tcpfsm_item *items,
-		      size_t n)
-{
-	int err = 0;
-
-	for (; !err && n; n--, items++)
-		if (is_state(items))
-			err = view->item(arg, items);
-	return err;
-}
-
-/* The totals as they are at the end; records that came meanwhile are of no interest. */
-static int last_totals(const struct view *view, void *arg, struct tcpfsm_source *src)
-{
-	const struct tcpfsm_item *item;
-	int rc = tcpfsm_source_totals(src);
-	bool begun = false;
-
-	while (!rc && tcpfsm_source_next(src, &item) > 0) {
-		bool total = !item->lost && item->rec.type == TCPFSM_TYPE_TOTAL;
-
-		if (begun && !total)
-			break;
-		begun = begun || total;
-		rc = give_items(view, arg, item, 1);
-	}
-	return rc;
-}
-
-/* When the next totals are due, in milliseconds from now, at most ms. */
-static int totals_due(const struct view *view, uint64_t last, int ms)
-{
-	uint64_t due = last + (uint64_t)view->totals_ms * (NSEC_PER_SEC / 1000);
-	uint64_t now = monotonic_ns();
-
-	if (due <= now)
-		return 0;
-	due = (due - now) / (NSEC_PER_SEC / 1000) + 1;
-	return due < (uint64_t)ms ? (int)due : ms;
-}
-
-static void tell_resync(struct resync *r, const struct tcpfsm_item *item)
-{
-	char text[RESYNC_TEXT];
-
-	if (resync_look(r, item, text))
+	(void)arg;
+	if (n->type == TCPFSM_NOTICE_SNAPSHOT)
+		tell_snapshot(n->error);
+	if (n->type == TCPFSM_NOTICE_TOTALS)
+		return n->error;
+	if (n->type == TCPFSM_NOTICE_RESYNC && !n->again) {
+		text_resync(n, text);
 		complain("%s", text);
+	}
+	return 0;
 }
 
-/* The sockets as they are at the end; records that wait meanwhile are of no interest. */
-static int last_resync(struct resync *r, const struct view *view, void *arg,
-		       struct tcpfsm_source *src, struct tcpfsm_model *m)
+int open_follow(struct tcpfsm_follow **f, const struct options *opts,
+		struct tcpfsm_follow_options *fo, struct tcpfsm_info *info)
 {
-	const struct tcpfsm_item *item;
-	int rc = resync_begin(r, src);
+	const char *why = "";
+	int err;
 
-	while (!rc && r->begun && tcpfsm_source_next(src, &item) > 0) {
-		tell_resync(r, item);
-		rc = view->item ? give_items(view, arg, item, 1) : 0;
-		if (!rc && tcpfsm_model_item(m, item, view->event, arg))
-			break;
-	}
-	return rc;
+	fo->size = sizeof(*fo);
+	fo->device = opts->device;
+	fo->recording = opts->replay;
+	fo->follow_new = opts->follow_new;
+	fo->netns = opts->filter.netns;
+	*info = (struct tcpfsm_info) { .size = sizeof(*info) };
+	err = tcpfsm_follow_open(f, fo, info, &why);
+	if (err && opts->replay)
+		return fail_replay(err, opts, why);
+	return err ? fail_open(err, opts, info) : 0;
 }
 
 /* Return: 0 or a negative errno of the source. */
-static int follow(const struct view *view, void *arg, struct out *o,
-		  struct tcpfsm_source *src, struct tcpfsm_model *m, struct deadline *end)
+static int follow(struct tcpfsm_follow *f, const struct view *view, void *arg, struct out *o)
 {
-	bool live_totals = (view->item || view->totals) && !end->replay;
-	struct resync resync = { .possible = view->resync && !end->replay };
-	uint64_t quiet_since = 0, totals_at = 0;
-	bool begun = false;
-	int rc = 0, err, ms;
+	int rc, ms = -1;
 
-	for (;;) {
-		const struct tcpfsm_item *items;
-		size_t n, in_time;
-
-		if (live_totals && (!totals_at ||
-				    (view->totals_ms && !totals_due(view, totals_at, 1)))) {
-			totals_at = monotonic_ns();
-			rc = tcpfsm_source_totals(src);
-			/* To a view of events they are only an ornament. */
-			if (rc && view->item)
-				break;
-		}
-		if (!resync_due(&resync, false, 1)) {
-			rc = resync_begin(&resync, src);
-			if (rc)
-				break;
-		}
-		rc = tcpfsm_source_batch(src, &items, &n);
-		if (rc < 0)
-			break;
-		if (!begun && !(rc && is_state(items))) {
-			begun = true;
-			err = tcpfsm_source_snapshot(src, NULL);
-			tell_snapshot(err);
-			/* What could not be read then will not be later. */
-			resync.possible = resync.possible && !err;
-		}
-		if (rc) {
-			quiet_since = 0;
-			tell_resync(&resync, items);
-			/* Sockets are read to their end. */
-			in_time = begun && !is_socket(items) ? deadline_count(end, items, n) : n;
-			rc = view->item ? give_items(view, arg, items, in_time) : 0;
-			if (rc)
-				break;
-			if (tcpfsm_model_items(m, items, in_time, view->event, arg))
-				return 0;
-			if (in_time < n)
-				break;
+	do {
+		rc = tcpfsm_follow_step(f, 0, ms);
+		if (rc != TCPFSM_FOLLOW_IDLE)
 			continue;
-		}
-		if (end->replay)
-			break;
-		if (!resync_due(&resync, true, 1)) {
-			rc = resync_begin(&resync, src);
-			if (rc)
-				break;
-			continue;
-		}
-
-		ms = rest(view, arg, o, m, &quiet_since);
-		if (ms < 0)
+		ms = view->idle ? view->idle(arg) : INT_MAX;
+		if (ms < 0 || out_flush(o) || out_closed(o))
 			return 0;
-		if (live_totals && view->totals_ms)
-			ms = totals_due(view, totals_at, ms);
-		ms = resync_due(&resync, true, ms);
-		if (deadline_over(end))
-			break;
-		rc = tcpfsm_source_wait(src, deadline_sleep(end, ms));
-		if (rc < 0 && rc != -EINTR)
-			break;
-		rc = 0;
-	}
-	tcpfsm_model_flush(m, view->event, arg);
-	if (!rc && resync.wanted)
-		rc = last_resync(&resync, view, arg, src, m);
-	if (!rc && live_totals && view->item)
-		rc = last_totals(view, arg, src);
-	return rc;
+	} while (rc >= 0 && rc != TCPFSM_FOLLOW_END);
+	return rc < 0 ? rc : 0;
 }
 
 static int fail_source(int err, const struct options *opts, const struct tcpfsm_source *src)
@@ -278,46 +120,38 @@ void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m)
 			 forgotten, forgotten == 1 ? "" : "s");
 }
 
-int stream(const struct options *opts, struct tcpfsm_model_options *mopts,
-	   const struct view *view, void *arg)
+int stream(const struct options *opts, const struct view *view, void *arg)
 {
+	struct tcpfsm_follow_options fo = view->follow;
 	struct tcpfsm_source *src;
-	struct tcpfsm_model *m;
+	struct tcpfsm_follow *f;
 	struct tcpfsm_info info;
-	struct deadline end;
-	int rc, status;
+	int rc = 0, status;
 
-	status = open_with(&src, opts, &info, true);
+	fo.duration = opts->duration == UINT64_MAX ? 0 : opts->duration ? opts->duration : 1;
+	fo.interrupted = &interrupted;
+	fo.arg = arg;
+	if (!fo.notice)
+		fo.notice = tell_notice;
+	status = open_follow(&f, opts, &fo, &info);
 	if (status)
 		return status;
-	if (!opts->replay) {
+	src = tcpfsm_follow_source(f);
+	if (!opts->replay)
 		tell_features(&info, view->shows);
-		if (view->info)
-			*view->info = info;
-	}
-	deadline_init(&end, opts, src);
-	mopts->epoch_offset = tcpfsm_source_epoch_offset(src);
-	rc = tcpfsm_model_new(&m, mopts);
-	if (rc) {
-		tcpfsm_source_close(src);
-		return fail(rc, "model");
-	}
-
-	status = view->begin ? view->begin(arg, m) : 0;
+	status = view->begin ? view->begin(arg, f, &info) : 0;
 	if (!status) {
-		rc = follow(view, arg, opts->out, src, m, &end);
+		rc = follow(f, view, arg, opts->out);
 		if (view->end)
-			status = view->end(arg);
+			status = view->end(arg, rc);
 	}
 	if (!status)
 		status = close_stdout(opts->out);
 	if (rc && !status)
 		status = fail_source(rc, opts, src);
 	/* Who closed the pipe has seen enough. */
-	if (opts->out->error != -EPIPE)
-		tell_losses(src, m);
-
-	tcpfsm_model_free(m);
-	tcpfsm_source_close(src);
+	if (fo.model && opts->out->error != -EPIPE)
+		tell_losses(src, tcpfsm_follow_model(f));
+	tcpfsm_follow_close(f);
 	return status;
 }

@@ -5,13 +5,15 @@
  *
  *   source  ->  model  ->  filter  ->  whatever the program does with an event
  *
+ * struct tcpfsm_follow runs the first two, and what has to be done by the clock meanwhile.
+ *
  * Functions return 0 or a positive count on success and a negative errno on
  * failure.  No function prints.  Objects are not thread safe; different
  * objects may be used in different threads.
  *
  * What stays as it is for as long as the library is libtcpfsm.so.1:
  *
- * - Structs that begin with their size may grow at their end: struct tcpfsm_filter, those
+ * - Structs that begin with their size may grow at their end: struct tcpfsm_filter, struct tcpfsm_consumers, those
  *   named ..._options, and struct tcpfsm_info of the UAPI header.  Set it to sizeof, and all
  *   members that you do not use to 0.  The library takes from a shorter struct what is there.
  *   It takes a longer one, of a program newer than itself, if what it does not know is 0; else
@@ -19,13 +21,15 @@
  *   Of struct tcpfsm_info it fills in no more than the caller's size, and sets size to that.
  * - Structs that only the library makes, and that a program reads where they are, may grow at
  *   their end, too: do not copy or array them, do not count on their sizeof.  They are
- *   struct tcpfsm_ladder, tcpfsm_listener, tcpfsm_check, tcpfsm_timewait and tcpfsm_move.
+ *   struct tcpfsm_ladder, tcpfsm_listener, tcpfsm_check, tcpfsm_timewait, tcpfsm_notice and
+ *   tcpfsm_move.
  * - All other structs are frozen, and so are the lengths of all arrays (TCPFSM_TOTAL_NUM...).
  * - Enums and the lists behind them may get more values: expect some that you do not know.
  */
 #ifndef TCPFSM_H
 #define TCPFSM_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -191,7 +195,8 @@ struct tcpfsm_recorder;
  *
  * A snapshot of the sockets (see opts) and the totals are taken and written at
  * once, and the totals again when it is closed.  After a loss it has the sockets
- * again (see tcpfsm_source_resync()), where opts ask for them.
+ * again (see tcpfsm_source_resync()), where opts ask for them.  Totals that cannot be
+ * read are left out, and read again when they are due.
  *
  * Return: 0; -EEXIST: the directory exists and is not empty; errors of
  * tcpfsm_source_open_device(); another negative errno.
@@ -206,7 +211,7 @@ void tcpfsm_recorder_counts(const struct tcpfsm_recorder *rec, uint64_t *written
 			    uint64_t *lost, uint64_t *bytes);
 /* As tcpfsm_source_snapshot(). */
 int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *sockets);
-/* Completes the files; 0 or a negative errno of the last writes. */
+/* Completes the files; 0 or a negative errno of the last writes or of the last totals. */
 int tcpfsm_recorder_close(struct tcpfsm_recorder *rec);
 
 /* ---- model: raw records to events ---------------------------------------- */
@@ -883,6 +888,115 @@ void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost
  */
 uint64_t tcpfsm_timewaits_resynced(const struct tcpfsm_timewaits *t);
 void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t);
+
+/* ---- follow: all of that, to the end ------------------------------------------------ */
+
+/* What is no record. */
+enum tcpfsm_notice_type {
+	TCPFSM_NOTICE_SNAPSHOT,		/* the snapshot is over */
+	TCPFSM_NOTICE_RESYNC,		/* after a loss the sockets have been read again */
+	TCPFSM_NOTICE_TOTALS,		/* a reading of totals has come, or failed */
+};
+
+struct tcpfsm_notice {
+	uint8_t type;			/* enum tcpfsm_notice_type */
+	bool again;			/* RESYNC: less than 10 s ago there was one, too */
+	int error;			/* 0, or why something is missing, a negative errno: as */
+					/* tcpfsm_source_snapshot() (RESYNC, too) or */
+					/* tcpfsm_source_totals() has it */
+	uint64_t took_ns;		/* RESYNC, TOTALS: nanoseconds */
+};
+
+/*
+ * Callbacks return 0, 1: enough seen, or a negative errno, which ends it likewise.  What they
+ * are given is valid during the call.  NULL: of no interest.
+ */
+struct tcpfsm_follow_options {
+	size_t size;			/* sizeof(struct tcpfsm_follow_options) */
+	const char *device;		/* node; NULL: TCPFSM_DEVICE */
+	const char *recording;		/* a directory, and no device; NULL: live */
+	/* Live; as in struct tcpfsm_source_options: */
+	bool follow_new, snapshot;
+	uint32_t netns;
+	/*
+	 * Live: totals are read before the first record, every totals_ns nanoseconds (0: not),
+	 * but so that it takes a tenth of all time at most, and, if anybody takes items, after
+	 * the last record.  A reading that fails ends nothing by itself: a notice tells, what
+	 * was read before stands, and the next one comes at its time.
+	 */
+	bool totals;
+	uint64_t totals_ns;
+	bool state_only;		/* live: sockets and totals, and no record: then floods */
+					/* cost nothing.  It ends with the last reading */
+	bool resync;			/* live: sockets are read again after losses, each second */
+					/* and a tenth of all time at most */
+	uint64_t duration;		/* nanoseconds from now, or from the first record of a */
+					/* recording; 0: no end */
+	const volatile sig_atomic_t *interrupted; /* not 0, by a signal handler: the end is now; */
+					/* NULL: none */
+	const struct tcpfsm_model_options *model; /* its epoch_offset is the source's; NULL: no */
+					/* model and no events; for tcpfsm_follow_open() only */
+	tcpfsm_event_fn event;		/* an event of the model; needed with model */
+	/* SOCKET and TOTAL, before the model has them. */
+	int (*item)(const struct tcpfsm_item *item, void *arg);
+	int (*notice)(const struct tcpfsm_notice *notice, void *arg);
+	tcpfsm_ladder_fn ladder;	/* of the consumer ladders */
+	/*
+	 * In place of item, model and consumers: what was read, as it lies in memory; n 0:
+	 * nothing comes, so what waits in the model is to be flushed.
+	 */
+	int (*batch)(const struct tcpfsm_item *items, size_t n, void *arg);
+	void *arg;			/* of all callbacks */
+};
+
+/* Of the caller, who frees them once it is closed; NULL: none. */
+struct tcpfsm_consumers {
+	size_t size;			/* sizeof(struct tcpfsm_consumers) */
+	struct tcpfsm_timewaits *timewaits;
+	struct tcpfsm_explain *explain;
+	struct tcpfsm_listeners *listeners;
+	struct tcpfsm_checks *checks;
+	struct tcpfsm_ladders *ladders;	/* settled when nothing comes, flushed at the end */
+};
+
+struct tcpfsm_follow;
+
+/**
+ * tcpfsm_follow_open() - a source, and the model of what it tells
+ * @info: as tcpfsm_source_open_device() has it; may be NULL
+ * @why: as tcpfsm_source_open_recording() has it; may be NULL
+ *
+ * Return: 0; errors of these two and of tcpfsm_model_new(); -ENOMEM.
+ */
+int tcpfsm_follow_open(struct tcpfsm_follow **f, const struct tcpfsm_follow_options *opts,
+		       struct tcpfsm_info *info, const char **why);
+/*
+ * Before the first step: items and events go to the callback first, then to these, in the order
+ * that they ask for.  Return: 0, or -EINVAL or -E2BIG for its size.
+ */
+int tcpfsm_follow_consumers(struct tcpfsm_follow *f, const struct tcpfsm_consumers *to);
+
+enum { TCPFSM_FOLLOW_IDLE, TCPFSM_FOLLOW_MORE, TCPFSM_FOLLOW_END };
+
+/**
+ * tcpfsm_follow_step() - sleep if the last step ended with IDLE, and read what there is
+ * @budget_ns: about so long, in nanoseconds; 0: until there is no more, which may be never
+ * @timeout_ms: longest sleep; -1: half a second, as with all that is longer.  It is shorter
+ *		when records come, something is due, a signal comes, or what
+ *		tcpfsm_source_watch() watches
+ *
+ * At the end what waits is let go, and state that is wanted is read once more, but not after
+ * a callback has ended it.
+ *
+ * Return: TCPFSM_FOLLOW_IDLE (0): nothing more for now; _MORE: the budget is used up; _END:
+ * the recording, the duration or the caller's interest is over; errors of the source or of a
+ * callback, and then, too, there is no next step.
+ */
+int tcpfsm_follow_step(struct tcpfsm_follow *f, uint64_t budget_ns, int timeout_ms);
+/* Its own, for counts, clock and state; NULL: there is no model.  They are not to be fed. */
+struct tcpfsm_source *tcpfsm_follow_source(struct tcpfsm_follow *f);
+struct tcpfsm_model *tcpfsm_follow_model(struct tcpfsm_follow *f);
+void tcpfsm_follow_close(struct tcpfsm_follow *f);
 
 /* ---- names and text -------------------------------------------------------- */
 

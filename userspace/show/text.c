@@ -647,3 +647,13 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 	*p++ = '\n';
 	return (size_t)(p - buf);
 }
+
+void text_resync(const struct tcpfsm_notice *n, char buf[TEXT_RESYNC])
+{
+	if (n->error)
+		snprintf(buf, TEXT_RESYNC, "records were lost, and not all sockets could be read again: %s",
+			 strerror(-n->error));
+	else
+		snprintf(buf, TEXT_RESYNC, "records were lost: sockets read again from inet_diag in %.1f ms",
+			 (double)n->took_ns / 1e6);
+}

@@ -32,6 +32,10 @@ bool text_tells(const struct text *t, const struct tcpfsm_event *ev);
 /* Return: the length with newline; 0: another line tells it. */
 size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_MAX]);
 
+/* Sockets have been read again: TCPFSM_NOTICE_RESYNC. */
+#define TEXT_RESYNC	160
+void text_resync(const struct tcpfsm_notice *n, char buf[TEXT_RESYNC]);
+
 /* Why a SYN or a third ACK was refused, or answered with a cookie. */
 struct refusal {
 	uint8_t verdict, reason;	/* as in struct tcpfsm_record */

@@ -3,7 +3,6 @@
  * tcpfsm top: records, totals, keys and the clock, each in small portions, so that
  * reading never waits long for drawing.
  */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "loop.h"
@@ -11,8 +10,6 @@
 /* At most ten pictures a second by themselves; keys are answered sooner. */
 #define FRAME_NS	(100 * MS)
 #define KEY_FRAME_NS	(20 * MS)
-/* Longest sleep: a signal may come just before it. */
-#define IDLE_MS		500
 /* Of the model's table at a time: below a millisecond. */
 #define LIST_SLOTS	16384
 /* No record for so long, while the kernel's own counters move by so much. */
@@ -29,7 +26,7 @@ static int sum_opens(const struct tcpfsm_listener *l, void *arg)
 }
 
 /* The kernel opens connections, and the module says nothing: its hooks are dead. */
-static void look_for_stall(struct loop *l)
+static void look_for_stall(struct loop *l, uint64_t totals_at)
 {
 	uint64_t opens = 0, delivered, now = monotonic_ns();
 
@@ -41,78 +38,59 @@ static void look_for_stall(struct loop *l)
 		l->moved_opens = UINT64_MAX;
 	}
 	/* What it told of last may be missing in what was asked for before. */
-	if (l->totals_at > l->moved_at && opens < l->moved_opens)
+	if (totals_at > l->moved_at && opens < l->moved_opens)
 		l->moved_opens = opens;
 	l->u.stalled = l->moved_opens != UINT64_MAX && opens - l->moved_opens >= STALL_OPENS &&
 		       now - l->moved_at > STALL_NS;
 }
 
-static void ask_for_totals(struct loop *l)
+static int on_batch(const struct tcpfsm_item *items, size_t n, void *arg)
 {
-	uint64_t now = monotonic_ns();
+	struct loop *l = arg;
 
-	if (l->totals_at && now - l->totals_at < NSEC_PER_SEC)
-		return;
-	if (l->totals_at)
-		look_for_stall(l);
-	l->totals_at = now;
-	l->u.totals_error = tcpfsm_source_totals(l->src);
+	l->state = n && is_state(items);
+	return n ? story_feed(l, items, n) : story_flush(l);
+}
+
+static int on_notice(const struct tcpfsm_notice *n, void *arg)
+{
+	struct loop *l = arg;
+	struct ui *u = &l->u;
+	char text[TEXT_RESYNC];
+
+	switch (n->type) {
+	case TCPFSM_NOTICE_SNAPSHOT:
+		u->snapshot_error = n->error;
+		break;
+	case TCPFSM_NOTICE_RESYNC:
+		if (n->again)
+			break;
+		text_resync(n, text);
+		ui_say(u, "%s", text);
+		break;
+	case TCPFSM_NOTICE_TOTALS:
+		u->totals_error = n->error;
+		if (!n->error)
+			look_for_stall(l, monotonic_ns() - n->took_ns);
+	}
+	return 0;
+}
+
+void loop_wants(struct loop *l)
+{
+	l->wants = (struct tcpfsm_follow_options) {
+		.snapshot = true, .totals = true, .totals_ns = NSEC_PER_SEC, .resync = true,
+		.model = &story_model, .batch = on_batch, .notice = on_notice, .arg = l,
+	};
 }
 
 /* Return: 1: there is more, 0: not now, or a negative errno. */
-static int read_live(struct loop *l)
+static int read_live(struct loop *l, int ms)
 {
-	struct ui *u = &l->u;
-	uint64_t begin = monotonic_ns();
-	int rc;
+	int rc = tcpfsm_follow_step(l->follow, FEED_NS, ms);
+	uint64_t now = realtime_ns();
 
-	ask_for_totals(l);
-	for (;;) {
-		const struct tcpfsm_item *items;
-		char text[RESYNC_TEXT];
-		size_t n;
-
-		if (!resync_due(&l->resync, false, 1)) {
-			rc = resync_begin(&l->resync, l->src);
-			if (rc)
-				return rc;
-		}
-		rc = tcpfsm_source_batch(l->src, &items, &n);
-		if (!l->snapshot_told && !(rc > 0 && is_state(items))) {
-			l->snapshot_told = true;
-			u->snapshot_error = tcpfsm_source_snapshot(l->src, NULL);
-			/* What could not be read then will not be later. */
-			l->resync.possible = !u->snapshot_error;
-		}
-		if (rc < 0 || (!rc && resync_due(&l->resync, true, 1)))
-			break;
-		if (!rc) {
-			rc = resync_begin(&l->resync, l->src);
-			if (rc)
-				return rc;
-			continue;
-		}
-		if (resync_look(&l->resync, items, text))
-			ui_say(u, "%s", text);
-		l->quiet_since = 0;
-		rc = story_feed(l, items, n);
-		if (rc < 0)
-			return rc;
-		if (monotonic_ns() - begin > FEED_NS) {
-			uint64_t now = realtime_ns();
-
-			u->behind_ns = now > u->top.last && !is_state(items) ?
-				       now - u->top.last : 0;
-			return 1;
-		}
-	}
-	u->behind_ns = 0;
-	if (rc == 0 && tcpfsm_model_pending(u->model)) {
-		if (!l->quiet_since)
-			l->quiet_since = begin;
-		else if (begin - l->quiet_since > PENDING_MS * MS)
-			rc = story_flush(l);
-	}
+	l->u.behind_ns = rc > 0 && !l->state && now > l->u.top.last ? now - l->u.top.last : 0;
 	return rc;
 }
 
@@ -190,22 +168,12 @@ static int draw_due(struct loop *l)
 	return since < wait ? (int)((wait - since) / MS) + 1 : 1;
 }
 
-/* Until there is something to do.  Return: 0 or a negative errno. */
-static int rest(struct loop *l, int ms)
+/* Of a recording, what is due.  Return: as read_live(). */
+static int read_recording(struct loop *l, int ms)
 {
-	int rc;
-
-	if (ms > IDLE_MS)
-		ms = IDLE_MS;
-	if (tcpfsm_model_pending(l->u.model) && ms > PENDING_MS && !l->replay)
-		ms = PENDING_MS;
-	if (l->replay) {
+	if (ms)
 		term_wait(l->u.play.end || l->u.paused ? IDLE_MS : ms < 20 ? ms : 20);
-		return 0;
-	}
-	tcpfsm_source_watch(l->src, term_fd());
-	rc = tcpfsm_source_wait(l->src, ms);
-	return rc < 0 && rc != -EINTR ? rc : 0;
+	return play_read(l);
 }
 
 static volatile sig_atomic_t resized;
@@ -220,23 +188,27 @@ int loop_run(struct loop *l)
 {
 	struct sigaction sa = { .sa_handler = on_resize };
 	struct ui *u = &l->u;
+	int ms = 0;
 
 	term_use_mouse();
 	/* Curses looks at the size when it is asked to: term_size(). */
 	sigaction(SIGWINCH, &sa, NULL);
+	tcpfsm_source_watch(l->src, term_fd());
 	l->played_at = monotonic_ns();
-	while (!u->quit && !*l->interrupted) {
+	while (!*l->interrupted) {
 		bool more;
-		int key, rc, ms;
+		int key, rc;
 
+		rc = l->replay ? read_recording(l, ms) : read_live(l, ms);
+		if (rc < 0)
+			return rc;
+		more = rc;
 		while ((key = term_key()) > TERM_NO_KEY)
 			ui_key(u, key);
 		if (key == TERM_GONE)
 			return 1;
-		rc = l->replay ? play_read(l) : read_live(l);
-		if (rc < 0)
-			return rc;
-		more = rc;
+		if (u->quit)
+			break;
 		tell_time(l);
 		if (monotonic_ns() > l->end_at)
 			break;
@@ -251,9 +223,8 @@ int loop_run(struct loop *l)
 			u->dirty = true;
 		}
 		ms = draw_due(l);
-		rc = more ? 0 : rest(l, ms);
-		if (rc)
-			return rc;
+		if (more)
+			ms = 0;
 	}
 	return *l->interrupted == SIGHUP;
 }

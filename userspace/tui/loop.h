@@ -5,13 +5,13 @@
 
 #include <signal.h>
 
-#include "../show/resync.h"
+#include "source/item.h"
+#include "source/pace.h"
 #include "ui.h"
 
 #define MS		(NSEC_PER_SEC / 1000)
 /* Reading goes on for so long before keys and screen have their turn. */
 #define FEED_NS		(8 * MS)
-#define PENDING_MS	10
 
 struct loop {
 	struct ui u;
@@ -23,16 +23,16 @@ struct loop {
 	uint64_t end_at;			/* CLOCK_MONOTONIC; UINT64_MAX: never */
 	const volatile sig_atomic_t *interrupted;	/* a signal */
 
-	struct tcpfsm_source *src;		/* NULL: it could not be opened again */
+	struct tcpfsm_follow_options wants;	/* what it is opened with */
+	struct tcpfsm_follow *follow;		/* NULL: it could not be opened again */
+	struct tcpfsm_source *src;		/* its own */
 	bool damaged;				/* the recording */
 	int err;				/* of a callback */
 	uint64_t listed_at, list_took, drawn_at;
 
 	/* Live. */
-	uint64_t totals_at, quiet_since;
 	uint64_t moved_at, moved_opens, delivered;	/* see look_for_stall() */
-	bool snapshot_told;
-	struct resync resync;
+	bool state;				/* what was read last */
 
 	/* A recording: read, and not yet told. */
 	const struct tcpfsm_item *ahead;
@@ -42,11 +42,13 @@ struct loop {
 
 /* ---- loop.c ---------------------------------------------------------------------- */
 
-/* What is asked for and src are set, the rest is 0.  Return: 0 or a negative errno. */
+/* Into wants: what follow is to be opened with, besides where from. */
+void loop_wants(struct loop *l);
+/* What is asked for and follow are set, the rest is 0.  Return: 0 or a negative errno. */
 int loop_begin(struct loop *l);
 /* Return: 0; 1: the terminal has gone; or a negative errno. */
 int loop_run(struct loop *l);
-/* All but src; also after loop_begin() has failed. */
+/* All but follow; also after loop_begin() has failed. */
 void loop_end(struct loop *l);
 
 /* ---- story.c --------------------------------------------------------------------- */
@@ -55,6 +57,8 @@ void loop_end(struct loop *l);
 int story_begin(struct loop *l);
 void story_end(struct loop *l);
 int story_feed(struct loop *l, const struct tcpfsm_item *items, size_t n);
+/* As struct tcpfsm_follow_options has it; what is opened is to have this model. */
+extern const struct tcpfsm_model_options story_model;
 /* Nothing comes: what waits for a successor waits in vain. */
 int story_flush(struct loop *l);
 /* Judge recent readings only: of two overlapping windows, drop the older. */

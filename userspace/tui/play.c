@@ -13,20 +13,17 @@ static uint64_t time_of(const struct tcpfsm_item *item)
 static int rewind_recording(struct loop *l)
 {
 	struct ui *u = &l->u;
-	const char *why = "";
 	int err;
 
 	story_end(l);
-	tcpfsm_source_close(l->src);
+	tcpfsm_follow_close(l->follow);
 	l->nahead = 0;
 	u->play.now = 0;
 	u->play.end = false;
 	top_free(&u->top);
-	err = tcpfsm_source_open_recording(&l->src, l->replay, &why);
-	if (err) {
-		l->src = NULL;
+	err = tcpfsm_follow_open(&l->follow, &l->wants, NULL, NULL);
+	if (err)
 		return err;
-	}
 	err = story_begin(l);
 	if (!err)
 		err = top_init(&u->top, *u->filter_text ? &u->filter : NULL, u->top.tells,

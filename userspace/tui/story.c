@@ -31,33 +31,35 @@ static void window_close(struct window *w)
 	memset(w, 0, sizeof(*w));
 }
 
+const struct tcpfsm_model_options story_model = {
+	.size = sizeof(story_model), .lives = true, .watch = true,
+};
+
 int story_begin(struct loop *l)
 {
+	struct tcpfsm_source *src = tcpfsm_follow_source(l->follow);
 	struct ui *u = &l->u;
 	bool filtered = l->filtered;
-	struct tcpfsm_model_options mo = {
-		.size = sizeof(mo), .lives = true, .watch = true,
-		.epoch_offset = tcpfsm_source_epoch_offset(l->src),
-	};
+	int64_t epoch_offset = tcpfsm_source_epoch_offset(src);
 	struct tcpfsm_timewaits_options to = {
-		.size = sizeof(to), .epoch_offset = mo.epoch_offset,
+		.size = sizeof(to), .epoch_offset = epoch_offset,
 		.filter = filtered ? &l->filter : NULL,
 	};
 	struct tcpfsm_explain_options eo = {
-		.size = sizeof(eo), .filter = &u->filter, .epoch_offset = mo.epoch_offset,
+		.size = sizeof(eo), .filter = &u->filter, .epoch_offset = epoch_offset,
 	};
 	int err;
 
-	u->epoch_offset = mo.epoch_offset;
+	l->src = src;
+	u->model = tcpfsm_follow_model(l->follow);
+	u->epoch_offset = epoch_offset;
 	if (!l->replay) {
 		to.since = eo.since = realtime_ns();
 		eo.info = &u->info;
 		to.cgroups = true;
 		explain_look_around(&eo);
 	}
-	err = tcpfsm_model_new(&u->model, &mo);
-	if (!err)
-		err = tcpfsm_timewaits_new(&u->ledger, &to);
+	err = tcpfsm_timewaits_new(&u->ledger, &to);
 	/* Whether ports are short is a question of all that use them. */
 	if (!err && !filtered)
 		eo.ledger = u->ledger;
@@ -76,7 +78,6 @@ void story_end(struct loop *l)
 	window_close(&u->window[1]);
 	tcpfsm_explain_free(u->explain);
 	tcpfsm_timewaits_free(u->ledger);
-	tcpfsm_model_free(u->model);
 	u->explain = NULL;
 	u->ledger = NULL;
 	u->model = NULL;

@@ -11,18 +11,13 @@
 #include "ctf.h"
 #include "device.h"
 #include "opts.h"
+#include "pace.h"
 #include "recorder.h"
 #include "snapshot.h"
 #include "source.h"
 
 /* A crash loses no record older than this. */
 #define FLUSH_NS	NSEC_PER_SEC
-/* Sockets are read again after losses: so often at most, and then so much of all time. */
-#define RESYNC_NS	NSEC_PER_SEC
-#define RESYNC_SHARE	10
-/* Totals, while something happens: so often, and less if that took more than such a share. */
-#define TOTALS_NS	(10 * NSEC_PER_SEC)
-#define TOTALS_SHARE	100
 
 struct tcpfsm_recorder {
 	struct device *dev;		/* NULL: the rings are somebody else's */
@@ -36,9 +31,10 @@ struct tcpfsm_recorder {
 	bool resync;			/* a loss makes it read the sockets again */
 	uint32_t netns;			/* only of this one; 0: all */
 	uint64_t lost_before;		/* lost when it began to read them last */
-	uint64_t next_resync;
+	struct pace resyncs;
 	uint64_t totals_after;		/* written when they were read last */
-	uint64_t next_totals;
+	struct pace readings;		/* of totals; begun 0: none yet */
+	int totals_error;		/* of the last one */
 };
 
 int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
@@ -68,6 +64,8 @@ int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
 	}
 	rec->rings = rings;
 	rec->nrings = n;
+	rec->resyncs = PACE_RESYNC;
+	rec->readings = PACE_RECORDED;
 	*out = rec;
 	return 0;
 }
@@ -109,11 +107,12 @@ static int put_snapshot(struct tcpfsm_recorder *rec, struct snapshot *s)
 static int put_resync(struct tcpfsm_recorder *rec)
 {
 	unsigned int stream = ctf_writer_sockets(rec->writer);
-	uint64_t begun = clock_ns(CLOCK_MONOTONIC), now;
 	struct tcpfsm_record r;
 	struct snapshot *s;
-	int err = snapshot_open(&s, rec->netns);
+	int err;
 
+	pace_begin(&rec->resyncs);
+	err = snapshot_open(&s, rec->netns);
 	if (err)
 		return err;
 	/* Its records drain the rings, too. */
@@ -128,27 +127,23 @@ static int put_resync(struct tcpfsm_recorder *rec)
 		err = put_record(rec, stream, &r, ++rec->seq);
 	snapshot_close(s);
 	rec->resync = true;
-	now = clock_ns(CLOCK_MONOTONIC);
-	rec->next_resync = now + RESYNC_SHARE * (now - begun);
-	if (rec->next_resync < now + RESYNC_NS)
-		rec->next_resync = now + RESYNC_NS;
+	pace_end(&rec->resyncs);
 	return err;
 }
 
+/* That they cannot be read ends nothing: the next ones may be. */
 static int put_totals(struct tcpfsm_recorder *rec)
 {
-	uint64_t begun = clock_ns(CLOCK_MONOTONIC), now;
 	struct tcpfsm_record *totals;
 	size_t i, n;
-	int err = device_totals(rec->dev, &totals, &n);
+	int err = 0;
 
+	pace_begin(&rec->readings);
+	rec->totals_error = device_totals(rec->dev, &totals, &n);
 	rec->totals_after = rec->written;
-	now = clock_ns(CLOCK_MONOTONIC);
-	rec->next_totals = now + TOTALS_NS;
-	if (now - begun > TOTALS_NS / TOTALS_SHARE)
-		rec->next_totals = now + TOTALS_SHARE * (now - begun);
-	if (err)
-		return err;
+	pace_end(&rec->readings);
+	if (rec->totals_error)
+		return 0;
 	for (i = 0; !err && i < n; i++)
 		err = put_record(rec, ctf_writer_totals(rec->writer), &totals[i], ++rec->totals);
 	free(totals);
@@ -238,14 +233,12 @@ int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec)
 	}
 	if (!err && now >= FLUSH_NS)
 		err = ctf_writer_flush(rec->writer, now - FLUSH_NS);
-	if (!err && rec->resync && rec->lost != rec->lost_before && now >= rec->next_resync)
+	if (!err && rec->resync && rec->lost != rec->lost_before && now >= rec->resyncs.next)
 		err = put_resync(rec);
-	if (!err && rec->totals && rec->written != rec->totals_after && now >= rec->next_totals) {
+	/* The first are for who opens it. */
+	if (!err && rec->readings.begun && rec->written != rec->totals_after &&
+	    now >= rec->readings.next)
 		err = put_totals(rec);
-		/* More listeners than it tells of, for now: those at the end may be told of. */
-		if (err == -EOVERFLOW)
-			err = 0;
-	}
 	if (err)
 		return err;
 	return total > INT_MAX ? INT_MAX : (int)total;
@@ -313,9 +306,10 @@ int tcpfsm_recorder_close(struct tcpfsm_recorder *rec)
 		return 0;
 	if (rec->resync && rec->lost != rec->lost_before)
 		err = put_resync(rec);
-	/* The first is there only if it could be read and written. */
-	if (!err && rec->totals)
+	if (!err && rec->readings.begun)
 		err = put_totals(rec);
+	if (!err)
+		err = rec->totals_error;
 	/* Lost after the last record that was seen: no record will tell. */
 	for (i = 0; i < rec->nrings; i++) {
 		uint64_t lost = ring_take_gap(&rec->rings[i]);

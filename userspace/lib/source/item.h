@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only */
+#ifndef TCPFSM_LIB_ITEM_H
+#define TCPFSM_LIB_ITEM_H
+
+#include "tcpfsm.h"
+
+static inline bool item_is(const struct tcpfsm_item *item, uint8_t type)
+{
+	return !item->lost && item->rec.type == type;
+}
+
+/* What is there, rather than happens: sockets and totals. */
+static inline bool is_state(const struct tcpfsm_item *item)
+{
+	return item_is(item, TCPFSM_TYPE_SOCKET) || item_is(item, TCPFSM_TYPE_TOTAL);
+}
+
+#endif /* TCPFSM_LIB_ITEM_H */
