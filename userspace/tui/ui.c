@@ -322,7 +322,9 @@ static void go_to(struct ui *u, enum view_id id)
 	u->view = id;
 	u->over = VIEWS_ALL;
 	/* Its rows are made for who looks at them. */
-	u->list_now = id == VIEW_CONNS;
+	/* It may be wanted already. */
+	if (id == VIEW_CONNS)
+		u->list_now = true;
 }
 
 void ui_open(struct ui *u, enum view_id over)
