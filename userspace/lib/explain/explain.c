@@ -288,6 +288,22 @@ struct words moment(const struct facts *f, uint64_t ts)
 	return words("%s (%s ago)", when, duration(ago).s);
 }
 
+struct words epoch_moment(const struct facts *f, uint64_t epoch)
+{
+	return moment(f, epoch ? epoch - (uint64_t)f->opts->epoch_offset : 0);
+}
+
+bool is_recent(const struct facts *f, uint64_t epoch)
+{
+	return epoch + (uint64_t)(RECENT_S * NS) >=
+	       f->l->ts + (uint64_t)f->opts->epoch_offset;
+}
+
+const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 double percent(double part, double whole)
 {
 	return whole > 0 ? 100 * part / whole : 0;
@@ -787,7 +803,7 @@ static int rank_busy(const struct tcpfsm_listener *l, void *arg)
 		b->all = true;
 		return note_fine(b, &f);
 	}
-	b->handshakes += f.total[TOTAL(COMPLETED)] + f.total[TOTAL(COMPLETED_COOKIE)];
+	b->handshakes += handshakes(f.total);
 	if (f.gone)
 		return 0;
 	b->uncounted += !f.total[TOTAL(NOW_PLACE)];
@@ -810,7 +826,6 @@ static int rank_busy(const struct tcpfsm_listener *l, void *arg)
 static void evidence_busy(struct draft *d, const struct facts *f)
 {
 	const uint64_t *t = f->total;
-	uint64_t shakes = t[TOTAL(COMPLETED)] + t[TOTAL(COMPLETED_COOKIE)];
 	double wait = (double)tcpfsm_histogram_quantile(t + TCPFSM_TOTAL_ACCEPT_US, 0.99) / 1e6;
 
 	if (!t[TOTAL(NOW_PLACE)]) {
@@ -825,7 +840,7 @@ static void evidence_busy(struct draft *d, const struct facts *f)
 	}
 	evidence(d, "%s: %llu handshakes, nothing refused; SYN queue at most %llu of %llu, "
 		 "accept queue at most %llu of %llu%s%s", name_of(f->l).s,
-		 (unsigned long long)shakes,
+		 (unsigned long long)handshakes(t),
 		 (unsigned long long)t[TOTAL(SYNQ_PEAK)], (unsigned long long)f->synq_places,
 		 (unsigned long long)t[TOTAL(ACCEPTQ_PEAK)],
 		 (unsigned long long)f->acceptq_places,
@@ -836,28 +851,16 @@ static void evidence_busy(struct draft *d, const struct facts *f)
 /* What was looked at, and what was not: of that nothing follows. */
 static void evidence_judged(const struct findings *fs, struct draft *d)
 {
-	static const struct {
-		enum mishap_kind kind;
-		const char *one, *more;
-	} seen[] = {
-		{ MISHAP_ENDED, "connection ended", "connections ended" },
-		{ MISHAP_RESET_SENT, "reset by this side", "reset by this side" },
-		{ MISHAP_RESET_RECEIVED, "reset by the peer", "reset by the peer" },
-		{ MISHAP_REFUSED, "connect() refused", "connect() refused" },
-		{ MISHAP_TIMED_OUT, "connect() timed out", "connect() timed out" },
-		{ MISHAP_UNANSWERED, "without an answer to three SYNs", "without an answer to three SYNs" },
-		{ MISHAP_PEER_GONE, "whose peer does not answer", "whose peer does not answer" },
-	};
-	char line[LINE_LEN / 2] = "";
-	unsigned int i;
+	uint64_t n[MISHAP_KINDS];
 
-	for (i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
-		uint64_t n = mishaps_sum(&fs->x->mishaps, seen[i].kind, fs->x->filter.netns);
-
-		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%llu %s", i ? ", " : "",
-			 (unsigned long long)n, n == 1 ? seen[i].one : seen[i].more);
-	}
-	evidence(d, "of the connections in the records: %s", line);
+	mishaps_sum(&fs->x->mishaps, fs->x->filter.netns, n);
+	evidence(d, "of the connections in the records: %llu connection%s ended, %llu reset by this side, "
+		 "%llu reset by the peer, %llu connect() refused, %llu connect() timed out, %llu without an "
+		 "answer to three SYNs, %llu whose peer does not answer",
+		 (unsigned long long)n[MISHAP_ENDED], plural(n[MISHAP_ENDED]),
+		 (unsigned long long)n[MISHAP_RESET_SENT], (unsigned long long)n[MISHAP_RESET_RECEIVED],
+		 (unsigned long long)n[MISHAP_REFUSED], (unsigned long long)n[MISHAP_TIMED_OUT],
+		 (unsigned long long)n[MISHAP_UNANSWERED], (unsigned long long)n[MISHAP_PEER_GONE]);
 	evidence(d, "not judged: connections that stay in CLOSE_WAIT or FIN_WAIT2 (tcpfsm diagram counts "
 		 "them), what is dropped before a listener (nstat, nft, conntrack)");
 }

@@ -10,12 +10,19 @@
 #define NS		1e9		/* nanoseconds a second */
 #define LINE_LEN	512
 #define LINES_MAX	16
+#define RECENT_S	10		/* see is_recent() */
 
 #define TOTAL(s)	TCPFSM_TOTAL_##s
 #define DROPPED(r)	(TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_##r)
 #define ACK_DROPPED(r)	(TCPFSM_TOTAL_ACK_DROPPED + TCPFSM_REASON_##r)
 #define ACK_RESET(r)	(TCPFSM_TOTAL_ACK_RESET + TCPFSM_REASON_##r)
 #define GONE(w)		(TCPFSM_TOTAL_GONE + TCPFSM_GONE_##w)
+
+/* Handshakes that clients completed. */
+static inline uint64_t handshakes(const uint64_t *total)
+{
+	return total[TOTAL(COMPLETED)] + total[TOTAL(COMPLETED_COOKIE)];
+}
 
 /* A kind of refusal: since the totals began, and while they were observed. */
 struct refused {
@@ -132,8 +139,13 @@ struct words app_of(const struct tcpfsm_listener *l);
 struct words duration(double seconds);
 /* "18.7/s" */
 struct words rate(double per_second);
-/* "14:02:11 (3 min ago)", a time of the records */
+/* "14:02:11 (3 min ago)", a time of the records; the same of an epoch time */
 struct words moment(const struct facts *f, uint64_t ts);
+struct words epoch_moment(const struct facts *f, uint64_t epoch);
+/* What happened no longer ago than RECENT_S goes on; of an epoch time. */
+bool is_recent(const struct facts *f, uint64_t epoch);
+/* "s", unless it is one */
+const char *plural(uint64_t n);
 /* Share of a whole, in percent. */
 double percent(double part, double whole);
 

@@ -18,21 +18,9 @@ typedef unsigned long long ull;
 /* Resets of one service: that many, and that share of the connections that ended. */
 #define RESETS_MIN	10
 #define RESETS_SHARE	0.2
-/* What happened last no longer ago than that, in seconds, goes on. */
-#define RECENT_S	10
 #define TOLD		3
 
 /* ---- what rules have in common ------------------------------------------------------- */
-
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-static bool is_recent(const struct facts *f, uint64_t epoch)
-{
-	return epoch + (uint64_t)(RECENT_S * NS) >= f->l->ts + (uint64_t)f->opts->epoch_offset;
-}
 
 static struct words who(const struct mishap *m)
 {
@@ -43,9 +31,9 @@ static struct words who(const struct mishap *m)
 	return w;
 }
 
-static void begin(const struct facts *f, struct draft *d, const struct mishap *m, uint64_t n)
+static void begin(const struct facts *f, struct draft *d, const struct mishap *m)
 {
-	d->weight = n;
+	d->weight = m->n;
 	d->active = is_recent(f, m->last);
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
 	d->f.family = m->key.family;
@@ -58,10 +46,17 @@ static void begin(const struct facts *f, struct draft *d, const struct mishap *m
 
 static void evidence_when(const struct facts *f, struct draft *d, const struct mishap *m)
 {
-	uint64_t offset = (uint64_t)f->opts->epoch_offset;
+	evidence(d, "first at %s, last at %s", epoch_moment(f, m->first).s, epoch_moment(f, m->last).s);
+}
 
-	evidence(d, "first at %s, last at %s", moment(f, m->first - offset).s,
-		 moment(f, m->last - offset).s);
+static struct words destination(const struct mishap *m)
+{
+	return end_of(m->key.family, m->key.raddr, m->key.rport);
+}
+
+static size_t top_of(const struct facts *f, enum mishap_kind kind, const struct mishap *top[TOLD])
+{
+	return mishaps_top(f->mishaps, kind, f->l->netns, top, TOLD);
 }
 
 /* Listeners of this kernel at a port, in any network namespace. */
@@ -100,19 +95,19 @@ static struct served served_at(const struct facts *f, const struct mishap *m)
 static bool connects_refused(const struct facts *f, struct draft *d)
 {
 	const struct mishap *top[TOLD];
-	size_t n = f->mishaps ? mishaps_top(f->mishaps, MISHAP_REFUSED, f->l->netns, top, TOLD) : 0, i;
+	size_t n = top_of(f, MISHAP_REFUSED, top), i;
 	struct served s;
 
 	if (!n || top[0]->n < REFUSED_MIN)
 		return false;
-	begin(f, d, top[0], top[0]->n);
+	begin(f, d, top[0]);
 	headline(d, "%s %s connections: %llu connect()s of %s failed with ECONNREFUSED.",
-		 end_of(top[0]->key.family, top[0]->key.raddr, top[0]->key.rport).s,
+		 destination(top[0]).s,
 		 d->active ? "refuses" : "refused", (ull)top[0]->n,
 		 top[0]->has_owner ? top[0]->comm : "a process that is not known");
 	for (i = 0; i < n; i++)
 		evidence(d, "%s: %llu refused (last: %s)",
-			 end_of(top[i]->key.family, top[i]->key.raddr, top[i]->key.rport).s,
+			 destination(top[i]).s,
 			 (ull)top[i]->n, who(top[i]).s);
 	evidence_when(f, d, top[0]);
 	s = served_at(f, top[0]);
@@ -131,26 +126,23 @@ static bool connects_refused(const struct facts *f, struct draft *d)
 static bool connects_time_out(const struct facts *f, struct draft *d)
 {
 	const struct mishap *top[TOLD], *gave_up;
-	size_t n, i;
+	size_t n = top_of(f, MISHAP_UNANSWERED, top), i;
 
-	if (!f->mishaps)
-		return false;
-	n = mishaps_top(f->mishaps, MISHAP_UNANSWERED, f->l->netns, top, TOLD);
 	while (n && (top[0]->n < UNANSWERED_MIN || served_at(f, top[0]).met))
 		memmove(top, top + 1, --n * sizeof(*top));
 	if (!n)
 		return false;
 	gave_up = mishaps_also(f->mishaps, top[0], MISHAP_TIMED_OUT);
-	begin(f, d, top[0], top[0]->n);
+	begin(f, d, top[0]);
 	headline(d, "%s %s not answer: %llu connect()s of %s sent their SYN three times or more, and "
-		 "%llu gave up.", end_of(top[0]->key.family, top[0]->key.raddr, top[0]->key.rport).s,
+		 "%llu gave up.", destination(top[0]).s,
 		 d->active ? "does" : "did", (ull)top[0]->n,
 		 gave_up && gave_up->has_owner ? gave_up->comm :
 		 top[0]->has_owner ? top[0]->comm : "a process that is not known",
 		 (ull)(gave_up ? gave_up->n : 0));
 	for (i = 0; i < n; i++)
 		evidence(d, "%s: %llu without an answer to three SYNs",
-			 end_of(top[i]->key.family, top[i]->key.raddr, top[i]->key.rport).s,
+			 destination(top[i]).s,
 			 (ull)top[i]->n);
 	evidence_when(f, d, top[0]);
 	remedy(d, "See what drops the SYN or its answer, here first: nft list ruleset; conntrack -C "
@@ -165,8 +157,8 @@ static bool connects_time_out(const struct facts *f, struct draft *d)
 static bool resets(const struct facts *f, struct draft *d, enum mishap_kind kind)
 {
 	const struct mishap *top[TOLD], *ended;
-	size_t n = f->mishaps ? mishaps_top(f->mishaps, kind, f->l->netns, top, TOLD) : 0;
-	bool sent = kind == MISHAP_RESET_SENT, here;
+	size_t n = top_of(f, kind, top);
+	bool sent = kind == MISHAP_RESET_SENT;
 	struct words service;
 
 	for (; n; memmove(top, top + 1, --n * sizeof(*top))) {
@@ -177,12 +169,10 @@ static bool resets(const struct facts *f, struct draft *d, enum mishap_kind kind
 	}
 	if (!n)
 		return false;
-	here = top[0]->some;
-	service = here ? (struct words) { "" } :
-			 end_of(top[0]->key.family, top[0]->key.raddr, top[0]->key.rport);
-	if (here)
+	service = destination(top[0]);
+	if (top[0]->some)
 		snprintf(service.s, sizeof(service.s), "port %u of this host", top[0]->key.rport);
-	begin(f, d, top[0], top[0]->n);
+	begin(f, d, top[0]);
 	headline(d, "%s %s connections with an RST: %llu of %llu that ended at %s.",
 		 sent ? top[0]->has_owner ? top[0]->comm : "This side" : "The peer",
 		 d->active ? "ends" : "ended", (ull)top[0]->n, (ull)ended->n, service.s);
@@ -214,7 +204,7 @@ static bool resets_received(const struct facts *f, struct draft *d)
 /* "192.0.2.2", a client; "192.0.2.2:80" */
 static struct words peer_of(const struct mishap *m)
 {
-	struct words w = end_of(m->key.family, m->key.raddr, m->key.rport);
+	struct words w = destination(m);
 
 	if (!m->key.rport)
 		*strrchr(w.s, ':') = '\0';
@@ -225,11 +215,11 @@ static struct words peer_of(const struct mishap *m)
 static bool peer_gone(const struct facts *f, struct draft *d)
 {
 	const struct mishap *top[TOLD];
-	size_t n = f->mishaps ? mishaps_top(f->mishaps, MISHAP_PEER_GONE, f->l->netns, top, TOLD) : 0, i;
+	size_t n = top_of(f, MISHAP_PEER_GONE, top), i;
 
 	if (!n)
 		return false;
-	begin(f, d, top[0], top[0]->n);
+	begin(f, d, top[0]);
 	headline(d, "%s %s not answer any more: %llu connection%s sent the same segment again %u times or "
 		 "more.", peer_of(top[0]).s,
 		 d->active ? "does" : "did", (ull)top[0]->n, plural(top[0]->n), PEER_GONE_AGAIN);

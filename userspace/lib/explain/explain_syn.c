@@ -90,11 +90,6 @@ static struct words observed(const struct facts *f, uint64_t now)
 	return w;
 }
 
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 /* When a kind of refusal was first and last seen: its own records tell best. */
 static void refused_between(const struct facts *f, enum side side, uint64_t *first, uint64_t *last)
 {
@@ -313,14 +308,9 @@ static double long_waits(const uint64_t *hist, bool all)
 	return s;
 }
 
-/*
- * Does the queue stand, or did bursts fill it?  Of an episode that is over, the
- * time to empty a full queue belongs to it: twice, so that a single burst, which
- * comes to half of the places while it drains, counts a quarter.
- */
 static uint64_t arrived(const uint64_t *v)
 {
-	return v[TOTAL(COMPLETED)] + v[TOTAL(COMPLETED_COOKIE)] + v[TOTAL(SYN_FASTOPEN)];
+	return handshakes(v) + v[TOTAL(SYN_FASTOPEN)];
 }
 
 /*
@@ -342,6 +332,11 @@ static bool pace_is_unseen(const struct facts *f)
 	return accepts_unseen(f) >= UNSEEN_MIN && 10 * accepts_unseen(f) >= arrived(f->total);
 }
 
+/*
+ * Does the queue stand, or did bursts fill it?  Of an episode that is over, the
+ * time to empty a full queue belongs to it: twice, so that a single burst, which
+ * comes to half of the places while it drains, counts a quarter.
+ */
 static void judge_acceptance(const struct facts *f, struct acceptance *a)
 {
 	uint64_t first, last;
@@ -406,7 +401,7 @@ static void evidence_acceptq(const struct facts *f, struct draft *d, const struc
 /* Connections that arrive, and those that are accepted. */
 static void evidence_rates(const struct facts *f, struct draft *d, const struct acceptance *a)
 {
-	double done = (double)(a->v[TOTAL(COMPLETED)] + a->v[TOTAL(COMPLETED_COOKIE)]);
+	double done = (double)handshakes(a->v);
 	double accepted = (double)a->v[TOTAL(ACCEPTED)];
 	uint64_t refused = a->now ? f->acceptq.now : f->acceptq.ever;
 
@@ -837,7 +832,7 @@ static void judge_answers(const uint64_t *v, const struct facts *f, bool now, st
 	double waiting = now ? 0 : (double)f->total[TOTAL(NOW_SYNQ_YOUNG)];
 
 	a->answered = (double)(v[TOTAL(SYN_QUEUED)] + v[TOTAL(SYN_COOKIE)]);
-	a->good = (double)(v[TOTAL(COMPLETED)] + v[TOTAL(COMPLETED_COOKIE)]);
+	a->good = (double)handshakes(v);
 	/* Sent again without a time-out: the client had sent its SYN again. */
 	a->repeated = again > timer ? (double)(again - timer) : 0;
 	/* They did answer; it was the accept queue, or TCP_DEFER_ACCEPT. */
@@ -859,39 +854,28 @@ struct strangers {
 	double each;			/* SYNs of one */
 };
 
-static void judge_strangers(const struct facts *f, struct strangers *g)
+static struct strangers strangers_of(const struct facts *f)
 {
 	const struct sources *s = f->sources;
-	size_t i;
+	struct strangers g = { 0 };
 
-	*g = (struct strangers) { 0 };
-	for (i = 0; s && i < s->room; i++) {
-		if (!s->addrs[i].family || s->addrs[i].completed || !s->addrs[i].syns)
-			continue;
-		g->addresses++;
-		g->syns += s->addrs[i].syns;
-	}
 	/* There is no place for more addresses: then they are many. */
-	if (s && s->beyond) {
-		g->addresses += s->beyond;
-		g->syns += s->beyond;
-	}
-	g->each = g->addresses ? (double)g->syns / (double)g->addresses : 0;
+	if (s)
+		g = (struct strangers) { s->strange_syns + s->beyond, s->strangers + s->beyond, 0 };
+	if (g.addresses)
+		g.each = (double)g.syns / (double)g.addresses;
+	return g;
 }
 
 /* A client that gets no answer comes back; the addresses of a flood come once. */
-static bool strangers_repeat(const struct facts *f, struct strangers *g)
+static bool they_repeat(const struct strangers *g)
 {
-	judge_strangers(f, g);
 	return g->syns >= RETURN_MIN && g->each >= REPEATED;
 }
 
-static bool strangers_come_once(const struct facts *f)
+static bool they_come_once(const struct strangers *g)
 {
-	struct strangers g;
-
-	judge_strangers(f, &g);
-	return g.addresses >= FLOOD_MIN && g.each <= ONCE;
+	return g->addresses >= FLOOD_MIN && g->each <= ONCE;
 }
 
 static double unanswered(const uint64_t *v)
@@ -905,11 +889,11 @@ static double unanswered(const uint64_t *v)
 
 static bool is_flood_in(const uint64_t *v, const struct facts *f, bool now)
 {
+	struct strangers g = strangers_of(f);
 	struct answers a;
-	struct strangers g;
 	double none = unanswered(v);
 
-	if (strangers_repeat(f, &g))
+	if (they_repeat(&g))
 		return false;
 	judge_answers(v, f, now, &a);
 	/* Old ones in the queue came to nothing, too. */
@@ -931,7 +915,7 @@ static bool is_flood_in(const uint64_t *v, const struct facts *f, bool now)
 	    a.held < (double)v[GONE(TIMEOUT)])
 		return true;
 	/* Clients who got the places that were free do not make it another thing. */
-	if (!now && strangers_come_once(f))
+	if (!now && they_come_once(&g))
 		return true;
 	return a.bad > FLOOD_SHARE * a.answered;
 }
@@ -951,6 +935,7 @@ static bool is_flood(const struct facts *f, bool *now)
 static bool syn_flood(const struct facts *f, struct draft *d)
 {
 	const struct sources *s = f->sources;
+	struct strangers g = strangers_of(f);
 	struct source_share top;
 	const uint64_t *t = f->total;
 	bool now, cookies = t[TOTAL(SYN_COOKIE)];
@@ -969,14 +954,14 @@ static bool syn_flood(const struct facts *f, struct draft *d)
 	headline(d, "%s %s a SYN flood: %.0f SYNs did not become connections, %s of those answered "
 		 "completed the handshake%s.", name_of(f->l).s, r.active ? "is under" : "was under",
 		 unanswered(v),
-		 v[TOTAL(COMPLETED)] + v[TOTAL(COMPLETED_COOKIE)] ? "few" : "none",
+		 handshakes(v) ? "few" : "none",
 		 d->f.severity == TCPFSM_SEVERITY_CRITICAL ? ", and clients are shut out" :
 		 v[TOTAL(COMPLETED_COOKIE)] ? "; SYN cookies let clients in" :
 		 cookies ? "; SYN cookies keep it open for clients" : "");
 	evidence(d, "%llu requests queued and %llu cookies sent; %llu handshakes completed (%llu of "
 		 "them by cookies), %llu requests expired%s%s", (ull)v[TOTAL(SYN_QUEUED)],
 		 (ull)v[TOTAL(SYN_COOKIE)],
-		 (ull)(v[TOTAL(COMPLETED)] + v[TOTAL(COMPLETED_COOKIE)]),
+		 (ull)handshakes(v),
 		 (ull)v[TOTAL(COMPLETED_COOKIE)], (ull)v[GONE(TIMEOUT)],
 		 now ? ", in the " : "", now ? duration(f->span).s : "");
 	evidence_synq(f, d);
@@ -993,7 +978,7 @@ static bool syn_flood(const struct facts *f, struct draft *d)
 	    top.n * 2 > s->syns) {
 		remedy(d, "Most of it comes from %s. Ask first whose network that is: a rule that drops "
 		       "it shuts out every client there.", address(&top, buf));
-	} else if (!strangers_come_once(f)) {
+	} else if (!they_come_once(&g)) {
 		remedy(d, "Where it comes from was not seen: tcpdump -ni any 'tcp[13] & 18 == 2 and port "
 		       "%u' shows it.", f->l->lport);
 	} else {
@@ -1028,12 +1013,12 @@ static bool return_path(const struct facts *f, struct draft *d)
 	double answered;
 	bool now = nothing_completes(f->now, f, true, &answered), flood;
 	const uint64_t *v = now ? f->now : f->total;
+	struct strangers g = strangers_of(f);
 	struct refused r = f->synq;
-	struct strangers g;
 
 	if (is_flood(f, &flood) || (!now && !nothing_completes(v, f, false, &answered)))
 		return false;
-	if (!strangers_repeat(f, &g) && g.syns >= RETURN_MIN)
+	if (!they_repeat(&g) && g.syns >= RETURN_MIN)
 		return false;
 	r.active = r.active || now;
 	judge_as(d, &r);
@@ -1289,7 +1274,7 @@ static bool synq_full(const struct facts *f, struct draft *d)
 		remedy(d, "A larger backlog would only be filled by the flood, too.");
 	} else if (stands_for_acceptq(f)) {
 		remedy(d, "What keeps it full is the accept queue: a longer one does not help.");
-	} else if (!(f->total[TOTAL(COMPLETED)] + f->total[TOTAL(COMPLETED_COOKIE)])) {
+	} else if (!handshakes(f->total)) {
 		remedy(d, "Nobody completes a handshake here: a longer queue does not help.");
 	} else {
 		remedy(d, "Or a longer queue: ");

@@ -21,8 +21,6 @@ typedef unsigned long long ull;
 
 /* Share of the ports that are taken when connect() fails for that: some may be bound otherwise. */
 #define PORTS_FULL	0.95
-/* What happened last no longer ago than that, in seconds, goes on. */
-#define RECENT_S	10
 /*
  * A forecast counts when that share of the limit is taken: at a rate that exceeds it,
  * that is so after 15 s.  A burst of a few seconds is no rate.
@@ -47,19 +45,6 @@ typedef unsigned long long ull;
 #define TW(a)		TCPFSM_TW_##a
 
 /* ---- what rules have in common ------------------------------------------------------- */
-
-/* Of an epoch time. */
-static struct words when(const struct facts *f, uint64_t epoch)
-{
-	return moment(f, epoch ? epoch - (uint64_t)f->opts->epoch_offset : 0);
-}
-
-/* Since an epoch time. */
-static bool is_recent(const struct facts *f, uint64_t epoch)
-{
-	return epoch + (uint64_t)(RECENT_S * NS) >=
-	       f->l->ts + (uint64_t)f->opts->epoch_offset;
-}
 
 static struct words bytes(double n)
 {
@@ -419,10 +404,10 @@ static void evidence_failures(const struct facts *f, struct draft *d)
 		evidence(d, "who fails: %s, pid %u, the last time", m->comm, m->pid);
 	if (m->last - m->first >= (uint64_t)NS)
 		evidence(d, "since when: %llu connect() failed with EADDRNOTAVAIL, from %s until %s%s",
-			 (ull)m->n, when(f, m->first).s, when(f, m->last).s, observed.s);
+			 (ull)m->n, epoch_moment(f, m->first).s, epoch_moment(f, m->last).s, observed.s);
 	else
 		evidence(d, "since when: %llu connect() failed with EADDRNOTAVAIL, at %s%s", (ull)m->n,
-			 when(f, m->last).s, observed.s);
+			 epoch_moment(f, m->last).s, observed.s);
 }
 
 static void judge_failures(const struct facts *f, struct draft *d)
@@ -666,9 +651,9 @@ static bool tw_bucket_limit(const struct facts *f, struct draft *d)
 			 d->active ? " is reached" : " was reached", (ull)ever,
 			 d->active ? "have been" : "were", (ull)(m ? m->tw : SYSCTL(TW_MAX)));
 	if (m && m->last - m->first >= (uint64_t)NS)
-		evidence(d, "since when: from %s until %s", when(f, m->first).s, when(f, m->last).s);
+		evidence(d, "since when: from %s until %s", epoch_moment(f, m->first).s, epoch_moment(f, m->last).s);
 	else if (m)
-		evidence(d, "since when: at %s", when(f, m->last).s);
+		evidence(d, "since when: at %s", epoch_moment(f, m->last).s);
 	if (f->tw && f->tw->seconds > 0)
 		evidence(d, "%llu (%s) in the %s observed", (ull)now, rate(per_second(f->tw, now)).s,
 			 duration(f->tw->seconds).s);
@@ -721,8 +706,8 @@ static bool tw_reset(const struct facts *f, struct draft *d)
 	d->f.severity = TCPFSM_SEVERITY_INFO;
 	headline(d, "In %s RSTs end TIME_WAIT before its time (RFC 1337): %llu of %llu.",
 		 name_of(f->l).s, (ull)n, (ull)made(f));
-	evidence(d, "since when: from %s until %s", when(f, f->reset->first).s,
-		 when(f, f->reset->last).s);
+	evidence(d, "since when: from %s until %s", epoch_moment(f, f->reset->first).s,
+		 epoch_moment(f, f->reset->last).s);
 	evidence(d, "peers, or something on the way, answer with an RST to what TIME_WAIT sends, or late: "
 		 "a connection that they do not know any more");
 	remedy(d, "Run: %ssysctl -w net.ipv4.tcp_rfc1337=1 (it is 0), should late segments matter here: "

@@ -192,18 +192,17 @@ const struct mishap *mishaps_of_destination(const struct mishaps *t,
 	return find(t, &key);
 }
 
-uint64_t mishaps_sum(const struct mishaps *t, enum mishap_kind kind, uint32_t netns)
+void mishaps_sum(const struct mishaps *t, uint32_t netns, uint64_t n[MISHAP_KINDS])
 {
-	uint64_t n = 0;
 	size_t i;
 
+	memset(n, 0, MISHAP_KINDS * sizeof(*n));
 	for (i = 0; t->slot && i < MISHAPS_MAX; i++) {
 		const struct mishap_key *key = &t->slot[i].key;
 
-		if (key->kind == kind && !key->family && (!netns || key->netns == netns))
-			n += t->slot[i].n;
+		if (!key->family && (!netns || key->netns == netns))
+			n[key->kind] += t->slot[i].n;
 	}
-	return n;
 }
 
 size_t mishaps_top(const struct mishaps *t, enum mishap_kind kind, uint32_t netns,
@@ -211,7 +210,10 @@ size_t mishaps_top(const struct mishaps *t, enum mishap_kind kind, uint32_t netn
 {
 	size_t i, k, len = 0;
 
-	for (i = 0; t->slot && i < MISHAPS_MAX; i++) {
+	/* Most network namespaces have none: these need not be looked for. */
+	if (!mishaps_of_netns(t, kind, netns))
+		return 0;
+	for (i = 0; i < MISHAPS_MAX; i++) {
 		const struct mishap *m = &t->slot[i];
 
 		if (m->key.kind != kind || m->key.netns != netns || !m->key.family)

@@ -28,6 +28,7 @@ enum mishap_kind {
 	MISHAP_RESET_SENT,		/* a connection was ended by an RST of this end */
 	MISHAP_RESET_RECEIVED,		/* ... of the other end */
 	MISHAP_ENDED,			/* a connection was ended in any way */
+	MISHAP_KINDS
 };
 
 /* Sent again so often without an answer: with doubled time-outs, 3 s and a minute after the first. */
@@ -64,8 +65,8 @@ const struct mishap *mishaps_of_netns(const struct mishaps *t, enum mishap_kind 
 				      uint32_t netns);
 const struct mishap *mishaps_of_destination(const struct mishaps *t,
 					    const struct tcpfsm_timewait *dest);
-/* Of a network namespace, or of all: 0. */
-uint64_t mishaps_sum(const struct mishaps *t, enum mishap_kind kind, uint32_t netns);
+/* n by kind, of all that are summed by network namespace: of that one, or of all: 0. */
+void mishaps_sum(const struct mishaps *t, uint32_t netns, uint64_t n[MISHAP_KINDS]);
 /* The n most frequent of a kind in a network namespace, by destination or service.  Return: how many. */
 size_t mishaps_top(const struct mishaps *t, enum mishap_kind kind, uint32_t netns,
 		   const struct mishap **top, size_t n);

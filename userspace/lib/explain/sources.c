@@ -181,8 +181,10 @@ int sources_event(struct sources_table *t, const struct tcpfsm_event *ev)
 		return err;
 	if (completed) {
 		s->completed++;
-		if (a)
-			a->completed++;
+		if (a && !a->completed++) {
+			s->strangers -= !!a->syns;
+			s->strange_syns -= a->syns;
+		}
 		return 0;
 	}
 	refused = is_refused(r);
@@ -193,6 +195,10 @@ int sources_event(struct sources_table *t, const struct tcpfsm_event *ev)
 	if (syn) {
 		s->syns++;
 		busy(s, ev->ts);
+		if (a && !a->completed) {
+			s->strangers += !a->syns;
+			s->strange_syns++;
+		}
 		if (a)
 			a->syns++;
 	}

@@ -27,6 +27,8 @@ struct source_address {
 struct sources {
 	uint64_t listener;
 	uint64_t syns, refused, completed;
+	/* Addresses that never completed a handshake, and their SYNs. */
+	uint64_t strangers, strange_syns;
 	uint64_t beyond;		/* SYNs and ACKs of addresses that found no place */
 	uint64_t suppressed;		/* records that the module left out */
 	/* Epoch; 0: none.  Refused by enum side's SYNQ and ACCEPTQ. */
