@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "number.h"
 
 static const struct command * const commands[] = {
 	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_listen, &cmd_timewait,
@@ -254,23 +255,6 @@ static int version(void)
 }
 
 /* ---- arguments ---------------------------------------------------------------------- */
-
-/* A decimal number and nothing else. */
-static bool parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *value)
-{
-	uint64_t v = 0;
-	const char *p;
-
-	for (p = s; *p >= '0' && *p <= '9'; p++) {
-		unsigned int d = (unsigned int)(*p - '0');
-
-		if (v > (UINT64_MAX - d) / 10)
-			return false;
-		v = v * 10 + d;
-	}
-	*value = v;
-	return p != s && !*p && v >= min && v <= max;
-}
 
 /* As JSON has it, or in hex as "ss -e" does; there, too, digits alone are decimal. */
 static const char *parse_cookie(const char *s, uint64_t *cookie)

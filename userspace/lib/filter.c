@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "number.h"
 #include "opts.h"
 #include "tcpfsm.h"
 
@@ -61,31 +62,6 @@ bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_even
 }
 
 /* ---- words ------------------------------------------------------------------------- */
-
-/* A decimal number; *end is behind it. */
-static bool parse_u64(const char *s, const char **end, uint64_t min, uint64_t max, uint64_t *value)
-{
-	uint64_t v = 0;
-	const char *p;
-
-	for (p = s; *p >= '0' && *p <= '9'; p++) {
-		unsigned int d = (unsigned int)(*p - '0');
-
-		if (v > (UINT64_MAX - d) / 10)
-			return false;
-		v = v * 10 + d;
-	}
-	*end = p;
-	*value = v;
-	return p != s && v >= min && v <= max;
-}
-
-static bool parse_number(const char *s, uint64_t min, uint64_t max, uint64_t *value)
-{
-	const char *end;
-
-	return parse_u64(s, &end, min, max, value) && !*end;
-}
 
 /* These return NULL, or what is wrong. */
 
