@@ -529,15 +529,14 @@ static bool count_refused(const struct tcpfsm_judging *judge, const unsigned lon
 static noinline void record_refused(const struct tcpfsm_judging *judge,
 				    const struct sk_buff *skb, u8 verdict, u8 reason)
 {
-	const struct net *net = sock_net(judge->listener);
+	struct net *net = sock_net(judge->listener);
 	struct tcpfsm_record *rec;
 	struct tcpfsm_queues q;
 	unsigned long flags;
 
 	tcpfsm_queues_read(&q, judge->listener);
 	rec = tcpfsm_record_segment(judge->kind == TCPFSM_JUDGED_SYN ?
-				    TCPFSM_TYPE_SYN : TCPFSM_TYPE_ACK,
-				    sock_net(judge->listener), skb, &q, &flags);
+				    TCPFSM_TYPE_SYN : TCPFSM_TYPE_ACK, net, skb, &q, &flags);
 	rec->conn = judge->conn;
 	rec->verdict = verdict;
 	rec->reason = reason;

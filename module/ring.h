@@ -63,6 +63,24 @@ void tcpfsm_ring_arm(u64 watermark);
 void tcpfsm_ring_arm_next(void);
 
 /**
+ * tcpfsm_ring_announce() - a record is to come that tells of now
+ *
+ * Its slot is marked (W1), so that readers give nothing younger away until then.
+ * If another record comes instead, the mark goes with it.  Context: softirqs and
+ * preemption off, or interrupts: nobody else writes to this ring meanwhile.
+ *
+ * Return: the slot, not yet to be written to.
+ */
+static __always_inline struct tcpfsm_record *tcpfsm_ring_announce(void)
+{
+	struct tcpfsm_record *rec = __this_cpu_read(tcpfsm_cpu_ring.slots) +
+		(__this_cpu_read(tcpfsm_cpu_ring.pos) & __this_cpu_read(tcpfsm_cpu_ring.mask));
+
+	WRITE_ONCE(rec->seq, TCPFSM_SEQ_BUSY);
+	return rec;
+}
+
+/**
  * tcpfsm_ring_begin() - claim the next slot of this CPU's ring
  * @flags: saved interrupt state for tcpfsm_ring_end()
  *
@@ -77,27 +95,10 @@ tcpfsm_ring_begin(unsigned long *flags)
 	struct tcpfsm_record *rec;
 
 	local_irq_save(*flags);
-	rec = __this_cpu_read(tcpfsm_cpu_ring.slots) +
-	      (__this_cpu_read(tcpfsm_cpu_ring.pos) & __this_cpu_read(tcpfsm_cpu_ring.mask));
-	WRITE_ONCE(rec->seq, TCPFSM_SEQ_BUSY);
+	rec = tcpfsm_ring_announce();
 	/* W2, pairs with R4: BUSY is visible before any new byte of the slot. */
 	smp_wmb();
 	return rec;
-}
-
-/**
- * tcpfsm_ring_announce() - a record is to come that tells of now
- *
- * Its slot is marked, so that readers give nothing younger away until then.  If
- * another record comes instead, the mark goes with it.  Context: softirqs and
- * preemption off: nobody else writes to this ring meanwhile.
- */
-static __always_inline void tcpfsm_ring_announce(void)
-{
-	struct tcpfsm_record *rec = __this_cpu_read(tcpfsm_cpu_ring.slots) +
-		(__this_cpu_read(tcpfsm_cpu_ring.pos) & __this_cpu_read(tcpfsm_cpu_ring.mask));
-
-	WRITE_ONCE(rec->seq, TCPFSM_SEQ_BUSY);
 }
 
 /**
