@@ -34,15 +34,9 @@ static struct calls accepting, listening;
 /* In place of a task: it is being written. */
 #define CALLING_BUSY	((const struct task_struct *)-1L)
 
-static __always_inline struct calling *calling_find(struct calls *calls)
+static __always_inline struct calling *calling_first(struct calls *calls)
 {
-	struct calling *c = calls->at[hash_ptr(current, CALLING_BITS)];
-	unsigned int i;
-
-	for (i = 0; i < CALLING_WAYS; i++)
-		if (READ_ONCE(c[i].task) == current)
-			return &c[i];
-	return NULL;
+	return calls->at[hash_ptr(current, CALLING_BITS)];
 }
 
 /* A task without a place, as it was taken by others meanwhile, has no note: never an old one. */
@@ -52,7 +46,7 @@ static noinline void calling_write(struct calls *calls, struct calling *c, unsig
 	unsigned int i;
 
 	if (!c) {
-		c = calls->at[hash_ptr(current, CALLING_BITS)];
+		c = calling_first(calls);
 		for (i = 0; i < CALLING_WAYS - 1 && READ_ONCE(c[i].task); i++)
 			;
 		/* All taken: by tasks that accepted once, if not by ones that do. */
@@ -68,22 +62,33 @@ static noinline void calling_write(struct calls *calls, struct calling *c, unsig
 
 static __always_inline void calling_put(struct calls *calls, unsigned long what)
 {
-	struct calling *c = calling_find(calls);
+	struct calling *c = calling_first(calls);
+	unsigned int i;
 
-	if (unlikely(!c || READ_ONCE(c->what) != what))
-		calling_write(calls, c, what);
+	for (i = 0; i < CALLING_WAYS; i++, c++) {
+		if (READ_ONCE(c->task) != current)
+			continue;
+		if (unlikely(READ_ONCE(c->what) != what))
+			calling_write(calls, c, what);
+		return;
+	}
+	calling_write(calls, NULL, what);
 }
 
 static __always_inline bool calling_get(struct calls *calls, unsigned long *what)
 {
-	struct calling *c = calling_find(calls);
+	struct calling *c = calling_first(calls);
+	unsigned int i;
 
-	if (!c)
-		return false;
-	*what = READ_ONCE(c->what);
-	/* Pairs with the cmpxchg() of a task that takes the place. */
-	smp_rmb();
-	return READ_ONCE(c->task) == current;
+	for (i = 0; i < CALLING_WAYS; i++, c++) {
+		if (READ_ONCE(c->task) != current)
+			continue;
+		*what = READ_ONCE(c->what);
+		/* Pairs with the cmpxchg() of a task that takes the place. */
+		smp_rmb();
+		return READ_ONCE(c->task) == current;
+	}
+	return false;
 }
 
 /**
@@ -202,6 +207,18 @@ static __always_inline const struct sock *accepted_from(const struct sock *sk)
 	return accepted_by_fd(sk);
 }
 
+/* The listener is theirs who accept from it, whoever called listen(). */
+static __always_inline void note_acceptor(struct tcpfsm_acceptor *a, u64 now)
+{
+	a->at = now;
+	if (unlikely(current->flags & PF_KTHREAD)) {
+		a->pid = 0;
+		return;
+	}
+	a->pid = task_tgid_nr(current);
+	tcpfsm_copy_comm(a->comm);
+}
+
 /*
  * tcp_init_buffer_space() noted when the connection was made; nothing touches
  * that until somebody reads from it.  Softirqs off are an RCU read side, too.
@@ -209,16 +226,16 @@ static __always_inline const struct sock *accepted_from(const struct sock *sk)
 static __always_inline void count_accept(const struct sock *listener, const struct sock *sk,
 					 u64 now)
 {
-	struct tcpfsm_listener *entry;
 	struct tcpfsm_counts *counts;
 
 	if (likely(listener)) {
-		counts = tcpfsm_listener_find(listener, &entry);
-		tcpfsm_acceptq_shrank(entry, counts, listener, now);
+		counts = tcpfsm_listener_find(listener);
+		tcpfsm_acceptq_shrank(counts, listener, now);
 	} else {
 		counts = tcpfsm_listener_rest(sock_net(sk));
 	}
 	counts->v[TCPFSM_TOTAL_ACCEPTED]++;
+	note_acceptor(&counts->acceptor, now);
 	if (likely(sk->sk_protocol == IPPROTO_TCP))
 		tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_ACCEPT_US,
 				     tcpfsm_us_since(now, tcp_sk(sk)->rcvq_space.time));
@@ -280,21 +297,18 @@ void tcpfsm_on_listen(TCPFSM_FUNCTION_ARGS)
 
 static void accepted(const struct sock *listener, const struct sock *sk)
 {
+	struct tcpfsm_queues q TCPFSM_UNINITIALIZED;
 	struct tcpfsm_record *rec;
-	struct tcpfsm_queues q;
 	unsigned long flags;
-	u64 now;
 
 	/* sock_graft() has softirqs off, but it is the acceptor all the same. */
-	rec = tcpfsm_record_sock_of(TCPFSM_TYPE_ACCEPT, sk, 0, true, &flags);
-	rec->old_state = inet_sk_state_load(sk);
+	rec = tcpfsm_record_sock_of(TCPFSM_TYPE_ACCEPT, sk, inet_sk_state_load(sk), 0, 0, true,
+				    &flags);
 	if (likely(listener)) {
 		tcpfsm_queues_read(&q, listener);
 		tcpfsm_record_queues(rec, &q);
 	}
-	now = rec->ts;
-	tcpfsm_record_done(rec, flags);
-	count_accept(listener, sk, now);
+	count_accept(listener, sk, tcpfsm_record_done(rec, flags));
 }
 
 /*
@@ -345,25 +359,24 @@ void tcpfsm_on_reqsk_clone(TCPFSM_FUNCTION_ARGS)
 	const struct request_sock *req = TCPFSM_ARG(0);
 	const struct sock *sk = TCPFSM_ARG(1);
 	u64 now = ktime_get_mono_fast_ns();
-	struct tcpfsm_listener *entry;
 	struct tcpfsm_counts *counts;
 	struct tcpfsm_queues q;
 
 	if (!req->sk && sk_unhashed(req_to_sk((struct request_sock *)req)))
 		return;
 	if (req->sk) {
-		counts = tcpfsm_listener_find(req->rsk_listener, &entry);
-		if (entry)
+		counts = tcpfsm_listener_find(req->rsk_listener);
+		if (counts->entry)
 			counts->v[TCPFSM_TOTAL_ABANDONED]--;
 	}
-	counts = tcpfsm_listener_find(sk, &entry);
+	counts = tcpfsm_listener_find(sk);
 	tcpfsm_queues_read(&q, sk);
 	if (req->sk) {
 		q.acceptq++;
-		tcpfsm_acceptq_grew(entry, counts, &q, now);
+		tcpfsm_acceptq_grew(counts, &q, now);
 	} else {
 		q.synq++;
-		tcpfsm_synq_grew(entry, counts, &q, now);
+		tcpfsm_synq_grew(counts, &q, now);
 	}
 }
 

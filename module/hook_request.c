@@ -53,8 +53,8 @@ static __always_inline void read_mibs(unsigned long *to, const struct sock *list
 }
 
 static __always_inline struct tcpfsm_judging *
-judge_begin(enum tcpfsm_judged kind, struct sock *listener,
-	    const struct sk_buff *skb)
+judge_begin(enum tcpfsm_judged kind, struct sock *listener, const struct sk_buff *skb,
+	    const struct request_sock *req, u64 conn)
 {
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	struct tcpfsm_judging *judge = &ctx->judge;
@@ -65,10 +65,10 @@ judge_begin(enum tcpfsm_judged kind, struct sock *listener,
 	judge->transport = skb_transport_header(skb);
 	judge->began = jiffies;
 	judge->listener = listener;
-	judge->counts = tcpfsm_listener_find(listener, &judge->entry);
+	judge->counts = tcpfsm_listener_find(listener);
 	judge->kind = kind;
-	judge->req = NULL;
-	judge->conn = 0;
+	judge->req = req;
+	judge->conn = conn;
 	judge->gone = false;
 	judge->reset = false;
 	judge->reached = TCPFSM_REACHED_NOTHING;
@@ -86,7 +86,7 @@ void tcpfsm_on_conn_request(TCPFSM_FUNCTION_ARGS)
 {
 	const struct sock *listener = TCPFSM_ARG(2);
 	struct tcpfsm_counts *counts =
-		judge_begin(TCPFSM_JUDGED_SYN, TCPFSM_ARG(2), TCPFSM_ARG(3))->counts;
+		judge_begin(TCPFSM_JUDGED_SYN, TCPFSM_ARG(2), TCPFSM_ARG(3), NULL, 0)->counts;
 
 	counts->v[TCPFSM_TOTAL_SYN]++;
 	tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_SYNQ_LENGTH, inet_csk_reqsk_queue_len(listener));
@@ -161,6 +161,49 @@ static noinline void sends_cookie(const struct tcpfsm_judging *judge,
 	tcpfsm_record_done(rec, flags);
 }
 
+/* The child is there: made by inet_csk_clone_lock() on the way here. */
+static noinline void queues_child(struct tcpfsm_ctx *ctx, const struct sock *child,
+				  struct request_sock *req)
+{
+	struct tcpfsm_judging *judge = &ctx->judge;
+	struct tcpfsm_record *rec;
+	struct tcpfsm_queues q;
+	unsigned long flags;
+
+	judge->counts->v[TCPFSM_TOTAL_SYN_FASTOPEN]++;
+	tcpfsm_clone_end(ctx, child);
+	tcpfsm_queues_read(&q, judge->listener);
+	rec = tcpfsm_record_sock(TCPFSM_TYPE_SYN, child, &flags);
+	tcpfsm_record_queues(rec, &q);
+	rec->flags |= TCPFSM_F_CLONE;
+	/* Cloned before either had one: a SYN-ACK again shall have the child's. */
+	atomic64_cmpxchg(&inet_rsk(req)->ir_cookie, 0, rec->conn);
+	rec->snd = tcp_rsk(req)->snt_isn;
+	rec->rcv = tcp_rsk(req)->rcv_isn;
+	rec->verdict = TCPFSM_VERDICT_QUEUED;
+	rec->old_state = TCP_LISTEN;
+	rec->young = young(judge->listener);
+	/* It joins the accept queue next. */
+	q.acceptq++;
+	tcpfsm_acceptq_grew(judge->counts, &q, tcpfsm_record_done(rec, flags));
+}
+
+static __always_inline void queues_request(struct tcpfsm_judging *judge,
+					   const struct request_sock *req)
+{
+	struct tcpfsm_queues q TCPFSM_UNINITIALIZED;
+	struct tcpfsm_record *rec;
+	unsigned long flags;
+
+	judge->counts->v[TCPFSM_TOTAL_SYN_QUEUED]++;
+	tcpfsm_queues_read(&q, judge->listener);
+	rec = tcpfsm_record_request(TCPFSM_TYPE_SYN, req, &q, &flags);
+	rec->verdict = TCPFSM_VERDICT_QUEUED;
+	rec->old_state = TCP_LISTEN;
+	rec->young = young(judge->listener);
+	tcpfsm_synq_grew(judge->counts, &q, tcpfsm_record_done(rec, flags));
+}
+
 /**
  * tcpfsm_on_make_synack() - tcp_make_synack(sk, dst, req, foc, type, syn_skb)
  * @TCPFSM_FUNCTION_ARGS: see hooks.h
@@ -175,46 +218,20 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	struct tcpfsm_judging *judge = &ctx->judge;
 	struct request_sock *req = TCPFSM_ARG(2);
-	struct tcpfsm_counts *counts;
-	struct tcpfsm_record *rec;
-	struct tcpfsm_queues q;
-	unsigned long flags;
 
 	if (!syn_skb || judge->skb != syn_skb || judge->kind != TCPFSM_JUDGED_SYN)
 		return;
 	tcpfsm_judge_end(judge);
-	counts = judge->counts;
-
-	tcpfsm_queues_read(&q, judge->listener);
 	switch (TCPFSM_ARG_INT(4)) {
 	case TCP_SYNACK_COOKIE:
 		sends_cookie(judge, req, syn_skb);
-		return;
+		break;
 	case TCP_SYNACK_FASTOPEN:
-		rec = tcpfsm_record_sock(TCPFSM_TYPE_SYN, TCPFSM_ARG(0), &flags);
-		tcpfsm_record_queues(rec, &q);
-		/* Made by inet_csk_clone_lock() on the way here. */
-		rec->flags |= TCPFSM_F_CLONE;
-		tcpfsm_clone_end(ctx, TCPFSM_ARG(0));
-		/* Cloned before either had one: a SYN-ACK again shall have the child's. */
-		atomic64_cmpxchg(&inet_rsk(req)->ir_cookie, 0, rec->conn);
-		rec->snd = tcp_rsk(req)->snt_isn;
-		rec->rcv = tcp_rsk(req)->rcv_isn;
-		rec->verdict = TCPFSM_VERDICT_QUEUED;
-		counts->v[TCPFSM_TOTAL_SYN_FASTOPEN]++;
-		/* It joins the accept queue next. */
-		q.acceptq++;
-		tcpfsm_acceptq_grew(judge->entry, counts, &q, rec->ts);
+		queues_child(ctx, TCPFSM_ARG(0), req);
 		break;
 	default:
-		rec = tcpfsm_record_request(TCPFSM_TYPE_SYN, req, &q, &flags);
-		rec->verdict = TCPFSM_VERDICT_QUEUED;
-		counts->v[TCPFSM_TOTAL_SYN_QUEUED]++;
-		tcpfsm_synq_grew(judge->entry, counts, &q, rec->ts);
+		queues_request(judge, req);
 	}
-	rec->old_state = TCP_LISTEN;
-	rec->young = young(judge->listener);
-	tcpfsm_record_done(rec, flags);
 }
 
 /**
@@ -227,13 +244,11 @@ void tcpfsm_on_make_synack(TCPFSM_FUNCTION_ARGS)
 void tcpfsm_on_check_req(TCPFSM_FUNCTION_ARGS)
 {
 	const struct request_sock *req = TCPFSM_ARG(2);
-	struct tcpfsm_judging *judge;
 
 	if (TCPFSM_ARG_INT(3) & 0xff)
 		return;
-	judge = judge_begin(TCPFSM_JUDGED_ACK, TCPFSM_ARG(0), TCPFSM_ARG(1));
-	judge->req = req;
-	judge->conn = tcpfsm_cookie(&req->__req_common);
+	judge_begin(TCPFSM_JUDGED_ACK, TCPFSM_ARG(0), TCPFSM_ARG(1), req,
+		    tcpfsm_cookie(&req->__req_common));
 }
 
 /**
@@ -250,20 +265,16 @@ void tcpfsm_on_cookie_check(TCPFSM_FUNCTION_ARGS)
 	const struct sk_buff *skb = TCPFSM_ARG(1);
 	u64 conn = judge->skb == skb ? judge->conn : 0;
 
-	judge_begin(TCPFSM_JUDGED_COOKIE, TCPFSM_ARG(0), skb)->conn = conn;
+	judge_begin(TCPFSM_JUDGED_COOKIE, TCPFSM_ARG(0), skb, NULL, conn);
 }
 
-static __always_inline u64 joins_accept_queue(struct tcpfsm_ctx *ctx,
-					      const struct sock *listener,
-					      const struct sock *child,
-					      unsigned int more)
+/* @q: its listener's queues with it in the one and not in the other. */
+static __always_inline void joins_accept_queue(struct tcpfsm_ctx *ctx, const struct sock *child,
+					       const struct tcpfsm_queues *q, u64 now)
 {
-	u64 now = ktime_get_mono_fast_ns();
-
-	tcpfsm_join_begin(&ctx->join, child, listener, more, now);
+	tcpfsm_join_begin(&ctx->join, child, q, now);
 	tcpfsm_judge_end(&ctx->judge);
-	tcpfsm_acceptq_grew(ctx->judge.entry, ctx->judge.counts, &ctx->join.queues, now);
-	return now;
+	tcpfsm_acceptq_grew(ctx->judge.counts, q, now);
 }
 
 /**
@@ -278,31 +289,36 @@ void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
 {
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	const struct request_sock *req = TCPFSM_ARG(2);
-	u64 *v, now, sent;
+	struct tcpfsm_queues q TCPFSM_UNINITIALIZED;
+	struct tcpfsm_counts *counts;
+	u64 now, sent;
 
 	if (!tcpfsm_judges(&ctx->judge, req))
 		return;
-	v = ctx->judge.counts->v;
 	if (!(TCPFSM_ARG_INT(3) & 0xff)) {
-		v[TCPFSM_TOTAL_CHILD_LOST]++;
+		ctx->judge.counts->v[TCPFSM_TOTAL_CHILD_LOST]++;
 		tcpfsm_judge_end(&ctx->judge);
 		return;
 	}
 	/* Others may write in between with PREEMPT_RT, where softirqs are preempted. */
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		tcpfsm_ring_announce();
-	now = joins_accept_queue(ctx, TCPFSM_ARG(0), TCPFSM_ARG(1), 1);
-	v[TCPFSM_TOTAL_COMPLETED]++;
+	now = ktime_get_mono_fast_ns();
+	tcpfsm_queues_read(&q, TCPFSM_ARG(0));
+	/* The child is not yet counted, and the request still is. */
+	q.acceptq++;
+	if (likely(q.synq))
+		q.synq--;
+	joins_accept_queue(ctx, TCPFSM_ARG(1), &q, now);
+	counts = ctx->judge.counts;
+	tcpfsm_synq_shrank(counts, &q, now);
+	counts->v[TCPFSM_TOTAL_COMPLETED]++;
 	if (unlikely(req->num_retrans))
-		v[TCPFSM_TOTAL_COMPLETED_LATE]++;
+		counts->v[TCPFSM_TOTAL_COMPLETED_LATE]++;
 	sent = tcp_rsk(req)->snt_synack;
 	if (likely(sent))
-		tcpfsm_histogram_inc(ctx->judge.counts, TCPFSM_TOTAL_HANDSHAKE_US,
+		tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_HANDSHAKE_US,
 				     tcpfsm_us_since(now, sent));
-	/* The request is still counted. */
-	if (ctx->join.queues.synq)
-		ctx->join.queues.synq--;
-	tcpfsm_synq_shrank(ctx->judge.entry, ctx->judge.counts, &ctx->join.queues, now);
 }
 
 /**
@@ -315,8 +331,10 @@ void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
 void tcpfsm_cookie_joined(struct tcpfsm_ctx *ctx, const struct sock *child)
 {
 	u64 *v = ctx->judge.counts->v;
+	struct tcpfsm_queues q;
 
-	joins_accept_queue(ctx, ctx->judge.listener, child, 0);
+	tcpfsm_queues_read(&q, ctx->judge.listener);
+	joins_accept_queue(ctx, child, &q, ktime_get_mono_fast_ns());
 	v[TCPFSM_TOTAL_COOKIE_VALID]++;
 	v[TCPFSM_TOTAL_COMPLETED_COOKIE]++;
 }
@@ -358,9 +376,8 @@ static noinline void request_gone(struct tcpfsm_ctx *ctx, struct sock *listener,
 				  struct request_sock *req)
 {
 	bool icmp = ctx->icmp == req;
-	struct tcpfsm_listener *entry;
-	struct tcpfsm_counts *counts;
 	struct tcpfsm_record *rec;
+	struct tcpfsm_counts *counts;
 	struct tcpfsm_queues q;
 	unsigned long flags;
 	u8 why;
@@ -382,14 +399,13 @@ static noinline void request_gone(struct tcpfsm_ctx *ctx, struct sock *listener,
 	tcpfsm_queues_read(&q, listener);
 	if (q.synq)
 		q.synq--;
-	counts = tcpfsm_listener_find(listener, &entry);
+	counts = tcpfsm_listener_find(listener);
 	counts->v[TCPFSM_TOTAL_GONE + why]++;
 	rec = tcpfsm_record_request(TCPFSM_TYPE_REQUEST_GONE, req, &q, &flags);
-	tcpfsm_synq_shrank(entry, counts, &q, rec->ts);
 	rec->verdict = why;
 	rec->old_state = TCP_SYN_RECV;
 	rec->new_state = TCP_CLOSE;
-	tcpfsm_record_done(rec, flags);
+	tcpfsm_synq_shrank(counts, &q, tcpfsm_record_done(rec, flags));
 }
 
 /**
@@ -624,13 +640,12 @@ void tcpfsm_on_retransmit_synack(void *data, const struct sock *sk,
 				 const struct request_sock *req)
 {
 	struct tcpfsm_queues q = {};
-	struct tcpfsm_listener *entry;
 	struct tcpfsm_record *rec;
 	unsigned long flags;
 
 	if (inet_sk_state_load(sk) == TCP_LISTEN)
 		tcpfsm_queues_read(&q, sk);
-	tcpfsm_listener_find(req->rsk_listener, &entry)->v[TCPFSM_TOTAL_SYNACK_RETRANSMIT]++;
+	tcpfsm_listener_find(req->rsk_listener)->v[TCPFSM_TOTAL_SYNACK_RETRANSMIT]++;
 	rec = tcpfsm_record_request(TCPFSM_TYPE_RETRANSMIT, req, &q, &flags);
 	rec->verdict = TCPFSM_SEGMENT_SYNACK;
 	rec->arg = min(req->num_retrans + 1, 255);
@@ -648,7 +663,6 @@ void tcpfsm_on_retransmit_synack(void *data, const struct sock *sk,
 void tcpfsm_on_synack_timeout(TCPFSM_FUNCTION_ARGS)
 {
 	const struct request_sock *req = TCPFSM_ARG(0);
-	struct tcpfsm_listener *entry;
 
-	tcpfsm_listener_find(req->rsk_listener, &entry)->v[TCPFSM_TOTAL_SYNACK_TIMEOUT]++;
+	tcpfsm_listener_find(req->rsk_listener)->v[TCPFSM_TOTAL_SYNACK_TIMEOUT]++;
 }

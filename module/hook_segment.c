@@ -40,12 +40,11 @@ void tcpfsm_on_retransmit(TCPFSM_RETRANSMIT_ARGS)
 
 /**
  * tcpfsm_on_receive_reset() - tracepoint tcp:tcp_receive_reset
- * @data: unused
- * @sk: full socket, about to close
+ * @TCPFSM_RECEIVE_RESET_ARGS: see compat.h
  *
- * Context: any but NMI.
+ * @sk is a full socket, about to close.  Context: any but NMI.
  */
-void tcpfsm_on_receive_reset(void *data, struct sock *sk)
+void tcpfsm_on_receive_reset(TCPFSM_RECEIVE_RESET_ARGS)
 {
 	struct tcpfsm_record *rec;
 	unsigned long flags;

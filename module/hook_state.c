@@ -18,6 +18,21 @@
 
 #include "hooks.h"
 
+/* Such a socket changes its state without a segment. */
+static __always_inline void mark_repair(struct tcpfsm_record *rec, const struct sock *sk)
+{
+	if (unlikely(tcp_sk(sk)->repair))
+		rec->flags |= TCPFSM_F_REPAIR;
+}
+
+/* tcp_send_fin() comes next: a FIN has a sequence number, for which the window must have room. */
+static __always_inline u32 fin_waits(const struct sock *sk)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+
+	return unlikely(!before(tp->write_seq, tcp_wnd_end(tp))) ? TCPFSM_F_UNSENT : 0;
+}
+
 static noinline void log_open(const struct sock *sk)
 {
 	struct tcpfsm_record *rec;
@@ -27,6 +42,7 @@ static noinline void log_open(const struct sock *sk)
 	rec->old_state = TCP_CLOSE;
 	rec->new_state = TCP_SYN_SENT;
 	rec->snd = tcp_sk(sk)->write_seq;
+	mark_repair(rec, sk);
 	tcpfsm_record_done(rec, flags);
 }
 
@@ -39,12 +55,11 @@ static void open_put(const struct sock *sk)
 		log_open(other);
 }
 
-static bool open_take(const struct sock *sk)
+/* The task has moved. */
+static noinline bool open_take_elsewhere(const struct sock *sk)
 {
 	unsigned int cpu;
 
-	if (likely(cmpxchg(&raw_cpu_ptr(&tcpfsm_ctx)->opening, sk, NULL) == sk))
-		return true;
 	for_each_possible_cpu(cpu) {
 		const struct sock **opening = &per_cpu_ptr(&tcpfsm_ctx, cpu)->opening;
 
@@ -53,6 +68,12 @@ static bool open_take(const struct sock *sk)
 			return true;
 	}
 	return false;
+}
+
+static __always_inline bool open_take(const struct sock *sk)
+{
+	return likely(cmpxchg(&raw_cpu_ptr(&tcpfsm_ctx)->opening, sk, NULL) == sk) ||
+	       open_take_elsewhere(sk);
 }
 
 /**
@@ -95,105 +116,161 @@ static noinline void log_connect_failed(const struct sock *sk)
 }
 
 static __always_inline struct tcpfsm_record *
-begin(const struct sock *sk, u8 oldstate, u8 newstate, u64 at, unsigned long *flags)
+begin(const struct sock *sk, u8 oldstate, u8 newstate, u32 bits, unsigned long *flags)
 {
 	struct tcpfsm_record *rec;
 
-	rec = tcpfsm_record_sock_at(TCPFSM_TYPE_STATE, sk, at, flags);
-	rec->old_state = oldstate;
-	rec->new_state = newstate;
-	rec->arg = min(READ_ONCE(sk->sk_err), 255);
+	rec = tcpfsm_record_sock_of(TCPFSM_TYPE_STATE, sk, oldstate, newstate, bits, !irq_count(),
+				    flags);
+	if (unlikely(READ_ONCE(sk->sk_err)))
+		rec->arg = min(READ_ONCE(sk->sk_err), 255);
 	return rec;
 }
 
-/* To CLOSE: maybe as a mini-socket, maybe without ever having sent a SYN. */
-static void on_close(const struct sock *sk, u8 oldstate)
+/*
+ * Timed out, and why is the soft error: an ICMP error, or no route was found when it sent last.
+ * Then rebuild_header() left it without one.
+ */
+static bool lost_route(const struct sock *sk)
 {
-	/* What has sent its SYN was logged then: refused connects look no further. */
-	bool unsent = oldstate == TCP_SYN_SENT && READ_ONCE(tcpfsm_opens_wait) &&
-		      !tcp_sk(sk)->segs_out && open_take(sk);
+	return sk->sk_err && sk->sk_err == sk->sk_err_soft && !rcu_access_pointer(sk->sk_dst_cache);
+}
+
+/*
+ * The functions that follow are not inline: each saves the registers that it needs, and
+ * tcpfsm_on_state() none.
+ */
+
+/* Maybe as a mini-socket. */
+static noinline void log_close(const struct sock *sk, int oldstate)
+{
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
-	u8 verdict = 0, substate = 0, flag = 0;
 	struct tcpfsm_record *rec;
 	unsigned long flags;
 
-	if (unlikely(oldstate == TCP_LISTEN)) {
+	rec = begin(sk, oldstate, TCP_CLOSE, 0, &flags);
+	if (tcpfsm_entered_end(&ctx->closing, sk)) {
+		rec->verdict = TCPFSM_TW_ENTER;
+		rec->reason = ctx->closing.substate;
+		rec->flags |= ctx->closing.flags;
+	} else if (tcpfsm_closing_end(&ctx->closing, sk) && tcpfsm_timewait_denied(ctx, sk)) {
+		rec->verdict = TCPFSM_TW_DENIED;
+		rec->reason = ctx->closing.state;
+		tcpfsm_listener_net_inc(sock_net(sk), TCPFSM_TOTAL_TW + TCPFSM_TW_DENIED);
+	} else {
+		mark_repair(rec, sk);
+		if (unlikely(lost_route(sk)))
+			rec->reason = TCPFSM_REASON_NO_ROUTE;
+	}
+	tcpfsm_record_done(rec, flags);
+}
+
+/* Maybe without ever having sent a SYN. */
+static noinline void on_early_close(const struct sock *sk, int oldstate)
+{
+	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
+	bool unsent = false;
+
+	switch (oldstate) {
+	case TCP_LISTEN:
 		tcpfsm_listener_closes(sk);
 		/* A listen() that fails comes here as well, as often as anybody likes. */
 		if (!tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_LISTEN))
 			return;
-	}
-	if (unlikely(unsent)) {
+		break;
+	case TCP_SYN_SENT:
+		/* What has sent its SYN was logged then: refused connects look no further. */
+		unsent = READ_ONCE(tcpfsm_opens_wait) && !tcp_sk(sk)->segs_out && open_take(sk);
+		if (!unsent)
+			break;
 		if (!tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_CONNECT_FAILED))
 			return;
 		log_open(sk);
-	}
-	if (unlikely(tcpfsm_clone_end(ctx, sk)))
-		log_clone(sk, ctx);
-	/* Its listener closed between the hook and the queue: inet_child_forget(). */
-	if (unlikely(oldstate == TCP_SYN_RECV))
+		break;
+	case TCP_SYN_RECV:
+		if (tcpfsm_clone_end(ctx, sk))
+			log_clone(sk, ctx);
+		/* Its listener closed between the hook and the queue: inet_child_forget(). */
 		tcpfsm_join_end(&ctx->join, sk);
-	if (tcpfsm_entered_end(&ctx->closing, sk)) {
-		verdict = TCPFSM_TW_ENTER;
-		substate = ctx->closing.substate;
-		flag = ctx->closing.flags;
-	} else if (tcpfsm_closing_end(&ctx->closing, sk) && tcpfsm_timewait_denied(ctx, sk)) {
-		verdict = TCPFSM_TW_DENIED;
-		substate = ctx->closing.state;
-		tcpfsm_listener_net_inc(sock_net(sk), TCPFSM_TOTAL_TW + TCPFSM_TW_DENIED);
+		break;
 	}
-	rec = begin(sk, oldstate, TCP_CLOSE, 0, &flags);
-	rec->verdict = verdict;
-	rec->reason = substate;
-	rec->flags |= flag;
-	tcpfsm_record_done(rec, flags);
+	log_close(sk, oldstate);
 	/* Closed by its owner before a Fast Open's first send: no failure. */
-	if (unlikely(unsent) && !(sk->sk_shutdown & SEND_SHUTDOWN))
+	if (unsent && !(sk->sk_shutdown & SEND_SHUTDOWN))
 		log_connect_failed(sk);
 }
 
-static void on_established(const struct sock *sk, u8 oldstate)
+/* SYN_RECV -> ESTABLISHED: mostly of a child that was just made. */
+static noinline void log_accepted(const struct sock *sk)
 {
 	struct tcpfsm_ctx *ctx = this_cpu_ptr(&tcpfsm_ctx);
 	struct tcpfsm_record *rec;
 	unsigned long flags;
-	bool joined;
+	u64 at = 0;
 
 	if (unlikely(ctx->judge.skb && ctx->judge.kind == TCPFSM_JUDGED_COOKIE &&
 		     ctx->clone.sk == sk))
 		tcpfsm_cookie_joined(ctx, sk);
-	joined = oldstate == TCP_SYN_RECV && tcpfsm_join_end(&ctx->join, sk);
-
-	rec = begin(sk, oldstate, TCP_ESTABLISHED, joined ? ctx->join.at : 0, &flags);
-	if (tcpfsm_clone_end(ctx, sk)) {
+	rec = begin(sk, TCP_SYN_RECV, TCP_ESTABLISHED, 0, &flags);
+	mark_repair(rec, sk);
+	if (likely(tcpfsm_clone_end(ctx, sk))) {
 		rec->flags |= TCPFSM_F_CLONE;
 		rec->listener = ctx->clone.listener;
 	}
-	if (joined)
+	if (likely(tcpfsm_join_end(&ctx->join, sk))) {
 		tcpfsm_record_queues(rec, &ctx->join.queues);
-	tcpfsm_record_done(rec, flags);
+		at = ctx->join.at;
+	}
+	tcpfsm_record_done_at(rec, at, flags);
 }
 
-static __always_inline void on_state(const struct sock *sk, int oldstate, int newstate)
+static noinline void log_state(const struct sock *sk, int oldstate, int newstate, u32 bits)
 {
 	struct tcpfsm_record *rec;
 	unsigned long flags;
 
+	rec = begin(sk, oldstate, newstate, bits, &flags);
+	tcpfsm_record_done(rec, flags);
+}
+
+static noinline void on_open(const struct sock *sk, int oldstate)
+{
+	if (static_branch_unlikely(&tcpfsm_connect_errors))
+		tcpfsm_connecting(sk);
+	if (likely(READ_ONCE(tcpfsm_opens_wait)))
+		open_put(sk);
+	else
+		log_state(sk, oldstate, TCP_SYN_SENT, 0);
+}
+
+static noinline void on_listen(const struct sock *sk, int oldstate)
+{
+	if (tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_LISTEN))
+		log_state(sk, oldstate, TCP_LISTEN, 0);
+}
+
+static __always_inline void on_state(const struct sock *sk, int oldstate, int newstate)
+{
+	u32 bits = 0;
+
 	switch (newstate) {
 	case TCP_CLOSE:
-		on_close(sk, oldstate);
+		if (unlikely((1 << oldstate) & (TCPF_LISTEN | TCPF_SYN_SENT | TCPF_SYN_RECV)))
+			on_early_close(sk, oldstate);
+		else
+			log_close(sk, oldstate);
 		return;
 	case TCP_ESTABLISHED:
-		on_established(sk, oldstate);
-		return;
-	case TCP_SYN_SENT:
-		if (static_branch_unlikely(&tcpfsm_connect_errors))
-			tcpfsm_connecting(sk);
-		if (likely(READ_ONCE(tcpfsm_opens_wait))) {
-			open_put(sk);
+		if (oldstate == TCP_SYN_RECV) {
+			log_accepted(sk);
 			return;
 		}
+		if (unlikely(tcp_sk(sk)->repair))
+			bits = TCPFSM_F_REPAIR;
 		break;
+	case TCP_SYN_SENT:
+		on_open(sk, oldstate);
+		return;
 	case TCP_SYN_RECV:
 		if (oldstate == TCP_LISTEN) {
 			tcpfsm_clone_begin(this_cpu_ptr(&tcpfsm_ctx), sk);
@@ -201,17 +278,19 @@ static __always_inline void on_state(const struct sock *sk, int oldstate, int ne
 		}
 		break;
 	case TCP_LISTEN:
-		if (!tcpfsm_record_told(sock_net(sk), TCPFSM_TYPE_LISTEN))
-			return;
-		break;
+		on_listen(sk, oldstate);
+		return;
 	case TCP_FIN_WAIT2:
 		this_cpu_write(tcpfsm_ctx.closing.fin_wait2, sk);
 		this_cpu_write(tcpfsm_ctx.closing.stamp,
 			       tcp_sk(sk)->tcp_clock_cache);
 		break;
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+		bits = fin_waits(sk);
+		break;
 	}
-	rec = begin(sk, oldstate, newstate, 0, &flags);
-	tcpfsm_record_done(rec, flags);
+	log_state(sk, oldstate, newstate, bits);
 }
 
 /**

@@ -12,7 +12,7 @@
 /* DCCP has mini-sockets too. */
 static bool is_tcp(const struct inet_timewait_sock *tw)
 {
-	return tw->tw_dr == &twsk_net(tw)->ipv4.tcp_death_row;
+	return tw->tw_dr == tcpfsm_death_row(twsk_net(tw));
 }
 
 #define TW(action)	(TCPFSM_TOTAL_TW + TCPFSM_TW_##action)
@@ -60,6 +60,22 @@ bool tcpfsm_timewait_denied(struct tcpfsm_ctx *ctx, const struct sock *sk)
 	return overflows(sk) != ctx->closing.overflows;
 }
 
+/* Outside of a softirq there may be others before it closes. */
+static noinline void log_entered(const struct inet_timewait_sock *tw, const struct sock *sk,
+				 u8 noted)
+{
+	struct tcpfsm_record *rec;
+	unsigned long flags;
+
+	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
+	rec->verdict = TCPFSM_TW_ENTER;
+	rec->flags |= noted;
+	if (sock_flag(sk, SOCK_DEAD))
+		rec->flags |= TCPFSM_F_ORPHAN;
+	rec->tw += !TCPFSM_TW_COUNTED_AT_ENTRY;
+	tcpfsm_record_done(rec, flags);
+}
+
 /**
  * tcpfsm_on_twsk_hashdance() - inet_twsk_hashdance[_schedule](tw, sk, ...)
  * @TCPFSM_FUNCTION_ARGS: see hooks.h
@@ -71,14 +87,12 @@ void tcpfsm_on_twsk_hashdance(TCPFSM_FUNCTION_ARGS)
 {
 	struct inet_timewait_sock *tw = TCPFSM_ARG(0);
 	const struct sock *sk = TCPFSM_ARG(1);
-	struct tcpfsm_record *rec;
+	bool softirq = in_serving_softirq();
 	struct tcpfsm_ctx *ctx;
-	unsigned long flags;
 	u8 noted;
 
 	if (!is_tcp(tw))
 		return;
-	tcpfsm_listener_net_inc(twsk_net(tw), TW(ENTER));
 	if (TCPFSM_TW_MIBS_AT_END)
 		tcpfsm_listener_net_inc(twsk_net(tw), TCPFSM_TOTAL_TW_LATE);
 	if (!TCPFSM_TW_COUNTED_AT_ENTRY)
@@ -93,19 +107,12 @@ void tcpfsm_on_twsk_hashdance(TCPFSM_FUNCTION_ARGS)
 		ctx->closing.stamp == tcp_sk(sk)->tcp_clock_cache ?
 		TCPFSM_F_SAME_SEGMENT : 0;
 	noted |= tcpfsm_timestamps(tw);
-	if (in_serving_softirq())
+	if (likely(softirq))
 		tcpfsm_entered_begin(&ctx->closing, sk, tw->tw_substate, noted);
 	put_cpu_ptr(&tcpfsm_ctx);
-	if (in_serving_softirq())
-		return;
-
-	rec = tcpfsm_record_timewait(TCPFSM_TYPE_TIMEWAIT, tw, &flags);
-	rec->verdict = TCPFSM_TW_ENTER;
-	rec->flags |= noted;
-	if (sock_flag(sk, SOCK_DEAD))
-		rec->flags |= TCPFSM_F_ORPHAN;
-	rec->tw += !TCPFSM_TW_COUNTED_AT_ENTRY;
-	tcpfsm_record_done(rec, flags);
+	if (unlikely(!softirq))
+		log_entered(tw, sk, noted);
+	tcpfsm_listener_net_inc(twsk_net(tw), TW(ENTER));
 }
 
 /**

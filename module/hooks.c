@@ -10,6 +10,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/stringify.h>
 #include <linux/tracepoint.h>
 #include <trace/events/skb.h>
 #include <trace/events/sock.h>
@@ -26,8 +27,7 @@ enum hook_kind {
 
 /**
  * struct hook - one row of the table
- * @name: tracepoint or function; of two, the newer kernel's name first
- * @older: what older kernels call it, or NULL
+ * @name: tracepoint or function
  * @kind: how to attach
  * @optional: where it may be missing, enum tcpfsm_optional
  * @features: bits of enum tcpfsm_feature that need it
@@ -39,7 +39,6 @@ enum hook_kind {
  */
 struct hook {
 	const char *name;
-	const char *older;
 	enum hook_kind kind;
 	enum tcpfsm_optional optional;
 	u32 features;
@@ -52,8 +51,8 @@ struct hook {
 
 #define ROW_TRACEPOINT(event, feat, fn, args) \
 	{ .name = #event, .kind = HOOK_TRACEPOINT, .features = feat, .probe = fn },
-#define ROW_ENTRY(function, old, opt, feat, fn) \
-	{ .name = #function, .older = old, .kind = HOOK_ENTRY, .optional = opt, \
+#define ROW_ENTRY(function, opt, feat, fn) \
+	{ .name = __stringify(function), .kind = HOOK_ENTRY, .optional = opt, \
 	  .features = feat, .probe = fn },
 
 static struct hook hooks[] = {
@@ -66,12 +65,12 @@ static struct hook hooks[] = {
 		 FEATURE(TW_LEAVE))
 
 /* The tracepoints are found by name: let the compiler check the probes' types. */
-#define CHECK_TRACEPOINT(event, feat, fn, args)	check_trace_callback_type_##event(fn);
-#define CHECK_ENTRY(function, old, opt, feat, fn)
-static void __maybe_unused check_probe_types(void)
-{
-	TCPFSM_HOOKS(CHECK_TRACEPOINT, CHECK_ENTRY)
-}
+#define CHECK_TRACEPOINT(event, feat, fn, args) \
+	static_assert(__builtin_types_compatible_p(typeof(check_trace_callback_type_##event), \
+						   void (void (*)args)), \
+		      "tcpfsm: the tracepoint " #event " of this kernel has a form that compat/probes.c does not know");
+#define CHECK_ENTRY(function, opt, feat, fn)
+TCPFSM_HOOKS(CHECK_TRACEPOINT, CHECK_ENTRY)
 
 /* Is tcp_connect() hooked?  Then CLOSE -> SYN_SENT is logged there. */
 bool tcpfsm_opens_wait;
@@ -93,12 +92,6 @@ static int attach_tracepoint(struct hook *hook)
 	return tracepoint_probe_register(hook->tp, hook->probe, NULL);
 }
 
-static int locate_as(struct hook *hook, const char *name)
-{
-	hook->kp = (struct kprobe){ .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
-	return register_kprobe(&hook->kp);
-}
-
 /* IPv6 is part of the kernel, though it may be off: then its functions are there and not called. */
 static bool may_be_missing(const struct hook *hook)
 {
@@ -109,10 +102,10 @@ static bool may_be_missing(const struct hook *hook)
 /* Return: 0, also when it is missing where it may be: then without kp.addr. */
 static int locate(struct hook *hook)
 {
-	int err = locate_as(hook, hook->name);
+	int err;
 
-	if (err == -ENOENT && hook->older)
-		err = locate_as(hook, hook->older);
+	hook->kp = (struct kprobe){ .symbol_name = hook->name, .flags = KPROBE_FLAG_DISABLED };
+	err = register_kprobe(&hook->kp);
 	if (!err)
 		return 0;
 	hook->kp.addr = NULL;
@@ -168,9 +161,11 @@ static void on_entry(unsigned long ip, unsigned long parent_ip, struct ftrace_op
 {
 	const struct callee *c = callee_first(ip);
 
-	for (; c->ip != ip; c++)
+	while (unlikely(c->ip != ip)) {
 		if (!c->ip)
 			return;
+		c++;
+	}
 	c->probe(fregs);
 }
 
@@ -424,7 +419,7 @@ void tcpfsm_hooks_detach(void)
 		return;
 	}
 	entries_attached = false;
-	ftrace_free_filter(&entries);
+	ftrace_set_filter(&entries, NULL, 0, 1);
 	memset(callees, 0, sizeof(callees));
 	for (i = ARRAY_SIZE(hooks) - 1; i >= 0; i--) {
 		if (hooks[i].attached && hooks[i].kind == HOOK_TRACEPOINT)

@@ -31,8 +31,8 @@ enum tcpfsm_optional {
  * The table, from which rows, prototypes and type checks are made.
  *
  * TRACEPOINT(name, features, probe, arguments)
- * ENTRY(function, what older kernels call it or NULL, optional, features, probe):
- * ftrace, at the function's first instruction.
+ * ENTRY(function, optional, features, probe): ftrace, at the function's first
+ * instruction.  Where older kernels call it otherwise, compat.h has the name.
  */
 #define TCPFSM_HOOKS(TRACEPOINT, ENTRY) \
 	TRACEPOINT(inet_sock_set_state, FEATURE(STATE), tcpfsm_on_state, \
@@ -44,55 +44,54 @@ enum tcpfsm_optional {
 	TRACEPOINT(tcp_retransmit_skb, FEATURE(RETRANSMIT), tcpfsm_on_retransmit, \
 		   (TCPFSM_RETRANSMIT_ARGS)) \
 	TRACEPOINT(tcp_receive_reset, FEATURE(RST_RECEIVED), tcpfsm_on_receive_reset, \
-		   (void *data, struct sock *sk)) \
+		   (TCPFSM_RECEIVE_RESET_ARGS)) \
 	\
-	ENTRY(tcp_conn_request, NULL, TCPFSM_NEEDED, FEATURE(SYN), tcpfsm_on_conn_request) \
-	ENTRY(tcp_make_synack, NULL, TCPFSM_NEEDED, FEATURE(SYN), tcpfsm_on_make_synack) \
+	ENTRY(tcp_conn_request, TCPFSM_NEEDED, FEATURE(SYN), tcpfsm_on_conn_request) \
+	ENTRY(tcp_make_synack, TCPFSM_NEEDED, FEATURE(SYN), tcpfsm_on_make_synack) \
 	/* Without CONFIG_SECURITY_NETWORK there is nobody to refuse. */ \
-	ENTRY(security_inet_conn_request, NULL, TCPFSM_NOT_ALL, FEATURE(SYN), \
+	ENTRY(security_inet_conn_request, TCPFSM_NOT_ALL, FEATURE(SYN), \
 	      tcpfsm_on_conn_security) \
-	ENTRY(inet6_csk_route_req, NULL, TCPFSM_NOT_ALL, FEATURE(SYN), tcpfsm_on_route6) \
-	ENTRY(tcp_check_req, NULL, TCPFSM_NEEDED, FEATURE(ACK), tcpfsm_on_check_req) \
-	ENTRY(inet_csk_complete_hashdance, NULL, TCPFSM_NEEDED, FEATURE(ACK), tcpfsm_on_hashdance) \
-	ENTRY(cookie_v4_check, NULL, TCPFSM_NEEDED, FEATURE(COOKIE), tcpfsm_on_cookie_check) \
-	ENTRY(cookie_v6_check, NULL, TCPFSM_ONLY_IPV6, FEATURE(COOKIE), tcpfsm_on_cookie_check) \
-	ENTRY(__inet_csk_reqsk_queue_drop, TCPFSM_REQSK_QUEUE_DROP_OLDER, TCPFSM_NEEDED, \
-	      FEATURE(REQUEST), tcpfsm_on_queue_drop) \
-	ENTRY(tcp_req_err, NULL, TCPFSM_NEEDED, FEATURE(REQUEST_ICMP), tcpfsm_on_req_err) \
-	ENTRY(tcp_syn_ack_timeout, NULL, TCPFSM_NEEDED, FEATURE(SYNACK_TIMER), \
+	ENTRY(inet6_csk_route_req, TCPFSM_NOT_ALL, FEATURE(SYN), tcpfsm_on_route6) \
+	ENTRY(tcp_check_req, TCPFSM_NEEDED, FEATURE(ACK), tcpfsm_on_check_req) \
+	ENTRY(inet_csk_complete_hashdance, TCPFSM_NEEDED, FEATURE(ACK), tcpfsm_on_hashdance) \
+	ENTRY(cookie_v4_check, TCPFSM_NEEDED, FEATURE(COOKIE), tcpfsm_on_cookie_check) \
+	ENTRY(cookie_v6_check, TCPFSM_ONLY_IPV6, FEATURE(COOKIE), tcpfsm_on_cookie_check) \
+	/* Split off by e8c526f2bdf1 (6.12, and stable kernels).  Where it is missing, it may be \
+	 * inlined: then inet_csk_reqsk_queue_drop() does not see time-outs. */ \
+	ENTRY(__inet_csk_reqsk_queue_drop, TCPFSM_NEEDED, FEATURE(REQUEST), tcpfsm_on_queue_drop) \
+	ENTRY(tcp_req_err, TCPFSM_NEEDED, FEATURE(REQUEST_ICMP), tcpfsm_on_req_err) \
+	ENTRY(tcp_syn_ack_timeout, TCPFSM_NEEDED, FEATURE(SYNACK_TIMER), \
 	      tcpfsm_on_synack_timeout) \
 	\
-	ENTRY(tcp_time_wait, NULL, TCPFSM_NEEDED, FEATURE(TW_ENTER), tcpfsm_on_time_wait) \
-	/* 6.12 */ \
-	ENTRY(inet_twsk_hashdance_schedule, "inet_twsk_hashdance", TCPFSM_NEEDED, \
-	      FEATURE(TW_ENTER), tcpfsm_on_twsk_hashdance) \
-	ENTRY(tcp_timewait_state_process, NULL, TCPFSM_NEEDED, FEATURE(TW_SEGMENT) | FEATURE(TW_LEAVE), \
+	ENTRY(tcp_time_wait, TCPFSM_NEEDED, FEATURE(TW_ENTER), tcpfsm_on_time_wait) \
+	ENTRY(TCPFSM_TWSK_HASHDANCE, TCPFSM_NEEDED, FEATURE(TW_ENTER), tcpfsm_on_twsk_hashdance) \
+	ENTRY(tcp_timewait_state_process, TCPFSM_NEEDED, FEATURE(TW_SEGMENT) | FEATURE(TW_LEAVE), \
 	      tcpfsm_on_twsk_segment) \
-	ENTRY(__inet_twsk_schedule, NULL, TCPFSM_NEEDED, FEATURE(TW_SEGMENT), tcpfsm_on_twsk_schedule) \
-	ENTRY(tcp_twsk_unique, NULL, TCPFSM_NEEDED, FEATURE(TW_LEAVE), tcpfsm_on_twsk_unique) \
-	ENTRY(inet_twsk_deschedule_put, NULL, TCPFSM_NEEDED, FEATURE(TW_LEAVE), \
+	ENTRY(__inet_twsk_schedule, TCPFSM_NEEDED, FEATURE(TW_SEGMENT), tcpfsm_on_twsk_schedule) \
+	ENTRY(tcp_twsk_unique, TCPFSM_NEEDED, FEATURE(TW_LEAVE), tcpfsm_on_twsk_unique) \
+	ENTRY(inet_twsk_deschedule_put, TCPFSM_NEEDED, FEATURE(TW_LEAVE), \
 	      tcpfsm_on_twsk_deschedule) \
-	ENTRY(inet_twsk_kill, NULL, TCPFSM_NEEDED, FEATURE(TW_LEAVE), tcpfsm_on_twsk_kill) \
+	ENTRY(inet_twsk_kill, TCPFSM_NEEDED, FEATURE(TW_LEAVE), tcpfsm_on_twsk_kill) \
 	\
-	ENTRY(tcp_v4_send_reset, NULL, TCPFSM_NEEDED, FEATURE(RST_SENT), tcpfsm_on_send_reset) \
-	ENTRY(tcp_v6_send_reset, NULL, TCPFSM_ONLY_IPV6, FEATURE(RST_SENT), tcpfsm_on_send_reset) \
-	ENTRY(tcp_send_active_reset, NULL, TCPFSM_NEEDED, FEATURE(RST_SENT), tcpfsm_on_active_reset) \
+	ENTRY(tcp_v4_send_reset, TCPFSM_NEEDED, FEATURE(RST_SENT), tcpfsm_on_send_reset) \
+	ENTRY(tcp_v6_send_reset, TCPFSM_ONLY_IPV6, FEATURE(RST_SENT), tcpfsm_on_send_reset) \
+	ENTRY(tcp_send_active_reset, TCPFSM_NEEDED, FEATURE(RST_SENT), tcpfsm_on_active_reset) \
 	\
-	ENTRY(__sys_listen, NULL, TCPFSM_NOT_ALL, FEATURE(LISTEN), tcpfsm_on_sys_listen) \
+	ENTRY(__sys_listen, TCPFSM_NOT_ALL, FEATURE(LISTEN), tcpfsm_on_sys_listen) \
 	/* 6.11: for io_uring */ \
-	ENTRY(__sys_listen_socket, NULL, TCPFSM_NOT_ALL, FEATURE(LISTEN), tcpfsm_on_sys_listen) \
-	TCPFSM_HOOK_LISTEN(ENTRY) \
-	ENTRY(inet_csk_listen_start, NULL, TCPFSM_NEEDED, FEATURE(LISTEN), tcpfsm_on_listen_start) \
-	ENTRY(tcp_connect, NULL, TCPFSM_NEEDED, FEATURE(ACTIVE_OPEN) | FEATURE(CONNECT_FAILED), \
+	ENTRY(__sys_listen_socket, TCPFSM_NOT_ALL, FEATURE(LISTEN), tcpfsm_on_sys_listen) \
+	ENTRY(TCPFSM_INET_LISTEN, TCPFSM_NEEDED, FEATURE(LISTEN), tcpfsm_on_listen) \
+	ENTRY(inet_csk_listen_start, TCPFSM_NEEDED, FEATURE(LISTEN), tcpfsm_on_listen_start) \
+	ENTRY(tcp_connect, TCPFSM_NEEDED, FEATURE(ACTIVE_OPEN) | FEATURE(CONNECT_FAILED), \
 	      tcpfsm_on_tcp_connect) \
-	ENTRY(inet_csk_accept, NULL, TCPFSM_NEEDED, FEATURE(ACCEPT), tcpfsm_on_csk_accept) \
-	ENTRY(security_sock_graft, NULL, TCPFSM_NEEDED, FEATURE(ACCEPT), tcpfsm_on_accept) \
+	ENTRY(inet_csk_accept, TCPFSM_NEEDED, FEATURE(ACCEPT), tcpfsm_on_csk_accept) \
+	ENTRY(security_sock_graft, TCPFSM_NEEDED, FEATURE(ACCEPT), tcpfsm_on_accept) \
 	/* 5.14 */ \
-	ENTRY(inet_reqsk_clone, NULL, TCPFSM_NOT_ALL, FEATURE(ACCEPT), tcpfsm_on_reqsk_clone) \
-	ENTRY(tcp_shutdown, NULL, TCPFSM_NEEDED, FEATURE(SHUTDOWN), tcpfsm_on_shutdown)
+	ENTRY(inet_reqsk_clone, TCPFSM_NOT_ALL, FEATURE(ACCEPT), tcpfsm_on_reqsk_clone) \
+	ENTRY(tcp_shutdown, TCPFSM_NEEDED, FEATURE(SHUTDOWN), tcpfsm_on_shutdown)
 
 #define TCPFSM_PROTOTYPE_TRACEPOINT(name, features, probe, args) void probe args;
-#define TCPFSM_PROTOTYPE_ENTRY(name, older, optional, features, probe) \
+#define TCPFSM_PROTOTYPE_ENTRY(function, optional, features, probe) \
 	void probe(TCPFSM_FUNCTION_ARGS);
 TCPFSM_HOOKS(TCPFSM_PROTOTYPE_TRACEPOINT, TCPFSM_PROTOTYPE_ENTRY)
 

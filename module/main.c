@@ -214,3 +214,4 @@ MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("The TCP state machine as it moves: transitions, listen queues and TIME_WAIT in a ring buffer");
 MODULE_AUTHOR("tcpfsm");
 MODULE_VERSION(TCPFSM_VERSION);
+MODULE_INFO(compat, TCPFSM_COMPAT);

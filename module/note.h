@@ -59,7 +59,6 @@ enum tcpfsm_reached {
  * @began: jiffies when judging began: what is found long after may point to
  *	   freed memory
  * @listener: that judges
- * @entry: its place in the table of listeners, or NULL
  * @counts: its counters on this CPU
  * @req: the request socket @skb belongs to (third ACK)
  * @conn: cookie of @req
@@ -74,7 +73,6 @@ struct tcpfsm_judging {
 	const void *transport;
 	unsigned long began;
 	struct sock *listener;
-	struct tcpfsm_listener *entry;
 	struct tcpfsm_counts *counts;
 	const struct request_sock *req;
 	u64 conn;
@@ -234,11 +232,9 @@ static __always_inline bool tcpfsm_clone_end(struct tcpfsm_ctx *ctx, const struc
 
 static __always_inline void tcpfsm_join_begin(struct tcpfsm_joining *join,
 					      const struct sock *child,
-					      const struct sock *listener,
-					      unsigned int more, u64 now)
+					      const struct tcpfsm_queues *queues, u64 now)
 {
-	tcpfsm_queues_read(&join->queues, listener);
-	join->queues.acceptq += more;
+	join->queues = *queues;
 	join->sk = child;
 	join->at = now;
 }

@@ -6,6 +6,9 @@
 
 static_assert(sizeof(struct tcpfsm_record) == 128);
 static_assert(offsetof(struct tcpfsm_record, comm) == 112);
+/* tcpfsm_fill_flags() */
+static_assert(offsetof(struct tcpfsm_record, flags) == 20);
+static_assert(offsetof(struct tcpfsm_record, arg) == 23);
 
 /**
  * tcpfsm_cookie_generate() - give a socket its cookie
@@ -40,6 +43,33 @@ void tcpfsm_record_hide(struct tcpfsm_record *rec)
 	rec->rcv = 0;
 	if (rec->type != TCPFSM_TYPE_SYN || rec->verdict != TCPFSM_VERDICT_DROPPED)
 		rec->snd = 0;
+}
+
+/**
+ * tcpfsm_record_netns() - write that a network namespace was made
+ * @net: network namespace, which nobody uses yet
+ * @cookie: that tells it from all others
+ *
+ * Context: process, may sleep.
+ */
+void tcpfsm_record_netns(const struct net *net, u64 cookie)
+{
+	struct tcpfsm_record *rec;
+	unsigned long flags;
+
+	rec = tcpfsm_record_begin(TCPFSM_TYPE_NETNS, &flags);
+	rec->family = 0;
+	rec->conn = 0;
+	tcpfsm_fill_net(rec, net);
+	rec->lport = 0;
+	rec->rport = 0;
+	rec->snd = 0;
+	rec->rcv = 0;
+	tcpfsm_fill_addr(rec->laddr, 0);
+	tcpfsm_fill_addr(rec->raddr, 0);
+	tcpfsm_fill_no_queues(rec);
+	rec->listener = cookie;
+	tcpfsm_record_done(rec, flags);
 }
 
 /**

@@ -93,15 +93,20 @@ static __always_inline void tcpfsm_fill_net(struct tcpfsm_record *rec,
 {
 	rec->netns = net->ns.inum;
 	rec->tw = tcpfsm_tw_population(net);
-	rec->tw_max = READ_ONCE(net->ipv4.tcp_death_row.sysctl_max_tw_buckets);
+	rec->tw_max = READ_ONCE(tcpfsm_death_row(net)->sysctl_max_tw_buckets);
 }
 
-static __always_inline void tcpfsm_fill_no_queues(struct tcpfsm_record *rec)
+static __always_inline void tcpfsm_fill_dev(struct tcpfsm_record *rec, int dev)
 {
 	rec->listener = 0;
 	rec->synq = 0;
 	rec->acceptq = 0;
-	rec->backlog = 0;
+	rec->dev = dev;
+}
+
+static __always_inline void tcpfsm_fill_no_queues(struct tcpfsm_record *rec)
+{
+	tcpfsm_fill_dev(rec, 0);
 }
 
 static __always_inline void tcpfsm_record_queues(struct tcpfsm_record *rec,
@@ -121,13 +126,13 @@ static __always_inline void tcpfsm_record_queues(struct tcpfsm_record *rec,
  *
  * Return: flags to set.
  */
-static __always_inline u8 tcpfsm_record_owner(struct tcpfsm_record *rec, bool task)
+static __always_inline u32 tcpfsm_record_owner(struct tcpfsm_record *rec, bool task)
 {
 	u64 *comm = (u64 *)rec->comm;
 
 	if (task && likely(!(current->flags & PF_KTHREAD))) {
 		rec->pid = task_tgid_nr(current);
-		tcpfsm_copy_comm(rec->comm, current);
+		tcpfsm_copy_comm(rec->comm);
 		return TCPFSM_F_TASK | TCPFSM_F_OWNER;
 	}
 	rec->pid = 0;
@@ -136,29 +141,34 @@ static __always_inline u8 tcpfsm_record_owner(struct tcpfsm_record *rec, bool ta
 	return task ? TCPFSM_F_TASK : 0;
 }
 
-/* See tcpfsm_record_begin_at(); @task: the current task is at work for itself. */
+/* Verdict, reason and arg are the next bytes, and 0. */
+static __always_inline void tcpfsm_fill_flags(struct tcpfsm_record *rec, u32 bits)
+{
+	((u32 *)rec)[offsetof(struct tcpfsm_record, flags) / sizeof(u32)] = bits;
+}
+
+/*
+ * See tcpfsm_record_begin(); @bits: more flags; @task: the current task is at work for
+ * itself.
+ */
 static __always_inline struct tcpfsm_record *
-tcpfsm_record_begin_of(u8 type, u64 at, bool task, unsigned long *flags)
+tcpfsm_record_begin_of(u8 type, u8 old_state, u8 new_state, u32 bits, bool task,
+		       unsigned long *flags)
 {
 	struct tcpfsm_record *rec = tcpfsm_ring_begin(flags);
 
-	rec->ts = at ? at : ktime_get_mono_fast_ns();
 	rec->type = type;
 	rec->family = 4;
-	rec->old_state = 0;
-	rec->new_state = 0;
-	rec->flags = tcpfsm_record_owner(rec, task);
-	rec->verdict = 0;
-	rec->reason = 0;
-	rec->arg = 0;
+	rec->old_state = old_state;
+	rec->new_state = new_state;
+	tcpfsm_fill_flags(rec, bits | tcpfsm_record_owner(rec, task));
 	return rec;
 }
 
 /**
- * tcpfsm_record_begin_at() - begin a record; addresses, ports, conn, netns, tw,
- *			      sequence and queue numbers are the caller's to fill
+ * tcpfsm_record_begin() - begin a record; addresses, ports, conn, netns, tw,
+ *			   sequence and queue numbers are the caller's to fill
  * @type: enum tcpfsm_type
- * @at: when, in a softirq that has logged nothing since; 0: now
  * @flags: for tcpfsm_record_done()
  *
  * The task on the CPU owns the socket only when it is in a system call of its
@@ -168,31 +178,47 @@ tcpfsm_record_begin_of(u8 type, u64 at, bool task, unsigned long *flags)
  * tcpfsm_record_done().
  */
 static __always_inline struct tcpfsm_record *
-tcpfsm_record_begin_at(u8 type, u64 at, unsigned long *flags)
-{
-	/* irq_count() is 0 before tcpfsm_ring_begin() as after it. */
-	return tcpfsm_record_begin_of(type, at, !irq_count(), flags);
-}
-
-static __always_inline struct tcpfsm_record *
 tcpfsm_record_begin(u8 type, unsigned long *flags)
 {
-	return tcpfsm_record_begin_at(type, 0, flags);
+	/* irq_count() is 0 before tcpfsm_ring_begin() as after it. */
+	return tcpfsm_record_begin_of(type, 0, 0, 0, !irq_count(), flags);
 }
 
-static __always_inline void tcpfsm_record_done(struct tcpfsm_record *rec,
-					       unsigned long flags)
+/**
+ * tcpfsm_record_done_at() - publish a record
+ * @rec: all but seq and ts filled in
+ * @at: when, in a softirq that has logged nothing since; 0: now
+ * @flags: what tcpfsm_record_begin() gave
+ *
+ * The clock comes last: a call in the middle would have all that is still needed
+ * saved in registers before and restored after, in each probe.
+ *
+ * Return: when.
+ */
+static __always_inline u64 tcpfsm_record_done_at(struct tcpfsm_record *rec, u64 at,
+						 unsigned long flags)
 {
 	if (static_branch_unlikely(&tcpfsm_seq_hidden))
 		tcpfsm_record_hide(rec);
+	if (!at)
+		at = ktime_get_mono_fast_ns();
+	rec->ts = at;
 	tcpfsm_ring_end(rec, flags);
+	return at;
+}
+
+static __always_inline u64 tcpfsm_record_done(struct tcpfsm_record *rec, unsigned long flags)
+{
+	return tcpfsm_record_done_at(rec, 0, flags);
 }
 
 /**
  * tcpfsm_record_sock_of() - begin a record about a full socket
  * @type: enum tcpfsm_type
  * @sk: full TCP socket
- * @at: as in tcpfsm_record_begin_at()
+ * @old_state: state before, or the only one
+ * @new_state: state after, or 0
+ * @bits: more flags
  * @task: the current task is at work for itself
  * @flags: for tcpfsm_record_done()
  *
@@ -200,22 +226,22 @@ static __always_inline void tcpfsm_record_done(struct tcpfsm_record *rec,
  * a socket closes.  Context: any but NMI.
  */
 static __always_inline struct tcpfsm_record *
-tcpfsm_record_sock_of(u8 type, const struct sock *sk, u64 at, bool task,
-		      unsigned long *flags)
+tcpfsm_record_sock_of(u8 type, const struct sock *sk, u8 old_state, u8 new_state, u32 bits,
+		      bool task, unsigned long *flags)
 {
 	const struct inet_sock *inet = inet_sk(sk);
-	u8 bits = (sock_flag(sk, SOCK_DEAD) ? TCPFSM_F_ORPHAN : 0) |
-		  (READ_ONCE(sk->sk_shutdown) & SHUTDOWN_MASK) * TCPFSM_F_SHUT_RCV;
-	struct tcpfsm_record *rec = tcpfsm_record_begin_of(type, at, task, flags);
+	struct tcpfsm_record *rec;
 
-	rec->flags |= bits;
+	bits |= (sock_flag(sk, SOCK_DEAD) ? TCPFSM_F_ORPHAN : 0) |
+		(READ_ONCE(sk->sk_shutdown) & SHUTDOWN_MASK) * TCPFSM_F_SHUT_RCV;
+	rec = tcpfsm_record_begin_of(type, old_state, new_state, bits, task, flags);
 	rec->conn = tcpfsm_cookie(&sk->__sk_common);
 	tcpfsm_fill_net(rec, sock_net(sk));
 	rec->lport = ntohs(inet->inet_sport);
 	rec->rport = ntohs(inet->inet_dport);
 	rec->snd = tcp_sk(sk)->snd_nxt;
 	rec->rcv = tcp_sk(sk)->rcv_nxt;
-	tcpfsm_fill_no_queues(rec);
+	tcpfsm_fill_dev(rec, READ_ONCE(sk->sk_bound_dev_if));
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6) {
 		tcpfsm_record_addrs6(rec, &sk->sk_v6_rcv_saddr, &sk->sk_v6_daddr);
@@ -228,15 +254,9 @@ tcpfsm_record_sock_of(u8 type, const struct sock *sk, u64 at, bool task,
 }
 
 static __always_inline struct tcpfsm_record *
-tcpfsm_record_sock_at(u8 type, const struct sock *sk, u64 at, unsigned long *flags)
-{
-	return tcpfsm_record_sock_of(type, sk, at, !irq_count(), flags);
-}
-
-static __always_inline struct tcpfsm_record *
 tcpfsm_record_sock(u8 type, const struct sock *sk, unsigned long *flags)
 {
-	return tcpfsm_record_sock_at(type, sk, 0, flags);
+	return tcpfsm_record_sock_of(type, sk, 0, 0, 0, !irq_count(), flags);
 }
 
 /**
@@ -273,6 +293,8 @@ tcpfsm_record_request(u8 type, const struct request_sock *req,
 	tcpfsm_record_queues(rec, q);
 	return rec;
 }
+
+void tcpfsm_record_netns(const struct net *net, u64 cookie);
 
 /* TCPFSM_F_TIMESTAMPS, or 0: as tcp_twsk_unique() looks at it. */
 static __always_inline u8 tcpfsm_timestamps(const struct inet_timewait_sock *tw)
@@ -313,7 +335,7 @@ tcpfsm_record_timewait(u8 type, const struct inet_timewait_sock *tw,
 	rec->new_state = tw->tw_substate;
 	rec->snd = tcptw->tw_snd_nxt;
 	rec->rcv = tcptw->tw_rcv_nxt;
-	tcpfsm_fill_no_queues(rec);
+	tcpfsm_fill_dev(rec, tw->tw_bound_dev_if);
 	return rec;
 }
 

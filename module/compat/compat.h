@@ -2,6 +2,9 @@
 /*
  * The code of the module is written for the newest kernel; what older ones
  * lack is supplied here, each with the release that brought the new form.
+ * Which form this kernel has, its compiler says (probes.c): stable kernels and
+ * vendors have forms that are newer than their version.  A version decides only
+ * where the compiler sees no difference.
  */
 #ifndef TCPFSM_COMPAT_H
 #define TCPFSM_COMPAT_H
@@ -34,11 +37,13 @@
 #include <net/ip.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+
+#include "compat/probed.h"
+#include "uapi/tcpfsm.h"
+
+#if TCPFSM_HAVE_RST_REASON
 #include <net/rstreason.h>
 #endif
-
-#include "uapi/tcpfsm.h"
 
 /* Of a hot function: written before it is read, though the kernel clears what is on the stack. */
 #if __has_attribute(__uninitialized__)
@@ -48,28 +53,33 @@
 #endif
 
 /*
- * 5.11: ftrace hands out ftrace_regs; earlier pt_regs, and the
- * arguments are in there only on request.  And it guarded every callback
- * against recursion unless told that it does without.
+ * 5.11: ftrace hands out ftrace_regs; earlier pt_regs.  6.2 (94d095ffa0e1):
+ * arguments straight from ftrace_regs.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#if !TCPFSM_HAVE_FTRACE_REGS
 #define ftrace_regs	pt_regs
 #define ftrace_regs_get_argument(fregs, n) regs_get_kernel_argument(fregs, n)
-#define TCPFSM_FTRACE_FLAGS	(FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION_SAFE)
-/* 6.2: arm64 always has the arguments, earlier only among all registers. */
-#elif !defined(CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS)
-#define TCPFSM_FTRACE_FLAGS	FTRACE_OPS_FL_SAVE_REGS
-#else
-#define TCPFSM_FTRACE_FLAGS	0
+#elif !TCPFSM_HAVE_FTRACE_REGS_GET_ARGUMENT
+#define ftrace_regs_get_argument(fregs, n) \
+	regs_get_kernel_argument(&(fregs)->regs, n)
 #endif
 
-/* Between 5.10 and 6.1: exported; an empty filter has nothing to free, either. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#define ftrace_free_filter(ops)	ftrace_set_filter(ops, NULL, 0, 1)
+/* 5.11, on arm64 6.2: the arguments are always there, earlier only among all registers. */
+#if defined(CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS)
+#define TCPFSM_FTRACE_ARGS	0
+#else
+#define TCPFSM_FTRACE_ARGS	FTRACE_OPS_FL_SAVE_REGS
+#endif
+
+/* 5.11: earlier, every callback was guarded against recursion unless it does without. */
+#if TCPFSM_HAVE_FTRACE_RECURSION_SAFE
+#define TCPFSM_FTRACE_FLAGS	(TCPFSM_FTRACE_ARGS | FTRACE_OPS_FL_RECURSION_SAFE)
+#else
+#define TCPFSM_FTRACE_FLAGS	TCPFSM_FTRACE_ARGS
 #endif
 
 /* 5.11: sock_from_file() without an error. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#if !TCPFSM_HAVE_SOCK_FROM_FILE_ALONE
 static inline struct socket *tcpfsm_sock_from_file(struct file *file)
 {
 	int err;
@@ -80,30 +90,35 @@ static inline struct socket *tcpfsm_sock_from_file(struct file *file)
 #endif
 
 /* 5.16: told how much is not there; earlier only that something is not. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 16, 0)
+#if !TCPFSM_HAVE_FAULT_IN_WRITEABLE
 #define fault_in_writeable(to, size)	(fault_in_pages_writeable(to, size) ? (size) : 0)
 #endif
 
 /* Between 5.10 and 6.1: const struct net. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #define inet_get_local_port_range(net, low, high) \
 	inet_get_local_port_range((struct net *)(net), low, high)
+
+/* 5.18 (fbb8295248e1) to 6.0 (e9bd0cca09d1 took it back): a pointer. */
+#if TCPFSM_HAVE_TCP_DEATH_ROW_POINTER
+#define tcpfsm_death_row(net)	((net)->ipv4.tcp_death_row)
+#else
+#define tcpfsm_death_row(net)	(&(net)->ipv4.tcp_death_row)
 #endif
 
 /* 5.17: counts a reference of the netns itself, too, see sockstat_seq_show(). */
 static __always_inline int tcpfsm_tw_population(const struct net *net)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 17, 0)
-	return atomic_read(&net->ipv4.tcp_death_row.tw_count);
+#if TCPFSM_HAVE_TW_REFCOUNT
+	return refcount_read(&tcpfsm_death_row(net)->tw_refcount) - 1;
 #else
-	return refcount_read(&net->ipv4.tcp_death_row.tw_refcount) - 1;
+	return atomic_read(&tcpfsm_death_row(net)->tw_count);
 #endif
 }
 
-/* 6.14: a sysctl, at least 1; earlier always a second.  Kbuild looks for it. */
+/* 6.14: a sysctl, at least 1; earlier always a second. */
 static inline unsigned int tcpfsm_tw_reuse_delay(const struct net *net)
 {
-#ifdef TCPFSM_HAVE_TW_REUSE_DELAY
+#if TCPFSM_HAVE_TW_REUSE_DELAY
 	return READ_ONCE(net->ipv4.sysctl_tcp_tw_reuse_delay);
 #else
 	return 0;
@@ -111,21 +126,19 @@ static inline unsigned int tcpfsm_tw_reuse_delay(const struct net *net)
 }
 
 /* 6.6: MPTCP listens by this, too, and no more by inet_listen(). */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
-#define TCPFSM_HOOK_LISTEN(ENTRY) \
-	ENTRY(__inet_listen_sk, NULL, TCPFSM_NEEDED, FEATURE(LISTEN), tcpfsm_on_listen)
+#if TCPFSM_HAVE_INET_LISTEN_SK
+#define TCPFSM_INET_LISTEN	__inet_listen_sk
 #define TCPFSM_LISTEN_SK(arg)	((const struct sock *)(arg))
 #else
-#define TCPFSM_HOOK_LISTEN(ENTRY) \
-	ENTRY(inet_listen, NULL, TCPFSM_NEEDED, FEATURE(LISTEN), tcpfsm_on_listen)
+#define TCPFSM_INET_LISTEN	inet_listen
 #define TCPFSM_LISTEN_SK(arg)	(((const struct socket *)(arg))->sk)
 #endif
 
 /* 6.18: the table of connections is no argument any more. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#if TCPFSM_HAVE_LOOKUP_ESTABLISHED_BY_NET
 #define TCPFSM_HASHINFO(net)
 #else
-#define TCPFSM_HASHINFO(net)	(net)->ipv4.tcp_death_row.hashinfo,
+#define TCPFSM_HASHINFO(net)	tcpfsm_death_row(net)->hashinfo,
 #endif
 
 /* The TCP connection or mini-socket with the addresses of @sk, or NULL; for sock_gen_put(). */
@@ -148,7 +161,7 @@ static inline struct sock *tcpfsm_lookup_established(const struct sock *sk)
  * The listeners of one bucket of the hash by port and address.
  * 5.19: linked by sk_nulls_node, as that by port alone is gone.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 19, 0)
+#if TCPFSM_HAVE_LISTEN_PORTADDR_NODE
 static inline struct sock *tcpfsm_listener_at(struct hlist_node *node)
 {
 	return node ? (struct sock *)hlist_entry(node, struct inet_connection_sock,
@@ -181,29 +194,38 @@ static inline struct sock *tcpfsm_listener_next(const struct sock *sk)
 }
 #endif
 
-/* 5.17: the name of a task is padded with zeroes; earlier an older, longer one shines through. */
-static __always_inline void tcpfsm_copy_comm(char to[TASK_COMM_LEN], const struct task_struct *task)
+/*
+ * The name of the current process is that of its first thread, whatever the others call
+ * themselves.  It stays for as long as one of them runs.  It may rename itself meanwhile: then
+ * half of the name is the new one, and it still ends.
+ *
+ * 5.17 (06c5088aeedd): it is padded with zeroes; earlier an older, longer one shines through.
+ */
+static __always_inline void tcpfsm_copy_comm(char to[TASK_COMM_LEN])
 {
+	const struct task_struct *leader = READ_ONCE(current->group_leader);
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 17, 0)
-	strscpy_pad(to, task->comm, TASK_COMM_LEN);
+	strscpy_pad(to, leader->comm, TASK_COMM_LEN);
 #else
-	memcpy(to, task->comm, TASK_COMM_LEN);
+	data_race(memcpy(to, leader->comm, TASK_COMM_LEN));
 #endif
 }
 
-/* 6.2: arguments straight from ftrace_regs (94d095ffa0e1); on arm64 no macro. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0) && !defined(ftrace_regs_get_argument)
-#define ftrace_regs_get_argument(fregs, n) \
-	regs_get_kernel_argument(&(fregs)->regs, n)
+/* 5.12 (3d368ab87cf6): each network namespace has its cookie from the beginning; 0: it has none. */
+#if TCPFSM_HAVE_NET_COOKIE
+#define tcpfsm_net_cookie(net)	((net)->net_cookie)
+#else
+#define tcpfsm_net_cookie(net)	0
 #endif
 
 /* 6.2: timer_delete_sync(), earlier del_timer_sync(). */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#if !TCPFSM_HAVE_TIMER_DELETE_SYNC
 #define timer_delete_sync(t)	del_timer_sync(t)
 #endif
 
 /* 6.3: vm_flags are changed through helpers. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#if !TCPFSM_HAVE_VM_FLAGS_MOD
 static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 				vm_flags_t clear)
 {
@@ -212,12 +234,14 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
 #endif
 
 /*
- * 6.12 (net-next b334b924c9b7): inet_twsk_hashdance_schedule() counts the
- * mini-socket inside; earlier it was counted before inet_twsk_hashdance().
+ * b334b924c9b7 (6.11): inet_twsk_hashdance_schedule() counts the mini-socket
+ * inside; earlier it was counted before inet_twsk_hashdance().
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#if TCPFSM_HAVE_INET_TWSK_HASHDANCE_SCHEDULE
+#define TCPFSM_TWSK_HASHDANCE		inet_twsk_hashdance_schedule
 #define TCPFSM_TW_COUNTED_AT_ENTRY	0
 #else
+#define TCPFSM_TWSK_HASHDANCE		inet_twsk_hashdance
 #define TCPFSM_TW_COUNTED_AT_ENTRY	1
 #endif
 
@@ -225,7 +249,7 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set,
  * 6.12: why an RST is sent is an argument of what sends it (6.10: not yet all of these).  The
  * numbers are the kernel's affair.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#if TCPFSM_HAVE_RST_REASON
 #define TCPFSM_RST_REASON(arg)	tcpfsm_rst_reason(arg)
 static inline u8 tcpfsm_rst_reason(int reason)
 {
@@ -276,27 +300,17 @@ static inline u8 tcpfsm_rst_reason(int reason)
 #endif
 
 /* 6.15 (d16b344790742): the third ACK must echo a time stamp that was sent. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#if TCPFSM_HAVE_MIB_TSECRREJECTED
 #define TCPFSM_READ_TSECR(mibs)	((mibs)[LINUX_MIB_TSECRREJECTED])
 #else
 #define TCPFSM_READ_TSECR(mibs)	0
 #endif
 
 /*
- * 6.12 (e8c526f2bdf1, also in 6.1.y): __inet_csk_reqsk_queue_drop() was split off, and the
- * timer of requests calls that.  Where it must be there and is not, it was inlined: the older
- * name would miss all time-outs.
- */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-#define TCPFSM_REQSK_QUEUE_DROP_OLDER	NULL
-#else
-#define TCPFSM_REQSK_QUEUE_DROP_OLDER	"inet_csk_reqsk_queue_drop"
-#endif
-
-/*
  * 6.18: a PREEMPT_RT kernel may do without the lock that makes sections with
  * softirqs off exclude each other on a CPU (PREEMPT_RT_NEEDS_BH_LOCK).  Then
  * what a hook notes is not the same segment's any more when the next one runs.
+ * No declaration tells (3253cb49cbad).
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 #define TCPFSM_SOFTIRQS_MIX \
@@ -309,11 +323,7 @@ static inline u8 tcpfsm_rst_reason(int reason)
  * 7.0: the callbacks of tracepoints are preemptible, as SRCU guards them.  Ours
  * use this CPU's notes of more than one word.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
-#define TCPFSM_PROBES_PREEMPTIBLE	1
-#else
-#define TCPFSM_PROBES_PREEMPTIBLE	0
-#endif
+#define TCPFSM_PROBES_PREEMPTIBLE	TCPFSM_HAVE_TRACEPOINT_SRCU_FAST
 
 static __always_inline void tcpfsm_probe_begin(void)
 {
@@ -331,14 +341,13 @@ static __always_inline void tcpfsm_probe_end(void)
  * 5.18: TW and TWKilled count when a mini-socket is scheduled for the first
  * time; earlier when its time was over, and by the time it was given last.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 18, 0)
-#define TCPFSM_TW_MIBS_AT_END	1
+#define TCPFSM_TW_MIBS_AT_END	TCPFSM_HAVE_TW_KILL
+#if TCPFSM_HAVE_TW_KILL
 static inline bool tcpfsm_tw_short(const struct inet_timewait_sock *tw)
 {
 	return tw->tw_kill;
 }
 #else
-#define TCPFSM_TW_MIBS_AT_END	0
 static inline bool tcpfsm_tw_short(const struct inet_timewait_sock *tw)
 {
 	return false;
@@ -346,38 +355,49 @@ static inline bool tcpfsm_tw_short(const struct inet_timewait_sock *tw)
 #endif
 
 /*
- * Arguments of tracepoints.  consume_skb: 6.7 (dd1b527831a3) a location.
- * kfree_skb: 5.17 the reason, 6.11 (c53795d48ee8) the socket,
- * after 6.12 a const one.  tcp_retransmit_skb: after 6.12 it fires with an
- * error, too, where nothing was sent.
+ * Arguments of tracepoints.  consume_skb: 6.3 (dd1b527831a3) a location.
+ * kfree_skb: 5.17, 5.15.58 the reason, 6.11 (c53795d48ee8) the socket, then a
+ * const one.  tcp_retransmit_skb: since 6.17 (ad892e912b84) it fires with an
+ * error, too, where nothing was sent.  A form of another kind stops the build:
+ * hooks.c checks each.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+#if TCPFSM_HAVE_CONSUME_SKB_LOCATION
 #define TCPFSM_CONSUME_SKB_ARGS	void *data, struct sk_buff *skb, void *location
 #else
 #define TCPFSM_CONSUME_SKB_ARGS	void *data, struct sk_buff *skb
 #endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+
+#if TCPFSM_HAVE_KFREE_SKB_REASON_CONST_SOCK
 #define TCPFSM_KFREE_SKB_ARGS \
 	void *data, struct sk_buff *skb, void *location, \
 	enum skb_drop_reason reason, const struct sock *rx_sk
-#define TCPFSM_RETRANSMIT_ARGS \
-	void *data, const struct sock *sk, const struct sk_buff *skb, int err
-#define TCPFSM_RETRANSMIT_ERROR	err
-#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#elif TCPFSM_HAVE_KFREE_SKB_REASON_SOCK
 #define TCPFSM_KFREE_SKB_ARGS \
 	void *data, struct sk_buff *skb, void *location, \
 	enum skb_drop_reason reason, struct sock *rx_sk
-#elif LINUX_VERSION_CODE >= KERNEL_VERSION(5, 17, 0)
+#elif TCPFSM_HAVE_KFREE_SKB_REASON
 #define TCPFSM_KFREE_SKB_ARGS \
 	void *data, struct sk_buff *skb, void *location, \
 	enum skb_drop_reason reason
 #else
 #define TCPFSM_KFREE_SKB_ARGS	void *data, struct sk_buff *skb, void *location
 #endif
-#ifndef TCPFSM_RETRANSMIT_ARGS
+
+#if TCPFSM_HAVE_TCP_RETRANSMIT_SKB_ERR
+#define TCPFSM_RETRANSMIT_ARGS \
+	void *data, const struct sock *sk, const struct sk_buff *skb, int err
+#define TCPFSM_RETRANSMIT_ERROR	err
+#else
 #define TCPFSM_RETRANSMIT_ARGS \
 	void *data, const struct sock *sk, const struct sk_buff *skb
 #define TCPFSM_RETRANSMIT_ERROR	0
+#endif
+
+/* tcp_send_reset has a const socket, this one not up to 7.3. */
+#if TCPFSM_HAVE_TCP_RECEIVE_RESET_CONST_SOCK
+#define TCPFSM_RECEIVE_RESET_ARGS	void *data, const struct sock *sk
+#else
+#define TCPFSM_RECEIVE_RESET_ARGS	void *data, struct sock *sk
 #endif
 
 #endif /* TCPFSM_COMPAT_H */

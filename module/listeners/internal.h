@@ -50,6 +50,8 @@ struct tcpfsm_net_cpu {
  * @tw_came: see TCPFSM_TOTAL_TW_CAME
  * @tw_went: see TCPFSM_TOTAL_TW_WENT
  * @since: when it was made, or counting began
+ * @made: when it was made; 0: before the module was loaded
+ * @cookie: tells it from a later one with the same inode
  * @tw_sought: how far the population was from what was counted, when last looked at
  * @tw_found: so often in a row
  * @tw_settled: TW_CAME and TW_WENT are up to date
@@ -63,6 +65,8 @@ struct tcpfsm_net_counts {
 	u64 tw_came;
 	u64 tw_went;
 	u64 since;
+	u64 made;
+	u64 cookie;
 	s64 tw_sought;
 	unsigned int tw_found;
 	bool tw_settled;

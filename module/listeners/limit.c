@@ -24,7 +24,6 @@ static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 t
 	if (!limit->pending)
 		return;
 	rec = tcpfsm_record_begin(TCPFSM_TYPE_SUPPRESSED, &flags);
-	rec->ts = now;
 	rec->conn = 0;
 	/* Only now: a place without anything left out may be just changing hands. */
 	rec->netns = entry ? entry->netns : netns;
@@ -50,7 +49,7 @@ static void tell_suppressed(const struct tcpfsm_listener *entry, u32 netns, u8 t
 	rec->snd = limit->pending;
 	rec->rcv = div_u64(now - limit->pending_since, NSEC_PER_USEC);
 	limit->pending = 0;
-	tcpfsm_record_done(rec, flags);
+	tcpfsm_record_done_at(rec, now, flags);
 }
 
 /* On its own CPU, unless that went offline: then nobody counts there. */

@@ -89,21 +89,37 @@ struct tcpfsm_limit {
 };
 
 /**
+ * struct tcpfsm_acceptor - who accepted last, on a CPU
+ * @at: when; 0: nobody has
+ * @pid: the process, 0: the kernel
+ * @comm: its name
+ */
+struct tcpfsm_acceptor {
+	u64 at;
+	u32 pid;
+	u8 comm[16];
+};
+
+/**
  * struct tcpfsm_counts - one CPU's counters for one place, or for all listeners without one
  * @v: by enum tcpfsm_total
  * @histograms: by enum tcpfsm_total less TCPFSM_TOTAL_SCALARS
+ * @entry: the place; NULL: there is none
  * @refused_last: jiffies when a SYN or ACK was refused last
  * @limit: on records of refusals
  * @left_out: the listener's queues when the last of these was left out
+ * @acceptor: who accepted last; readers may find half of it new, once
  *
  * Written by its CPU with softirqs off.
  */
 struct tcpfsm_counts {
 	u64 v[TCPFSM_TOTAL_SCALARS];
 	u64 *histograms;
+	struct tcpfsm_listener *entry;
 	unsigned long refused_last;
 	struct tcpfsm_limit limit;
 	struct tcpfsm_queues left_out;
+	struct tcpfsm_acceptor acceptor;
 } ____cacheline_aligned_in_smp;
 
 /* With its histograms. */
@@ -157,8 +173,7 @@ void tcpfsm_listener_disarm(void);
 void tcpfsm_listener_stop(void);
 int tcpfsm_listener_cpu_up(unsigned int cpu);
 u64 tcpfsm_listener_bytes(void);
-struct tcpfsm_counts *tcpfsm_listener_seek(const struct sock *sk, u64 cookie,
-					   struct tcpfsm_listener **entry);
+struct tcpfsm_counts *tcpfsm_listener_seek(const struct sock *sk, u64 cookie);
 struct tcpfsm_counts *tcpfsm_listener_rest(const struct net *net);
 void tcpfsm_listener_net_inc(const struct net *net, enum tcpfsm_total index);
 void tcpfsm_listener_asked(const struct sock *sk, u32 asked);
@@ -177,15 +192,13 @@ static __always_inline unsigned int tcpfsm_listener_bucket(const struct tcpfsm_p
 /**
  * tcpfsm_listener_find() - this CPU's counters for a listener
  * @sk: listener
- * @entry: set to its place in the table, or NULL when it has none
  *
  * A listener is looked for in its bucket of the first part, which is one cache
  * line.  Context: preemption off, RCU read side.
  *
  * Return: never NULL.
  */
-static __always_inline struct tcpfsm_counts *
-tcpfsm_listener_find(const struct sock *sk, struct tcpfsm_listener **entry)
+static __always_inline struct tcpfsm_counts *tcpfsm_listener_find(const struct sock *sk)
 {
 	struct tcpfsm_listener_cpu *cpu = this_cpu_ptr(&tcpfsm_listener_cpu);
 	u64 cookie = tcpfsm_cookie(&sk->__sk_common);
@@ -195,10 +208,9 @@ tcpfsm_listener_find(const struct sock *sk, struct tcpfsm_listener **entry)
 		if (READ_ONCE(cpu->keys[at + i]) == cookie)
 			break;
 	if (unlikely(i == TCPFSM_LISTENER_WAYS))
-		return tcpfsm_listener_seek(sk, cookie, entry);
+		return tcpfsm_listener_seek(sk, cookie);
 	/* Pairs with the release in claim() of places.c: the place was cleared before. */
 	smp_acquire__after_ctrl_dep();
-	*entry = &tcpfsm_parts[0].listeners[at + i];
 	return &cpu->counts[at + i].c;
 }
 
@@ -252,7 +264,6 @@ static __always_inline bool tcpfsm_synq_full(const struct tcpfsm_queues *q)
 
 /**
  * tcpfsm_synq_grew() - a request joined the SYN queue
- * @entry: of the listener, or NULL
  * @counts: of the listener
  * @q: its queues now
  * @now: ktime_get_mono_fast_ns()
@@ -260,9 +271,10 @@ static __always_inline bool tcpfsm_synq_full(const struct tcpfsm_queues *q)
  * Context: softirqs off.
  */
 static __always_inline void
-tcpfsm_synq_grew(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
-		 const struct tcpfsm_queues *q, u64 now)
+tcpfsm_synq_grew(struct tcpfsm_counts *counts, const struct tcpfsm_queues *q, u64 now)
 {
+	struct tcpfsm_listener *entry = counts->entry;
+
 	tcpfsm_peak(counts->v, TCPFSM_TOTAL_SYNQ_PEAK, q->synq, now);
 	if (unlikely(!entry))
 		return;
@@ -275,9 +287,10 @@ tcpfsm_synq_grew(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
 
 /* A request left it; as above. */
 static __always_inline void
-tcpfsm_synq_shrank(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
-		   const struct tcpfsm_queues *q, u64 now)
+tcpfsm_synq_shrank(struct tcpfsm_counts *counts, const struct tcpfsm_queues *q, u64 now)
 {
+	struct tcpfsm_listener *entry = counts->entry;
+
 	if (entry && unlikely(READ_ONCE(entry->synq_full_since)) && !tcpfsm_synq_full(q))
 		tcpfsm_full_ends(&entry->synq_full_since,
 				 &counts->v[TCPFSM_TOTAL_SYNQ_FULL_NS], now);
@@ -289,9 +302,10 @@ tcpfsm_synq_shrank(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
  * that it is full no more.
  */
 static __always_inline void
-tcpfsm_acceptq_grew(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
-		    const struct tcpfsm_queues *q, u64 now)
+tcpfsm_acceptq_grew(struct tcpfsm_counts *counts, const struct tcpfsm_queues *q, u64 now)
 {
+	struct tcpfsm_listener *entry = counts->entry;
+
 	tcpfsm_peak(counts->v, TCPFSM_TOTAL_ACCEPTQ_PEAK, q->acceptq, now);
 	if (unlikely(!entry))
 		return;
@@ -304,9 +318,10 @@ tcpfsm_acceptq_grew(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
 
 /* accept() took one from it. */
 static __always_inline void
-tcpfsm_acceptq_shrank(struct tcpfsm_listener *entry, struct tcpfsm_counts *counts,
-		      const struct sock *listener, u64 now)
+tcpfsm_acceptq_shrank(struct tcpfsm_counts *counts, const struct sock *listener, u64 now)
 {
+	struct tcpfsm_listener *entry = counts->entry;
+
 	if (entry && unlikely(READ_ONCE(entry->acceptq_full_since)) &&
 	    !sk_acceptq_is_full(listener))
 		tcpfsm_full_ends(&entry->acceptq_full_since,

@@ -127,15 +127,28 @@ void tcpfsm_listener_net_inc(const struct net *net, enum tcpfsm_total index)
 	preempt_enable();
 }
 
+/* Those that are there have been told of. */
+static bool loaded;
+
 static int __net_init net_made(struct net *net)
 {
 	struct tcpfsm_net_counts *nc = tcpfsm_net_counts(net);
+	static atomic64_t cookies;
 
 	/* Charged to who makes it. */
 	nc->cpu = alloc_percpu_gfp(struct tcpfsm_net_cpu, GFP_KERNEL_ACCOUNT);
+	if (!nc->cpu)
+		return -ENOMEM;
 	nc->since = ktime_get_mono_fast_ns();
 	nc->tw_settled = true;		/* a new one has none; of old ones see tcpfsm_listener_arm() */
-	return nc->cpu ? 0 : -ENOMEM;
+	nc->cookie = tcpfsm_net_cookie(net);
+	if (!nc->cookie)
+		nc->cookie = atomic64_inc_return(&cookies);
+	if (READ_ONCE(loaded)) {
+		nc->made = nc->since;
+		tcpfsm_record_netns(net, nc->cookie);
+	}
+	return 0;
 }
 
 /* Nobody claims a place from now on; the kernel waits for a grace period before nets_gone(). */
@@ -176,7 +189,10 @@ static struct pernet_operations net_ops = {
  */
 int tcpfsm_netns_init(void)
 {
-	return register_pernet_subsys(&net_ops);
+	int err = register_pernet_subsys(&net_ops);
+
+	WRITE_ONCE(loaded, !err);
+	return err;
 }
 
 /**

@@ -281,18 +281,15 @@ none:
  * tcpfsm_listener_seek() - the slow half of tcpfsm_listener_find()
  * @sk: listener that is not in its bucket of the first part
  * @cookie: of @sk
- * @entry: set to its place, or NULL
  *
  * Context: preemption off, RCU read side.  Return: never NULL.
  */
-struct tcpfsm_counts *tcpfsm_listener_seek(const struct sock *sk, u64 cookie,
-					   struct tcpfsm_listener **entry)
+struct tcpfsm_counts *tcpfsm_listener_seek(const struct sock *sk, u64 cookie)
 {
 	struct tcpfsm_listener_cpu *cpu = this_cpu_ptr(&tcpfsm_listener_cpu);
 	bool listens = inet_sk_state_load(sk) == TCP_LISTEN;
 	int at = -1;
 
-	*entry = NULL;
 	if (!cpu->armed)
 		return &tcpfsm_in_vain(cpu)->c;
 	if (cpu->counts) {
@@ -301,10 +298,8 @@ struct tcpfsm_counts *tcpfsm_listener_seek(const struct sock *sk, u64 cookie,
 		if (at < 0 && listens)
 			at = claim(sk, cookie);
 	}
-	if (at >= 0) {
-		*entry = tcpfsm_listener_entry(at);
+	if (at >= 0)
 		return tcpfsm_listener_counts(cpu, at);
-	}
 	if (listens) {
 		if (!tcpfsm_listener_lost(cookie))
 			set_bit(hash_64(cookie, LOST_BITS), lost);
@@ -333,7 +328,7 @@ void tcpfsm_listener_asked(const struct sock *sk, u32 asked)
 
 	if (!(current->flags & PF_KTHREAD)) {
 		ask.pid = task_tgid_nr(current);
-		tcpfsm_copy_comm(ask.comm, current);
+		tcpfsm_copy_comm(ask.comm);
 	}
 	rcu_read_lock();
 	at = tcpfsm_listener_look_up(ask.cookie);
@@ -386,6 +381,8 @@ void tcpfsm_listener_not_found(struct tcpfsm_listener *entry, u64 now)
  * tcpfsm_listener_closes() - a listener leaves LISTEN
  * @sk: listener, its accept queue not yet emptied
  *
+ * One that leaves connections behind gets a place, if it has none as they came before we did.
+ *
  * Context: any but NMI.
  */
 void tcpfsm_listener_closes(const struct sock *sk)
@@ -400,9 +397,11 @@ void tcpfsm_listener_closes(const struct sock *sk)
 
 	/* Softirqs count in the same block. */
 	local_irq_save(flags);
+	cpu = this_cpu_ptr(&tcpfsm_listener_cpu);
 	at = tcpfsm_listener_look_up(cookie);
+	if (at < 0 && READ_ONCE(sk->sk_ack_backlog) && cpu->armed && cpu->counts)
+		at = claim(sk, cookie);
 	if (at >= 0) {
-		cpu = this_cpu_ptr(&tcpfsm_listener_cpu);
 		entry = tcpfsm_listener_entry(at);
 		v = cpu->counts ? tcpfsm_listener_counts(cpu, at)->v :
 				  tcpfsm_listener_rest(sock_net(sk))->v;
@@ -431,6 +430,12 @@ static bool fold(const struct tcpfsm_listener *entry, unsigned int at)
 	return nc->folded;
 }
 
+static void belongs(struct tcpfsm_place_counts *counts, struct tcpfsm_listener *entry)
+{
+	counts->c.histograms = counts->histograms;
+	counts->c.entry = entry;
+}
+
 /* Frees the places that no hook has any more. */
 static void finish(void)
 {
@@ -456,7 +461,7 @@ static void finish(void)
 				continue;
 			counts = place_counts(c, at);
 			memset(counts, 0, sizeof(*counts));
-			counts->c.histograms = counts->histograms;
+			belongs(counts, entry);
 		}
 		smp_store_release(key, 0);
 		freed++;
@@ -500,7 +505,8 @@ static int alloc_counts(unsigned int n, struct tcpfsm_listener_cpu *c)
 	if (!counts)
 		return -ENOMEM;
 	for (i = 0; i < tcpfsm_parts[n].places + !n; i++)
-		counts[i].c.histograms = counts[i].histograms;
+		belongs(&counts[i],
+			i < tcpfsm_parts[n].places ? &tcpfsm_parts[n].listeners[i] : NULL);
 	c->more[n] = counts;
 	bytes += counts_bytes(n);
 	return 0;

@@ -106,7 +106,7 @@ struct live {
 	u8 family;
 	u8 laddr[16];
 	u32 synq, young, acceptq, backlog, places;
-	u32 reuseport, defer_accept;
+	u32 reuseport, defer_accept, dev;
 };
 
 /* Of one bucket of the kernel's table; there is room for so many. */
@@ -181,6 +181,31 @@ static void put(struct sink *s, const struct tcpfsm_listener *id, u64 conn,
 		flush(s);
 }
 
+/* Whoever accepted from it last, on all CPUs. */
+static void put_acceptor(struct sink *s, const struct tcpfsm_listener *id, u64 conn,
+			 unsigned int at)
+{
+	struct tcpfsm_listener acceptor = *id;
+	u64 last = 0;
+	unsigned int cpu;
+
+	acceptor.pid = 0;
+	for_each_possible_cpu(cpu) {
+		const struct tcpfsm_listener_cpu *c = per_cpu_ptr(&tcpfsm_listener_cpu, cpu);
+		const struct tcpfsm_acceptor *a;
+
+		if (!c->counts)
+			continue;
+		a = &tcpfsm_listener_counts(c, at)->acceptor;
+		if (READ_ONCE(a->at) <= last)
+			continue;
+		last = READ_ONCE(a->at);
+		acceptor.pid = READ_ONCE(a->pid);
+		data_race(memcpy(acceptor.comm, a->comm, sizeof(acceptor.comm)));
+	}
+	put(s, &acceptor, conn, TCPFSM_TOTAL_NOW_ACCEPTED_TS, last);
+}
+
 static void put_all(struct sink *s, const struct tcpfsm_listener *id, u64 conn,
 		    const u64 *totals)
 {
@@ -218,6 +243,7 @@ static void fill_live(struct live *l, const struct sock *sk)
 	l->backlog = READ_ONCE(sk->sk_max_ack_backlog);
 	l->places = l->backlog + tcpfsm_synq_spare;
 	l->reuseport = group_size(sk);
+	l->dev = READ_ONCE(sk->sk_bound_dev_if);
 	l->defer_accept = READ_ONCE(queue->rskq_defer_accept);
 }
 
@@ -306,6 +332,8 @@ static void put_live(struct sink *s, const struct live *l)
 	id.pid = ask.pid;
 	memcpy(id.comm, ask.comm, sizeof(id.comm));
 	put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_ASKED, ask.asked);
+	if (at >= 0)
+		put_acceptor(s, &id, l->cookie, at);
 	put_all(s, &id, l->cookie, totals);
 	put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_SYNQ, l->synq);
 	put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_SYNQ_YOUNG, l->young);
@@ -314,6 +342,7 @@ static void put_live(struct sink *s, const struct live *l)
 	put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_SYNQ_PLACES, l->places);
 	put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_SINCE_TS, since);
 	put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_REUSEPORT, l->reuseport);
+	put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_DEV, l->dev);
 	put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_DEFER_ACCEPT, l->defer_accept);
 	/* Nothing has happened yet to one that needs no place yet. */
 	put(s, &id, l->cookie, TCPFSM_TOTAL_NOW_PLACE,
@@ -355,6 +384,7 @@ static void put_gone(struct sink *s, unsigned int at)
 	put_all(s, entry, entry->cookie, s->totals);
 	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_ASKED, READ_ONCE(entry->asked));
 	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_SINCE_TS, entry->since);
+	put_acceptor(s, entry, entry->cookie, at);
 	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_GONE_TS, READ_ONCE(entry->gone));
 	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_PLACE, 1);
 }
@@ -395,6 +425,9 @@ static void put_netns(struct net *net, void *arg)
 	for_each_possible_cpu(cpu)
 		tcpfsm_merge_counts(totals, &per_cpu_ptr(nc->cpu, cpu)->rest,
 				    nc->histograms ? per_cpu_ptr(nc->histograms, cpu) : NULL);
+	/* First of all: whose the others are. */
+	put(s, &id, 0, TCPFSM_TOTAL_NOW_NETNS_COOKIE, nc->cookie);
+	put(s, &id, 0, TCPFSM_TOTAL_NOW_MADE_TS, nc->made);
 	put_all(s, &id, 0, totals);
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_SINCE_TS, max(nc->since, tcpfsm_armed_since));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_SOMAXCONN, READ_ONCE(net->core.sysctl_somaxconn));
@@ -407,7 +440,7 @@ static void put_netns(struct net *net, void *arg)
 	    READ_ONCE(net->ipv4.sysctl_tcp_synack_retries));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW, tcpfsm_tw_population(net));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW_MAX,
-	    READ_ONCE(net->ipv4.tcp_death_row.sysctl_max_tw_buckets));
+	    READ_ONCE(tcpfsm_death_row(net)->sysctl_max_tw_buckets));
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW_UNSETTLED, !nc->tw_settled);
 	put_ports(s, &id, net);
 	put(s, &id, 0, TCPFSM_TOTAL_NOW_TW_REUSE, READ_ONCE(net->ipv4.sysctl_tcp_tw_reuse));
@@ -430,7 +463,7 @@ static void put_netns(struct net *net, void *arg)
 
 static int collect(struct sink *s)
 {
-	const struct inet_hashinfo *hash = init_net.ipv4.tcp_death_row.hashinfo;
+	const struct inet_hashinfo *hash = tcpfsm_death_row(&init_net)->hashinfo;
 	struct bucket b = {};
 	unsigned int i;
 	int err = 0;

@@ -38,7 +38,11 @@
 	  "one counter of a listener or a network namespace (TCPFSM_IOC_TOTALS, not in the ring)") \
 	X(SUPPRESSED,	 14, "suppressed", \
 	  "records of refused SYNs and ACKs, RSTs, listen(), shutdown() or TIME_WAIT left out: " \
-	  "parameter syn_limit")
+	  "parameter syn_limit") \
+	X(NETNS,	 15, "netns", \
+	  "a network namespace was made: what came before with its inode was another one's") \
+	X(MARK,		 16, "mark", \
+	  "what time it was, or how a recording ended (written by readers, not by the module)")
 
 /* The fate of a SYN or a third ACK: record.verdict of SYN and ACK. */
 #define TCPFSM_VERDICTS(X) \
@@ -232,7 +236,14 @@
 	  "1: what happened is in its totals; 0: it found no place in the table, and is counted for " \
 	  "the network namespace only") \
 	X(NOW_TW_REUSE_DELAY, 250, "tw_reuse_delay", NOW, \
-	  "net.ipv4.tcp_tw_reuse_delay, milliseconds; 0: before Linux 6.14, a second")
+	  "net.ipv4.tcp_tw_reuse_delay, milliseconds; 0: before Linux 6.14, a second") \
+	X(NOW_ACCEPTED_TS, 251, "accepted_ts",	NOW, \
+	  "when accept() last handed out a connection; the owner of this total did") \
+	X(NOW_NETNS_COOKIE, 252, "netns_cookie", NOW, \
+	  "SO_NETNS_COOKIE, which no other network namespace ever has; before Linux 5.12 our own") \
+	X(NOW_MADE_TS,	 253, "made_ts",	NOW, \
+	  "when the network namespace was made; 0: before the module was loaded") \
+	X(NOW_DEV,	 254, "dev",		NOW, "index of the device that it is bound to; 0: none")
 
 /* By enum tcpfsm_reason: why, and how often; SUM. */
 #define TCPFSM_TOTAL_SYN_DROPPED	32
@@ -317,8 +328,11 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
 #define TCPFSM_F_OWNER		0x01	/* pid and comm are the socket's owner, in a system call */
 #define TCPFSM_F_PASSIVE	0x02	/* listener, synq, acceptq and backlog are filled in */
 #define TCPFSM_F_SAME_SEGMENT	0x04	/* with TW_ENTER: the FIN came in the segment that moved FIN_WAIT1 on */
+#define TCPFSM_F_REPAIR		0x04	/* STATE without a verdict: TCP_REPAIR, no segment goes with it */
 #define TCPFSM_F_CLONE		0x08	/* the tracepoint fired LISTEN -> SYN_RECV for this socket just before: */
 					/* STATE to ESTABLISHED; SYN: TCP Fast Open made the child already */
+#define TCPFSM_F_UNSENT		0x08	/* STATE to FIN_WAIT1 and LAST_ACK: the peer's window has no room */
+					/* for the FIN, or for what goes before it */
 #define TCPFSM_F_TIMESTAMPS	0x08	/* of TIMEWAIT, and of STATE with TW_ENTER: its peer sent timestamps, */
 					/* without which net.ipv4.tcp_tw_reuse cannot reuse it */
 #define TCPFSM_F_ORPHAN		0x10	/* the socket has no file any more (SOCK_DEAD) */
@@ -349,7 +363,8 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  *	     not become, a mini-socket at that moment, else 0; SOCKET:
  *	     TCPFSM_TW_ENTER for a mini-socket, else 0
  * @reason: enum tcpfsm_reason, or 0; STATE with a verdict: the substate of the
- *	    mini-socket; RESET: enum tcpfsm_rst_reason, 0: not known
+ *	    mini-socket; STATE to CLOSE with an errno: NO_ROUTE when no route was found
+ *	    at last; RESET: enum tcpfsm_rst_reason, 0: not known
  * @arg: an errno (STATE: sk_err; CONNECT_FAILED: why, with @old_state CLOSE before SYN_SENT), or RETRANSMIT: how many times
  *	 in a row, this one included
  * @conn: socket cookie, as "ss -e" prints it; the same from request socket to
@@ -373,9 +388,11 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  *	  the listener is not known)
  * @acceptq: connections in the listener's accept queue, likewise
  * @backlog: the listener's sk_max_ack_backlog, the limit of both queues
+ * @dev: not PASSIVE, of a socket or mini-socket: index of the device that it is bound to (of
+ *	  link-local addresses the link, of a VRF its master), 0: none
  * @pid: process (thread group) in the initial pid namespace, with OWNER
  * @young: SYN: of @synq, those whose SYN-ACK was sent once only
- * @comm: its command name, NUL padded, with OWNER
+ * @comm: name of its first thread, NUL padded, with OWNER
  *
  * SOCKET: @tw, @tw_max and @snd are 0.  A listener is PASSIVE and its own @listener; its
  * @synq are those requests that were seen and have it as @listener, ~0: not known.  A socket
@@ -383,9 +400,12 @@ enum tcpfsm_kernel { TCPFSM_KERNEL(TCPFSM_ENUM_KERNEL) };
  * for its address and device, 0 when that is none or one of several; the queues are 0.
  * OWNER: the process that has it open, of several the lowest pid.
  *
+ * NETNS: @netns, @listener: its cookie, as NOW_NETNS_COOKIE has it, @tw, @tw_max, and who made it.
+ * Everything else is 0.  It comes before all other records of that network namespace.
+ *
  * TOTAL: @conn: the listener's cookie, 0: the network namespace; @netns, @family, @lport
  * and @laddr: the listener's; @rcv: index of the total; @listener: its value; OWNER: who
- * called listen().  Totals of 0 are left out, but not NOW_SINCE_TS and NOW_PLACE.  @ts is the same for
+ * called listen(), of NOW_ACCEPTED_TS who called accept() last.  Totals of 0 are left out, but not NOW_SINCE_TS and NOW_PLACE.  @ts is the same for
  * all that were read together.  Everything else is 0.
  *
  * SUPPRESSED: @verdict: type of the records left out: TCPFSM_TYPE_SYN: refused SYNs and ACKs
@@ -418,7 +438,10 @@ struct tcpfsm_record {
 	__u32	tw_max;
 	__u32	synq;
 	__u32	acceptq;
-	__u32	backlog;
+	union {
+		__u32	backlog;
+		__u32	dev;
+	};
 	union {
 		__u32	pid;
 		__u32	young;
