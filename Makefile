@@ -8,8 +8,8 @@ export PREFIX DESTDIR
 
 MODULE := build/$(KVER)/tcpfsm.ko
 
-.PHONY: all run test test-debug test-storm test-matrix test-arm64 crosscheck fuzz proof bench lab module userspace check load
-.PHONY: unload install clean help
+.PHONY: all run test test-debug test-storm test-incidents test-matrix test-variants test-packages test-arm64 crosscheck fuzz proof bench
+.PHONY: lab module userspace check load unload deb install clean help
 
 all: module userspace ## module for this kernel (or the newest headers) and userspace
 
@@ -31,9 +31,21 @@ test-storm: ## loads, readers, CPUs, namespaces, listeners and SYNs by the thous
 	scripts/setup build vm lab test
 	tests/run --kernels 6.1 storm-6.1
 
+test-incidents: ## the lab in 6.12, and what explain says over IPv6, with the module loaded late, and of ordinary load, in 6.1 and 6.12
+	scripts/setup build vm lab test servers
+	tests/run lab-6.12 incidents ordinary
+
 test-matrix: ## the module's tests on every kernel it supports, and a table of the features on each
 	scripts/setup build vm lab test matrix
 	tests/matrix
+
+test-variants: ## the module builds on other kernels, and on what is known of kernels that are not here
+	scripts/setup build test matrix cross
+	tests/run variants
+
+test-packages: ## make deb, and the packages on bare systems of Debian 12 and 13
+	scripts/setup build vm packages
+	tests/run packages
 
 test-arm64: ## the ring's barriers in code for arm64, and the module's tests in an emulated arm64 machine, without IPv6, too
 	scripts/setup build vm lab test arm64
@@ -75,11 +87,16 @@ userspace: ## build/tcpfsm and build/libtcpfsm.so
 check: ## sparse, W=1, shellcheck, the floors of userspace, manual pages
 	tests/run static
 
-load: module ## insmod the module (root)
-	scripts/load $(MODULE)
+# What else is given to make is the module's: slots=8192 seq=0
+load: module ## insmod the module, with its parameters: make load seq=0 (root)
+	scripts/load $(MODULE) $(filter-out KVER=% KDIR=% KBUILD_FLAGS=%,$(MAKEOVERRIDES))
 
 unload: ## rmmod the module (root)
 	rmmod tcpfsm
+
+deb: ## Debian packages in build/deb, the module for DKMS
+	scripts/setup build packages
+	scripts/package deb
 
 install: all ## module, command, library, header, manual pages, group and udev rule below PREFIX (root)
 	install -D -m 644 $(MODULE) $(DESTDIR)/lib/modules/$(KVER)/extra/tcpfsm.ko

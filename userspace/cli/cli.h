@@ -12,6 +12,7 @@
 #include "tcpfsm.h"
 #include "../show/out.h"
 #include "../show/text.h"
+#include "words.h"
 
 /* Exit status, as the manual page promises. */
 enum {
@@ -21,27 +22,12 @@ enum {
 	EXIT_NOT_LOADED,
 	EXIT_ABI,
 	EXIT_PERMISSION,
+	EXIT_INCOMPLETE,		/* --strict */
+	EXIT_WARNING = 10,		/* explain --exit-code */
+	EXIT_CRITICAL = 20,
 };
 
-/* Which options were given: to tell of those that do nothing for a command. */
-#define OPT_SOCKET	0x001		/* filters of sockets */
-#define OPT_TIME	0x002
-#define OPT_COUNT	0x004
-#define OPT_DURATION	0x008
-#define OPT_READ	0x010
-#define OPT_JSON	0x020
-#define OPT_RAW		0x040
-#define OPT_FOLLOW_NEW	0x080
-#define OPT_WIDE	0x100
-#define OPT_SVG		0x200
-#define OPT_CONN	0x400
-#define OPT_NETNS	0x800
-#define OPT_EVENT	0x1000		/* filters of events */
-#define OPT_FILTER	(OPT_SOCKET | OPT_EVENT | OPT_NETNS)
-#define OPT_INTERVAL	0x2000
-#define OPT_HISTOGRAM	0x4000
-#define OPT_TOP		0x8000
-#define OPT_SORT	0x10000
+#define WHAT_IF_MAX	32
 
 struct options {
 	struct out *out;		/* standard output */
@@ -49,27 +35,65 @@ struct options {
 	const char *replay;		/* -r, or NULL */
 	const char *device;
 	const char *svg;		/* --svg, or NULL */
+	const char *listen;		/* serve: where, or NULL */
 	struct tcpfsm_filter filter;
-	bool json, raw, follow_new, time_of_day, wide, histogram;
+	bool json, raw, follow_new, time_of_day, wide, histogram, verbose, exit_code, strict, ledger;
 	uint64_t interval;		/* nanoseconds between readings; 0: one only */
 	uint64_t conn;			/* socket cookie, 0: any */
 	uint64_t count;			/* 0: no limit */
 	uint64_t top;			/* rows of a table; 0: the command's choice */
-	enum tcpfsm_timewait_sort sort;
+	unsigned int sort;		/* enum tcpfsm_timewait_sort or tcpfsm_connect_sort */
+	enum tcpfsm_connect_by by;
+	struct tcpfsm_setting what_if[WHAT_IF_MAX];
+	unsigned int nwhat_if;
 	uint64_t duration;		/* nanoseconds; UINT64_MAX: no limit */
+	uint64_t keep_bytes, keep_ns;	/* record: 0: no limit */
+	uint64_t max_bytes;		/* likewise */
 	unsigned int given;		/* OPT_* */
 };
 
+/* What a command does, and its help, in lines; words.h has the rest. */
 struct command {
+	const char *columns;		/* what they mean */
+	const char *examples;		/* what it is good for, and below what to type */
+	int (*run)(const struct options *opts);
+};
+
+#define COMMAND_DECLARATION(name, args, text, options) extern const struct command cmd_##name;
+COMMANDS(COMMAND_DECLARATION)
+
+/* ---- help.c ------------------------------------------------------------------ */
+
+struct option_text {
+	int val;			/* a letter, or LONG_* */
+	const char *name, *arg;		/* arg: NULL, or what it takes */
+	unsigned int flag;		/* OPT_*; 0: for every command */
+	const char *text;
+};
+
+struct entry {
 	const char *name;
 	const char *args;		/* after the name, or "" */
 	const char *text;
 	unsigned int options;		/* OPT_* that mean something */
-	int (*run)(const struct options *opts);
+	const struct command *command;
 };
 
-extern const struct command cmd_trace, cmd_conns, cmd_ladder, cmd_diagram, cmd_record, cmd_info;
-extern const struct command cmd_listen, cmd_explain, cmd_check, cmd_timewait, cmd_top;
+#define COUNT_ONE(...)	+ 1
+#define NOPTIONS	(0 OPTIONS(COUNT_ONE))
+
+extern const struct option_text option_table[NOPTIONS];
+
+/* Of two options that share a letter: that of the command (or NULL), else the first. */
+bool in_force(const struct option_text *o, const struct entry *of);
+/* Or NULL. */
+const struct entry *command_by_name(const char *name);
+
+/* These print, or complain, and return the exit status.  Of all commands, if NULL. */
+int help_first(struct out *o);
+int help(struct out *o, const struct entry *of);
+int unknown_command(const char *word);
+int unknown_option(const char *word, const struct entry *of);
 
 /* ---- main.c ------------------------------------------------------------------ */
 
@@ -108,12 +132,13 @@ struct view {
 	 * for totals needs them.
 	 */
 	struct tcpfsm_follow_options follow;
-	uint64_t shows;			/* FEATURE(): live, a line on stderr tells which are off */
+	uint64_t shows;			/* FEATURE(): a line on stderr tells which are, or were, off */
 	/*
-	 * Before the first event, f to be given consumers; info counts live.  Return: 0, or the
-	 * exit status after an error was told.
+	 * Before the first event: who else is to be told of all, in to; of a recording, info has
+	 * the features.  Return: 0, or the exit status after an error was told.
 	 */
-	int (*begin)(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info);
+	int (*begin)(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info,
+		     struct tcpfsm_consumers *to);
 	/*
 	 * Live, and nothing to read for now.  Return: milliseconds after which
 	 * to be called again at the latest; -1: enough seen.
@@ -132,6 +157,29 @@ struct view {
 /* A line on stderr, if any of these is off. */
 void tell_features(const struct tcpfsm_info *info, uint64_t shown);
 
+/* Tables that are shown at the end, or again and again: -w and -c.  The arg of the view. */
+struct readings {
+	struct options opts;
+	const char *command;
+	/* Of what is known at ts (epoch).  Return: 0 or a negative errno. */
+	int (*show)(void *arg, uint64_t ts);
+	void *arg;
+	bool redraw;			/* in place of the last one, on a terminal */
+	uint64_t due;			/* of the next one; epoch */
+	uint64_t last_ts;		/* of any event */
+	uint64_t n;
+	int err;
+};
+
+/* What these options come to, and a line on stderr of those that mean nothing here. */
+void readings_options(struct readings *r, const char *command, const struct options *given);
+/* In view.begin: before the first event. */
+void readings_begin(struct readings *r);
+/* A view's follow.event, idle and end; arg is the struct readings. */
+int readings_event(const struct tcpfsm_event *ev, void *arg);
+int readings_idle(void *arg);
+int readings_end(void *arg, int rc);
+
 /* Runs a view on the device or the recording to the end.  Return: the exit status. */
 int stream(const struct options *opts, const struct view *view, void *arg);
 /*
@@ -144,6 +192,10 @@ int open_follow(struct tcpfsm_follow **f, const struct options *opts,
 int tell_notice(const struct tcpfsm_notice *n, void *arg);
 /* One line to stderr if sockets are missing from the snapshot. */
 void tell_snapshot(int err);
+/*
+ * And if a recording is not all there; status: that of all else.  Return: the exit status.
+ */
+int tell_missing(struct tcpfsm_source *src, const struct options *opts, int status);
 /* And if records or connections are. */
 void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m);
 

@@ -30,27 +30,37 @@ static const char * const status_names[] = {
 
 static void put_json(const struct check_view *v, const struct tcpfsm_check *c)
 {
-	struct out *o = v->opts->out;
+	struct json j = out_json(v->opts->out);
 	char name[64];
 	unsigned int i;
 
-	out_json_head(o, c->ts + (uint64_t)v->epoch_offset, "check", 0, c->netns, 0, NULL, 0);
-	out_printf(o, ",\"since_ts\":%" PRIu64 ",\"counter\":\"%s\"",
-		   c->since + (uint64_t)v->epoch_offset, c->name);
-	if (c->of_kernel)
-		out_printf(o, ",\"nstat\":%" PRIu64 ",\"kernel\":%" PRIu64, c->counter, c->kernel);
-	else
-		out_printf(o, ",\"seen\":%" PRIu64, c->kernel);
-	out_printf(o, ",\"tcpfsm\":%" PRIu64 ",\"difference\":%" PRId64 ",\"status\":\"%s\"",
-		   c->ours, c->difference, status_names[c->status]);
+	out_json_begin(&j, &(struct json_head) {
+		.ts = c->ts + (uint64_t)v->epoch_offset, .event = "check", .netns = c->netns,
+	});
+	json_number(&j, "since_ts", c->since + (uint64_t)v->epoch_offset);
+	json_string(&j, "counter", c->name);
+	if (c->of_kernel) {
+		json_number(&j, "nstat", c->counter);
+		json_number(&j, "kernel", c->kernel);
+	} else {
+		json_number(&j, "seen", c->kernel);
+	}
+	json_number(&j, "tcpfsm", c->ours);
+	json_signed(&j, "difference", c->difference);
+	json_string(&j, "status", status_names[c->status]);
 	if (c->difference)
-		out_printf(o, ",\"reason\":\"%s\"", c->why);
-	out_printf(o, ",\"parts\":{");
-	for (i = 0; i < c->nparts; i++)
-		out_printf(o, "%s\"%s\":%s%" PRIu64, i ? "," : "",
-			   tcpfsm_total_name(c->part[i].index, name), c->part[i].minus ? "-" : "",
-			   c->part[i].value);
-	out_printf(o, "}}\n");
+		json_string(&j, "reason", c->why);
+	json_open(&j, "parts", '{');
+	for (i = 0; i < c->nparts; i++) {
+		const char *key = tcpfsm_total_name(c->part[i].index, name);
+
+		if (c->part[i].minus)
+			json_minus(&j, key, c->part[i].value);
+		else
+			json_number(&j, key, c->part[i].value);
+	}
+	json_close(&j, '}');
+	json_end(&j);
 }
 
 static void put_heading(const struct check_view *v, const struct tcpfsm_check *c)
@@ -119,9 +129,12 @@ static void put_text(const struct check_view *v, const struct tcpfsm_check *c)
 
 static int show(const struct tcpfsm_check *c, void *arg)
 {
+	const struct tcpfsm_filter_subject s = {
+		.size = sizeof(s), .known = TCPFSM_ASKS_NETNS, .netns = c->netns,
+	};
 	struct check_view *v = arg;
 
-	if (v->opts->filter.netns && c->netns != v->opts->filter.netns)
+	if (!tcpfsm_filter_subject(&v->opts->filter, &s))
 		return 0;
 	if (v->opts->json)
 		put_json(v, c);
@@ -142,16 +155,16 @@ static int on_notice(const struct tcpfsm_notice *n, void *arg)
 	return ++v->readings == READINGS || tcpfsm_checks_settled(v->checks);
 }
 
-static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info,
+		 struct tcpfsm_consumers *to)
 {
 	struct check_view *v = arg;
-	int err = tcpfsm_checks_new(&v->checks, v->opts->replay ? NULL : info);
+	int err = tcpfsm_checks_new(&v->checks, info);
 
 	if (err)
 		return fail(err, "check");
 	v->epoch_offset = tcpfsm_source_epoch_offset(tcpfsm_follow_source(f));
-	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
-		.size = sizeof(struct tcpfsm_consumers), .checks = v->checks });
+	to->checks = v->checks;
 	return 0;
 }
 
@@ -160,9 +173,9 @@ static int tell(struct check_view *v)
 	if (v->opts->out->error == -EPIPE)
 		return EXIT_DONE;
 	if (!v->rows) {
-		complain(v->opts->filter.netns ?
+		complain(tcpfsm_filter_asks(&v->opts->filter) & TCPFSM_ASKS_NETNS ?
 			 "-N: no totals of this network namespace; see the rows without -N" :
-			 "no totals: recorded by a version that had none; record again");
+			 "no totals in this recording; record again");
 		return EXIT_ERROR;
 	}
 	if (v->unexplained) {
@@ -200,9 +213,17 @@ static int run(const struct options *opts)
 }
 
 const struct command cmd_check = {
-	.name = "check",
-	.args = "",
-	.text = "its own totals against the kernel's counters; differences",
-	.options = OPT_NETNS | OPT_READ | OPT_JSON | OPT_WIDE,
+	.columns =
+		"  COUNTER     as nstat -a and /proc/net/sockstat name it\n"
+		"  KERNEL      how far it has moved since the module was loaded\n"
+		"  TCPFSM      what the module counted, summed over all listeners\n"
+		"  DIFFERENCE  explained: the line below says by what; unexplained: by nothing,\n"
+		"              and the exit status is 1\n"
+		"  = A + B     what the sum is made of; without -w only for a difference\n",
+	.examples =
+		"  All counters, with what their sums are made of:\n"
+		"    tcpfsm check -w\n"
+		"  Those that differ, for a program:\n"
+		"    tcpfsm check --json | grep -v '\"status\":\"equal\"'\n",
 	.run = run,
 };

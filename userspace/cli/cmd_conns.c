@@ -20,7 +20,6 @@ struct conns_view {
 	const struct options *opts;
 	struct tcpfsm_model *model;
 	struct text text;
-	struct tcpfsm_filter whose;	/* the filter without states and causes */
 	uint64_t lines;
 	uint64_t last_ts;		/* of any event */
 };
@@ -212,14 +211,14 @@ static void header(const struct conns_view *v)
 /* Filters mean the whole life here: any state it was in, any cause it moved by. */
 static bool wanted(const struct conns_view *v, const struct tcpfsm_event *ev)
 {
-	const struct tcpfsm_filter *f = &v->opts->filter;
+	struct tcpfsm_filter_subject s;
 
 	if (!(v->opts->given & OPT_FILTER))
 		return true;
-	if ((f->states && !(f->states & ev->life->states)) ||
-	    (f->causes && !(f->causes & ev->life->causes)))
-		return false;
-	return tcpfsm_filter_match(&v->whose, ev);
+	tcpfsm_filter_event(&s, ev);
+	s.states = ev->life->states;
+	s.causes = ev->life->causes;
+	return tcpfsm_filter_subject(&v->opts->filter, &s);
 }
 
 static int show(struct conns_view *v, const struct tcpfsm_event *ev)
@@ -259,11 +258,13 @@ static int on_unfinished(const struct tcpfsm_event *ev, void *arg)
 	return show(arg, ev);
 }
 
-static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info,
+		 struct tcpfsm_consumers *to)
 {
 	struct conns_view *v = arg;
 
 	(void)info;
+	(void)to;
 	v->model = tcpfsm_follow_model(f);
 	if (!v->opts->json)
 		header(v);
@@ -290,17 +291,29 @@ static int run(const struct options *opts)
 		.follow = { .snapshot = true, .resync = true, .model = &mo, .event = on_event },
 		.shows = FEATURES_ALL, .begin = begin, .end = end,
 	};
-	struct conns_view v = { .opts = opts, .text = text_of(opts), .whose = opts->filter };
+	struct conns_view v = { .opts = opts, .text = text_of(opts) };
 
-	v.whose.states = v.whose.causes = 0;
 	return stream(opts, &view, &v);
 }
 
 const struct command cmd_conns = {
-	.name = "conns",
-	.args = "",
-	.text = "one line for each connection that is over: times, who closed, how",
-	.options = OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ |
-		   OPT_JSON | OPT_FOLLOW_NEW | OPT_WIDE,
+	.columns =
+		"  COMM        the owner; with -w PID/COMM\n"
+		"  LPORT       local port; with -w LOCAL, the address too\n"
+		"  REMOTE      address and port of the peer\n"
+		"  SETUP       from the SYN to ESTABLISHED; - when that was not seen\n"
+		"  ESTAB       time in ESTABLISHED; ? when its beginning was not seen\n"
+		"  CLOSE       time in FIN_WAIT1, FIN_WAIT2, CLOSING, CLOSE_WAIT and LAST_ACK\n"
+		"              together; with -w a column each: FINW1 FINW2 CLSING CLSWT LASTAK,\n"
+		"              SYNSNT and SYNRCV too\n"
+		"  TW          time in TIME_WAIT; + while it goes on\n"
+		"  CLOSED BY   we (this end), peer or both; how: fin, or what cut it short; rN:\n"
+		"              N segments were sent again\n"
+		"  TIME(s)     with -T or -w: when it was over\n",
+	.examples =
+		"  Connections as they end:\n"
+		"    tcpfsm conns\n"
+		"  What became of a minute's connections to a database:\n"
+		"    tcpfsm conns -W -d 60 -D 5432 -w\n",
 	.run = run,
 };

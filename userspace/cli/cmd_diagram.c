@@ -34,7 +34,6 @@ struct view_diagram {
 	const struct options *opts;
 	const struct tcpfsm_model *model;
 	struct diagram d;
-	struct tcpfsm_filter members_filter;
 	struct members members;
 	struct grid grid;
 	struct svg *svg;		/* NULL: none is wanted */
@@ -355,9 +354,19 @@ static int on_idle(void *arg)
 	return is_live(v) ? tick(v) : JSON_MS;
 }
 
+/* Who is in a state now is a matter of all that happened to it. */
+static bool is_member(const struct view_diagram *v, const struct tcpfsm_event *ev)
+{
+	struct tcpfsm_filter_subject s;
+
+	tcpfsm_filter_event(&s, ev);
+	s.known &= ~(uint32_t)(TCPFSM_ASKS_STATE | TCPFSM_ASKS_CAUSE);
+	return tcpfsm_filter_subject(&v->opts->filter, &s);
+}
+
 static void count(struct view_diagram *v, const struct tcpfsm_event *ev)
 {
-	if (v->filtered && tcpfsm_filter_match(&v->members_filter, ev))
+	if (v->filtered && is_member(v, ev))
 		members_see(&v->members, ev, v->d.population);
 	if (v->filtered && !tcpfsm_filter_match(&v->opts->filter, ev))
 		return;
@@ -379,12 +388,14 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 	return v->enough || v->quit || v->opts->out->error ? STOP : 0;
 }
 
-static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info,
+		 struct tcpfsm_consumers *to)
 {
 	struct view_diagram *v = arg;
 	const char *term = getenv("TERM");
 
 	(void)info;
+	(void)to;
 	v->model = tcpfsm_follow_model(f);
 	if (v->opts->svg) {
 		/* Now, as the end may be hours away. */
@@ -448,9 +459,6 @@ static int run(const struct options *opts)
 	setlocale(LC_CTYPE, "");
 	v.opts = opts;
 	v.filtered = opts->given & OPT_FILTER;
-	/* Who is in a state now is a matter of all that happened to it. */
-	v.members_filter = opts->filter;
-	v.members_filter.states = v.members_filter.causes = 0;
 	status = stream(opts, &view, &v);
 	if (v.svg)
 		svg_close(v.svg);
@@ -460,10 +468,16 @@ static int run(const struct options *opts)
 }
 
 const struct command cmd_diagram = {
-	.name = "diagram",
-	.args = "",
-	.text = "the state diagram of RFC 9293, live, with counts on its arrows",
-	.options = OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON |
-		   OPT_FOLLOW_NEW | OPT_SVG,
+	.columns =
+		"  [STATE N]   how many sockets are in the state now\n"
+		"  N +M/s      at an arrow: how often it was taken, and how often in the last\n"
+		"              second\n"
+		"  x WHY N     beside a state: how many left it for CLOSE in a way that the RFC\n"
+		"              does not draw\n",
+	.examples =
+		"  The diagram, live, of one port:\n"
+		"    tcpfsm diagram -L 443\n"
+		"  A minute of it as a picture:\n"
+		"    tcpfsm diagram -W -d 60 --svg minute.svg\n",
 	.run = run,
 };

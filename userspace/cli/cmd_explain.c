@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* tcpfsm explain: what is wrong with the listeners, in words, with proof and remedy. */
+/* tcpfsm explain: what is wrong, and what to do now; with -v the proof, and all that helps. */
 #include "../show/explain.h"
+#include "../show/recent.h"
 #include "cli.h"
 
 /* How long to observe, unless -d says otherwise. */
@@ -9,50 +10,119 @@
 struct explain {
 	const struct options *opts;
 	struct tcpfsm_explain *x;
-	struct tcpfsm_listeners *ls;
+	struct recent listeners;
 	struct explain_text text;
-	bool totals;			/* there were some */
+	uint64_t readings;
+	uint8_t worst;			/* enum tcpfsm_severity */
+	bool replayed;
 };
+
+static void show_json(struct out *o, const struct tcpfsm_finding *f)
+{
+	static char line[TCPFSM_FINDING_JSON_MAX];
+
+	out_write(o, line, tcpfsm_finding_json(f, line));
+}
 
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
 {
 	struct explain *e = arg;
 	struct out *o = e->opts->out;
 
+	if (f->severity < e->worst)
+		e->worst = f->severity;
 	if (e->opts->json)
-		out_add(o, tcpfsm_finding_json(f, out_room(o, TCPFSM_FINDING_JSON_MAX)));
+		show_json(o, f);
 	else
 		explain_text_finding(&e->text, f);
 	return o->error ? 1 : 0;
+}
+
+static int on_what_if(const struct tcpfsm_what_if *w, void *arg)
+{
+	struct explain *e = arg;
+	struct out *o = e->opts->out;
+
+	e->replayed = true;
+	if (e->opts->json)
+		out_add(o, tcpfsm_what_if_json(w, out_room(o, TCPFSM_WHAT_IF_JSON_MAX)));
+	else
+		explain_text_what_if(o, w);
+	return o->error ? 1 : 0;
+}
+
+/* Each setting alone, in place of findings. */
+static int what_if(struct explain *e)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < e->opts->nwhat_if && !err; i++)
+		err = tcpfsm_explain_what_if(e->x, e->listeners.ls[0], &e->opts->what_if[i], on_what_if, e);
+	return err;
+}
+
+static int show(struct explain *e)
+{
+	struct out *o = e->opts->out;
+	bool again = e->opts->interval && !e->opts->json;
+	int err;
+
+	e->worst = TCPFSM_SEVERITY_INFO;
+	e->text = (struct explain_text) { .out = o, .verbose = e->opts->verbose };
+	if (again && out_is_terminal(o))
+		out_printf(o, "\033[H\033[2J");
+	err = e->opts->nwhat_if ? what_if(e) :
+				  tcpfsm_explain_findings(e->x, e->listeners.ls[0], on_finding, e);
+	if (again)
+		out_printf(o, "\n");
+	explain_text_end(&e->text);
+	return err < 0 ? err : 0;
 }
 
 static int on_item(const struct tcpfsm_item *item, void *arg)
 {
 	struct explain *e = arg;
 
-	e->totals |= item->rec.type == TCPFSM_TYPE_TOTAL;
-	return 0;
+	return recent_item(&e->listeners, item);
 }
 
-static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
+static int on_notice(const struct tcpfsm_notice *n, void *arg)
+{
+	struct explain *e = arg;
+	int err;
+
+	if (n->type != TCPFSM_NOTICE_TOTALS || n->error || !e->opts->interval)
+		return tell_notice(n, arg);
+	/* One reading is none to compare with. */
+	if (e->listeners.first_ts[0] == e->listeners.last_ts)
+		return 0;
+	err = show(e);
+	recent_move_on(&e->listeners, OBSERVE_S * NSEC_PER_SEC);
+	return err || out_flush(e->opts->out) || ++e->readings == e->opts->count;
+}
+
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info,
+		 struct tcpfsm_consumers *to)
 {
 	struct explain *e = arg;
 	struct tcpfsm_explain_options o = {
 		.size = sizeof(o), .filter = &e->opts->filter,
 		.epoch_offset = tcpfsm_source_epoch_offset(tcpfsm_follow_source(f)),
+		.info = info,
+		.model = tcpfsm_follow_model(f), .ended = e->opts->replay,
 	};
 	int err;
 
 	if (!e->opts->replay) {
-		explain_look_around(&o);
+		tcpfsm_explain_machine(&o);
 		o.since = realtime_ns();
-		o.info = info;
+		o.complete_since = tcpfsm_source_complete_since(tcpfsm_follow_source(f));
 	}
 	err = tcpfsm_explain_new(&e->x, &o);
 	if (err)
 		return fail(err, "explain");
-	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
-		.size = sizeof(struct tcpfsm_consumers), .explain = e->x, .listeners = e->ls });
+	to->explain = e->x;
 	return 0;
 }
 
@@ -63,45 +133,66 @@ static int end(void *arg, int rc)
 
 	(void)rc;
 	/* Live, the reason is told after this. */
-	if (!e->totals && !e->opts->replay)
+	if (!e->listeners.last_ts && !e->opts->replay)
 		return 0;
-	if (!e->totals) {
+	if (!e->listeners.last_ts) {
 		complain("%s: this recording has no listener totals; record again with this version",
 			 e->opts->replay);
 		return EXIT_ERROR;
 	}
-	err = tcpfsm_explain_findings(e->x, e->ls, on_finding, e);
+	if (e->readings)
+		return 0;
+	err = show(e);
+	if (!err && e->opts->nwhat_if && !e->replayed)
+		complain("explain: no connection was seen that could be replayed; observe for longer: -d");
 	return err < 0 ? fail(err, "explain") : 0;
+}
+
+static int exit_code(const struct explain *e, int status)
+{
+	if (status || !e->opts->exit_code)
+		return status;
+	return e->worst == TCPFSM_SEVERITY_CRITICAL ? EXIT_CRITICAL :
+	       e->worst == TCPFSM_SEVERITY_WARNING ? EXIT_WARNING : 0;
 }
 
 static int run(const struct options *given)
 {
 	static const struct tcpfsm_model_options mo = { .size = sizeof(mo) };
-	static const struct view view = {
-		.follow = { .snapshot = true, .totals = true, .model = &mo, .item = on_item },
+	struct options opts = *given;
+	struct view view = {
+		.follow = { .snapshot = true, .totals = true, .model = &mo, .item = on_item,
+			    .notice = on_notice, .totals_ns = opts.interval },
 		.begin = begin, .end = end,
 	};
-	struct options opts = *given;
-	struct explain e = { .opts = &opts };
+	struct explain e = { .opts = &opts, .worst = TCPFSM_SEVERITY_INFO };
 	int status, err;
 
-	if (!(opts.given & OPT_DURATION) && !opts.replay)
+	if (opts.replay)
+		opts.interval = view.follow.totals_ns = 0;
+	if (!(opts.given & OPT_DURATION) && !opts.replay && !opts.interval)
 		opts.duration = OBSERVE_S * NSEC_PER_SEC;
-	e.text.out = opts.out;
-	err = tcpfsm_listeners_new(&e.ls);
-	if (err)
-		return fail(err, "listeners");
-	status = stream(&opts, &view, &e);
+	if (opts.count && !opts.interval)
+		complain("explain: -c has no effect without -w");
+	err = recent_new(&e.listeners, !opts.replay, opts.interval);
+	status = err ? fail(err, "listeners") : stream(&opts, &view, &e);
 	tcpfsm_explain_free(e.x);
-	tcpfsm_listeners_free(e.ls);
-	explain_text_end(&e.text);
-	return status;
+	recent_free(&e.listeners);
+	return exit_code(&e, status);
 }
 
 const struct command cmd_explain = {
-	.name = "explain",
-	.args = "",
-	.text = "why clients are refused, with proof, and what helps against it",
-	.options = OPT_FILTER | OPT_DURATION | OPT_READ | OPT_JSON | OPT_FOLLOW_NEW,
+	.columns =
+		"  critical    clients are refused now, or connect() finds no port\n"
+		"  warning     they were or will be, or get less than they could\n"
+		"  info, ok    good to know; nothing wrong, and what was looked at\n"
+		"  behind it   the name of the verdict, as in JSON\n"
+		"  Do:         what to do now; -v has all there is to do (What to do:), the\n"
+		"              numbers that prove it (Why:) and what that costs (What it costs:)\n",
+	.examples =
+		"  What is wrong, with proof:\n"
+		"    tcpfsm explain -v\n"
+		"  Would a longer backlog have helped?\n"
+		"    tcpfsm explain -L 443 -d 30 --what-if backlog=1024\n",
 	.run = run,
 };

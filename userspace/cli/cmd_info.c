@@ -2,6 +2,7 @@
 /* tcpfsm info: versions, features, rings, losses; or what a recording holds. */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,11 @@
 
 #include "cli.h"
 
-#define TYPES	16
+#define TYPES	32
 
 /* What a pass over the stream tells. */
 struct contents {
+	unsigned int abi;
 	uint64_t held, lost, written;
 	uint64_t first_ts, last_ts;
 	uint64_t types[TYPES];
@@ -23,6 +25,9 @@ struct contents {
 		struct tcpfsm_reach reach;
 	} *rings;			/* those that are there */
 	uint32_t nrings;
+	const char *missing;		/* from a recording, or "" */
+	enum tcpfsm_end end;
+	unsigned int end_code;
 };
 
 static const char * const type_names[TYPES] = {
@@ -60,7 +65,8 @@ static int read_contents(struct contents *c, struct tcpfsm_source *src, bool rep
 			break;
 		c->types[item->rec.type % TYPES]++;
 		/* Not of the ring: the module has no count of it. */
-		if (item->rec.type == TCPFSM_TYPE_SOCKET || item->rec.type == TCPFSM_TYPE_TOTAL)
+		if (item->rec.type == TCPFSM_TYPE_SOCKET || item->rec.type == TCPFSM_TYPE_TOTAL ||
+		    item->rec.type == TCPFSM_TYPE_MARK)
 			continue;
 		c->held++;
 		if (!c->first_ts)
@@ -70,7 +76,10 @@ static int read_contents(struct contents *c, struct tcpfsm_source *src, bool rep
 		if (rc)
 			break;
 	}
+	c->abi = tcpfsm_source_abi(src);
 	tcpfsm_source_counts(src, NULL, &c->lost);
+	c->missing = tcpfsm_source_missing(src);
+	c->end = tcpfsm_source_end(src, &c->end_code);
 	for (i = 0; i < c->ncpus; i++)
 		c->written += c->last_seq[i];
 	return rc < 0 ? rc : 0;
@@ -148,32 +157,33 @@ static void print_reach(struct out *o, const struct contents *c)
 	}
 }
 
-static void print_seconds_json(struct out *o, const struct tcpfsm_reach *r)
+static void print_seconds_json(struct json *j, const char *key, const struct tcpfsm_reach *r)
 {
 	if (r->held)
-		out_printf(o, "%.3f", seconds(r->age_ns));
+		json_decimal(j, key, seconds(r->age_ns));
 	else
-		out_printf(o, "null");
+		json_null(j, key);
 }
 
-static void print_reach_json(struct out *o, const struct contents *c)
+static void print_reach_json(struct json *j, const struct contents *c)
 {
 	struct tcpfsm_reach all;
 	uint32_t i;
 
 	reach_of_all(c, &all);
-	out_printf(o, ",\"reach_seconds\":");
-	print_seconds_json(o, &all);
-	out_printf(o, ",\"reach\":[");
+	print_seconds_json(j, "reach_seconds", &all);
+	json_open(j, "reach", '[');
 	for (i = 0; i < c->nrings; i++) {
 		const struct tcpfsm_reach *r = &c->rings[i].reach;
 
-		out_printf(o, "%s{\"cpu\":%u,\"held\":%" PRIu64 ",\"overwritten\":%" PRIu64
-			   ",\"seconds\":", i ? "," : "", c->rings[i].cpu, r->held, r->overwritten);
-		print_seconds_json(o, r);
-		out_printf(o, "}");
+		json_open(j, NULL, '{');
+		json_number(j, "cpu", c->rings[i].cpu);
+		json_number(j, "held", r->held);
+		json_number(j, "overwritten", r->overwritten);
+		print_seconds_json(j, "seconds", r);
+		json_close(j, '}');
 	}
-	out_printf(o, "]");
+	json_close(j, ']');
 }
 
 static void print_text(struct out *o, const struct tcpfsm_info *info, const struct contents *c)
@@ -217,64 +227,143 @@ static void print_text(struct out *o, const struct tcpfsm_info *info, const stru
 	}
 }
 
-static void print_json(struct out *o, const struct tcpfsm_info *info, const struct contents *c)
+static void print_features_json(struct json *j, const struct tcpfsm_info *info)
 {
-	bool first = true;
 	unsigned int i;
 
-	out_printf(o, "{\"version\":\"%s\",\"module\":\"%.32s\",\"abi\":%u,\"rings\":%u,\"slots\":%u,"
-		   "\"record_size\":%u,\"ring_bytes\":%" PRIu64 ",\"watermark\":%u,\"latency_ms\":%u,"
-		   "\"flight_recorder\":%s,\"missed\":%" PRIu64 ",\"written\":%" PRIu64
-		   ",\"held\":%" PRIu64 ",\"overwritten\":%" PRIu64,
-		   TCPFSM_VERSION, (const char *)info->version, info->abi, info->rings, info->slots,
-		   info->record_size, (uint64_t)info->ring_bytes, info->watermark, info->latency_ms,
-		   info->flight_recorder ? "true" : "false", (uint64_t)info->missed, c->written,
-		   c->held, c->written - c->held);
-	if (info->made)
-		out_printf(o, ",\"rings_made\":%u,\"ring_memory\":%" PRIu64 ",\"listener_memory\":%" PRIu64
-			   ",\"unkept\":%" PRIu64, info->made, (uint64_t)info->ring_memory,
-			   (uint64_t)info->listener_memory, (uint64_t)info->unkept);
-	print_reach_json(o, c);
-	out_printf(o, ",\"features\":{");
+	json_open(j, "features", '{');
 	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++) {
 		const char *name = tcpfsm_feature_name(i);
+		int error = info->error[i];
 
 		if (name[0] == '?')
 			continue;
-		out_printf(o, "%s\"%s\":{\"on\":%s", first ? "" : ",", name,
-			   info->features >> i & 1 ? "true" : "false");
-		if (!(info->features >> i & 1))
-			out_printf(o, ",\"errno\":\"%s\",\"reason\":\"%s\"",
-				   info->error[i] ? tcpfsm_errno_name((unsigned int)-info->error[i]) : "",
-				   tcpfsm_feature_reason(info->error[i]));
-		out_printf(o, "}");
-		first = false;
+		json_open(j, name, '{');
+		json_bool(j, "on", info->features >> i & 1);
+		if (!(info->features >> i & 1)) {
+			json_string(j, "errno", error ? tcpfsm_errno_name((unsigned int)-error) : "");
+			json_string(j, "reason", tcpfsm_feature_reason(error));
+		}
+		json_close(j, '}');
 	}
-	out_printf(o, "}}\n");
+	json_close(j, '}');
+}
+
+static void print_json(struct out *o, const struct tcpfsm_info *info, const struct contents *c)
+{
+	struct json j = out_json(o);
+	char module[sizeof(info->version) + 1];
+
+	snprintf(module, sizeof(module), "%.32s", (const char *)info->version);
+	json_open(&j, NULL, '{');
+	json_string(&j, "version", TCPFSM_VERSION);
+	json_string(&j, "module", module);
+	json_number(&j, "abi", info->abi);
+	json_number(&j, "rings", info->rings);
+	json_number(&j, "slots", info->slots);
+	json_number(&j, "record_size", info->record_size);
+	json_number(&j, "ring_bytes", info->ring_bytes);
+	json_number(&j, "watermark", info->watermark);
+	json_number(&j, "latency_ms", info->latency_ms);
+	json_bool(&j, "flight_recorder", info->flight_recorder);
+	json_number(&j, "missed", info->missed);
+	json_number(&j, "written", c->written);
+	json_number(&j, "held", c->held);
+	json_number(&j, "overwritten", c->written - c->held);
+	if (info->made) {
+		json_number(&j, "rings_made", info->made);
+		json_number(&j, "ring_memory", info->ring_memory);
+		json_number(&j, "listener_memory", info->listener_memory);
+		json_number(&j, "unkept", info->unkept);
+	}
+	print_reach_json(&j, c);
+	print_features_json(&j, info);
+	json_end(&j);
+}
+
+static void print_off_json(struct json *j, const struct tcpfsm_info *info)
+{
+	uint64_t off = tcpfsm_features_off(info);
+	unsigned int i;
+
+	json_open(j, "features_off", '[');
+	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++)
+		if (off >> i & 1)
+			json_string(j, NULL, tcpfsm_feature_name(i));
+	json_close(j, ']');
+}
+
+/* "stopped", "SIGINT", "No space left on device" */
+static const char *how_it_ended(const struct contents *c)
+{
+	switch (c->end) {
+	case TCPFSM_END_STOPPED:
+		return "as it was asked to";
+	case TCPFSM_END_SIGNAL:
+		return c->end_code < NSIG ? sigdescr_np((int)c->end_code) : "by a signal";
+	case TCPFSM_END_ERROR:
+		return strerror((int)c->end_code);
+	case TCPFSM_END_UNKNOWN:
+		return "not known";
+	case TCPFSM_END_CHUNK:
+		return "another chunk follows";
+	case TCPFSM_END_NONE:
+		break;
+	}
+	return "it did not";
+}
+
+static void print_recording_json(struct out *o, const struct contents *c,
+				 const struct tcpfsm_info *info, uint64_t begin, uint64_t end)
+{
+	struct json j = out_json(o);
+	unsigned int i;
+
+	json_open(&j, NULL, '{');
+	json_string(&j, "version", TCPFSM_VERSION);
+	json_number(&j, "abi", c->abi);
+	json_number(&j, "records", c->held);
+	/* What is missing is lost, too, and nobody counted it. */
+	if (*c->missing && !c->lost)
+		json_null(&j, "lost");
+	else
+		json_number(&j, "lost", c->lost);
+	json_bool(&j, "complete", !*c->missing);
+	json_string(&j, "missing", c->missing);
+	json_string(&j, "ended", how_it_ended(c));
+	json_number(&j, "from_ts", begin);
+	json_number(&j, "to_ts", end);
+	json_open(&j, "types", '{');
+	for (i = 0; i < TYPES; i++)
+		if (c->types[i])
+			json_number(&j, type_names[i] ? type_names[i] : "?", c->types[i]);
+	json_close(&j, '}');
+	print_off_json(&j, info);
+	json_end(&j);
+}
+
+static void print_off(struct out *o, const struct tcpfsm_info *info)
+{
+	uint64_t off = tcpfsm_features_off(info);
+	unsigned int i;
+
+	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++)
+		if (off >> i & 1)
+			out_printf(o, "feature off      %s: %s\n", tcpfsm_feature_name(i),
+				   tcpfsm_feature_reason(info->error[i]));
 }
 
 static void print_recording(const struct options *opts, const struct contents *c,
-			    int64_t epoch_offset)
+			    const struct tcpfsm_info *info, int64_t epoch_offset)
 {
 	struct out *o = opts->out;
 	uint64_t begin = c->held ? c->first_ts + (uint64_t)epoch_offset : 0;
 	uint64_t length = c->held ? c->last_ts - c->first_ts : 0;
 	char when[32] = "-";
 	unsigned int i;
-	bool first = true;
 
 	if (opts->json) {
-		out_printf(o, "{\"version\":\"%s\",\"abi\":%u,\"records\":%" PRIu64 ",\"lost\":%" PRIu64
-			   ",\"from_ts\":%" PRIu64 ",\"to_ts\":%" PRIu64 ",\"types\":{", TCPFSM_VERSION,
-			   TCPFSM_ABI_VERSION, c->held, c->lost, begin, begin + length);
-		for (i = 0; i < TYPES; i++) {
-			if (!c->types[i])
-				continue;
-			out_printf(o, "%s\"%s\":%" PRIu64, first ? "" : ",",
-				   type_names[i] ? type_names[i] : "?", c->types[i]);
-			first = false;
-		}
-		out_printf(o, "}}\n");
+		print_recording_json(o, c, info, begin, begin + length);
 		return;
 	}
 	if (c->held) {
@@ -283,15 +372,25 @@ static void print_recording(const struct options *opts, const struct contents *c
 
 		strftime(when, sizeof(when), "%F %T %z", localtime_r(&t, &tm));
 	}
-	out_printf(o, "tcpfsm %s, recording of ABI %u\n\n", TCPFSM_VERSION, TCPFSM_ABI_VERSION);
+	out_printf(o, "tcpfsm %s, recording of ABI %u\n\n", TCPFSM_VERSION, c->abi);
 	out_printf(o, "begins           %s\n", when);
 	out_printf(o, "length           %.3f s\n", (double)length / (double)NSEC_PER_SEC);
-	out_printf(o, "records          %" PRIu64 " on %u CPU%s, %" PRIu64 " lost\n", c->held, c->ncpus,
-		   c->ncpus == 1 ? "" : "s", c->lost);
+	out_printf(o, "ended            %s\n", how_it_ended(c));
+	out_printf(o, "records          %" PRIu64 " on %u CPU%s, ", c->held, c->ncpus, c->ncpus == 1 ? "" : "s");
+	/* What is missing is lost, too, and nobody counted it. */
+	if (!*c->missing)
+		out_printf(o, "%" PRIu64 " lost\n", c->lost);
+	else if (c->lost)
+		out_printf(o, "more than %" PRIu64 " lost\n", c->lost);
+	else
+		out_printf(o, "not complete\n");
+	if (*c->missing)
+		out_printf(o, "missing          %s\n", c->missing);
 	for (i = 0; i < TYPES; i++)
 		if (c->types[i])
 			out_printf(o, "  %-15s%" PRIu64 "\n", type_names[i] ? type_names[i] : "?",
 				   c->types[i]);
+	print_off(o, info);
 }
 
 static int run(const struct options *opts)
@@ -314,13 +413,15 @@ static int run(const struct options *opts)
 		status = opts->replay ? fail_replay(rc, opts, tcpfsm_source_error(src)) :
 					fail(rc, opts->device ? opts->device : TCPFSM_DEVICE);
 	else if (opts->replay)
-		print_recording(opts, &c, tcpfsm_source_epoch_offset(src));
+		print_recording(opts, &c, &info, tcpfsm_source_epoch_offset(src));
 	else if (opts->json)
 		print_json(opts->out, &info, &c);
 	else
 		print_text(opts->out, &info, &c);
 	if (!status)
 		status = close_stdout(opts->out);
+	if (!rc)
+		status = tell_missing(src, opts, status);
 	free(c.last_seq);
 	free(c.rings);
 	tcpfsm_follow_close(f);
@@ -328,9 +429,18 @@ static int run(const struct options *opts)
 }
 
 const struct command cmd_info = {
-	.name = "info",
-	.args = "",
-	.text = "versions, features and why one is off, rings, memory, losses",
-	.options = OPT_READ | OPT_JSON,
+	.columns =
+		"  rings       a ring for each CPU: records, how many bytes\n"
+		"  records     written since load; those in the rings now; those overwritten\n"
+		"  reach back  how many seconds the oldest record in a ring is old\n"
+		"  missed      segments and sockets whose outcome the hooks did not see\n"
+		"  features    what the hooks on this kernel see; off, and below it why\n"
+		"  With -r: when the recording begins, its length, how it ended, its records by\n"
+		"  type, those lost, what is missing, and the features that were off.\n",
+	.examples =
+		"  Is the module there, and what does it see?\n"
+		"    tcpfsm info\n"
+		"  What is in a recording?\n"
+		"    tcpfsm info -r /var/tmp/lunch\n",
 	.run = run,
 };

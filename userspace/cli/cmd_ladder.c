@@ -46,7 +46,8 @@ static int on_ladder(const struct tcpfsm_ladder *l, void *arg)
 	return ++c->connections == c->opts->count || c->opts->out->error ? STOP : 0;
 }
 
-static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info,
+		 struct tcpfsm_consumers *to)
 {
 	struct ladder_command *c = arg;
 	const struct options *o = c->opts;
@@ -56,6 +57,7 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	};
 	int rc;
 
+	(void)f;
 	(void)info;
 	if (o->svg) {
 		c->svg = svg_open(o->svg, LADDER_SVG_WIDTH, 0);
@@ -67,8 +69,7 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	rc = tcpfsm_ladders_new(&c->ladders, &lo);
 	if (rc)
 		return fail(rc, "ladders");
-	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
-		.size = sizeof(struct tcpfsm_consumers), .ladders = c->ladders });
+	to->ladders = c->ladders;
 	if (!o->replay && !o->json && out_is_terminal(c->opts->out))
 		complain("a connection is shown when it has ended, TIME_WAIT included; "
 			 "Ctrl-C shows the rest");
@@ -125,10 +126,18 @@ static int run(const struct options *opts)
 }
 
 const struct command cmd_ladder = {
-	.name = "ladder",
-	.args = "",
-	.text = "each connection as a sequence diagram: states and segments",
-	.options = OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ |
-		   OPT_JSON | OPT_FOLLOW_NEW | OPT_WIDE | OPT_SVG | OPT_CONN,
+	.columns =
+		"  left side   seconds since the connection began, and the state of the end that\n"
+		"              is named first\n"
+		"  middle      the segment, its sequence numbers counted from the initial ones; ?\n"
+		"              at its head: not known whether it arrived; or what happened at one\n"
+		"              end\n"
+		"  right side  the state of the other end, if it is on this machine; synq and\n"
+		"              acceptq: length/limit of the listener's queues\n",
+	.examples =
+		"  The next connection of a web server:\n"
+		"    tcpfsm ladder -W -L 80 -c 1\n"
+		"  Connections of a recording that an RST ended, as a picture, too:\n"
+		"    tcpfsm ladder -r /var/tmp/lunch -C rcv_rst,snd_rst --svg resets.svg\n",
 	.run = run,
 };

@@ -89,17 +89,18 @@ static void tell_useless(const struct options *opts, const struct tcpfsm_info *i
 		complain("the module counts only while somebody reads (flight_recorder=0): use -w");
 }
 
-static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info,
+		 struct tcpfsm_consumers *to)
 {
 	struct listen *v = arg;
 	int err = tcpfsm_listeners_new(&v->ls);
 
 	if (err)
 		return fail(err, "listen");
+	tcpfsm_listeners_live(v->ls, !v->opts->replay);
 	tell_useless(v->opts, info);
 	v->epoch_offset = tcpfsm_source_epoch_offset(tcpfsm_follow_source(f));
-	tcpfsm_follow_consumers(f, &(struct tcpfsm_consumers) {
-		.size = sizeof(struct tcpfsm_consumers), .listeners = v->ls });
+	to->listeners = v->ls;
 	return 0;
 }
 
@@ -143,9 +144,28 @@ static int run(const struct options *opts)
 }
 
 const struct command cmd_listen = {
-	.name = "listen",
-	.args = "",
-	.text = "listeners: both queues, what becomes of SYNs, which limit bites",
-	.options = OPT_SOCKET | OPT_NETNS | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | OPT_INTERVAL | OPT_HISTOGRAM,
+	.columns =
+		"  LISTENER    address and port; below a group (SO_REUSEPORT) its members\n"
+		"  OWNER       the process that accepts, else the one that has it open\n"
+		"  SYNQ        SYN queue: length now/longest since load/how many fit\n"
+		"  ACCQ        accept queue, the same\n"
+		"  SYN         SYNs that came\n"
+		"  COOKIE      of these answered with a SYN cookie\n"
+		"  REFUSED     SYNs and third ACKs that were refused\n"
+		"  DONE        handshakes completed\n"
+		"  SETUP       from the SYN-ACK to ESTABLISHED: half took no longer (p50), and 99\n"
+		"              of 100 (p99)\n"
+		"  WAIT        from then to accept(), the same\n"
+		"  LIMITS THAT BITE\n"
+		"              SYNQ ACCQ: queue full; COOKIE: answered with one; QUARTER:\n"
+		"              tcp_max_syn_backlog; ABORT: tcp_abort_on_overflow; MEMORY ROUTE\n"
+		"              SECURITY OTHER: refused for that; CLAMP: listen() asked for more\n"
+		"              than net.core.somaxconn\n"
+		"  With -w, SYN to DONE are a second.\n",
+	.examples =
+		"  Who refuses clients, once a second:\n"
+		"    tcpfsm listen -w 1\n"
+		"  How long the queues of a port were when SYNs came:\n"
+		"    tcpfsm listen -L 443 --histogram\n",
 	.run = run,
 };

@@ -1,26 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm record DIR: what the rings hold, as a CTF trace. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 
 #include "source/pace.h"
 #include "cli.h"
 
+static volatile sig_atomic_t chunk_wanted;
+
+static void on_usr1(int sig)
+{
+	(void)sig;
+	chunk_wanted = 1;
+}
+
+static int close_chunk(struct tcpfsm_recorder *rec, const struct options *opts)
+{
+	int rc = tcpfsm_recorder_next_chunk(rec);
+
+	chunk_wanted = 0;
+	if (rc != -EINVAL)
+		return rc;
+	complain("%s: SIGUSR1 closes a chunk, and there are none without --keep", opts->dir);
+	return 0;
+}
+
 static int follow(struct tcpfsm_recorder *rec, const struct options *opts, uint64_t end)
 {
-	uint64_t written, now;
+	uint64_t written, bytes, now;
 	int rc;
 
 	for (;;) {
 		rc = tcpfsm_recorder_drain(rec);
 		if (rc < 0)
 			return rc;
-		tcpfsm_recorder_counts(rec, &written, NULL, NULL);
-		if (opts->count && written >= opts->count)
+		tcpfsm_recorder_counts(rec, &written, NULL, &bytes);
+		if ((opts->count && written >= opts->count) ||
+		    (opts->max_bytes && bytes >= opts->max_bytes))
 			return 0;
+		if (chunk_wanted) {
+			rc = close_chunk(rec, opts);
+			if (rc)
+				return rc;
+		}
 		/* Nothing is held back here: what happened before the end is written. */
 		now = monotonic_ns();
 		if (interrupted || now >= end)
@@ -32,33 +56,41 @@ static int follow(struct tcpfsm_recorder *rec, const struct options *opts, uint6
 	}
 }
 
+static uint64_t files_bytes;
+
+static int add_bytes(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)path;
+	(void)at;
+	if (type == FTW_F)
+		files_bytes += (uint64_t)st->st_size;
+	return 0;
+}
+
 /* The size of a recording's files. */
 static uint64_t bytes_in(const char *dir)
 {
-	DIR *d = opendir(dir);
-	uint64_t bytes = 0;
-	struct dirent *e;
-	struct stat st;
-
-	while (d && (e = readdir(d)))
-		if (!fstatat(dirfd(d), e->d_name, &st, 0) && S_ISREG(st.st_mode))
-			bytes += (uint64_t)st.st_size;
-	if (d)
-		closedir(d);
-	return bytes;
+	files_bytes = 0;
+	nftw(dir, add_bytes, 16, FTW_PHYS);
+	return files_bytes;
 }
 
 static int run(const struct options *opts)
 {
-	struct tcpfsm_source_options o = {
+	struct tcpfsm_recorder_options o = {
 		.size = sizeof(o), .follow_new = opts->follow_new, .snapshot = true,
+		.keep_bytes = opts->keep_bytes, .keep_ns = opts->keep_ns,
 	};
-	uint64_t written, lost;
+	struct sigaction usr1 = { .sa_handler = on_usr1 };
+	uint64_t written, lost, unwritten;
 	struct tcpfsm_recorder *rec;
 	struct tcpfsm_info info = { .size = sizeof(info) };
 	uint64_t end;
 	int rc, err;
 
+	/* Beyond RLIMIT_FSIZE write() shall fail, not kill. */
+	signal(SIGXFSZ, SIG_IGN);
+	sigaction(SIGUSR1, &usr1, NULL);
 	rc = tcpfsm_recorder_open(&rec, opts->device, opts->dir, &o, &info);
 	if (rc == -EEXIST) {
 		complain("%s: exists and is not empty; choose a new directory", opts->dir);
@@ -74,18 +106,29 @@ static int run(const struct options *opts)
 
 	rc = follow(rec, opts, end);
 	tcpfsm_recorder_counts(rec, &written, &lost, NULL);
-	err = tcpfsm_recorder_close(rec);
+	if (interrupted)
+		tcpfsm_recorder_signal(rec, interrupted);
+	err = tcpfsm_recorder_close(rec, &unwritten);
 	if (!rc)
 		rc = err;
-	complain("%s: %" PRIu64 " records, %" PRIu64 " lost, %" PRIu64 " bytes", opts->dir,
-		 written, lost, bytes_in(opts->dir));
+	if (unwritten)
+		complain("%s: %" PRIu64 " records, %" PRIu64 " lost, %" PRIu64 " not written, %" PRIu64 " bytes",
+			 opts->dir, written - unwritten, lost, unwritten, bytes_in(opts->dir));
+	else
+		complain("%s: %" PRIu64 " records, %" PRIu64 " lost, %" PRIu64 " bytes", opts->dir,
+			 written, lost, bytes_in(opts->dir));
 	return rc ? fail(rc, opts->dir) : EXIT_DONE;
 }
 
 const struct command cmd_record = {
-	.name = "record",
-	.args = "DIR",
-	.text = "save the records to DIR as a CTF trace, for -r",
-	.options = OPT_COUNT | OPT_DURATION | OPT_FOLLOW_NEW,
+	.columns =
+		"  DIR         a new directory: a CTF 1.8 trace, which babeltrace2 and Trace\n"
+		"              Compass read, too: what the flight recorder holds, sockets that\n"
+		"              exist, all records until Ctrl-C, the totals of listeners\n",
+	.examples =
+		"  For weeks, the last 20 GB of them; SIGUSR1 begins another chunk:\n"
+		"    tcpfsm record --keep 20G /var/tmp/always\n"
+		"  What the flight recorder holds, right after something went wrong:\n"
+		"    tcpfsm record --dump /var/tmp/before\n",
 	.run = run,
 };

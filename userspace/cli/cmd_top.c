@@ -22,6 +22,7 @@ static int open_terminal(void)
 static int tell_end(const struct loop *l, const struct options *opts, int rc)
 {
 	const char *device = opts->device ? opts->device : TCPFSM_DEVICE;
+	char load[TCPFSM_LOAD_COMMAND_MAX];
 
 	if (rc > 0) {
 		complain("top: the terminal has gone");
@@ -32,7 +33,7 @@ static int tell_end(const struct loop *l, const struct options *opts, int rc)
 				   l->follow ? tcpfsm_source_error(l->src) :
 					       "cannot be read again");
 	if (rc == -ENODEV) {
-		complain("%s: the module has gone; load it again (make load)", device);
+		complain("%s: the module has gone; load it again: %s", device, tcpfsm_load_command(load));
 		return EXIT_NOT_LOADED;
 	}
 	return rc ? fail(rc, device) : EXIT_DONE;
@@ -50,11 +51,11 @@ static int run(const struct options *opts)
 		return EXIT_ERROR;
 	}
 	setlocale(LC_CTYPE, "");
+	l->replay = opts->replay;
 	loop_wants(l);
 	status = open_follow(&l->follow, opts, &l->wants, &l->u.info);
 	if (status)
 		return status;
-	l->replay = opts->replay;
 	l->filter = opts->filter;
 	l->filtered = opts->given & OPT_FILTER;
 	l->end_at = opts->duration == UINT64_MAX ? UINT64_MAX : monotonic_ns() + opts->duration;
@@ -67,6 +68,8 @@ static int run(const struct options *opts)
 		status = tell_end(l, opts, rc);
 		if (l->follow)
 			tell_losses(l->src, l->u.model);
+		if (l->follow && !status)
+			status = tell_missing(l->src, opts, status);
 	}
 	loop_end(l);
 	tcpfsm_follow_close(l->follow);
@@ -74,9 +77,20 @@ static int run(const struct options *opts)
 }
 
 const struct command cmd_top = {
-	.name = "top",
-	.args = "",
-	.text = "all of it on one live screen: like htop, for TCP",
-	.options = OPT_FILTER | OPT_DURATION | OPT_READ | OPT_FOLLOW_NEW,
+	.columns =
+		"  1 to 7, Tab the views: Overview, Listeners, TIME_WAIT, Connections, Diagram,\n"
+		"              Log, Out; columns as in help of listen, timewait, conns, trace\n"
+		"              and connect\n"
+		"  Enter       more of the row: a finding with its proof, a connection's ladder,\n"
+		"              connections to a destination; Backspace leads back\n"
+		"  / n N       search, next, the one before\n"
+		"  f           filter, as in: dst 10.0.0.0/8 and not comm nginx\n"
+		"  s < > S     sort by another column; S turns the order round\n"
+		"  space ? q   pause, help, leave\n",
+	.examples =
+		"  All of it, live:\n"
+		"    tcpfsm top\n"
+		"  A recording, played:\n"
+		"    tcpfsm top -r /var/tmp/lunch\n",
 	.run = run,
 };

@@ -20,6 +20,9 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 
 	if (t->filter && !tcpfsm_filter_match(&t->opts->filter, ev))
 		return 0;
+	/* In text nothing has to be told apart by its inode. */
+	if (!t->opts->json && ev->type == TCPFSM_EVENT_NETNS)
+		return 0;
 	if (t->opts->json)
 		len = tcpfsm_event_json(ev, out_room(o, TCPFSM_JSON_MAX));
 	else
@@ -32,13 +35,15 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 	return o->error ? STOP : 0;
 }
 
-static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info)
+static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info,
+		 struct tcpfsm_consumers *to)
 {
 	struct trace *t = arg;
 	struct out *o = t->out;
 
 	(void)f;
 	(void)info;
+	(void)to;
 	if (!t->opts->json)
 		out_add(o, text_header(&t->text, out_room(o, TEXT_MAX)));
 	return 0;
@@ -67,10 +72,19 @@ static int run(const struct options *opts)
 }
 
 const struct command cmd_trace = {
-	.name = "trace",
-	.args = "",
-	.text = "every transition as it happens, one line each",
-	.options = OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ |
-		   OPT_JSON | OPT_RAW | OPT_FOLLOW_NEW | OPT_WIDE,
+	.columns =
+		"  TIME(s)     seconds since the first line; with -T the time of day\n"
+		"  LPORT       local port; with -w LOCAL, its address too, and PID/COMM (owner)\n"
+		"  REMOTE      address and port of the peer; - for a listener\n"
+		"  OLD->NEW    states before and after, or what happened instead of a transition\n"
+		"  CAUSE       what moved it, in the words of RFC 9293\n"
+		"  TIME IN OLD how long it was in the state before\n"
+		"  behind it   synq, acceptq: length/limit of the listener's queues; tw: sockets\n"
+		"              in TIME_WAIT/their limit; then the owner\n",
+	.examples =
+		"  What a web server's clients meet from now on:\n"
+		"    tcpfsm trace -W -L 80,443\n"
+		"  Connections that were cut short, in a recording:\n"
+		"    tcpfsm trace -r /var/tmp/lunch -T -C timeout,rcv_rst,snd_rst\n",
 	.run = run,
 };

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -54,6 +53,8 @@ static const char *advice(int err)
 	case ENOENT:
 	case ENOTDIR:
 		return "check the path";
+	case EFBIG:
+		return "raise the limit of file sizes (ulimit -f)";
 	case EIO:
 		return "check the disk, see dmesg";
 	}
@@ -82,7 +83,7 @@ static bool file_has(const char *path, const char *word)
 	return strstr(buf, word);
 }
 
-/* Then "insmod" alone is no advice. */
+/* Then loading it alone is no advice. */
 static bool signed_modules_only(void)
 {
 	static const char lockdown[] = "/sys/kernel/security/lockdown";
@@ -109,28 +110,26 @@ static int fail_permission(const char *dev)
 int fail_open(int err, const struct options *opts, const struct tcpfsm_info *info)
 {
 	const char *dev = opts->device ? opts->device : TCPFSM_DEVICE;
-	struct utsname uts;
+	char load[TCPFSM_LOAD_COMMAND_MAX];
 
 	switch (-err) {
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
-		if (uname(&uts))
-			strcpy(uts.release, "RELEASE");
-		complain("%s: module not loaded; run: insmod build/%s/tcpfsm.ko (or make load)%s",
-			 dev, uts.release, signed_modules_only() ?
-			 "; this kernel wants it signed, make load tells how" : "");
+		complain("%s: module not loaded; run: %s%s", dev, tcpfsm_load_command(load),
+			 signed_modules_only() ? "; this kernel wants it signed, see man 4 tcpfsm" : "");
 		return EXIT_NOT_LOADED;
 	case EACCES:
 	case EPERM:
 		return fail_permission(dev);
 	case EPROTO:
 		if (info->abi == TCPFSM_ABI_VERSION)
-			complain("%s: its rings are not as ABI %u says; load the module of this build",
-				 dev, info->abi);
+			complain("%s: its rings are not as ABI %u says; use both of one build: "
+				 "rmmod tcpfsm, then %s", dev, info->abi, tcpfsm_load_command(load));
 		else
-			complain("%s: the module has ABI %u and this program ABI %u; use both of one build",
-				 dev, info->abi, TCPFSM_ABI_VERSION);
+			complain("%s: the module has ABI %u and this program ABI %u; use both of one "
+				 "build: rmmod tcpfsm, then %s", dev, info->abi, TCPFSM_ABI_VERSION,
+				 tcpfsm_load_command(load));
 		return EXIT_ABI;
 	case ENOTTY:
 	case EINVAL:

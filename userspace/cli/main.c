@@ -11,13 +11,6 @@
 #include "cli.h"
 #include "number.h"
 
-static const struct command * const commands[] = {
-	&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_listen, &cmd_timewait,
-	&cmd_explain, &cmd_top, &cmd_check, &cmd_record, &cmd_info,
-};
-
-#define NCOMMANDS	(sizeof(commands) / sizeof(commands[0]))
-
 volatile sig_atomic_t interrupted;
 
 static struct out out;
@@ -41,85 +34,16 @@ void catch_signals(void)
 
 /* ---- options ---------------------------------------------------------------------- */
 
-enum {
-	LONG_JSON = 256,
-	LONG_RAW,
-	LONG_DEVICE,
-	LONG_SVG,
-	LONG_CONN,
-	LONG_HISTOGRAM,
-	LONG_SORT,
-};
-
-#define SORTS "population, in, out, growth, ports, failed"
-
-/* X(short or LONG_*, long, argument, OPT_*, text); of two that share a letter, see in_force() */
-#define OPTIONS(X) \
-	X('L', "lport",	    "PORTS",  OPT_SOCKET,     "only these local ports (comma-separated)") \
-	X('D', "rport",	    "PORTS",  OPT_EVENT,      "only these remote ports") \
-	X('4', "ipv4",	    NULL,     OPT_SOCKET,     "only IPv4 (mapped addresses included)") \
-	X('6', "ipv6",	    NULL,     OPT_SOCKET,     "only IPv6") \
-	X('p', "pid",	    "PID",    OPT_SOCKET,     "only connections of this process") \
-	X('N', "netns",	    "NETNS",  OPT_NETNS,      "only this network namespace: inode, name or path") \
-	X('s', "state",	    "STATES", OPT_EVENT,      "only events in, into or out of these states") \
-	X('C', "cause",	    "CAUSES", OPT_EVENT,      "only transitions with these causes") \
-	X('T', "time",	    NULL,     OPT_TIME,	      "time of day instead of seconds since the start") \
-	X('c', "count",	    "N",      OPT_COUNT,      "stop after N events, ladders, readings, records") \
-	X('d', "duration",  "SECONDS", OPT_DURATION,  "stop after so many seconds") \
-	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording instead of the device") \
-	X('W', "follow-new", NULL,    OPT_FOLLOW_NEW, "leave out what the flight recorder holds") \
-	X('w', "wide",	    NULL,     OPT_WIDE,	      "owner and local address too, however wide") \
-	X('w', "interval",  "SECONDS", OPT_INTERVAL,  "show it again every so many seconds") \
-	X('n', "top",	    "N",      OPT_TOP,	      "so many rows of each table") \
-	X(LONG_SORT, "sort", "KEY",   OPT_SORT,	      "rows by " SORTS) \
-	X(LONG_HISTOGRAM, "histogram", NULL, OPT_HISTOGRAM, "queue lengths and times as histograms") \
-	X(LONG_CONN, "conn", "COOKIE", OPT_CONN,      "only this socket's: decimal, or sk:HEX as ss -e") \
-	X(LONG_SVG, "svg",  "FILE",   OPT_SVG,	      "write a picture, too") \
-	X(LONG_JSON, "json", NULL,    OPT_JSON,	      "one JSON object per line") \
-	X(LONG_RAW, "raw",  NULL,     OPT_RAW,	      "the kernel's own view, artefacts included") \
-	X(LONG_DEVICE, "device", "PATH", 0,	      "instead of " TCPFSM_DEVICE) \
-	X('h', "help",	    NULL,     0,	      "this text") \
-	X('V', "version",   NULL,     0,	      "version")
-
-struct option_text {
-	int val;
-	const char *name, *arg;
-	unsigned int flag;
-	const char *text;
-};
-
-#define OPTION_TEXT(val, name, arg, flag, text)	{ val, name, arg, flag, text },
-static const struct option_text texts[] = { OPTIONS(OPTION_TEXT) };
-
-#define NOPTIONS	(sizeof(texts) / sizeof(texts[0]))
-
 /* The command that the options are for; NULL: not known. */
-static const struct command *command;
-
-/* Of two options that share a letter: the command's own, else the first. */
-static bool in_force(const struct option_text *o)
-{
-	bool own = command && o->flag & command->options;
-	size_t i;
-
-	for (i = 0; i < NOPTIONS; i++) {
-		const struct option_text *other = &texts[i];
-
-		if (other == o || other->val != o->val)
-			continue;
-		if (other < o ? !own : command && other->flag & command->options)
-			return false;
-	}
-	return true;
-}
+static const struct entry *command;
 
 static const struct option_text *option_text(int val)
 {
 	size_t i;
 
 	for (i = 0; i < NOPTIONS; i++)
-		if (texts[i].val == val && in_force(&texts[i]))
-			return &texts[i];
+		if (option_table[i].val == val && in_force(&option_table[i], command))
+			return &option_table[i];
 	return NULL;
 }
 
@@ -137,9 +61,9 @@ static void make_tables(struct option_tables *t, const char *order)
 
 	s += sprintf(s, "%s:", order);
 	for (i = 0; i < NOPTIONS; i++) {
-		const struct option_text *o = &texts[i];
+		const struct option_text *o = &option_table[i];
 
-		if (!in_force(o))
+		if (!in_force(o, command))
 			continue;
 		*l++ = (struct option) {
 			.name = o->name,
@@ -153,20 +77,10 @@ static void make_tables(struct option_tables *t, const char *order)
 	*l = (struct option) { .name = NULL };
 }
 
-static const struct command *command_by_name(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < NCOMMANDS; i++)
-		if (!strcmp(name, commands[i]->name))
-			return commands[i];
-	return NULL;
-}
-
 /* The first argument that is a command: what the options are depends on it. */
-static const struct command *look_for_command(int argc, char **argv)
+static const struct entry *look_for_command(int argc, char **argv)
 {
-	const struct command *found = NULL;
+	const struct entry *found = NULL;
 	struct option_tables t;
 	int opt;
 
@@ -194,58 +108,9 @@ static const char *option_name(int val, char buf[32])
 
 static int usage(const char *what, const char *why)
 {
-	complain("%s: %s; see tcpfsm -h", what, why);
+	complain("%s: %s; see tcpfsm help%s%s", what, why, command ? " " : "",
+		 command ? command->name : "");
 	return EXIT_USAGE;
-}
-
-static const char *command_names(void)
-{
-	static char names[128];
-	size_t i;
-
-	names[0] = '\0';
-	for (i = 0; i < NCOMMANDS; i++) {
-		strcat(names, i ? ", " : "");
-		strcat(names, commands[i]->name);
-	}
-	return names;
-}
-
-static int help(const struct command *cmd)
-{
-	unsigned int all = ~0U;
-	size_t i;
-
-	if (cmd) {
-		out_printf(&out, "usage: tcpfsm %s%s%s [OPTION...]\n\n  %s\n\n", cmd->name,
-			   *cmd->args ? " " : "", cmd->args, cmd->text);
-		all = cmd->options;
-	} else {
-		out_printf(&out, "usage: tcpfsm COMMAND [OPTION...]\n\n"
-			   "The TCP state machine of this machine, as it moves.\n\ncommands\n");
-		for (i = 0; i < NCOMMANDS; i++) {
-			char name[32];
-
-			snprintf(name, sizeof(name), "%s %s", commands[i]->name, commands[i]->args);
-			out_printf(&out, "  %-12s %s\n", name, commands[i]->text);
-		}
-		out_printf(&out, "\n");
-	}
-	out_printf(&out, "options\n");
-	for (i = 0; i < NOPTIONS; i++) {
-		const struct option_text *o = &texts[i];
-		char name[40];
-
-		if (o->flag && !(o->flag & all))
-			continue;
-		snprintf(name, sizeof(name), "%c%c%s --%s%s%s", o->val < 256 ? '-' : ' ',
-			 o->val < 256 ? o->val : ' ', o->val < 256 ? "," : " ", o->name,
-			 o->arg ? " " : "", o->arg ? o->arg : "");
-		out_printf(&out, "  %-25s %s\n", name, o->text);
-	}
-	out_printf(&out, "\nexit status: 0 done, 1 error, 2 usage, 3 module not loaded, "
-		   "4 ABI mismatch,\n5 no permission.  See tcpfsm(8).\n");
-	return close_stdout(&out);
 }
 
 static int version(void)
@@ -288,6 +153,55 @@ static const char *parse_duration(const char *s, uint64_t *ns)
 	return NULL;
 }
 
+/* Bytes, with a letter of 1024s. */
+static bool parse_size(const char *s, uint64_t *bytes)
+{
+	static const char letters[] = "KMGT";
+	const char *end, *letter;
+
+	if (!parse_u64(s, &end, 1, 1ULL << 52, bytes) || !*end || end[1])
+		return false;
+	letter = strchr(letters, *end);
+	if (!letter || *bytes > 1ULL << 52 >> 10 * (letter - letters + 1))
+		return false;
+	*bytes <<= 10 * (letter - letters + 1);
+	return true;
+}
+
+static bool parse_time(const char *s, uint64_t *ns)
+{
+	static const struct {
+		char letter;
+		uint64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	const char *end;
+	uint64_t n;
+	size_t i;
+
+	if (!parse_u64(s, &end, 1, 1000000000, &n) || !*end || end[1])
+		return false;
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (units[i].letter != *end || n > 1000000000 / units[i].seconds)
+			continue;
+		*ns = n * units[i].seconds * NSEC_PER_SEC;
+		return true;
+	}
+	return false;
+}
+
+/* Chunks of less would be mostly what each begins with. */
+#define KEEP_BYTES_MIN	(8ULL << 20)
+#define KEEP_NS_MIN	(60 * NSEC_PER_SEC)
+
+static const char *parse_keep(struct options *o, const char *s)
+{
+	if (parse_size(s, &o->keep_bytes))
+		return o->keep_bytes < KEEP_BYTES_MIN ? "less than 8M" : NULL;
+	if (parse_time(s, &o->keep_ns))
+		return o->keep_ns < KEEP_NS_MIN ? "less than 60s" : NULL;
+	return "neither a size (500M, 20G) nor a time (30m, 12h, 7d)";
+}
+
 static const char *parse_interval(const char *s, uint64_t *ns)
 {
 	const char *why = parse_duration(s, ns);
@@ -312,20 +226,48 @@ static int parse_netns(const char *s, struct tcpfsm_filter *f)
 	return EXIT_ERROR;
 }
 
+/* What a command can ask of what it shows. */
+static uint32_t answers(const struct entry *cmd)
+{
+	return (cmd->options & OPT_NETNS ? TCPFSM_ASKS_NETNS : 0U) |
+	       (cmd->options & OPT_SOCKET ? TCPFSM_ASKS_FAMILY | TCPFSM_ASKS_LOCAL | TCPFSM_ASKS_OWNER |
+					    TCPFSM_ASKS_CGROUP : 0U) |
+	       (cmd->options & OPT_EVENT ? TCPFSM_ASKS_PEER | TCPFSM_ASKS_STATE | TCPFSM_ASKS_CAUSE : 0U);
+}
+
+/* The words after the options.  0 or the exit status. */
+static int take_filter(struct options *o, const struct entry *cmd, char **words)
+{
+	char text[TCPFSM_FILTER_TEXT] = "", why[512];
+	uint32_t asks;
+	size_t len = 0;
+
+	for (; *words; words++) {
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len ? " " : "", *words);
+		if (len >= sizeof(text))
+			return usage("filter", "too long");
+	}
+	if (tcpfsm_filter_and(&o->filter, text, why, sizeof(why)))
+		return usage("filter", why);
+	asks = tcpfsm_filter_asks(&o->filter);
+	o->given |= asks ? OPT_FILTER : 0;
+	if (o->replay && asks & TCPFSM_ASKS_CGROUP)
+		return usage("filter", "cgroup and container are those of this machine's processes now, not of a recording");
+	if (asks & ~answers(cmd))
+		complain("%s: what the filter says of %s has no effect here", cmd->name,
+			 cmd->options & OPT_SOCKET ? "peers, states and causes" : "anything but netns");
+	return 0;
+}
+
 /* One option.  0 or the exit status after an error was told. */
 static int take_option(struct options *o, int val, const char *arg)
 {
-	static unsigned int families;
 	const char *why = NULL;
-	char name[32], wrong[128];
+	char name[32], wrong[512];
 
 	switch (val) {
 	case '4':
 	case '6':
-		/* Both together are no restriction, however often. */
-		families |= val == '4' ? 1 : 2;
-		o->filter.family = families == 3 ? 0 : (uint8_t)(val - '0');
-		break;
 	case 'L':
 	case 'D':
 	case 'p':
@@ -371,14 +313,49 @@ static int take_option(struct options *o, int val, const char *arg)
 			why = parse_interval(arg, &o->interval);
 		break;
 	case LONG_SORT: {
-		int by = tcpfsm_timewait_sort_by_name(arg, strlen(arg));
+		bool order = option_text(val)->flag == OPT_ORDER;
+		int by = order ? tcpfsm_connect_sort_by_name(arg, strlen(arg)) :
+				 tcpfsm_timewait_sort_by_name(arg, strlen(arg));
 
 		if (by < 0)
-			why = "not one of " SORTS;
+			why = order ? "not one of attempts, failed, progress, slow, resent, resets, live, ports" : "not one of " SORTS;
 		else
-			o->sort = (enum tcpfsm_timewait_sort)by;
+			o->sort = (unsigned int)by;
 		break;
 	}
+	case LONG_BY: {
+		int by = tcpfsm_connect_by_by_name(arg, strlen(arg));
+
+		if (by < 0)
+			why = "not one of destination, host, net, port, process, container";
+		else
+			o->by = (enum tcpfsm_connect_by)by;
+		break;
+	}
+	case 'v':
+		o->verbose = true;
+		break;
+	case LONG_EXIT_CODE:
+		o->exit_code = true;
+		break;
+	case LONG_KEEP:
+		why = parse_keep(o, arg);
+		break;
+	case LONG_MAX_SIZE:
+		why = parse_size(arg, &o->max_bytes) ? NULL : "not a size (500M, 20G)";
+		break;
+	case LONG_DUMP:
+		o->duration = 0;
+		break;
+	case LONG_STRICT:
+		o->strict = true;
+		break;
+	case LONG_WHAT_IF:
+		if (o->nwhat_if == WHAT_IF_MAX)
+			why = "more of these than can be replayed at a time";
+		else
+			why = tcpfsm_setting_parse(&o->what_if[o->nwhat_if++], arg);
+		break;
 	case LONG_HISTOGRAM:
 		o->histogram = true;
 		break;
@@ -389,6 +366,12 @@ static int take_option(struct options *o, int val, const char *arg)
 		o->svg = arg;
 		if (!*arg)
 			why = "no file name";
+		break;
+	case LONG_LISTEN:
+		o->listen = arg;
+		break;
+	case LONG_LEDGER:
+		o->ledger = true;
 		break;
 	case LONG_JSON:
 		o->json = true;
@@ -413,19 +396,20 @@ static int take_option(struct options *o, int val, const char *arg)
 /* What the getopt family says with '?' and ':'. */
 static int bad_option(int opt, char **argv)
 {
+	const char *word = argv[optind - 1];
 	char name[32];
 
 	if (opt == ':')
 		return usage(option_name(optopt, name), "needs an argument");
 	if (optopt > 0 && optopt < 256 && !option_text(optopt)) {
 		snprintf(name, sizeof(name), "-%c", optopt);
-		return usage(name, "unknown option");
+		return unknown_option(name, command);
 	}
-	return usage(argv[optind - 1], optopt ? "takes no argument" : "unknown option");
+	return optopt ? usage(word, "takes no argument") : unknown_option(word, command);
 }
 
 /* An option that means nothing here is no error in a habit; it is told. */
-static void tell_useless(const struct options *o, const struct command *cmd)
+static void tell_useless(const struct options *o, const struct entry *cmd)
 {
 	size_t i;
 	char name[32];
@@ -436,17 +420,17 @@ static void tell_useless(const struct options *o, const struct command *cmd)
 	for (i = 0; i < NOPTIONS; i++) {
 		const char *others = "";
 
-		if (!(texts[i].flag & useless))
+		if (!(option_table[i].flag & useless))
 			continue;
-		if (texts[i].flag & OPT_FILTER)
+		if (option_table[i].flag & OPT_FILTER)
 			others = cmd->options & OPT_SOCKET ? " (or -s, -C)" :
 				 cmd->options & OPT_NETNS ? " (as every filter but -N)" :
 							    " (as every filter)";
-		complain("%s: %s%s has no effect here", cmd->name, option_name(texts[i].val, name),
+		complain("%s: %s%s has no effect here", cmd->name, option_name(option_table[i].val, name),
 			 others);
-		if (texts[i].flag & OPT_FILTER)
+		if (option_table[i].flag & OPT_FILTER)
 			useless &= ~(unsigned int)OPT_FILTER;
-		useless &= ~texts[i].flag;
+		useless &= ~option_table[i].flag;
 	}
 }
 
@@ -455,13 +439,15 @@ int main(int argc, char **argv)
 	struct options o = {
 		.filter = { .size = sizeof(o.filter) }, .duration = UINT64_MAX, .out = &out,
 	};
-	const struct command *cmd = NULL;
+	const struct entry *cmd = NULL;
 	struct option_tables tables;
 	bool want_help = false;
 	int opt, status, rest;
 
 	catch_signals();
 	out_to_file(&out, STDOUT_FILENO);
+	if (argc == 1)
+		return help_first(&out);
 	opterr = 0;
 	command = look_for_command(argc, argv);
 	make_tables(&tables, "");
@@ -476,28 +462,34 @@ int main(int argc, char **argv)
 			return status;
 	}
 
+	/* "help COMMAND" is "COMMAND --help". */
+	if (optind < argc && !strcmp(argv[optind], "help")) {
+		want_help = true;
+		if (++optind + 1 < argc)
+			return usage(argv[optind + 1], "one argument too many");
+	}
 	if (optind < argc)
 		cmd = command_by_name(argv[optind]);
-	if (want_help && (cmd || optind == argc))
-		return help(cmd);
-	if (!cmd) {
-		if (optind < argc)
-			complain("%s: unknown command; use one of: %s", argv[optind], command_names());
-		else
-			complain("no command; use one of: %s", command_names());
-		return EXIT_USAGE;
-	}
-
+	if (!cmd && (optind < argc || !want_help))
+		return unknown_command(argv[optind]);
+	if (want_help)
+		return help(&out, cmd);
 	rest = optind + 1;
 	if (*cmd->args) {
 		if (rest == argc || !*argv[rest])
 			return usage(cmd->name, "needs a directory to write to");
 		o.dir = argv[rest++];
 	}
-	if (rest < argc)
+	if (rest < argc && !(cmd->options & OPT_NETNS))
 		return usage(argv[rest], "one argument too many");
 	if (o.replay && !(cmd->options & OPT_READ))
 		return usage(cmd->name, "reads the device, not a recording: no -r");
 	tell_useless(&o, cmd);
-	return cmd->run(&o);
+	if (rest < argc) {
+		status = take_filter(&o, cmd, &argv[rest]);
+		if (status)
+			return status;
+	}
+	out_is_here(!o.replay);
+	return cmd->command->run(&o);
 }

@@ -80,7 +80,9 @@ int open_follow(struct tcpfsm_follow **f, const struct options *opts,
 	err = tcpfsm_follow_open(f, fo, info, &why);
 	if (err && opts->replay)
 		return fail_replay(err, opts, why);
-	return err ? fail_open(err, opts, info) : 0;
+	if (err)
+		return fail_open(err, opts, info);
+	return 0;
 }
 
 /* Return: 0 or a negative errno of the source. */
@@ -120,8 +122,19 @@ void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m)
 			 forgotten, forgotten == 1 ? "" : "s");
 }
 
+int tell_missing(struct tcpfsm_source *src, const struct options *opts, int status)
+{
+	const char *missing = tcpfsm_source_missing(src);
+
+	if (!*missing)
+		return status;
+	complain("%s: %s", opts->replay, missing);
+	return opts->strict && !status ? EXIT_INCOMPLETE : status;
+}
+
 int stream(const struct options *opts, const struct view *view, void *arg)
 {
+	struct tcpfsm_consumers to = { .size = sizeof(to) };
 	struct tcpfsm_follow_options fo = view->follow;
 	struct tcpfsm_source *src;
 	struct tcpfsm_follow *f;
@@ -137,10 +150,10 @@ int stream(const struct options *opts, const struct view *view, void *arg)
 	if (status)
 		return status;
 	src = tcpfsm_follow_source(f);
-	if (!opts->replay)
-		tell_features(&info, view->shows);
-	status = view->begin ? view->begin(arg, f, &info) : 0;
+	tell_features(&info, view->shows);
+	status = view->begin ? view->begin(arg, f, &info, &to) : 0;
 	if (!status) {
+		tcpfsm_follow_consumers(f, &to);
 		rc = follow(f, view, arg, opts->out);
 		if (view->end)
 			status = view->end(arg, rc);
@@ -152,6 +165,9 @@ int stream(const struct options *opts, const struct view *view, void *arg)
 	/* Who closed the pipe has seen enough. */
 	if (fo.model && opts->out->error != -EPIPE)
 		tell_losses(src, tcpfsm_follow_model(f));
+	/* Why it cannot be read any further was told. */
+	if (!rc && opts->out->error != -EPIPE)
+		status = tell_missing(src, opts, status);
 	tcpfsm_follow_close(f);
 	return status;
 }

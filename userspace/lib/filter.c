@@ -1,17 +1,141 @@
 // SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
-/* Filters of events, and the words that make them. */
-#include <errno.h>
-#include <limits.h>
-#include <linux/magic.h>
-#include <stdio.h>
+/* Does something pass a filter?  filter_words.c makes one of words. */
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 
-#include "number.h"
+#include "filter.h"
 #include "opts.h"
-#include "tcpfsm.h"
+#include "source/cgroup.h"
+
+static bool in_cgroup(const struct tcpfsm_filter *f, const struct tcpfsm_filter_op *op,
+		      const struct tcpfsm_filter_subject *s)
+{
+	char path[PROCESS_CGROUP_MAX];
+
+	return s->pid && cgroup_of(s->pid, s->ts, path) &&
+	       (op->what == OP_CGROUP ? cgroup_below : cgroup_has)(path, f->names + op->low, op->high);
+}
+
+/* ---- expressions ----------------------------------------------------------------------- */
+
+static const uint32_t asks[] = {
+	[OP_ADDR] = 0, [OP_PORT] = 0,	/* by where */
+	[OP_FAMILY] = TCPFSM_ASKS_FAMILY, [OP_PID] = TCPFSM_ASKS_OWNER, [OP_COMM] = TCPFSM_ASKS_OWNER,
+	[OP_NETNS] = TCPFSM_ASKS_NETNS, [OP_STATE] = TCPFSM_ASKS_STATE, [OP_CAUSE] = TCPFSM_ASKS_CAUSE,
+	[OP_CGROUP] = TCPFSM_ASKS_OWNER | TCPFSM_ASKS_CGROUP,
+	[OP_CONTAINER] = TCPFSM_ASKS_OWNER | TCPFSM_ASKS_CGROUP,
+};
+
+static uint32_t asks_of(const struct tcpfsm_filter_op *op)
+{
+	if (op->what == OP_ADDR || op->what == OP_PORT)
+		return op->where;
+	return op->what < sizeof(asks) / sizeof(*asks) ? asks[op->what] : 0;
+}
+
+static bool in_prefix(const struct tcpfsm_filter_op *op, uint8_t family, const uint8_t *addr)
+{
+	unsigned int bytes = op->bits / 8, rest = op->bits % 8;
+
+	return family == op->family && !memcmp(addr, op->addr, bytes) &&
+	       (!rest || !((addr[bytes] ^ op->addr[bytes]) >> (8 - rest)));
+}
+
+/* Of one end, where it is one of those that are asked for. */
+static bool end_is(const struct tcpfsm_filter_op *op, const struct tcpfsm_filter_subject *s, uint32_t end)
+{
+	bool local = end == TCPFSM_ASKS_LOCAL;
+	uint16_t port = local ? s->lport : s->rport;
+
+	if (op->what == OP_ADDR)
+		return in_prefix(op, s->family, local ? s->laddr : s->raddr);
+	return port >= op->low && port <= op->high;
+}
+
+/* A value may be true, may be false, or, where something is not known, both. */
+#define YES	1
+#define NO	2
+
+static unsigned int ask_end(const struct tcpfsm_filter_op *op, const struct tcpfsm_filter_subject *s,
+			    uint32_t end)
+{
+	if (!(op->where & end))
+		return NO;
+	if (!(s->known & end))
+		return YES | NO;
+	return end_is(op, s, end) ? YES : NO;
+}
+
+static unsigned int either(unsigned int a, unsigned int b)
+{
+	return ((a | b) & YES) | (a & b & NO);
+}
+
+static unsigned int ask(const struct tcpfsm_filter *f, const struct tcpfsm_filter_op *op,
+			const struct tcpfsm_filter_subject *s)
+{
+	bool is = false;
+
+	if (op->what == OP_ADDR || op->what == OP_PORT)
+		return either(ask_end(op, s, TCPFSM_ASKS_LOCAL), ask_end(op, s, TCPFSM_ASKS_PEER));
+	if (asks_of(op) & ~s->known)
+		return YES | NO;
+	switch (op->what) {
+	case OP_FAMILY:
+		is = op->family == s->family;
+		break;
+	case OP_PID:
+		is = op->value == s->pid;
+		break;
+	case OP_COMM:
+		is = s->pid && !strncmp(s->comm, f->names + op->low, op->high) && !s->comm[op->high];
+		break;
+	case OP_NETNS:
+		is = op->value == s->netns;
+		break;
+	case OP_STATE:
+		is = op->value & s->states;
+		break;
+	case OP_CAUSE:
+		is = op->value & s->causes;
+		break;
+	case OP_CGROUP:
+	case OP_CONTAINER:
+		is = in_cgroup(f, op, s);
+		break;
+	}
+	return is ? YES : NO;
+}
+
+/* What is left at the end must all be so. */
+static bool expr_passes(const struct tcpfsm_filter *f, const struct tcpfsm_filter_subject *s)
+{
+	uint8_t v[FILTER_DEPTH];
+	unsigned int n = 0, i;
+
+	for (i = 0; i < f->nops && i < TCPFSM_FILTER_OPS; i++) {
+		const struct tcpfsm_filter_op *op = &f->op[i];
+
+		if (op->what == OP_NOT && n) {
+			v[n - 1] = (uint8_t)((v[n - 1] & YES) << 1 | v[n - 1] >> 1);
+		} else if (op->what == OP_OR && n > 1) {
+			n--;
+			v[n - 1] = (uint8_t)either(v[n - 1], v[n]);
+		} else if (op->what == OP_AND && n > 1) {
+			n--;
+			v[n - 1] = (uint8_t)((v[n - 1] & v[n] & YES) | ((v[n - 1] | v[n]) & NO));
+		} else if (op->what < OP_NOT && n < FILTER_DEPTH) {
+			v[n++] = (uint8_t)ask(f, op, s);
+		} else {
+			return false;
+		}
+	}
+	while (n)
+		if (!(v[--n] & YES))
+			return false;
+	return true;
+}
+
+/* ---- all of it --------------------------------------------------------------------------- */
 
 static bool port_in(const uint16_t *ports, unsigned int n, uint16_t port)
 {
@@ -23,273 +147,150 @@ static bool port_in(const uint16_t *ports, unsigned int n, uint16_t port)
 	return !n;
 }
 
-static bool state_in(uint32_t states, const struct tcpfsm_event *ev)
-{
-	uint32_t bits = 1U << (ev->old_state & 31);
+/* A question that is asked, the answer of which is known: is it the wrong one? */
+#define WRONG(asked, bit, right)	((asked) && s->known & TCPFSM_ASKS_##bit && !(right))
 
-	if (ev->type == TCPFSM_EVENT_TRANSITION)
-		bits |= 1U << (ev->new_state & 31);
-	return states & bits;
+static bool passes(const struct tcpfsm_filter *f, const struct tcpfsm_filter_subject *s)
+{
+	if (WRONG(f->family, FAMILY, f->family == s->family || f->family == TCPFSM_FAMILY_BOTH) ||
+	    WRONG(f->netns, NETNS, f->netns == s->netns) ||
+	    WRONG(f->pid, OWNER, f->pid == s->pid) ||
+	    WRONG(f->states, STATE, f->states & s->states) ||
+	    WRONG(f->causes, CAUSE, f->causes & s->causes) ||
+	    WRONG(f->nlport, LOCAL, port_in(f->lport, f->nlport, s->lport)) ||
+	    WRONG(f->nrport, PEER, port_in(f->rport, f->nrport, s->rport)))
+		return false;
+	return !f->nops || expr_passes(f, s);
 }
 
-static bool match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev)
+bool tcpfsm_filter_subject(const struct tcpfsm_filter *f, const struct tcpfsm_filter_subject *s)
 {
-	const struct tcpfsm_record *rec = &ev->rec;
+	struct tcpfsm_filter_subject subject;
+	struct tcpfsm_filter filter;
 
-	if (f->family && f->family != rec->family)
-		return false;
-	if (f->netns && f->netns != rec->netns)
-		return false;
-	if (f->pid && (!ev->has_owner || f->pid != ev->pid))
-		return false;
-	if (f->states && !state_in(f->states, ev))
-		return false;
-	if (f->causes && (ev->type != TCPFSM_EVENT_TRANSITION || !(f->causes & 1U << ev->cause)))
-		return false;
-	return port_in(f->lport, f->nlport, rec->lport) &&
-	       (ev->suppressed || port_in(f->rport, f->nrport, rec->rport));
+	if (!f)
+		return true;
+	if (s->size != sizeof(*s)) {
+		if (copy_opts(&subject, sizeof(subject), s))
+			return false;
+		s = &subject;
+	}
+	if (__builtin_expect(f->size == sizeof(*f), 1))
+		return passes(f, s);
+	return !copy_opts(&filter, sizeof(filter), f) && passes(&filter, s);
+}
+
+uint32_t tcpfsm_filter_asks(const struct tcpfsm_filter *f)
+{
+	struct tcpfsm_filter known;
+	uint32_t bits;
+	size_t i;
+
+	if (!f || copy_opts(&known, sizeof(known), f))
+		return 0;
+	bits = (known.family && known.family != TCPFSM_FAMILY_BOTH ? TCPFSM_ASKS_FAMILY : 0U) |
+	       (known.netns ? TCPFSM_ASKS_NETNS : 0U) |
+	       (known.pid ? TCPFSM_ASKS_OWNER : 0U) | (known.states ? TCPFSM_ASKS_STATE : 0U) |
+	       (known.causes ? TCPFSM_ASKS_CAUSE : 0U) | (known.nlport ? TCPFSM_ASKS_LOCAL : 0U) |
+	       (known.nrport ? TCPFSM_ASKS_PEER : 0U);
+	for (i = 0; i < known.nops && i < TCPFSM_FILTER_OPS; i++)
+		bits |= asks_of(&known.op[i]);
+	return bits;
+}
+
+/* ---- events and lives --------------------------------------------------------------------- */
+
+#define ALL	(TCPFSM_ASKS_NETNS | TCPFSM_ASKS_FAMILY | TCPFSM_ASKS_LOCAL | TCPFSM_ASKS_PEER | \
+		 TCPFSM_ASKS_OWNER | TCPFSM_ASKS_STATE | TCPFSM_ASKS_CAUSE | TCPFSM_ASKS_CGROUP)
+
+void tcpfsm_filter_event(struct tcpfsm_filter_subject *s, const struct tcpfsm_event *ev)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	bool moves = ev->type == TCPFSM_EVENT_TRANSITION;
+
+	/* All of it but the name, which is long, is set: this is done for each event. */
+	s->size = sizeof(*s);
+	s->known = ALL & ~(ev->suppressed ? (uint32_t)TCPFSM_ASKS_PEER : 0);
+	s->netns = ev->netns_gone ? 0 : r->netns;
+	s->pid = ev->has_owner ? ev->pid : 0;
+	s->states = 1U << (ev->old_state & 31) | (moves ? 1U << (ev->new_state & 31) : 0);
+	s->causes = moves ? 1U << ev->cause : 0;
+	s->lport = r->lport;
+	s->rport = r->rport;
+	s->family = r->family;
+	memcpy(s->laddr, r->laddr, sizeof(s->laddr));
+	memcpy(s->raddr, r->raddr, sizeof(s->raddr));
+	memcpy(s->comm, ev->comm, sizeof(s->comm));
+	s->ts = r->ts;
+}
+
+void tcpfsm_filter_life(struct tcpfsm_filter_subject *s, const struct tcpfsm_life *life, unsigned int state,
+			uint32_t pid, const char *comm)
+{
+	*s = (struct tcpfsm_filter_subject) { .size = sizeof(*s), .known = ALL, .pid = pid };
+	if (pid && comm)
+		memcpy(s->comm, comm, strnlen(comm, sizeof(s->comm) - 1));
+	s->states = state ? 1U << (state & 31) : 0;
+	/* Else nothing is known of it but its state: then it is no answer to what is asked. */
+	if (!life || !life->begin)
+		return;
+	if (!state)
+		s->states = life->states;
+	s->causes = life->causes;
+	s->netns = life->netns;
+	s->lport = life->lport;
+	s->rport = life->rport;
+	s->family = life->family;
+	memcpy(s->laddr, life->laddr, sizeof(s->laddr));
+	memcpy(s->raddr, life->raddr, sizeof(s->raddr));
+}
+
+void tcpfsm_filter_listener(struct tcpfsm_filter_subject *s, const struct tcpfsm_listener *l)
+{
+	*s = (struct tcpfsm_filter_subject) { .size = sizeof(*s), .known = TCPFSM_ASKS_NETNS, .netns = l->netns };
+	if (!l->conn)
+		return;
+	s->known |= TCPFSM_ASKS_FAMILY | TCPFSM_ASKS_LOCAL | TCPFSM_ASKS_OWNER | TCPFSM_ASKS_CGROUP;
+	s->family = l->family;
+	s->lport = l->lport;
+	memcpy(s->laddr, l->laddr, sizeof(s->laddr));
+	if (!l->has_owner)
+		return;
+	s->pid = l->pid;
+	memcpy(s->comm, l->comm, sizeof(s->comm));
+}
+
+void tcpfsm_filter_timewait(struct tcpfsm_filter_subject *s, const struct tcpfsm_timewait *tw)
+{
+	bool owner = tw->has_owner, maker = !owner && tw->has_maker;
+
+	*s = (struct tcpfsm_filter_subject) { .size = sizeof(*s) };
+	if (tw->kind != TCPFSM_TIMEWAIT_OWNER) {
+		s->known = TCPFSM_ASKS_NETNS;
+		s->netns = tw->netns;
+	}
+	if (tw->kind != TCPFSM_TIMEWAIT_NETNS && !tw->rest) {
+		s->known |= TCPFSM_ASKS_OWNER | TCPFSM_ASKS_CGROUP;
+		s->pid = owner ? tw->pid : maker ? tw->maker_pid : 0;
+		memcpy(s->comm, owner ? tw->comm : tw->maker_comm, sizeof(s->comm));
+	}
+	if (tw->kind != TCPFSM_TIMEWAIT_DESTINATION || tw->rest)
+		return;
+	/* Local ports of outbound ones are many: none is asked for. */
+	s->known |= TCPFSM_ASKS_FAMILY | TCPFSM_ASKS_LOCAL | (tw->inbound ? 0U : TCPFSM_ASKS_PEER);
+	s->family = tw->family;
+	s->lport = tw->inbound ? tw->lport : 0;
+	s->rport = tw->rport;
+	memcpy(s->laddr, tw->laddr, sizeof(s->laddr));
+	memcpy(s->raddr, tw->raddr, sizeof(s->raddr));
 }
 
 bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev)
 {
-	struct tcpfsm_filter known;
+	struct tcpfsm_filter_subject s;
 
 	if (!f || (ev->type == TCPFSM_EVENT_LOST && !ev->suppressed))
 		return true;
-	if (__builtin_expect(f->size == sizeof(*f), 1))
-		return match(f, ev);
-	return !copy_opts(&known, sizeof(known), f) && match(&known, ev);
-}
-
-/* ---- words ------------------------------------------------------------------------- */
-
-/* These return NULL, or what is wrong. */
-
-static const char *parse_ports(const char *s, uint16_t ports[16], uint8_t *n)
-{
-	uint64_t port;
-
-	for (;;) {
-		if (!parse_u64(s, &s, 1, UINT16_MAX, &port) || (*s && *s != ','))
-			return "not a list of ports from 1 to 65535";
-		if (*n >= 16)
-			return "more than 16 ports";
-		ports[(*n)++] = (uint16_t)port;
-		if (!*s++)
-			return NULL;
-	}
-}
-
-/* Comma-separated names of a table, as bits. */
-static const char *parse_names(const char *s, int (*by_name)(const char *, size_t),
-			       uint32_t *bits, const char *why)
-{
-	for (;;) {
-		size_t len = strcspn(s, ",");
-		int n = by_name(s, len);
-
-		if (n < 0)
-			return why;
-		*bits |= 1U << n;
-		s += len;
-		if (!*s++)
-			return NULL;
-	}
-}
-
-static const char *parse_netns(const char *s, uint32_t *netns)
-{
-	char path[PATH_MAX];
-	struct statfs fs;
-	struct stat st;
-	uint64_t v;
-
-	if (parse_number(s, 1, UINT32_MAX, &v)) {
-		*netns = (uint32_t)v;
-		return NULL;
-	}
-	if (!*s)
-		return "no name";
-	if ((size_t)snprintf(path, sizeof(path), strchr(s, '/') ? "%s" : "/run/netns/%s", s) >=
-	    sizeof(path))
-		return "name too long";
-	if (stat(path, &st))
-		return strerror(errno);
-	if (statfs(path, &fs) || fs.f_type != NSFS_MAGIC)
-		return "not a namespace";
-	*netns = (uint32_t)st.st_ino;
-	return NULL;
-}
-
-/* With the letters that options of the command have. */
-static const struct word {
-	const char *name;
-	char letter;
-	bool value;
-} words[] = {
-	{ "lport", 'L', true }, { "rport", 'D', true }, { "ipv4", '4', false },
-	{ "ipv6", '6', false }, { "pid", 'p', true }, { "netns", 'N', true },
-	{ "state", 's', true }, { "cause", 'C', true },
-};
-
-#define NWORDS		(sizeof(words) / sizeof(words[0]))
-#define UNKNOWN_WORD	"not one of lport rport ipv4 ipv6 pid netns state cause"
-
-/* "lport", "--lport", "-L" */
-static const struct word *find_word(const char *s)
-{
-	size_t i;
-
-	for (i = 0; i < NWORDS; i++) {
-		if (s[0] == '-' && s[1] == words[i].letter && !s[2])
-			return &words[i];
-		if (!strcasecmp(s + (strncmp(s, "--", 2) ? 0 : 2), words[i].name))
-			return &words[i];
-	}
-	return NULL;
-}
-
-static const char *set_word(struct tcpfsm_filter *f, const struct word *w, const char *value)
-{
-	uint64_t v = 0;
-
-	switch (w->letter) {
-	case 'L':
-		return parse_ports(value, f->lport, &f->nlport);
-	case 'D':
-		return parse_ports(value, f->rport, &f->nrport);
-	case '4':
-	case '6':
-		/* Both together are no restriction. */
-		f->family = f->family == (w->letter == '4' ? 6 : 4) ? 0 : (uint8_t)(w->letter - '0');
-		return NULL;
-	case 'p':
-		if (!parse_number(value, 1, INT_MAX, &v))
-			return "not a process id";
-		f->pid = (uint32_t)v;
-		return NULL;
-	case 'N':
-		return parse_netns(value, &f->netns);
-	case 's':
-		return parse_names(value, tcpfsm_state_by_name, &f->states,
-				   "not a list of states such as SYN_SENT,TIME_WAIT");
-	}
-	return parse_names(value, tcpfsm_cause_by_name, &f->causes,
-			   "not a list of causes such as timeout,rcv_rst");
-}
-
-static int complain(int err, const char *wrong, const char *what, char *why, size_t size)
-{
-	if (size)
-		snprintf(why, size, "%s%s%s", wrong, *wrong ? ": " : "", what);
-	return err;
-}
-
-/* Into the caller's, all or nothing. */
-static int give(struct tcpfsm_filter *f, const struct tcpfsm_filter *known, char *why, size_t size)
-{
-	int err = give_opts(f, known, sizeof(*known));
-
-	return err ? complain(err, "", "the program is too old for this filter", why, size) : 0;
-}
-
-int tcpfsm_filter_set(struct tcpfsm_filter *f, const char *word, const char *value, char *why,
-		      size_t size)
-{
-	const struct word *w = find_word(word);
-	struct tcpfsm_filter known;
-	const char *wrong;
-	int err = copy_opts(&known, sizeof(known), f);
-
-	if (err)
-		return complain(err, "", "this filter is not one that the library knows", why, size);
-	wrong = !w ? UNKNOWN_WORD : w->value && !value ? "needs a value after it" :
-		set_word(&known, w, value);
-	return wrong ? complain(-EINVAL, "", wrong, why, size) : give(f, &known, why, size);
-}
-
-int tcpfsm_filter_parse(struct tcpfsm_filter *f, const char *text, char *why, size_t size)
-{
-	struct tcpfsm_filter known = { .size = sizeof(known) };
-	char buf[256], wrong[64], *p = buf, *name, *save;
-
-	if (strlen(text) >= sizeof(buf))
-		return complain(-EINVAL, "", "too long", why, size);
-	for (; *text; text++)
-		*p++ = *text == '=' ? ' ' : *text;
-	*p = '\0';
-	for (name = strtok_r(buf, " \t", &save); name; name = strtok_r(NULL, " \t", &save)) {
-		const struct word *w = find_word(name);
-		const char *what = UNKNOWN_WORD, *value = "";
-
-		snprintf(wrong, sizeof(wrong), "%s", name);
-		if (w && w->value)
-			value = strtok_r(NULL, " \t", &save);
-		if (value && *value)
-			snprintf(wrong, sizeof(wrong), "%s", value);
-		if (w)
-			what = value ? set_word(&known, w, value) : "needs a value after it";
-		if (what)
-			return complain(-EINVAL, wrong, what, why, size);
-	}
-	return give(f, &known, why, size);
-}
-
-static size_t add_word(char *buf, size_t size, size_t len, const char *word, const char *value)
-{
-	int n = snprintf(buf + len, size - len, "%s%s %s", len ? " " : "", word, value);
-
-	return len + (size_t)n < size ? len + (size_t)n : size - 1;
-}
-
-static size_t add_ports(char *buf, size_t size, size_t len, const char *word,
-			const uint16_t *ports, unsigned int n)
-{
-	char list[128] = "";
-	unsigned int i;
-
-	for (i = 0; i < n && i < 16; i++)
-		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%u", i ? "," : "",
-			 ports[i]);
-	return n ? add_word(buf, size, len, word, list) : len;
-}
-
-static size_t add_names(char *buf, size_t size, size_t len, const char *word, uint32_t bits,
-			const char *(*name)(unsigned int))
-{
-	char list[256] = "";
-	unsigned int i;
-
-	for (i = 0; i < 32; i++)
-		if (bits >> i & 1)
-			snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
-				 *list ? "," : "", name(i));
-	return bits ? add_word(buf, size, len, word, list) : len;
-}
-
-int tcpfsm_filter_text(const struct tcpfsm_filter *f, char *buf, size_t size)
-{
-	struct tcpfsm_filter known;
-	char number[16];
-	size_t len = 0;
-	int err = copy_opts(&known, sizeof(known), f);
-
-	if (!size)
-		return -EINVAL;
-	*buf = '\0';
-	if (err)
-		return err;
-	len = add_ports(buf, size, len, "lport", known.lport, known.nlport);
-	len = add_ports(buf, size, len, "rport", known.rport, known.nrport);
-	if (known.family)
-		len = add_word(buf, size, len, known.family == 6 ? "ipv6" : "ipv4", "");
-	snprintf(number, sizeof(number), "%u", known.pid);
-	if (known.pid)
-		len = add_word(buf, size, len, "pid", number);
-	snprintf(number, sizeof(number), "%u", known.netns);
-	if (known.netns)
-		len = add_word(buf, size, len, "netns", number);
-	len = add_names(buf, size, len, "state", known.states, tcpfsm_state_name);
-	add_names(buf, size, len, "cause", known.causes, tcpfsm_cause_name);
-	return 0;
+	tcpfsm_filter_event(&s, ev);
+	return tcpfsm_filter_subject(f, &s);
 }

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 
 #include "follow.h"
+#include "model/living.h"
 #include "opts.h"
 #include "source/item.h"
 #include "source/pace.h"
+#include "source/source.h"
 #include "tcpfsm.h"
 
 /* A live source may hold back what is younger than a few milliseconds. */
@@ -79,7 +81,7 @@ static void set_clocks(struct tcpfsm_follow *f)
 
 	f->resync = PACE_RESYNC;
 	f->totals = (struct pace) {
-		.every = at_most(f->o.totals_ns), .share = 10, .steady = true,
+		.every = at_most(f->o.totals_ns), .share = 4, .steady = true,
 		.next = f->o.totals && !f->replay ? now : NEVER,
 	};
 	f->end = UINT64_MAX;
@@ -90,6 +92,54 @@ static void set_clocks(struct tcpfsm_follow *f)
 		f->skew = 0;
 	if (f->o.duration)
 		f->end = now + (uint64_t)f->skew + at_most(f->o.duration);
+}
+
+static int ignore(const struct tcpfsm_event *ev, void *arg)
+{
+	(void)ev;
+	(void)arg;
+	return 0;
+}
+
+/* Who has the inode that is asked for at the end of a recording: those before had it, too. */
+static int learn_last_netns(struct tcpfsm_follow *f)
+{
+	struct tcpfsm_item made[2] = { { .cpu = 0 }, { .cpu = 0 } };
+	const struct tcpfsm_item *items;
+	struct tcpfsm_source *src;
+	const char *why;
+	size_t n, i;
+
+	/* What is wrong with it the second reading tells. */
+	if (tcpfsm_source_open_recording(&src, f->o.recording, &why))
+		return 0;
+	while (tcpfsm_source_batch(src, &items, &n) > 0)
+		for (i = 0; i < n; i++)
+			if (item_is(&items[i], TCPFSM_TYPE_NETNS) &&
+			    items[i].rec.netns == f->o.netns)
+				made[0].rec = items[i].rec;
+	tcpfsm_source_close(src);
+	if (!made[0].rec.ts)
+		return 0;
+	made[1].rec = (struct tcpfsm_record) {
+		.ts = made[0].rec.ts, .type = TCPFSM_TYPE_TOTAL, .netns = f->o.netns,
+		.rcv = TCPFSM_TOTAL_NOW_MADE_TS, .listener = made[0].rec.ts,
+	};
+	made[0].rec.type = TCPFSM_TYPE_TOTAL;
+	made[0].rec.rcv = TCPFSM_TOTAL_NOW_NETNS_COOKIE;
+	return tcpfsm_model_items(f->model, made, 2, ignore, NULL);
+}
+
+/* Records may be of network namespaces whose inodes others have by now. */
+static int learn_netns(struct tcpfsm_follow *f)
+{
+	if (!f->replay) {
+		/* Best before the first record; without them the stream tells. */
+		if (!f->o.totals)
+			tcpfsm_source_totals(f->src);
+		return 0;
+	}
+	return f->o.netns ? learn_last_netns(f) : 0;
 }
 
 int follow_open_source(struct tcpfsm_follow **follow, struct tcpfsm_source *src,
@@ -112,6 +162,8 @@ int follow_open_source(struct tcpfsm_follow **follow, struct tcpfsm_source *src,
 	f->can_resync = f->o.resync && !f->replay;
 	set_clocks(f);
 	err = make_model(f);
+	if (!err && f->model)
+		err = learn_netns(f);
 	if (err)
 		tcpfsm_follow_close(f);
 	else
@@ -139,6 +191,8 @@ int tcpfsm_follow_open(struct tcpfsm_follow **follow, const struct tcpfsm_follow
 		err = tcpfsm_source_open_recording(&src, o.recording, why ? why : &reason);
 	else
 		err = tcpfsm_source_open_device(&src, o.device, &so, info);
+	if (!err && o.recording && info)
+		source_recorded_info(src, info);
 	return err ? err : follow_open_source(follow, src, &o);
 }
 
@@ -170,6 +224,8 @@ static int tell_all(const struct tcpfsm_event *ev, void *arg)
 
 	if (!rc && f->to.timewaits)
 		rc = tcpfsm_timewaits_event(f->to.timewaits, ev);
+	if (!rc && f->to.connects)
+		rc = tcpfsm_connects_event(f->to.connects, ev);
 	if (!rc && f->to.explain)
 		rc = tcpfsm_explain_event(f->to.explain, ev);
 	if (!rc && f->to.ladders)
@@ -183,12 +239,15 @@ int tcpfsm_follow_consumers(struct tcpfsm_follow *f, const struct tcpfsm_consume
 
 	if (err)
 		return err;
-	f->takes_items = f->o.item || f->to.timewaits || f->to.explain || f->to.listeners ||
+	f->takes_items = f->o.item || f->to.timewaits || f->to.connects || f->to.explain || f->to.listeners ||
 			 f->to.checks;
-	if (f->to.timewaits || f->to.explain || f->to.ladders) {
+	if (f->to.timewaits || f->to.connects || f->to.explain || f->to.ladders) {
 		f->event = tell_all;
 		f->arg = f;
 	}
+	/* These, and whoever takes items in batches, reckon with the offset of the beginning. */
+	if (f->model && f->event == tell_all)
+		model_keep_clock(f->model);
 	return 0;
 }
 
@@ -198,6 +257,8 @@ static int give_item(struct tcpfsm_follow *f, const struct tcpfsm_item *item)
 
 	if (!rc && f->to.timewaits)
 		rc = tcpfsm_timewaits_item(f->to.timewaits, item);
+	if (!rc && f->to.connects)
+		rc = tcpfsm_connects_item(f->to.connects, item);
 	if (!rc && f->to.explain)
 		rc = tcpfsm_explain_item(f->to.explain, item);
 	if (!rc && f->to.listeners)
@@ -244,9 +305,11 @@ static int ask_for_totals(struct tcpfsm_follow *f)
 
 	pace_begin(&f->totals);
 	notice.error = tcpfsm_source_totals(f->src);
-	notice.took_ns = pace_end(&f->totals);
 	f->reading = !notice.error;
-	return notice.error ? notify(f, &notice) : 0;
+	if (f->reading)
+		return 0;
+	notice.took_ns = pace_end(&f->totals);
+	return notify(f, &notice);
 }
 
 static int read_sockets(struct tcpfsm_follow *f)
@@ -296,7 +359,7 @@ static int look_closely(struct tcpfsm_follow *f, const struct tcpfsm_item *item)
 	if (!rc && f->reading && !(item && is_state(item))) {
 		f->reading = false;
 		notice = (struct tcpfsm_notice) { .type = TCPFSM_NOTICE_TOTALS };
-		notice.took_ns = monotonic_ns() - f->totals.begun;
+		notice.took_ns = pace_end(&f->totals);
 		rc = notify(f, &notice);
 	}
 	return rc;
@@ -447,6 +510,7 @@ static void sooner(uint64_t *until, uint64_t at)
 static int sleep_for(struct tcpfsm_follow *f, int timeout_ms)
 {
 	uint64_t now = monotonic_ns(), until = now + IDLE_MS * NSEC_PER_MSEC;
+	struct pollfd watched = { .fd = f->src->watch_fd, .events = POLLIN };
 	int rc, ms;
 
 	if (timeout_ms >= 0)
@@ -462,7 +526,7 @@ static int sleep_for(struct tcpfsm_follow *f, int timeout_ms)
 	sooner(&until, f->totals.next);
 	ms = until > now ? (int)((until - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC) : 0;
 	if (f->o.state_only)
-		rc = poll(NULL, 0, ms) < 0 ? -errno : 0;
+		rc = poll(&watched, 1, ms) < 0 ? -errno : 0;
 	else
 		rc = tcpfsm_source_wait(f->src, ms);
 	return rc < 0 && rc != -EINTR ? rc : 0;
@@ -477,7 +541,8 @@ static bool is_timed(const struct tcpfsm_follow *f, uint64_t budget_ns)
 /* What is due by the clock. */
 static int ask(struct tcpfsm_follow *f, uint64_t now)
 {
-	int rc = now >= f->totals.next ? ask_for_totals(f) : 0;
+	/* Where many listeners take long, the last reading comes to its end first. */
+	int rc = now >= f->totals.next && !f->reading ? ask_for_totals(f) : 0;
 
 	if (!rc && resync_due(f, now))
 		rc = read_sockets(f);
@@ -538,6 +603,16 @@ static int read_totals(struct tcpfsm_follow *f)
 			rc = read_state(f);
 	}
 	return rc ? rc : rest(f);
+}
+
+int tcpfsm_follow_totals(struct tcpfsm_follow *f)
+{
+	int rc;
+
+	if (!f->o.state_only || f->replay)
+		return -EINVAL;
+	rc = ask_for_totals(f);
+	return rc ? rc : read_state(f);
 }
 
 int tcpfsm_follow_step(struct tcpfsm_follow *f, uint64_t budget_ns, int timeout_ms)

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "digits.h"
+#include "json_writer.h"
 #include "names.h"
+#include "source/item.h"
 #include "tcpfsm.h"
 
 #define BLOCK	16
@@ -86,70 +88,14 @@ static char *put_ipv6(char *p, const uint8_t *addr)
 
 /* ---- text of others --------------------------------------------------------- */
 
-/* Printable ASCII without '"' and '\\'. */
-static const bool plain[256] = {
-	[' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true,
-};
-
-/* How long is the UTF-8 sequence at s, and which character?  0: it is none. */
-static unsigned int utf8(const uint8_t *s, unsigned int n, uint32_t *ch)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned int len = s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 :
-			   s[0] < 0xf8 ? 4 : 0;
-	unsigned int i;
-
-	if (!len || len > n)
-		return 0;
-	*ch = s[0] & (0x7fU >> len);
-	for (i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		*ch = *ch << 6 | (s[i] & 0x3f);
-	}
-	if (*ch < least[len] || *ch > 0x10ffff || (*ch >= 0xd800 && *ch < 0xe000))
-		return 0;
-	return len;
-}
-
-static char *put_escape(char *p, uint32_t ch)
-{
-	int shift;
-
-	*p++ = '\\';
-	*p++ = 'u';
-	for (shift = 12; shift >= 0; shift -= 4)
-		*p++ = "0123456789abcdef"[ch >> shift & 15];
-	return p;
-}
-
 #define COMM_LEN	sizeof(((struct tcpfsm_record *)0)->comm)
 
 static char *put_odd_comm(char *p, const uint8_t *s, unsigned int i)
 {
-	unsigned int len;
-	uint32_t ch;
+	const uint8_t *at = s + i;
 
-	while (i < COMM_LEN && s[i]) {
-		if (plain[s[i]]) {
-			*p++ = (char)s[i++];
-		} else if (s[i] == '"' || s[i] == '\\') {
-			*p++ = '\\';
-			*p++ = (char)s[i++];
-		} else if (s[i] < 0x80) {
-			p = put_escape(p, s[i++]);
-		} else {
-			len = utf8(s + i, COMM_LEN - i, &ch);
-			if (!len || ch < 0xa0) {
-				p = put_escape(p, len ? ch : 0xfffd);
-				i += len ? len : 1;
-			} else {
-				memcpy(p, s + i, len);
-				p += len;
-				i += len;
-			}
-		}
-	}
+	while (at < s + COMM_LEN && *at)
+		p = json_escape(p, &at, (size_t)(s + COMM_LEN - at));
 	return p;
 }
 
@@ -429,6 +375,9 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 		p = put_name(p, NAME_OF(names_errno, r->arg));
 		*p++ = '"';
 		return p;
+	case TCPFSM_EVENT_NETNS:
+		PUT(p, ",\"netns_cookie\":");
+		return put_u64(p, r->listener);
 	}
 	return p;
 }
@@ -470,12 +419,19 @@ static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struc
 
 size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX])
 {
+	const struct tcpfsm_record *r = &ev->rec;
 	char *p = buf;
 
-	if (ev->type < TCPFSM_EVENT_LOST) {
+	if (ev->type < sizeof(heads) / sizeof(heads[0]) && ev->type != TCPFSM_EVENT_LOST) {
 		p = put_head(p, ev, &heads[ev->type]);
 		p = put_event(p, ev);
 		p = put_owner(p, ev);
+		if (record_dev(r)) {
+			PUT(p, ",\"dev\":");
+			p = put_u32(p, r->dev);
+		}
+		if (ev->netns_gone)
+			PUT(p, ",\"netns_gone\":true");
 	} else {
 		p = put_head(p, ev, ev->suppressed ? &heads[TCPFSM_EVENT_LOST] : NULL);
 		p = put_lost(p, ev);

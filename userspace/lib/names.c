@@ -14,7 +14,10 @@ const struct name names_state[16] = { TCPFSM_STATES(NAME_STATE) };
 const struct name names_cause[32] = { TCPFSM_CAUSES(NAME_CAUSE) };
 
 #define NAME_SORT(sym, name)		[TCPFSM_TIMEWAIT_BY_##sym] = NAME(name),
+#define NAME_PLAIN(sym, name)		NAME(name),
 static const struct name names_timewait_sort[] = { TCPFSM_TIMEWAIT_SORTS(NAME_SORT) };
+static const struct name names_connect_by[] = { TCPFSM_CONNECT_BYS(NAME_PLAIN) };
+static const struct name names_connect_sort[] = { TCPFSM_CONNECT_SORTS(NAME_PLAIN) };
 
 #define NAME_ENTRY(sym, n, name, text)	[n] = NAME(name),
 const struct name names_verdict[8] = { TCPFSM_VERDICTS(NAME_ENTRY) };
@@ -102,6 +105,16 @@ int tcpfsm_timewait_sort_by_name(const char *name, size_t len)
 {
 	return by_name(names_timewait_sort, sizeof(names_timewait_sort) / sizeof(names_timewait_sort[0]),
 		       name, len);
+}
+
+int tcpfsm_connect_by_by_name(const char *name, size_t len)
+{
+	return by_name(names_connect_by, sizeof(names_connect_by) / sizeof(names_connect_by[0]), name, len);
+}
+
+int tcpfsm_connect_sort_by_name(const char *name, size_t len)
+{
+	return by_name(names_connect_sort, sizeof(names_connect_sort) / sizeof(names_connect_sort[0]), name, len);
 }
 
 const char *tcpfsm_verdict_name(unsigned int verdict)

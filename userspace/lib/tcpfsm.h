@@ -21,8 +21,8 @@
  *   Of struct tcpfsm_info it fills in no more than the caller's size, and sets size to that.
  * - Structs that only the library makes, and that a program reads where they are, may grow at
  *   their end, too: do not copy or array them, do not count on their sizeof.  They are
- *   struct tcpfsm_ladder, tcpfsm_listener, tcpfsm_check, tcpfsm_timewait, tcpfsm_notice and
- *   tcpfsm_move.
+ *   struct tcpfsm_ladder, tcpfsm_listener, tcpfsm_check, tcpfsm_timewait, tcpfsm_notice,
+ *   tcpfsm_what_if and tcpfsm_move.
  * - All other structs are frozen, and so are the lengths of all arrays (TCPFSM_TOTAL_NUM...).
  * - Enums and the lists behind them may get more values: expect some that you do not know.
  */
@@ -82,8 +82,8 @@ int tcpfsm_source_open_device(struct tcpfsm_source **src, const char *path,
  * tcpfsm_source_open_recording() - open what "tcpfsm record" wrote
  * @why: set to a static sentence on failure
  *
- * Return: 0; -ENOENT; -EBADMSG: not ours, damaged or truncated; -EPROTO: of
- * another ABI version; another negative errno.
+ * Return: 0, also if it is of an older ABI, see tcpfsm_source_abi(); -ENOENT; -EBADMSG: not
+ * ours, damaged or truncated; -EPROTO: of a younger ABI version; another negative errno.
  */
 int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
 				 const char **why);
@@ -153,6 +153,44 @@ enum tcpfsm_resync { TCPFSM_RESYNC_BEGIN = 1, TCPFSM_RESYNC_END = 2 };
  */
 int tcpfsm_source_resync(struct tcpfsm_source *src);
 
+/*
+ * A MARK record tells, by its member snd,
+ * CLOCK: conn is what tcpfsm_source_epoch_offset() is from now on: somebody set the clock, or the machine slept;
+ * STREAM: in a recording, one stream's size: conn bytes, listener records, of CPU tw (rcv 0), of
+ *	   the sockets (1) or of the totals (2);
+ * END: in a recording, how it ended: rcv is an enum tcpfsm_end, arg its errno or signal, conn the
+ *	records that were not written, listener those that were lost.
+ * Only CLOCK is given away as an item.
+ */
+enum tcpfsm_mark { TCPFSM_MARK_CLOCK = 1, TCPFSM_MARK_STREAM = 2, TCPFSM_MARK_END = 3 };
+
+enum tcpfsm_end {
+	TCPFSM_END_UNKNOWN,		/* live, or its recorder was of a version that did not tell */
+	TCPFSM_END_NONE,		/* not ended: killed, the machine went down, or still written */
+	TCPFSM_END_STOPPED,		/* as it was asked to */
+	TCPFSM_END_SIGNAL,		/* by a signal, Ctrl-C too */
+	TCPFSM_END_ERROR,		/* disk full, device gone, ... */
+	TCPFSM_END_CHUNK,		/* another chunk follows */
+};
+
+/* How a recording ended; *code: the signal or the errno, when not NULL. */
+enum tcpfsm_end tcpfsm_source_end(const struct tcpfsm_source *src, unsigned int *code);
+/**
+ * tcpfsm_source_missing() - what is known not to be in a recording
+ *
+ * Best asked when the last item has been read: then it also tells what the end lacks, and from when on.
+ * Records that were lost when it was made are counted by tcpfsm_source_counts().
+ *
+ * Return: part of a sentence, without the name of the recording; "": nothing (or live).
+ */
+const char *tcpfsm_source_missing(struct tcpfsm_source *src);
+
+/*
+ * The ABI of its records: TCPFSM_ABI_VERSION, or that of an older recording.  What did not exist
+ * then is 0 in its records, as if it were not known.
+ */
+unsigned int tcpfsm_source_abi(const struct tcpfsm_source *src);
+
 /* Epoch minus CLOCK_MONOTONIC of the machine recorded, in nanoseconds. */
 int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src);
 /* What a CPU's ring holds now. */
@@ -170,6 +208,13 @@ struct tcpfsm_reach {
  */
 int tcpfsm_source_reach(const struct tcpfsm_source *src, uint32_t cpu,
 			struct tcpfsm_reach *reach);
+/**
+ * tcpfsm_source_complete_since() - from when on a live source has all records
+ *
+ * Return: CLOCK_MONOTONIC; 1: since the module counts, as none was overwritten; 0: not known, as the
+ * module keeps none without a reader, or it is a recording.
+ */
+uint64_t tcpfsm_source_complete_since(const struct tcpfsm_source *src);
 /* Records delivered and lost so far by this source. */
 void tcpfsm_source_counts(const struct tcpfsm_source *src, uint64_t *delivered,
 			  uint64_t *lost);
@@ -190,6 +235,20 @@ void tcpfsm_source_close(struct tcpfsm_source *src);
 
 struct tcpfsm_recorder;
 
+/*
+ * With a limit of what is kept the recording is in chunks, a directory for each below that of the
+ * recording: "000001", "000002", ...  Each is a recording by itself and begins with the sockets and the totals
+ * that there are; tcpfsm_source_open_recording() reads all of them as one.  When there are more than
+ * the limit allows, the oldest is removed.  Where both limits are set, each is kept to.
+ */
+struct tcpfsm_recorder_options {
+	size_t size;			/* sizeof(struct tcpfsm_recorder_options) */
+	bool follow_new, snapshot;	/* as in struct tcpfsm_source_options */
+	uint32_t netns;
+	uint64_t keep_bytes;		/* of all chunks; 0: no limit */
+	uint64_t keep_ns;		/* so far back at least; 0: no limit */
+};
+
 /**
  * tcpfsm_recorder_open() - record a device into a new directory, as CTF 1.8
  *
@@ -202,8 +261,10 @@ struct tcpfsm_recorder;
  * tcpfsm_source_open_device(); another negative errno.
  */
 int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path,
-			 const char *dir, const struct tcpfsm_source_options *opts,
+			 const char *dir, const struct tcpfsm_recorder_options *opts,
 			 struct tcpfsm_info *info);
+/* Closes this chunk and begins another one.  Return: 0; -EINVAL: there are no chunks; another negative errno. */
+int tcpfsm_recorder_next_chunk(struct tcpfsm_recorder *rec);
 /* Write what the rings hold now.  Return: records written, or a negative errno (-ENOSPC...). */
 int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec);
 int tcpfsm_recorder_wait(struct tcpfsm_recorder *rec, int timeout_ms);
@@ -211,8 +272,14 @@ void tcpfsm_recorder_counts(const struct tcpfsm_recorder *rec, uint64_t *written
 			    uint64_t *lost, uint64_t *bytes);
 /* As tcpfsm_source_snapshot(). */
 int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *sockets);
-/* Completes the files; 0 or a negative errno of the last writes or of the last totals. */
-int tcpfsm_recorder_close(struct tcpfsm_recorder *rec);
+/* A signal ends it: the recording will tell which. */
+void tcpfsm_recorder_signal(struct tcpfsm_recorder *rec, int sig);
+/*
+ * Completes the files, with how it ended: after an error of the above, with that.  *unwritten, when
+ * not NULL: records counted as written that are in no file.
+ * Return: 0 or a negative errno of the last writes or of the last totals.
+ */
+int tcpfsm_recorder_close(struct tcpfsm_recorder *rec, uint64_t *unwritten);
 
 /* ---- model: raw records to events ---------------------------------------- */
 
@@ -221,7 +288,8 @@ int tcpfsm_recorder_close(struct tcpfsm_recorder *rec);
 	X(HANDSHAKE_ACK, "handshake_ack") X(RETRANSMIT, "retransmit") \
 	X(RESET, "reset")		X(ACCEPT, "accept") \
 	X(LISTEN, "listen")		X(TIMEWAIT, "timewait") \
-	X(CONNECT_FAILED, "connect_failed") X(LOST, "lost")
+	X(CONNECT_FAILED, "connect_failed") X(LOST, "lost") \
+	X(NETNS, "netns")
 
 /* States, numbered as in the kernel; NEW_SYN_RECV is seen in raw mode only. */
 #define TCPFSM_STATES(X) \
@@ -242,7 +310,7 @@ int tcpfsm_recorder_close(struct tcpfsm_recorder *rec);
 	X(RCV_ACK_OF_FIN, "rcv_ack_of_fin") X(RCV_FIN_ACK, "rcv_fin_ack") \
 	X(2MSL, "2msl") X(RCV_RST, "rcv_rst") X(SND_RST, "snd_rst") \
 	X(TIMEOUT, "timeout") X(ICMP, "icmp") X(ABORT, "abort") \
-	X(REUSE, "reuse") X(NETNS_EXIT, "netns_exit")
+	X(REUSE, "reuse") X(NETNS_EXIT, "netns_exit") X(NO_ROUTE, "no_route")
 
 #define TCPFSM_ENUM_EVENT(s, name) TCPFSM_EVENT_##s,
 enum tcpfsm_event_type { TCPFSM_EVENTS(TCPFSM_ENUM_EVENT) };
@@ -279,7 +347,10 @@ struct tcpfsm_life {
 	uint32_t causes;		/* 1 << enum tcpfsm_cause: of its transitions */
 };
 
-/* One event, as the JSON contract describes it. */
+/*
+ * One event, as the JSON contract describes it.  NETNS: rec.netns is another network namespace
+ * from now on, with the cookie that rec.listener has.
+ */
 struct tcpfsm_event {
 	uint8_t type;			/* enum tcpfsm_event_type */
 	uint8_t old_state, new_state;	/* TRANSITION: states; else the state it happened in in old_state; */
@@ -297,6 +368,7 @@ struct tcpfsm_event {
 	uint64_t lost, from_ts, to_ts;	/* LOST; epoch */
 	bool suppressed;		/* LOST: records left out by the module's syn_limit: */
 					/* rec.verdict: of which type; SYN: rec tells the listener */
+	bool netns_gone;		/* not LOST: the inode is that of a later network namespace now */
 	uint32_t asked;			/* SYN, HANDSHAKE_ACK refused: backlog that listen(2) asked */
 					/* for plus 1; 0: not known */
 	uint64_t predecessor;		/* SYN, TRANSITION to SYN_SENT: cookie of the connection whose */
@@ -316,13 +388,18 @@ struct tcpfsm_model_options {
 	bool lives;			/* keep lives; only their ends and LOST (not suppressed) are told */
 	/*
 	 * With lives, for a program that watches all there is: told, too, is what is
-	 * notable: not accept(), and of transitions only those to SYN_SENT, LISTEN and CLOSE,
-	 * and from CLOSING; SYNs and ACKs that went well, and where they led, within a minute
-	 * after one that did not.  tcpfsm_model_moves() has all transitions as numbers.
+	 * notable: of transitions only those to SYN_SENT, LISTEN and CLOSE, and from CLOSING;
+	 * SYNs and ACKs that went well, where they led, and accept(), within a minute after a SYN
+	 * or an ACK that did not, or was sent again, and after a request that expired or whose
+	 * SYN-ACK was sent a third time.  tcpfsm_model_moves() has all transitions as
+	 * numbers.
 	 * Sockets of a snapshot have a life from then on.  Lives have their beginning, ends,
-	 * causes and retransmits; transitions no dur_ns.
+	 * causes and retransmits; transitions no dur_ns, but from SYN_SENT.
 	 */
 	bool watch;
+	bool clients;			/* with watch: all SYNs and ACKs, where they led, and accept() are told */
+	uint64_t opens;			/* not 0, with watch: all that come from SYN_SENT to ESTABLISHED are */
+					/* told, too, and lives have their closer */
 };
 
 /* As of all that take options.  Return: 0; -ENOMEM; -EINVAL or -E2BIG: see above, at sizes. */
@@ -397,16 +474,36 @@ void tcpfsm_model_free(struct tcpfsm_model *m);
 
 /* ---- filter --------------------------------------------------------------- */
 
+#define TCPFSM_FILTER_OPS	128
+#define TCPFSM_FILTER_TEXT	1024
+
+/* A step of an expression, of tcpfsm_filter_parse() and for it. */
+struct tcpfsm_filter_op {
+	uint8_t what, family, bits, where;
+	uint16_t low, high;
+	uint32_t value;
+	uint8_t addr[16];
+};
+
+/* What is in these members and what is in expr must both be so. */
 struct tcpfsm_filter {
 	size_t size;
 	uint16_t lport[16], rport[16];	/* any of; n.. says how many */
 	uint8_t nlport, nrport;
-	uint8_t family;			/* 0, 4 or 6 */
+	uint8_t family;			/* 0, 4, 6 or TCPFSM_FAMILY_BOTH */
 	uint32_t pid;			/* 0: any */
 	uint32_t netns;			/* inode, 0: any */
 	uint32_t states;		/* 1 << enum tcpfsm_state, any of; 0: any */
 	uint32_t causes;		/* 1 << enum tcpfsm_cause, any of; 0: any */
+	size_t nops;			/* 0: no expression */
+	struct tcpfsm_filter_op op[TCPFSM_FILTER_OPS];
+	char expr[TCPFSM_FILTER_TEXT];	/* the expression, as words */
+	char names[256];		/* that are in it */
 };
+
+/* Both were asked for: no restriction, whatever is asked for besides. */
+#define TCPFSM_FAMILY_BOTH	10
+
 /*
  * Does the event pass?  LOST always does; a suppressed one as the SYNs would that
  * it stands for, of whatever peer.  A transition has two states, any other event
@@ -414,6 +511,43 @@ struct tcpfsm_filter {
  * what this library does not know yet, nothing but LOST.
  */
 bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev);
+
+/* What can be asked of something: bits. */
+enum tcpfsm_filter_asks {
+	TCPFSM_ASKS_NETNS = 1, TCPFSM_ASKS_FAMILY = 2, TCPFSM_ASKS_LOCAL = 4, TCPFSM_ASKS_PEER = 8,
+	TCPFSM_ASKS_OWNER = 16, TCPFSM_ASKS_STATE = 32, TCPFSM_ASKS_CAUSE = 64,
+	TCPFSM_ASKS_CGROUP = 128,	/* of the owner, with OWNER */
+};
+
+/* What a filter may be asked about besides events: a listener, a destination, a life. */
+struct tcpfsm_filter_subject {
+	size_t size;
+	uint32_t known;			/* enum tcpfsm_filter_asks */
+	uint32_t netns;			/* 0: one that is gone */
+	uint32_t pid;			/* 0: no owner */
+	uint32_t states, causes;	/* bits, any of */
+	uint16_t lport, rport;
+	uint8_t family;
+	uint8_t laddr[16], raddr[16];	/* as in struct tcpfsm_record */
+	char comm[17];
+	uint64_t ts;			/* CLOCK_MONOTONIC: when the owner was seen; 0: not known */
+};
+
+/* As tcpfsm_filter_match() sees an event. */
+void tcpfsm_filter_event(struct tcpfsm_filter_subject *s, const struct tcpfsm_event *ev);
+/* A life in a state (0: in all that it was in), of a process (0: not known). */
+void tcpfsm_filter_life(struct tcpfsm_filter_subject *s, const struct tcpfsm_life *life, unsigned int state,
+			uint32_t pid, const char *comm);
+struct tcpfsm_listener;
+struct tcpfsm_timewait;
+/* It has no peer; of a network namespace nothing else is known. */
+void tcpfsm_filter_listener(struct tcpfsm_filter_subject *s, const struct tcpfsm_listener *l);
+/* Its owner, or the process that made most of them. */
+void tcpfsm_filter_timewait(struct tcpfsm_filter_subject *s, const struct tcpfsm_timewait *tw);
+/* Could it pass, whatever that is which is not known of it? */
+bool tcpfsm_filter_subject(const struct tcpfsm_filter *f, const struct tcpfsm_filter_subject *s);
+/* What it asks about: enum tcpfsm_filter_asks.  NULL: 0. */
+uint32_t tcpfsm_filter_asks(const struct tcpfsm_filter *f);
 
 /**
  * tcpfsm_filter_set() - restrict a filter, by a word
@@ -427,10 +561,17 @@ bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_even
  */
 int tcpfsm_filter_set(struct tcpfsm_filter *f, const char *word, const char *value, char *why,
 		      size_t size);
-/*
- * The same of a line, "lport 80,443 state TIME_WAIT", also "lport=80" or "-L 80"; it takes the
- * place of what was in the filter but its size.  "" filters nothing.
+/**
+ * tcpfsm_filter_and() - restrict a filter by an expression, in the grammar of ss(8)
+ * @text: such as "dst 10.0.0.0/8 and ( dport = :443 or comm nginx )"; tcpfsm(8) has all of it.
+ *	  The words of tcpfsm_filter_set() that stand side by side ("lport 80,443 state TIME_WAIT",
+ *	  "lport=80", "-L 80") do what it does.  "" filters nothing.
+ * @why: if @size is not 0: set to the word that is wrong, and a few words, on failure
+ *
+ * cgroup and container are looked up in /proc of this machine.  Return: as tcpfsm_filter_set().
  */
+int tcpfsm_filter_and(struct tcpfsm_filter *f, const char *text, char *why, size_t size);
+/* The same; it takes the place of what was in the filter but its size. */
 int tcpfsm_filter_parse(struct tcpfsm_filter *f, const char *text, char *why, size_t size);
 /* The other way round; what does not fit is left out.  Return: 0; -EINVAL or -E2BIG. */
 int tcpfsm_filter_text(const struct tcpfsm_filter *f, char *buf, size_t size);
@@ -512,7 +653,7 @@ struct tcpfsm_ladder {
 	bool client;			/* end 0 opened it; else not known who did */
 	bool self;			/* a socket connected to itself: end 0 is both */
 	bool exact;			/* nothing of it is missing: what was lost can be told */
-	int8_t closed_first;		/* end that sent the first FIN or RST, or TCPFSM_LADDER_BOTH; -1: none */
+	int8_t closed_first;		/* end that closed, refused or gave up first, or TCPFSM_LADDER_BOTH; -1: none */
 	int64_t handshake_ns;		/* from end 0's SYN to its ESTABLISHED; -1: not known */
 	uint64_t begin_ts, end_ts;	/* of the first and the last event */
 	struct tcpfsm_ladder_end end[2];
@@ -562,18 +703,27 @@ struct tcpfsm_listener {
 	uint16_t lport;
 	uint8_t laddr[16];		/* as in struct tcpfsm_record */
 	bool has_owner;
-	uint32_t pid;			/* who called listen(), or has it open */
+	uint32_t pid;			/* who called accept() last; else has it open; else called listen() */
 	char comm[17];
 	uint64_t ts, first_ts, before_ts; /* CLOCK_MONOTONIC of the readings; 0: none */
 	const uint64_t *total;		/* [TCPFSM_TOTAL_NUM], at ts */
 	const uint64_t *first;		/* at first_ts: the first reading */
 	const uint64_t *before;		/* at before_ts: the reading before this one; NULL: none */
+	bool owner_gone;		/* live: the owner, and whoever else it could be */
+	bool has_caller;
+	uint32_t caller_pid;		/* who called listen() */
+	char caller_comm[17];
 };
 
 struct tcpfsm_listeners;
 typedef int (*tcpfsm_listener_fn)(const struct tcpfsm_listener *l, void *arg);
 
 int tcpfsm_listeners_new(struct tcpfsm_listeners **ls);
+/*
+ * From now on processes are taken for those of this machine: one that has gone is not the owner
+ * if another one is known, and they have the names that they have now.
+ */
+void tcpfsm_listeners_live(struct tcpfsm_listeners *ls, bool live);
 /**
  * tcpfsm_listeners_item() - a raw item: TOTAL, or SOCKET for the owner; others do nothing
  *
@@ -592,6 +742,8 @@ int tcpfsm_listeners_each(struct tcpfsm_listeners *ls, tcpfsm_listener_fn fn, vo
 /* NULL: no such listener in the last reading. */
 const struct tcpfsm_listener *tcpfsm_listeners_find(const struct tcpfsm_listeners *ls,
 						    uint64_t conn);
+/* From here on the last reading is the first one: what was seen before is "before". */
+void tcpfsm_listeners_rebase(struct tcpfsm_listeners *ls);
 void tcpfsm_listeners_free(struct tcpfsm_listeners *ls);
 
 /*
@@ -673,6 +825,14 @@ void tcpfsm_checks_free(struct tcpfsm_checks *c);
 #define TCPFSM_ENUM_SEVERITY(s, n, name) TCPFSM_SEVERITY_##s = n,
 enum tcpfsm_severity { TCPFSM_SEVERITIES(TCPFSM_ENUM_SEVERITY) };
 
+/* A thing to do about a finding. */
+struct tcpfsm_action {
+	const char *text;		/* what, in a few words, without a full stop */
+	const char *command;		/* for a shell, complete; "": none */
+	const char *more;		/* sentences: what it does, what to mind; "": none */
+	const char *cost;		/* sentences; "": none */
+};
+
 /* All text is printable ASCII, and without line ends. */
 struct tcpfsm_finding {
 	const char *verdict;		/* stable name, as the manual page lists them */
@@ -687,11 +847,17 @@ struct tcpfsm_finding {
 	bool has_owner;
 	uint32_t pid;
 	char comm[17];
-	const char *text;		/* what is the matter, a sentence or two */
+	const char *summary;		/* what is the matter, one sentence */
+	const char *text;		/* the same, and what more there is to say of it */
 	const char *const *evidence;	/* the numbers that prove it */
 	size_t nevidence;
-	const char *remedy;		/* "": none is needed; several begin "(1) ", "(2) " and so on */
+	const struct tcpfsm_action *actions;	/* what to do, what helps most first */
+	size_t nactions;
+	const char *remedy;		/* all actions in one text; "": none is needed; several begin */
+					/* "(1) ", "(2) " and so on */
 	const char *cost;		/* of the remedy, with the same numbers; "": none */
+	const char *const *not_judged;	/* what was not seen, so that nothing is concluded from it */
+	size_t nnot_judged;
 };
 
 struct tcpfsm_explain_options {
@@ -708,13 +874,31 @@ struct tcpfsm_explain_options {
 					/* filter but netns; NULL: one of its own */
 	const struct tcpfsm_info *info;	/* features that are off are told as not judged; read by */
 					/* tcpfsm_explain_new() only; NULL: not known */
+	struct tcpfsm_model *model;	/* of the caller, who feeds it and frees it after this: connections */
+					/* that stay half closed are judged; NULL: they are not */
+	const char *proc;		/* "/proc", where processes live that have listeners; stays the */
+					/* caller's; NULL: a recording, or they are not to be looked at */
+	bool live;			/* processes are of this machine: look up their names in /proc */
+	uint64_t complete_since;	/* tcpfsm_source_complete_since(): what a socket of the snapshot has not */
+					/* done since then it did before; 0: not known */
+	bool ended;			/* a recording, of which findings are asked when all of it was read: what */
+					/* its totals do not reach is told as not judged */
 };
 
 struct tcpfsm_explain;
 /* The finding is valid during the call.  A non-zero return stops. */
 typedef int (*tcpfsm_finding_fn)(const struct tcpfsm_finding *f, void *arg);
 
+/**
+ * tcpfsm_explain_machine() - fill in what advice says of this machine, as it is now
+ *
+ * own_netns and the bytes; those that this kernel does not tell are 0.  Not for a recording: it may be
+ * of another machine.
+ */
+void tcpfsm_explain_machine(struct tcpfsm_explain_options *opts);
 int tcpfsm_explain_new(struct tcpfsm_explain **x, const struct tcpfsm_explain_options *opts);
+/* From now on findings are of what passes this one.  Return: 0, -EINVAL or -E2BIG. */
+int tcpfsm_explain_filter(struct tcpfsm_explain *x, const struct tcpfsm_filter *f);
 /* A raw item: SOCKET and TOTAL; others do nothing.  Return: 0 or -ENOMEM. */
 int tcpfsm_explain_item(struct tcpfsm_explain *x, const struct tcpfsm_item *item);
 /**
@@ -737,11 +921,104 @@ int tcpfsm_explain_findings(struct tcpfsm_explain *x, struct tcpfsm_listeners *l
 			    tcpfsm_finding_fn fn, void *arg);
 void tcpfsm_explain_free(struct tcpfsm_explain *x);
 
+/*
+ * Where records are from, by the names that this machine has for it now: not for a recording.
+ * Of a network namespace, as "ip netns" has it; "": none that a shell takes as it is.
+ */
+#define TCPFSM_NETNS_NAME_MAX	64
+const char *tcpfsm_netns_name(uint32_t netns, char name[TCPFSM_NETNS_NAME_MAX]);
+/* Of a device: its name, if it is in our own network namespace, or else its index. */
+#define TCPFSM_DEV_NAME_MAX	16
+const char *tcpfsm_dev_name(uint32_t netns, uint32_t dev, char name[TCPFSM_DEV_NAME_MAX]);
+/*
+ * What loads the module that this program came with, as root; the module's parameters may follow:
+ * "make -C TREE load" for a program in its build tree, else "modprobe tcpfsm".
+ */
+#define TCPFSM_LOAD_COMMAND_MAX	384
+const char *tcpfsm_load_command(char command[TCPFSM_LOAD_COMMAND_MAX]);
+
+/* Of a process: the container that it is in (its name, or twelve digits), or else the unit; "": not known. */
+#define TCPFSM_CONTAINER_NAME_MAX	256
+const char *tcpfsm_container_name(uint32_t pid, char name[TCPFSM_CONTAINER_NAME_MAX]);
+
 const char *tcpfsm_severity_name(unsigned int severity);
 /* Longest JSON line of a finding, newline included. */
-#define TCPFSM_FINDING_JSON_MAX	32768
+#define TCPFSM_FINDING_JSON_MAX	131072
 /* Formats f as one JSON object and a newline; returns the length (no NUL). */
 size_t tcpfsm_finding_json(const struct tcpfsm_finding *f, char buf[TCPFSM_FINDING_JSON_MAX]);
+
+/* ---- what if: what was observed, under another setting ----------------------------- */
+
+/* X(symbol, name, value) */
+#define TCPFSM_SETTINGS(X) \
+	X(BACKLOG, "backlog", "N")	/* of listeners: min(listen(N), net.core.somaxconn) */ \
+	X(PORTS, "ports", "LOW-HIGH")	/* of destinations: net.ipv4.ip_local_port_range */ \
+	X(TW_REUSE, "tw_reuse", "0|1|2") /* of destinations: net.ipv4.tcp_tw_reuse */
+#define TCPFSM_ENUM_SETTING(s, name, value) TCPFSM_SETTING_##s,
+enum tcpfsm_setting_type { TCPFSM_SETTINGS(TCPFSM_ENUM_SETTING) };
+
+struct tcpfsm_setting {
+	uint8_t setting;		/* enum tcpfsm_setting_type */
+	uint64_t value, high;		/* PORTS: the first one and the last one */
+};
+
+/* What would have come of the connections to a listener, or to a destination. */
+struct tcpfsm_what_if {
+	struct tcpfsm_setting setting;
+	uint64_t now;			/* its value; PORTS: how many connect() can choose */
+	uint64_t ts;			/* epoch: of what was observed last */
+	uint64_t conn;			/* the listener's; 0: a destination */
+	uint32_t netns;
+	uint8_t family;
+	uint16_t lport, rport;
+	uint8_t laddr[16], raddr[16];	/* as in struct tcpfsm_record */
+	bool has_owner;
+	uint32_t pid;
+	char comm[17];
+	bool part;			/* some records are missing, or were too many to keep */
+	uint64_t attempts;		/* connections that were wanted */
+	/* Of a listener: connections of which a SYN or third ACK was refused, */
+	uint64_t refused_before;	/* as observed, */
+	uint64_t refused_replayed;	/* as the replay has it with the present backlog: to be compared */
+	uint64_t refused;		/* with that backlog, */
+	uint64_t cookies;		/* and those that get a SYN cookie; */
+	uint64_t wait_ns_max, wait_ns_p99; /* in the accept queue, */
+	uint64_t queue_peak, waiting;	/* its length: the longest, and at the end */
+	uint64_t observed_ns;
+	/* Of a destination: connect() that fails with EADDRNOTAVAIL, and ports taken at a time. */
+	uint64_t failed_before, failed, ports_peak;
+};
+
+/* "backlog" */
+const char *tcpfsm_setting_name(unsigned int setting);
+/**
+ * tcpfsm_setting_parse() - a setting as people type it: "backlog=1024", "ports=1024-65535"
+ *
+ * Return: NULL, and *s; or what is wrong, a static text.
+ */
+const char *tcpfsm_setting_parse(struct tcpfsm_setting *s, const char *words);
+
+/* What it is given is valid during the call.  A non-zero return stops. */
+typedef int (*tcpfsm_what_if_fn)(const struct tcpfsm_what_if *w, void *arg);
+
+/**
+ * tcpfsm_explain_what_if() - replay what was fed under another setting
+ * @ls: as tcpfsm_explain_findings() has it
+ * @fn: called for each listener, or for each destination with most connections first, of
+ *	which connections were seen and which the filter lets through
+ *
+ * The application accepts at the pace that was seen, and clients that are refused come again
+ * after 1, 3, 7... s.  Of a listener the last 32768 events count, of all destinations together the last
+ * 131072.
+ *
+ * Return: what @fn returned if not 0, or -ENOMEM.
+ */
+int tcpfsm_explain_what_if(struct tcpfsm_explain *x, struct tcpfsm_listeners *ls,
+			   const struct tcpfsm_setting *setting, tcpfsm_what_if_fn fn, void *arg);
+
+#define TCPFSM_WHAT_IF_JSON_MAX	1024
+/* Formats w as one JSON object and a newline; returns the length (no NUL). */
+size_t tcpfsm_what_if_json(const struct tcpfsm_what_if *w, char buf[TCPFSM_WHAT_IF_JSON_MAX]);
 
 /* ---- timewaits: the ledger of mini-sockets ----------------------------------------- */
 
@@ -810,12 +1087,15 @@ struct tcpfsm_timewait {
 					/* reached first, and then ports are free at once */
 	bool reuse;			/* DESTINATION: net.ipv4.tcp_tw_reuse lets connect() take those */
 					/* with timestamps, which full_in does not count, then */
-	uint32_t tw;			/* NETNS: mini-sockets as the kernel last told */
+	uint32_t tw;			/* NETNS: mini-sockets as the kernel last told; with limit 0 it is deleted, */
+					/* or nothing was told */
 	bool has_maker;			/* DESTINATION: who made most of them since attach, if one */
 	uint32_t maker_pid;		/* process made more than half, else one that made many */
 	char maker_comm[17];
 	const char *cgroup;		/* OWNER: its path in cgroup v2; NULL: not known; valid as long as */
 					/* the call; printable ASCII, at most 255 */
+	uint32_t dev;			/* DESTINATION: index of the device that its sockets are bound to; */
+					/* 0: none */
 };
 
 /*
@@ -839,7 +1119,7 @@ struct tcpfsm_timewaits_options {
 	size_t max_sockets;		/* 0: default (1 << 21) */
 	size_t max_destinations;	/* 0: default (32768) */
 	size_t max_owners;		/* 0: default (8192) */
-	bool cgroups;			/* look up owners' cgroups in /proc of this machine */
+	bool cgroups;			/* look up owners' names and cgroups in /proc of this machine */
 };
 
 struct tcpfsm_timewaits;
@@ -889,6 +1169,99 @@ void tcpfsm_timewaits_uncertain(const struct tcpfsm_timewaits *t, uint64_t *lost
 uint64_t tcpfsm_timewaits_resynced(const struct tcpfsm_timewaits *t);
 void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t);
 
+/* ---- connects: who connects where, and how it goes ---------------------------------- */
+
+/* What connects are summed by. */
+#define TCPFSM_CONNECT_BYS(X) \
+	X(DESTINATION, "destination")	/* network namespace, process, remote address and port */ \
+	X(HOST, "host")			/* network namespace, remote address */ \
+	X(NET, "net")			/* the same, /24 or /64 of it */ \
+	X(PORT, "port")			/* network namespace, remote port */ \
+	X(PROCESS, "process") \
+	X(CONTAINER, "container")	/* or unit, or else cgroup, of the process */
+#define TCPFSM_ENUM_CONNECT_BY(s, name) TCPFSM_CONNECT_BY_##s,
+enum tcpfsm_connect_by { TCPFSM_CONNECT_BYS(TCPFSM_ENUM_CONNECT_BY) };
+
+/* What tcpfsm_connects_each() goes by, the most first. */
+#define TCPFSM_CONNECT_SORTS(X) \
+	X(ATTEMPTS, "attempts") X(FAILED, "failed") X(PROGRESS, "progress") X(SLOW, "slow") \
+	X(RESENT, "resent") X(RESETS, "resets") X(LIVE, "live") X(PORTS, "ports")
+#define TCPFSM_ENUM_CONNECT_SORT(s, name) TCPFSM_CONNECT_SORT_##s,
+enum tcpfsm_connect_sort { TCPFSM_CONNECT_SORTS(TCPFSM_ENUM_CONNECT_SORT) };
+
+#define TCPFSM_CONNECT_ERRORS	8
+
+/* Counts of connections that were opened from here, since attach or tcpfsm_connects_mark(). */
+struct tcpfsm_connect_counts {
+	uint64_t attempts;		/* connect() that got as far as a SYN, or failed before it */
+	uint64_t established;
+	uint64_t failed;		/* of these by errno: */
+	uint64_t by_errno[TCPFSM_CONNECT_ERRORS]; /* as tcpfsm_connect_errno() has it */
+	uint64_t given_up;		/* closed by the process itself before an answer came */
+	uint64_t resent;		/* SYNs sent again */
+	uint64_t resets;		/* connections ended by an RST, of either side, once established */
+	uint64_t closed[4];		/* ended, by enum tcpfsm_closer: who closed first */
+	uint64_t handshake_us[TCPFSM_TOTAL_BUCKETS]; /* SYN to ESTABLISHED; as all histograms */
+};
+
+struct tcpfsm_connect {
+	uint8_t by;			/* enum tcpfsm_connect_by */
+	bool rest;			/* sum of those that found no place, or are beyond the max of a reading */
+	uint8_t family;			/* 0: of several destinations' ends nothing is the same */
+	uint8_t bits;			/* of raddr, that count; 0: none */
+	uint16_t rport;			/* 0: several */
+	uint32_t netns;			/* 0: several */
+	uint8_t raddr[16];		/* as in struct tcpfsm_record */
+	bool has_owner;
+	uint32_t pid;
+	char comm[17];
+	const char *container;		/* NULL: not known; valid as long as the call */
+	uint64_t rows;			/* destinations in it */
+	struct tcpfsm_connect_counts total, recent;
+	uint64_t progress;		/* now: in SYN_SENT */
+	uint64_t live;			/* now: established and not in TIME_WAIT or closed */
+	uint64_t ports_used, ports;	/* of the destination that has taken most of its ports; ports 0: not known */
+	double seconds;			/* how long recent is; 0: below 0.1 */
+};
+
+struct tcpfsm_connects_options {
+	size_t size;
+	const struct tcpfsm_filter *filter;	/* but states and causes; NULL: all */
+	int64_t epoch_offset;		/* tcpfsm_source_epoch_offset() */
+	size_t max_sockets;		/* 0: default (1 << 21) */
+	size_t max_rows;		/* 0: default (32768) */
+	struct tcpfsm_timewaits *ledger; /* of the caller, who feeds it before this: ports, and what was */
+					/* opened by peers; NULL: neither is known */
+	bool cgroups;			/* look up containers in /proc of this machine */
+};
+
+struct tcpfsm_connects;
+typedef int (*tcpfsm_connect_fn)(const struct tcpfsm_connect *c, void *arg);
+
+int tcpfsm_connects_new(struct tcpfsm_connects **c, const struct tcpfsm_connects_options *opts);
+/* A raw item: SOCKET; others do nothing.  Return: 0 or -ENOMEM. */
+int tcpfsm_connects_item(struct tcpfsm_connects *c, const struct tcpfsm_item *item);
+/* An event of the model (not raw), with all transitions.  Return: 0 or -ENOMEM. */
+int tcpfsm_connects_event(struct tcpfsm_connects *c, const struct tcpfsm_event *ev);
+/**
+ * tcpfsm_connects_each() - the rows by some key, those with most first
+ * @now: epoch
+ * @max: so many; the others, and what found no place, are one more, the last, with rest set
+ * @filter: of rows, as tcpfsm_filter_subject() has it; NULL: all
+ *
+ * Return: what @fn returned if not 0, or -ENOMEM.
+ */
+int tcpfsm_connects_each(struct tcpfsm_connects *c, enum tcpfsm_connect_by by, enum tcpfsm_connect_sort sort,
+			 uint64_t now, size_t max, const struct tcpfsm_filter *filter, tcpfsm_connect_fn fn,
+			 void *arg);
+/* What is recent begins here: at @now (epoch). */
+void tcpfsm_connects_mark(struct tcpfsm_connects *c, uint64_t now);
+/* The errno of by_errno[i]; 0: any other. */
+int tcpfsm_connect_errno(unsigned int i);
+/* Records lost, and sockets and rows that found no place: why numbers are not certain. */
+void tcpfsm_connects_uncertain(const struct tcpfsm_connects *c, uint64_t *lost, uint64_t *untold);
+void tcpfsm_connects_free(struct tcpfsm_connects *c);
+
 /* ---- follow: all of that, to the end ------------------------------------------------ */
 
 /* What is no record. */
@@ -920,7 +1293,7 @@ struct tcpfsm_follow_options {
 	uint32_t netns;
 	/*
 	 * Live: totals are read before the first record, every totals_ns nanoseconds (0: not),
-	 * but so that it takes a tenth of all time at most, and, if anybody takes items, after
+	 * but so that it takes a quarter of all time at most, and, if anybody takes items, after
 	 * the last record.  A reading that fails ends nothing by itself: a notice tells, what
 	 * was read before stands, and the next one comes at its time.
 	 */
@@ -957,13 +1330,14 @@ struct tcpfsm_consumers {
 	struct tcpfsm_listeners *listeners;
 	struct tcpfsm_checks *checks;
 	struct tcpfsm_ladders *ladders;	/* settled when nothing comes, flushed at the end */
+	struct tcpfsm_connects *connects; /* after the ledger */
 };
 
 struct tcpfsm_follow;
 
 /**
  * tcpfsm_follow_open() - a source, and the model of what it tells
- * @info: as tcpfsm_source_open_device() has it; may be NULL
+ * @info: as tcpfsm_source_open_device() has it; of a recording, features and their errors; may be NULL
  * @why: as tcpfsm_source_open_recording() has it; may be NULL
  *
  * Return: 0; errors of these two and of tcpfsm_model_new(); -ENOMEM.
@@ -993,6 +1367,12 @@ enum { TCPFSM_FOLLOW_IDLE, TCPFSM_FOLLOW_MORE, TCPFSM_FOLLOW_END };
  * callback, and then, too, there is no next step.
  */
 int tcpfsm_follow_step(struct tcpfsm_follow *f, uint64_t budget_ns, int timeout_ms);
+/**
+ * tcpfsm_follow_totals() - between two steps, with state_only: read totals now
+ *
+ * Return: 0; -EINVAL: a recording, or not state_only; errors of the source or of a callback.
+ */
+int tcpfsm_follow_totals(struct tcpfsm_follow *f);
 /* Its own, for counts, clock and state; NULL: there is no model.  They are not to be fed. */
 struct tcpfsm_source *tcpfsm_follow_source(struct tcpfsm_follow *f);
 struct tcpfsm_model *tcpfsm_follow_model(struct tcpfsm_follow *f);
@@ -1007,6 +1387,8 @@ const char *tcpfsm_cause_name(unsigned int cause);
 int tcpfsm_state_by_name(const char *name, size_t len);
 int tcpfsm_cause_by_name(const char *name, size_t len);
 int tcpfsm_timewait_sort_by_name(const char *name, size_t len);
+int tcpfsm_connect_by_by_name(const char *name, size_t len);
+int tcpfsm_connect_sort_by_name(const char *name, size_t len);
 const char *tcpfsm_verdict_name(unsigned int verdict);
 const char *tcpfsm_reason_name(unsigned int reason);
 const char *tcpfsm_tw_action_name(unsigned int action);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "diagram.h"
-#include "hash.h"
 
 #define ARROW_TEXT(s, old, new, causes, event, action, brief) \
 	{ TCPFSM_STATE_##old, TCPFSM_STATE_##new, event, action, brief },
@@ -132,59 +131,43 @@ uint64_t diagram_rate(const struct diagram *d, const struct moves *m, uint64_t n
 
 /* ---- members ------------------------------------------------------------------ */
 
-#define MEMBERS_MIN	1024
+struct member {
+	uint64_t conn;
+	uint32_t link;			/* the table's */
+	uint8_t state;
+};
 
-static size_t home(const struct members *s, uint64_t conn)
+static uint64_t hash(const struct table *t, const void *entry)
 {
-	return hash_bits(conn, 32) & (s->size - 1);
+	(void)t;
+	return ((const struct member *)entry)->conn;
 }
 
-/* Its slot, or the free one where it belongs. */
+static const struct table_type type = {
+	.size = sizeof(struct member), .link = offsetof(struct member, link), .reserved = 1,
+	.hash = hash,
+};
+
 static struct member *find(const struct members *s, uint64_t conn)
 {
-	size_t i = home(s, conn);
+	struct member *m = s->table.slab ? table_first(&s->table, &type, conn) : NULL;
 
-	while (s->slot[i].conn && s->slot[i].conn != conn)
-		i = (i + 1) & (s->size - 1);
-	return &s->slot[i];
+	while (m && m->conn != conn)
+		m = table_next(&s->table, &type, m);
+	return m;
 }
 
-static bool grow(struct members *s)
+/* NULL: there is no room for it. */
+static struct member *add(struct members *s, uint64_t conn)
 {
-	struct members bigger = { .size = s->size ? 2 * s->size : MEMBERS_MIN };
-	size_t i;
+	struct member *m;
 
-	if (bigger.size > 2 * MEMBERS_MAX)
-		return false;
-	bigger.slot = calloc(bigger.size, sizeof(*bigger.slot));
-	if (!bigger.slot)
-		return false;
-	for (i = 0; i < s->size; i++)
-		if (s->slot[i].conn)
-			*find(&bigger, s->slot[i].conn) = s->slot[i];
-	bigger.used = s->used;
-	bigger.missed = s->missed;
-	free(s->slot);
-	*s = bigger;
-	return true;
-}
-
-/* Without a gap that would hide who comes after it. */
-static void drop(struct members *s, struct member *m)
-{
-	size_t hole = (size_t)(m - s->slot), i = hole, mask = s->size - 1;
-
-	for (;;) {
-		i = (i + 1) & mask;
-		if (!s->slot[i].conn)
-			break;
-		if (((i - home(s, s->slot[i].conn)) & mask) >= ((i - hole) & mask)) {
-			s->slot[hole] = s->slot[i];
-			hole = i;
-		}
-	}
-	s->slot[hole].conn = 0;
-	s->used--;
+	if (!s->table.slab && table_init(&s->table, &type, MEMBERS_FIRST, MEMBERS_MAX))
+		return NULL;
+	m = table_add(&s->table, &type, conn);
+	if (m)
+		m->conn = conn;
+	return m;
 }
 
 void members_see(struct members *s, const struct tcpfsm_event *ev, uint64_t *population)
@@ -195,30 +178,27 @@ void members_see(struct members *s, const struct tcpfsm_event *ev, uint64_t *pop
 
 	if (!conn)
 		return;
-	m = s->size ? find(s, conn) : NULL;
-	if (!m || !m->conn) {
+	m = find(s, conn);
+	if (!m) {
 		if (new == TCPFSM_STATE_CLOSE)
 			return;
-		/* At most half full: short ways. */
-		if (2 * (s->used + 1) > s->size && !grow(s)) {
+		m = add(s, conn);
+		if (!m) {
 			s->missed++;
 			return;
 		}
-		m = find(s, conn);
-		m->conn = conn;
-		s->used++;
 	} else {
 		population[m->state]--;
 	}
 	m->state = new;
 	if (new == TCPFSM_STATE_CLOSE)
-		drop(s, m);
+		table_del(&s->table, &type, conn, m);
 	else
 		population[new]++;
 }
 
 void members_free(struct members *s)
 {
-	free(s->slot);
-	memset(s, 0, sizeof(*s));
+	table_exit(&s->table);
+	s->missed = 0;
 }

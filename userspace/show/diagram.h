@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "table.h"
 #include "tcpfsm.h"
 
 /*
@@ -63,7 +64,7 @@ struct arrow_text {
 extern const struct arrow_text diagram_arrow[NARROWS];
 
 #define DIAGRAM_STATES	16		/* 0: a number that is none */
-#define DIAGRAM_CAUSES	(TCPFSM_CAUSE_NETNS_EXIT + 1)
+#define DIAGRAM_CAUSES	(TCPFSM_CAUSE_NO_ROUTE + 1)
 
 /* The rate is that of the last second, in steps of a slot. */
 #define DIAGRAM_SLOT_NS	50000000ULL
@@ -104,15 +105,12 @@ uint64_t diagram_rate(const struct diagram *d, const struct moves *m, uint64_t n
  * are the model's business).  Bounded: when it is full, newcomers are missed.
  */
 struct members {
-	struct member {
-		uint64_t conn;		/* 0: free */
-		uint8_t state;
-	} *slot;
-	size_t size, used;
+	struct table table;		/* not made as long as there are none */
 	uint64_t missed;
 };
 
-#define MEMBERS_MAX	((size_t)1 << 20)
+#define MEMBERS_FIRST	1024U		/* there is room for at once */
+#define MEMBERS_MAX	(1U << 20)
 
 void members_see(struct members *s, const struct tcpfsm_event *ev, uint64_t *population);
 void members_free(struct members *s);

@@ -405,6 +405,7 @@ static const struct {
 	[TCPFSM_CAUSE_SND_RST]		= { "snd RST", "snd RST", RST },
 	[TCPFSM_CAUSE_TIMEOUT]		= { "timeout", "timeout", TIMED_OUT },
 	[TCPFSM_CAUSE_ICMP]		= { "ICMP", "ICMP", OTHER },
+	[TCPFSM_CAUSE_NO_ROUTE]		= { "no route", "no route", OTHER },
 	[TCPFSM_CAUSE_ABORT]		= { "abort", "abort", OTHER },
 	[TCPFSM_CAUSE_CLOSE]		= { "CLOSE", "CLOSE", OTHER },
 	[TCPFSM_CAUSE_REUSE]		= { "reuse", "reuse", OTHER },

@@ -8,6 +8,7 @@
 
 #include "diagram.h"
 #include "grid.h"
+#include "source/clock.h"
 
 /* Smallest figure; with the lines around it, 80x24. */
 #define FIGURE_COLS	80
@@ -74,7 +75,7 @@ bool figure_odd(const struct diagram *d, int room, char text[FIGURE_TEXT_MAX]);
 /* ---- drawing ------------------------------------------------------------------------ */
 
 /* Lately and now. */
-#define FIGURE_HOT_NS	1000000000ULL
+#define FIGURE_HOT_NS	NSEC_PER_SEC
 #define FIGURE_WARM_NS	5000000000ULL
 
 /* The figure as it is at a time. */

@@ -1,182 +1,196 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A ladder as one JSON object on a line. */
-#include <arpa/inet.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "ladder.h"
 
 #define E(e)	(TCPFSM_EVENT_##e + 1)
 
-static void put_ms(struct out *o, const char *key, int64_t ns)
+static void put_ms(struct json *j, const char *key, int64_t ns)
 {
 	if (ns >= 0)
-		out_printf(o, ",\"%s\":%" PRId64 ".%03" PRId64, key, ns / 1000000, ns / 1000 % 1000);
+		json_ms(j, key, (uint64_t)ns);
 }
 
-static void put_name(struct out *o, const char *key, const char *name)
+static void put_name(struct json *j, const char *key, const char *name)
 {
 	if (*name)
-		out_printf(o, ",\"%s\":\"%s\"", key, name);
+		json_string(j, key, name);
 }
 
-static void put_end(struct out *o, const struct tcpfsm_ladder *l, unsigned int i)
+static void put_end(struct json *j, const struct tcpfsm_ladder *l, unsigned int i)
 {
 	const struct tcpfsm_ladder_end *e = &l->end[i];
-	char text[INET6_ADDRSTRLEN];
 
-	inet_ntop(l->family == 6 ? AF_INET6 : AF_INET, e->addr, text, sizeof(text));
-	out_printf(o, "%s{\"seen\":%s,\"addr\":\"%s\",\"port\":%u", i ? "," : "",
-		   e->seen ? "true" : "false", text, e->port);
+	json_open(j, NULL, '{');
+	json_bool(j, "seen", e->seen);
+	json_address(j, "addr", l->family, e->addr);
+	json_number(j, "port", e->port);
 	if (l->client)
-		put_name(o, "role", i ? "server" : "client");
+		put_name(j, "role", i ? "server" : "client");
 	if (e->conn)
-		out_printf(o, ",\"conn\":%" PRIu64, e->conn);
+		json_number(j, "conn", e->conn);
 	if (e->netns)
-		out_printf(o, ",\"netns\":%" PRIu32, e->netns);
-	if (e->has_owner) {
-		char buf[TCPFSM_COMM_JSON_MAX];
-
-		out_printf(o, ",\"pid\":%" PRIu32 ",\"comm\":\"", e->pid);
-		out_printf(o, "%.*s\"", (int)tcpfsm_comm_json(e->comm, buf), buf);
-	}
+		json_number(j, "netns", e->netns);
+	if (e->has_owner)
+		json_process(j, true, e->pid, e->comm, "");
 	if (e->has_isn)
-		out_printf(o, ",\"isn\":%" PRIu32, e->isn);
+		json_number(j, "isn", e->isn);
 	if (e->first)
-		put_name(o, "first", tcpfsm_state_name(e->first));
+		put_name(j, "first", tcpfsm_state_name(e->first));
 	if (e->last)
-		put_name(o, "last", tcpfsm_state_name(e->last));
-	put_name(o, "cause", tcpfsm_cause_name(e->cause));
-	out_printf(o, "}");
+		put_name(j, "last", tcpfsm_state_name(e->last));
+	put_name(j, "cause", tcpfsm_cause_name(e->cause));
+	json_close(j, '}');
 }
 
 /* What the verdict is called depends on the event. */
-static void put_verdict(struct out *o, const struct tcpfsm_ladder_cell *c)
+static void put_verdict(struct json *j, const struct tcpfsm_ladder_cell *c)
 {
 	switch (c->event) {
 	case E(SYN):
 	case E(HANDSHAKE_ACK):
-		put_name(o, "verdict", tcpfsm_verdict_name(c->verdict));
+		put_name(j, "verdict", tcpfsm_verdict_name(c->verdict));
 		if (c->reason)
-			put_name(o, "reason", tcpfsm_reason_name(c->reason));
+			put_name(j, "reason", tcpfsm_reason_name(c->reason));
 		return;
 	case E(TIMEWAIT):
-		put_name(o, "action", tcpfsm_tw_action_name(c->verdict));
+		put_name(j, "action", tcpfsm_tw_action_name(c->verdict));
 		return;
 	case E(RESET):
-		put_name(o, "direction", tcpfsm_direction_name(c->verdict));
+		put_name(j, "direction", tcpfsm_direction_name(c->verdict));
 		return;
 	}
 }
 
-static void put_cell(struct out *o, const struct tcpfsm_ladder_cell *c)
+static void put_cell(struct json *j, const struct tcpfsm_ladder_cell *c)
 {
 	if (!c->event) {
-		out_printf(o, "null");
+		json_null(j, NULL);
 		return;
 	}
-	out_printf(o, "{\"event\":\"%s\"", tcpfsm_event_name(c->event - 1U));
+	json_open(j, NULL, '{');
+	json_string(j, "event", tcpfsm_event_name(c->event - 1U));
 	if (c->old_state)
-		put_name(o, "old", tcpfsm_state_name(c->old_state));
+		put_name(j, "old", tcpfsm_state_name(c->old_state));
 	if (c->state)
-		put_name(o, "new", tcpfsm_state_name(c->state));
-	put_name(o, "cause", tcpfsm_cause_name(c->cause));
-	put_verdict(o, c);
+		put_name(j, "new", tcpfsm_state_name(c->state));
+	put_name(j, "cause", tcpfsm_cause_name(c->cause));
+	put_verdict(j, c);
 	if (c->err)
-		put_name(o, "errno", tcpfsm_errno_name(c->err));
-	put_ms(o, c->event == E(ACCEPT) ? "waited_ms" : "ms", c->dur_ns);
+		put_name(j, "errno", tcpfsm_errno_name(c->err));
+	put_ms(j, c->event == E(ACCEPT) ? "waited_ms" : "ms", c->dur_ns);
 	if (c->fastopen)
-		out_printf(o, ",\"fastopen\":true");
-	if (c->has_queues)
-		out_printf(o, ",\"synq\":%" PRIu32 ",\"synq_max\":%" PRIu32 ",\"acceptq\":%" PRIu32
-			   ",\"acceptq_max\":%" PRIu32, c->synq, c->backlog, c->acceptq,
-			   c->backlog);
+		json_bool(j, "fastopen", true);
+	if (c->has_queues) {
+		json_number(j, "synq", c->synq);
+		json_number(j, "synq_max", c->backlog);
+		json_number(j, "acceptq", c->acceptq);
+		json_number(j, "acceptq_max", c->backlog);
+	}
 	if (c->asked)
-		out_printf(o, ",\"backlog\":%" PRIu32, c->asked - 1);
+		json_number(j, "backlog", c->asked - 1);
 	if (c->max_syn_backlog)
-		out_printf(o, ",\"max_syn_backlog\":%" PRIu32, c->max_syn_backlog);
+		json_number(j, "max_syn_backlog", c->max_syn_backlog);
 	if (c->event == E(TIMEWAIT) || c->state == TCPFSM_STATE_TIME_WAIT ||
-	    c->old_state == TCPFSM_STATE_TIME_WAIT)
-		out_printf(o, ",\"tw\":%" PRIu32 ",\"tw_max\":%" PRIu32, c->tw, c->tw_max);
-	out_printf(o, "}");
+	    c->old_state == TCPFSM_STATE_TIME_WAIT) {
+		json_number(j, "tw", c->tw);
+		json_number(j, "tw_max", c->tw_max);
+	}
+	json_close(j, '}');
 }
 
-static void put_flags(struct out *o, uint8_t flags)
+static void put_flags(struct json *j, uint8_t flags)
 {
 	static const struct { uint8_t flag; const char *name; } names[] = {
 		{ TCPFSM_SEG_SYN, "SYN" }, { TCPFSM_SEG_FIN, "FIN" }, { TCPFSM_SEG_RST, "RST" },
 		{ TCPFSM_SEG_DATA, "DATA" }, { TCPFSM_SEG_ACK, "ACK" },
 	};
-	const char *sep = "";
 	size_t i;
 
-	out_printf(o, ",\"flags\":[");
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!(flags & names[i].flag))
-			continue;
-		out_printf(o, "%s\"%s\"", sep, names[i].name);
-		sep = ",";
-	}
-	out_printf(o, "]");
+	json_open(j, "flags", '[');
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (flags & names[i].flag)
+			json_string(j, NULL, names[i].name);
+	json_close(j, ']');
 }
 
-static void put_number(struct out *o, const char *key, uint32_t n,
+static void put_number(struct json *j, const char *key, const char *relative, uint32_t n,
 		       const struct tcpfsm_ladder_end *base)
 {
-	out_printf(o, ",\"%s\":%" PRIu32, key, n);
+	json_number(j, key, n);
 	if (base->has_isn)
-		out_printf(o, ",\"rel_%s\":%" PRIu32, key, n - base->isn);
+		json_number(j, relative, n - base->isn);
 }
 
-static void put_segment(struct out *o, const struct tcpfsm_ladder *l,
+static void put_segment(struct json *j, const struct tcpfsm_ladder *l,
 			const struct tcpfsm_ladder_row *r)
 {
 	static const char * const fates[] = { "not_seen", "arrived", "lost" };
 
-	out_printf(o, ",\"from\":%u", r->from);
-	put_flags(o, r->flags);
+	json_number(j, "from", r->from);
+	put_flags(j, r->flags);
 	if (r->has_seq)
-		put_number(o, "seq", r->seq, &l->end[r->from]);
+		put_number(j, "seq", "rel_seq", r->seq, &l->end[r->from]);
 	if (r->has_ack)
-		put_number(o, "ack", r->ack, &l->end[!r->from]);
+		put_number(j, "ack", "rel_ack", r->ack, &l->end[!r->from]);
 	if (r->retransmit)
-		out_printf(o, ",\"retransmit\":%u", r->retransmit);
-	out_printf(o, ",\"fate\":\"%s\"", fates[r->fate]);
+		json_number(j, "retransmit", r->retransmit);
+	json_string(j, "fate", fates[r->fate]);
 	if (r->sent_ts)
-		out_printf(o, ",\"sent_ts\":%" PRIu64, r->sent_ts);
+		json_number(j, "sent_ts", r->sent_ts);
 	if (r->arrived_ts)
-		out_printf(o, ",\"arrived_ts\":%" PRIu64, r->arrived_ts);
+		json_number(j, "arrived_ts", r->arrived_ts);
 	if (r->kind != TCPFSM_LADDER_SEGMENT)
-		out_printf(o, ",\"pair\":%" PRIu32, r->pair);
+		json_number(j, "pair", r->pair);
 }
 
-static void put_step(struct out *o, const struct tcpfsm_ladder *l,
+static void put_cells(struct json *j, const struct tcpfsm_ladder_row *r)
+{
+	json_open(j, "ends", '[');
+	put_cell(j, &r->cell[0]);
+	put_cell(j, &r->cell[1]);
+	json_close(j, ']');
+}
+
+static void put_step(struct json *j, const struct tcpfsm_ladder *l,
 		     const struct tcpfsm_ladder_row *r)
 {
 	static const char * const kinds[] = {
 		"segment", "departs", "arrives", "event", "data", "lost", "more",
 	};
 
-	out_printf(o, "{\"ts\":%" PRIu64 ",\"step\":\"%s\"", r->ts, kinds[r->kind]);
+	json_open(j, NULL, '{');
+	json_number(j, "ts", r->ts);
+	json_string(j, "step", kinds[r->kind]);
 	switch (r->kind) {
 	case TCPFSM_LADDER_DATA:
-		out_printf(o, ",\"bytes\":[%" PRIu64 ",%" PRIu64 "]}", r->bytes[0], r->bytes[1]);
-		return;
+		json_open(j, "bytes", '[');
+		json_number(j, NULL, r->bytes[0]);
+		json_number(j, NULL, r->bytes[1]);
+		json_close(j, ']');
+		break;
 	case TCPFSM_LADDER_GAP:
 	case TCPFSM_LADDER_MORE:
-		out_printf(o, ",\"count\":%" PRIu64 "}", r->count);
-		return;
+		json_number(j, "count", r->count);
+		break;
 	case TCPFSM_LADDER_EVENT:
+		put_cells(j, r);
 		break;
 	default:
-		put_segment(o, l, r);
+		put_segment(j, l, r);
+		put_cells(j, r);
 	}
-	out_printf(o, ",\"ends\":[");
-	put_cell(o, &r->cell[0]);
-	out_printf(o, ",");
-	put_cell(o, &r->cell[1]);
-	out_printf(o, "]}");
+	json_close(j, '}');
+}
+
+static void put_closed_first(struct json *j, int closed_first)
+{
+	int i;
+
+	json_open(j, "closed_first", '[');
+	for (i = 0; i < 2; i++)
+		if (closed_first == TCPFSM_LADDER_BOTH || closed_first == i)
+			json_number(j, NULL, (uint64_t)i);
+	json_close(j, ']');
 }
 
 void ladder_json(struct out *o, const struct tcpfsm_ladder *l)
@@ -184,33 +198,29 @@ void ladder_json(struct out *o, const struct tcpfsm_ladder *l)
 	/* As the other objects: seen from an end that is here, the client's first. */
 	unsigned int here = !l->end[0].seen;
 	const struct tcpfsm_ladder_end *e = &l->end[here], *peer = &l->end[!here];
-	char laddr[INET6_ADDRSTRLEN], raddr[INET6_ADDRSTRLEN];
-	int af = l->family == 6 ? AF_INET6 : AF_INET;
+	struct json out = out_json(o), *j = &out;
 	size_t i;
 
-	inet_ntop(af, e->addr, laddr, sizeof(laddr));
-	inet_ntop(af, peer->addr, raddr, sizeof(raddr));
-	out_printf(o, "{\"ts\":%" PRIu64 ",\"event\":\"ladder\",\"conn\":%" PRIu64
-		   ",\"netns\":%" PRIu32 ",\"family\":%u,\"laddr\":\"%s\",\"lport\":%u"
-		   ",\"raddr\":\"%s\",\"rport\":%u", l->begin_ts, e->conn, e->netns, l->family,
-		   laddr, e->port, raddr, peer->port);
-	out_printf(o, ",\"end_ts\":%" PRIu64 ",\"begun\":%s,\"finished\":%s,\"exact\":%s", l->end_ts,
-		   l->begun ? "true" : "false", l->finished ? "true" : "false",
-		   l->exact ? "true" : "false");
+	json_begin(j, &(struct json_head) {
+		.ts = l->begin_ts, .event = "ladder", .conn = e->conn, .netns = e->netns,
+		.family = l->family, .laddr = e->addr, .lport = e->port, .raddr = peer->addr,
+		.rport = peer->port,
+	});
+	json_number(j, "end_ts", l->end_ts);
+	json_bool(j, "begun", l->begun);
+	json_bool(j, "finished", l->finished);
+	json_bool(j, "exact", l->exact);
 	if (l->self)
-		out_printf(o, ",\"self\":true");
-	put_ms(o, "handshake_ms", l->handshake_ns);
-	out_printf(o, ",\"closed_first\":%s", l->closed_first < 0 ? "[]" :
-		   l->closed_first == TCPFSM_LADDER_BOTH ? "[0,1]" :
-		   l->closed_first ? "[1]" : "[0]");
-	out_printf(o, ",\"ends\":[");
-	put_end(o, l, 0);
-	put_end(o, l, 1);
-	out_printf(o, "],\"steps\":[");
-	for (i = 0; i < l->nrows; i++) {
-		if (i)
-			out_printf(o, ",");
-		put_step(o, l, &l->rows[i]);
-	}
-	out_printf(o, "]}\n");
+		json_bool(j, "self", true);
+	put_ms(j, "handshake_ms", l->handshake_ns);
+	put_closed_first(j, l->closed_first);
+	json_open(j, "ends", '[');
+	put_end(j, l, 0);
+	put_end(j, l, 1);
+	json_close(j, ']');
+	json_open(j, "steps", '[');
+	for (i = 0; i < l->nrows; i++)
+		put_step(j, l, &l->rows[i]);
+	json_close(j, ']');
+	json_end(j);
 }

@@ -141,6 +141,9 @@ static void note_close(char *buf, const struct tcpfsm_ladder_row *r,
 	case C(ICMP):
 		append(buf, "gave up: ICMP error");
 		break;
+	case C(NO_ROUTE):
+		append(buf, "gave up: no route");
+		break;
 	case C(ABORT):
 		append(buf, "aborted");
 		break;
@@ -182,6 +185,8 @@ static void note_transition(char *buf, const struct tcpfsm_ladder_row *r,
 	case S(LAST_ACK):
 		if (c->cause == C(SHUTDOWN))
 			append(buf, "shutdown()");
+		if (r->kind == TCPFSM_LADDER_EVENT)
+			append(buf, "%sthe FIN waits for the window", *buf ? ", " : "");
 		return;
 	case S(TIME_WAIT):
 		append(buf, "tw %" PRIu32 "/%" PRIu32, c->tw, c->tw_max);
@@ -284,6 +289,17 @@ static bool has_rst(const struct tcpfsm_ladder *l)
 	return false;
 }
 
+/* Else it was refused, or given up. */
+static bool was_open(const struct tcpfsm_ladder *l)
+{
+	size_t i;
+
+	for (i = 0; i < l->nrows; i++)
+		if (l->rows[i].cell[0].state == S(ESTABLISHED) || l->rows[i].cell[1].state == S(ESTABLISHED))
+			return true;
+	return !l->begun;
+}
+
 static const struct tcpfsm_ladder_end *last_closed(const struct tcpfsm_ladder *l)
 {
 	size_t i = l->nrows;
@@ -336,7 +352,7 @@ bool ladder_summary(const struct tcpfsm_ladder *l, unsigned int i, char buf[WORD
 	case 2:
 		if (l->closed_first == TCPFSM_LADDER_BOTH) {
 			append(buf, "both closed at once");
-		} else if (l->closed_first >= 0) {
+		} else if (l->closed_first >= 0 && was_open(l)) {
 			append_who(buf, l, (unsigned int)l->closed_first);
 			append(buf, " closed first");
 		}

@@ -74,19 +74,10 @@ static unsigned int limits(const struct listen_row *row)
 
 static bool wanted(const struct tcpfsm_filter *f, const struct tcpfsm_listener *l)
 {
-	unsigned int i;
+	struct tcpfsm_filter_subject s;
 
-	if (f->netns && f->netns != l->netns)
-		return false;
-	if (!l->conn)
-		return true;
-	if ((f->family && f->family != l->family) ||
-	    (f->pid && !(l->has_owner && f->pid == l->pid)))
-		return false;
-	for (i = 0; i < f->nlport; i++)
-		if (f->lport[i] == l->lport)
-			return true;
-	return !f->nlport;
+	tcpfsm_filter_listener(&s, l);
+	return tcpfsm_filter_subject(f, &s);
 }
 
 static int take(const struct tcpfsm_listener *l, void *arg)
@@ -133,6 +124,7 @@ static bool same_group(const struct tcpfsm_listener *a, const struct tcpfsm_list
 {
 	return a->total[T(NOW_REUSEPORT)] > 1 && b->total[T(NOW_REUSEPORT)] > 1 &&
 	       a->netns == b->netns && a->family == b->family && a->lport == b->lport &&
+	       a->total[T(NOW_DEV)] == b->total[T(NOW_DEV)] &&
 	       !memcmp(a->laddr, b->laddr, sizeof(a->laddr));
 }
 

@@ -62,8 +62,10 @@ static const char *quantiles(const uint64_t *bucket, char buf[64])
 static const char *address(const struct tcpfsm_listener *l, char buf[80])
 {
 	struct tcpfsm_record r = { .family = l->family };
+	char dev[TCPFSM_DEV_NAME_MAX];
 
-	*put_address(buf, &r, l->laddr, l->lport) = '\0';
+	out_dev(l->netns, (uint32_t)l->total[T(NOW_DEV)], dev);
+	*put_bound(buf, &r, l->laddr, l->lport, dev) = '\0';
 	return buf;
 }
 

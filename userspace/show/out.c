@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -161,28 +159,56 @@ void out_inked(struct out *o, enum attr attr, const char *fmt, ...)
 
 /* ---- JSON ------------------------------------------------------------------------ */
 
-void out_json_ends(struct out *o, uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
-		   unsigned int family, const uint8_t *laddr, uint16_t lport,
-		   const uint8_t *raddr, uint16_t rport)
-{
-	char local[INET6_ADDRSTRLEN] = "", remote[INET6_ADDRSTRLEN] = "";
-	int af = family == 6 ? AF_INET6 : AF_INET;
+static bool here;
 
-	if (family) {
-		inet_ntop(af, laddr, local, sizeof(local));
-		inet_ntop(af, raddr, remote, sizeof(remote));
-	}
-	out_printf(o, "{\"ts\":%" PRIu64 ",\"event\":\"%s\",\"conn\":%" PRIu64 ",\"netns\":%u,"
-		   "\"family\":%u,\"laddr\":\"%s\",\"lport\":%u,\"raddr\":\"%s\",\"rport\":%u,"
-		   "\"cpu\":0", ts, event, conn, netns, family, local, lport, remote, rport);
+void out_is_here(bool is)
+{
+	here = is;
 }
 
-void out_json_head(struct out *o, uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
-		   unsigned int family, const uint8_t *laddr, uint16_t lport)
+const char *out_netns(uint32_t netns, char name[TCPFSM_NETNS_NAME_MAX])
 {
-	static const uint8_t nobody[16];
+	*name = '\0';
+	return here && netns ? tcpfsm_netns_name(netns, name) : name;
+}
 
-	out_json_ends(o, ts, event, conn, netns, family, laddr, lport, nobody, 0);
+const char *out_dev(uint32_t netns, uint32_t dev, char name[TCPFSM_DEV_NAME_MAX])
+{
+	if (here && dev)
+		return tcpfsm_dev_name(netns, dev, name);
+	snprintf(name, TCPFSM_DEV_NAME_MAX, "%.*u", dev > 0, dev);
+	return name;
+}
+
+static void write_json(void *to, const char *s, size_t n)
+{
+	memcpy(out_room(to, n), s, n);
+	out_add(to, n);
+}
+
+struct json out_json(struct out *o)
+{
+	return (struct json) { .write = write_json, .to = o };
+}
+
+void out_json_closers(struct json *j, const uint64_t n[4])
+{
+	json_open(j, "closed_first", '{');
+	json_number(j, "local", n[TCPFSM_CLOSER_LOCAL]);
+	json_number(j, "remote", n[TCPFSM_CLOSER_REMOTE]);
+	json_number(j, "both", n[TCPFSM_CLOSER_BOTH]);
+	json_number(j, "unknown", n[TCPFSM_CLOSER_NONE]);
+	json_close(j, '}');
+}
+
+void out_json_begin(struct json *j, const struct json_head *h)
+{
+	char name[TCPFSM_NETNS_NAME_MAX];
+
+	json_begin(j, h);
+	json_number(j, "cpu", 0);
+	if (*out_netns(h->netns, name))
+		json_string(j, "netns_name", name);
 }
 
 /* ---- files ----------------------------------------------------------------------- */

@@ -12,8 +12,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "grid.h"
+#include "json_writer.h"
+#include "tcpfsm.h"
 
 #define OUT_SIZE	(64 << 10)
 
@@ -56,16 +59,20 @@ void out_inked(struct out *o, enum attr attr, const char *fmt, ...)
 /* The sequence that makes a terminal look so. */
 const char *out_escape(enum attr attr);
 
-/*
- * "{" and the keys that every JSON object has, of what has no peer and is of no
- * CPU.  family: 4, 6 or, without an address, 0.
- */
-void out_json_head(struct out *o, uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
-		   unsigned int family, const uint8_t *laddr, uint16_t lport);
-/* The same of what has a peer. */
-void out_json_ends(struct out *o, uint64_t ts, const char *event, uint64_t conn, uint32_t netns,
-		   unsigned int family, const uint8_t *laddr, uint16_t lport,
-		   const uint8_t *raddr, uint16_t rport);
+/* JSON goes there, too. */
+struct json out_json(struct out *o);
+/* The keys that every object has, of what is of no CPU; with the network namespace's name. */
+void out_json_begin(struct json *j, const struct json_head *h);
+
+/* Who closed first, by enum tcpfsm_closer. */
+void out_json_closers(struct json *j, const uint64_t n[4]);
+
+/* What is told is of this machine: places have the names that it has for them now. */
+void out_is_here(bool here);
+/* Name of a network namespace, "": none. */
+const char *out_netns(uint32_t netns, char name[TCPFSM_NETNS_NAME_MAX]);
+/* Name of a device, or its index; "": 0, none. */
+const char *out_dev(uint32_t netns, uint32_t dev, char name[TCPFSM_DEV_NAME_MAX]);
 
 /* Return: 0 or the negative errno of any write so far. */
 int out_flush(struct out *o);
@@ -86,6 +93,19 @@ static inline char *out_room(struct out *o, size_t n)
 static inline void out_add(struct out *o, size_t n)
 {
 	o->used += n;
+}
+
+/* As many bytes as it may be. */
+static inline void out_write(struct out *o, const char *s, size_t n)
+{
+	while (n) {
+		size_t part = n < OUT_SIZE ? n : OUT_SIZE;
+
+		memcpy(out_room(o, part), s, part);
+		out_add(o, part);
+		s += part;
+		n -= part;
+	}
 }
 
 #endif /* TCPFSM_SHOW_OUT_H */

@@ -70,6 +70,23 @@ static inline char *put_address(char *p, const struct tcpfsm_record *r, const ui
 	return put_u64(p, port);
 }
 
+/* The same as ss has it, with the device that the local end is bound to: name or number; "": none. */
+static inline char *put_bound(char *p, const struct tcpfsm_record *r, const uint8_t *addr,
+			      uint16_t port, const char *dev)
+{
+	p = put_address(p, r, addr, 0) - 2 - (r->family == 6);
+	if (*dev)
+		p = put(put(p, "%"), dev);
+	p = put(p, r->family == 6 ? "]:" : ":");
+	return put_u64(p, port);
+}
+
+/* fe80::/10: it means nothing without its link. */
+static inline bool is_link_local(unsigned int family, const uint8_t *addr)
+{
+	return family == 6 && addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80;
+}
+
 /* Three digits of a number of thousandths, and a unit: "1.23ms" "12.3ms" "123ms". */
 static inline char *put_thousandths(char *p, uint32_t v)
 {

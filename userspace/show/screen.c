@@ -22,6 +22,13 @@ struct screen screen_begin(struct out *o, bool redraw)
 	return s;
 }
 
+unsigned int screen_width(const struct out *o)
+{
+	struct winsize w;
+
+	return !ioctl(o->fd, TIOCGWINSZ, &w) ? w.ws_col : 0;
+}
+
 void screen_end(const struct screen *s, bool redraw, uint64_t interval, size_t hidden,
 		const char *what)
 {

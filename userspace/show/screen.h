@@ -22,6 +22,8 @@ void screen_end(const struct screen *s, bool redraw, uint64_t interval, size_t h
 		const char *what);
 
 /* ts: CLOCK_MONOTONIC, with its offset; fmt: strftime(). */
+/* Columns of the terminal; 0: it is none. */
+unsigned int screen_width(const struct out *o);
 const char *when(uint64_t ts, int64_t epoch_offset, const char *fmt, char buf[32]);
 /* At most 6 columns. */
 const char *count_text(uint64_t n, char buf[32]);

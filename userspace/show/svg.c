@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "svg.h"
+#include "utf8.h"
 
 /* Length and half the width of an arrow head. */
 #define HEAD_LENGTH	9
@@ -80,24 +81,11 @@ void svg_style(struct svg *s, const char *css)
 /* Length of the UTF-8 character at p that XML may hold; 0: there is none. */
 static size_t character(const char *p)
 {
-	const unsigned char *u = (const unsigned char *)p;
-	uint32_t c;
-	size_t n, i;
+	uint32_t c = 0;
+	size_t n = utf8((const uint8_t *)p, strnlen(p, 4), &c);
 
-	if (u[0] < 0x80)
-		return u[0] >= ' ' && u[0] != 0x7f;
-	n = u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 : 2;
-	if (u[0] < 0xc2 || u[0] > 0xf4)
-		return 0;
-	c = u[0] & (0x7fU >> n);
-	for (i = 1; i < n; i++) {
-		if ((u[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (u[i] & 0x3f);
-	}
-	/* Too long for what it says; surrogates, C1 controls, no characters. */
-	if ((n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10ffff)) ||
-	    (c >= 0xd800 && c < 0xe000) || c < 0xa0 || (c & 0xfffe) == 0xfffe)
+	/* Controls; no characters. */
+	if (!n || c < ' ' || (c >= 0x7f && c < 0xa0) || (c & 0xfffe) == 0xfffe)
 		return 0;
 	/* Those that turn the direction of what stands beside them. */
 	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))

@@ -10,6 +10,7 @@ struct timewait_reading {
 	uint64_t top;			/* rows of a table; 0: as many as are of use */
 	uint64_t interval;		/* nanoseconds between readings; 0: one only */
 	struct tcpfsm_timewaits *ledger;
+	const struct tcpfsm_filter *filter; /* of rows, besides the ledger's; NULL: all */
 	uint64_t ts;			/* epoch */
 	bool redraw;
 };

@@ -1,129 +1,115 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm timewait --json: an object for each network namespace, destination and owner. */
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "put.h"
 #include "timewait.h"
 
-static void put_flows(struct out *o, const char *name, const uint64_t flow[TCPFSM_TW_FLOWS])
+static void put_flows(struct json *j, const char *name, const uint64_t flow[TCPFSM_TW_FLOWS])
 {
 	unsigned int i;
 
-	out_printf(o, ",\"%s\":{", name);
+	json_open(j, name, '{');
 	for (i = TCPFSM_TW_ENTER; i <= TCPFSM_TW_PURGE; i++)
-		out_printf(o, "\"%s\":%" PRIu64 ",", tcpfsm_tw_action_name(i), flow[i]);
-	out_printf(o, "\"enter_fin_wait2\":%" PRIu64 ",\"refresh_fin_wait2\":%" PRIu64 "}",
-		   flow[TCPFSM_TW_FLOW_FIN_WAIT2], flow[TCPFSM_TW_FLOW_FIN]);
+		json_number(j, tcpfsm_tw_action_name(i), flow[i]);
+	json_number(j, "enter_fin_wait2", flow[TCPFSM_TW_FLOW_FIN_WAIT2]);
+	json_number(j, "refresh_fin_wait2", flow[TCPFSM_TW_FLOW_FIN]);
+	json_close(j, '}');
 }
 
-/* Unknown: null. */
-static void put_number(struct out *o, const char *name, double value, bool known)
+static void put_known(struct json *j, const char *name, double value, bool known)
 {
 	if (known)
-		out_printf(o, ",\"%s\":%.3f", name, value);
+		json_decimal(j, name, value);
 	else
-		out_printf(o, ",\"%s\":null", name);
+		json_null(j, name);
 }
 
-static void put_rates(struct out *o, const struct tcpfsm_timewait *g)
+static void put_rates(struct json *j, const struct tcpfsm_timewait *g)
 {
+	bool known = g->seconds > 0;
 	unsigned int i;
 
-	put_number(o, "interval_ms", 1000 * g->seconds, g->seconds > 0);
-	if (!(g->seconds > 0)) {
-		out_printf(o, ",\"per_second\":null");
+	put_known(j, "interval_ms", 1000 * g->seconds, known);
+	if (!known) {
+		json_null(j, "per_second");
 		return;
 	}
-	out_printf(o, ",\"per_second\":{");
+	json_open(j, "per_second", '{');
 	for (i = TCPFSM_TW_ENTER; i <= TCPFSM_TW_PURGE; i++)
-		out_printf(o, "%s\"%s\":%.3f", i > TCPFSM_TW_ENTER ? "," : "", tcpfsm_tw_action_name(i),
-			   (double)g->recent[i] / g->seconds);
-	out_printf(o, "}");
+		json_decimal(j, tcpfsm_tw_action_name(i), (double)g->recent[i] / g->seconds);
+	json_close(j, '}');
 }
 
-static void put_process(struct out *o, const char *prefix, bool known, uint32_t pid,
-			const char comm[17])
-{
-	char text[TCPFSM_COMM_JSON_MAX];
-
-	if (known)
-		out_printf(o, ",\"%spid\":%u,\"%scomm\":\"%.*s\"", prefix, pid, prefix,
-			   (int)tcpfsm_comm_json(comm, text), text);
-	else
-		out_printf(o, ",\"%spid\":null,\"%scomm\":null", prefix, prefix);
-}
-
-static void put_cgroup(struct out *o, const char *path)
-{
-	char *p = out_room(o, 2 * strlen(path ? path : "") + 32), *start = p;
-
-	if (!path) {
-		out_printf(o, ",\"cgroup\":null");
-		return;
-	}
-	p = put(p, ",\"cgroup\":\"");
-	for (; *path; path++) {
-		if (*path == '"' || *path == '\\')
-			*p++ = '\\';
-		*p++ = *path;
-	}
-	*p++ = '"';
-	out_add(o, (size_t)(p - start));
-}
-
-static void put_total(struct out *o, const struct timewait_reading *r,
+static void put_total(struct json *j, const struct timewait_reading *r,
 		      const struct tcpfsm_timewait *g)
 {
 	uint64_t ages[TCPFSM_TW_AGES], lost, untold, resynced;
+	char key[16];
 	unsigned int i;
 
 	tcpfsm_timewaits_uncertain(r->ledger, &lost, &untold);
 	resynced = tcpfsm_timewaits_resynced(r->ledger);
-	out_printf(o, ",\"tw\":%u,\"tw_max\":%" PRIu64 ",\"uncertain\":%s,\"lost\":%" PRIu64
-		   ",\"untold\":%" PRIu64 ",\"resynced_ts\":", g->tw, g->limit,
-		   (lost && !resynced) || untold ? "true" : "false", lost, untold);
-	if (resynced)
-		out_printf(o, "%" PRIu64, resynced);
-	else
-		out_printf(o, "null");
-	put_number(o, "overflow_seconds", g->full_in, g->full_in >= 0);
+	json_number(j, "tw", g->tw);
+	json_number(j, "tw_max", g->limit);
+	json_bool(j, "uncertain", (lost && !resynced) || untold);
+	json_number(j, "lost", lost);
+	json_number(j, "untold", untold);
+	json_time(j, "resynced_ts", resynced);
+	put_known(j, "overflow_seconds", g->full_in, g->full_in >= 0);
 	if (g->rest)
 		return;
 	tcpfsm_timewaits_ages(r->ledger, g->netns, r->ts, ages);
-	out_printf(o, ",\"ages\":{");
-	for (i = 0; i < TCPFSM_TW_AGES; i++) {
-		if (i == TCPFSM_TW_AGES - 1)
-			out_printf(o, ",\"unknown\":%" PRIu64 "}", ages[i]);
-		else
-			out_printf(o, "%s\"%u\":%" PRIu64, i ? "," : "", 10 * i, ages[i]);
+	json_open(j, "ages", '{');
+	for (i = 0; i < TCPFSM_TW_AGES - 1; i++) {
+		snprintf(key, sizeof(key), "%u", 10 * i);
+		json_number(j, key, ages[i]);
 	}
+	json_number(j, "unknown", ages[i]);
+	json_close(j, '}');
 }
 
-static void put_destination(struct out *o, const struct timewait_reading *r,
+static void put_destination(struct json *j, const struct timewait_reading *r,
 			    const struct tcpfsm_timewait *g)
 {
 	struct tcpfsm_timewait_reuse reuse;
 
-	out_printf(o, ",\"direction\":\"%s\",\"open\":%" PRIu64, g->rest ? "" : g->inbound ? "in" : "out",
-		   g->open);
-	if (g->limit)
-		out_printf(o, ",\"ports\":%" PRIu64 ",\"ports_used\":%" PRIu64, g->limit, g->used);
-	else
-		out_printf(o, ",\"ports\":null,\"ports_used\":null");
-	put_number(o, "exhausted_seconds", g->full_in, g->full_in >= 0);
+	json_string(j, "direction", g->rest ? "" : g->inbound ? "in" : "out");
+	json_number(j, "open", g->open);
+	if (g->limit) {
+		json_number(j, "ports", g->limit);
+		json_number(j, "ports_used", g->used);
+	} else {
+		json_null(j, "ports");
+		json_null(j, "ports_used");
+	}
+	put_known(j, "exhausted_seconds", g->full_in, g->full_in >= 0);
 	tcpfsm_timewaits_reuse(r->ledger, g, r->ts, &reuse);
-	out_printf(o, ",\"overflow_first\":%s,\"tw_reuse\":%s,\"reusable\":{\"ready\":%" PRIu64
-		   ",\"young\":%" PRIu64 ",\"without_timestamps\":%" PRIu64 ",\"unknown\":%" PRIu64 "}",
-		   g->overflows ? "true" : "false", g->reuse ? "true" : "false", reuse.ready,
-		   reuse.young, reuse.without, reuse.unknown);
-	put_process(o, "failed_", g->has_owner, g->pid, g->comm);
-	put_process(o, "maker_", g->has_maker, g->maker_pid, g->maker_comm);
+	json_bool(j, "overflow_first", g->overflows);
+	json_bool(j, "tw_reuse", g->reuse);
+	json_open(j, "reusable", '{');
+	json_number(j, "ready", reuse.ready);
+	json_number(j, "young", reuse.young);
+	json_number(j, "without_timestamps", reuse.without);
+	json_number(j, "unknown", reuse.unknown);
+	json_close(j, '}');
+	if (g->dev)
+		json_number(j, "dev", g->dev);
+	json_process(j, g->has_owner, g->pid, g->comm, "failed_");
+	json_process(j, g->has_maker, g->maker_pid, g->maker_comm, "maker_");
 }
 
-struct json {
-	struct out *o;
+static void put_population(struct json *j, const struct tcpfsm_timewait *g)
+{
+	json_bool(j, "rest", g->rest);
+	json_number(j, "population", g->time_wait + g->fin_wait2);
+	json_number(j, "time_wait", g->time_wait);
+	json_number(j, "fin_wait2", g->fin_wait2);
+	json_number(j, "before", g->before);
+	out_json_closers(j, g->closer);
+}
+
+struct to {
+	struct json j;
 	const struct timewait_reading *r;
 };
 
@@ -134,52 +120,48 @@ static int put_group(const struct tcpfsm_timewait *g, void *arg)
 		[TCPFSM_TIMEWAIT_DESTINATION] = "timewait_destination",
 		[TCPFSM_TIMEWAIT_OWNER] = "timewait_owner",
 	};
-	const struct timewait_reading *r = ((struct json *)arg)->r;
-	struct out *o = ((struct json *)arg)->o;
+	const struct timewait_reading *r = ((struct to *)arg)->r;
+	struct json *j = &((struct to *)arg)->j;
 
-	out_json_ends(o, r->ts, events[g->kind], 0, g->netns, g->family, g->laddr, g->lport, g->raddr,
-		      g->rport);
-	out_printf(o, ",\"rest\":%s,\"population\":%" PRIu64 ",\"time_wait\":%" PRIu64
-		   ",\"fin_wait2\":%" PRIu64 ",\"before\":%" PRIu64, g->rest ? "true" : "false",
-		   g->time_wait + g->fin_wait2, g->time_wait, g->fin_wait2, g->before);
-	out_printf(o, ",\"closed_first\":{\"local\":%" PRIu64 ",\"remote\":%" PRIu64 ",\"both\":%" PRIu64
-		   ",\"unknown\":%" PRIu64 "}", g->closer[TCPFSM_CLOSER_LOCAL],
-		   g->closer[TCPFSM_CLOSER_REMOTE], g->closer[TCPFSM_CLOSER_BOTH],
-		   g->closer[TCPFSM_CLOSER_NONE]);
-	put_flows(o, "since_attach", g->flow);
-	put_rates(o, g);
-	put_number(o, "settles", g->settles, g->settles >= 0);
-	out_printf(o, ",\"connect_failed\":%" PRIu64 ",\"connect_failed_recent\":%" PRIu64
-		   ",\"connect_failed_ts\":", g->failed, g->recent_failed);
-	if (g->failed_ts)
-		out_printf(o, "%" PRIu64, g->failed_ts);
-	else
-		out_printf(o, "null");
+	out_json_begin(j, &(struct json_head) {
+		.ts = r->ts, .event = events[g->kind], .netns = g->netns, .family = g->family,
+		.laddr = g->laddr, .lport = g->lport, .raddr = g->raddr, .rport = g->rport,
+	});
+	put_population(j, g);
+	put_flows(j, "since_attach", g->flow);
+	put_rates(j, g);
+	put_known(j, "settles", g->settles, g->settles >= 0);
+	json_number(j, "connect_failed", g->failed);
+	json_number(j, "connect_failed_recent", g->recent_failed);
+	json_time(j, "connect_failed_ts", g->failed_ts);
 	switch (g->kind) {
 	case TCPFSM_TIMEWAIT_NETNS:
-		put_total(o, r, g);
+		put_total(j, r, g);
 		break;
 	case TCPFSM_TIMEWAIT_DESTINATION:
-		put_destination(o, r, g);
+		put_destination(j, r, g);
 		break;
 	case TCPFSM_TIMEWAIT_OWNER:
-		put_process(o, "", g->has_owner, g->pid, g->comm);
-		put_cgroup(o, g->cgroup);
+		json_process(j, g->has_owner, g->pid, g->comm, "");
+		if (g->cgroup)
+			json_string(j, "cgroup", g->cgroup);
+		else
+			json_null(j, "cgroup");
 		break;
 	}
-	out_printf(o, "}\n");
+	json_end(j);
 	return 0;
 }
 
 int timewait_json(struct out *o, struct timewait_reading *r)
 {
 	size_t max = r->top ? r->top : SIZE_MAX;
-	struct json json = { o, r };
+	struct to to = { out_json(o), r };
 	unsigned int kind;
 	int err = 0;
 
 	for (kind = 0; !err && kind < TCPFSM_TIMEWAIT_KINDS; kind++)
 		err = tcpfsm_timewaits_each(r->ledger, kind, r->ts,
-					    kind == TCPFSM_TIMEWAIT_NETNS ? SIZE_MAX : max, put_group, &json);
+					    kind == TCPFSM_TIMEWAIT_NETNS ? SIZE_MAX : max, put_group, &to);
 	return err;
 }

@@ -21,12 +21,27 @@ static const uint8_t columns[] = {
 
 #define NCOLUMNS	(sizeof(columns) / sizeof(columns[0]))
 
+/* Ports of a local address that are taken towards all destinations: bind() before connect() takes each for all. */
+struct local {
+	uint32_t netns;
+	uint8_t family, laddr[16];
+	uint64_t used;
+};
+
+#define LOCALS		32		/* are told apart */
+/* So much of the range, of all destinations, and of one: then it may be bind(). */
+#define LOCAL_FULL	0.95
+#define ONE_SHARE	0.5
+
 struct page {
 	struct timewait_reading *r;
+	struct local local[LOCALS];
+	size_t nlocals;
 	struct screen s;
 	size_t hidden;
 	size_t reserved;		/* lines for what comes after this table */
 	unsigned int n;			/* rows of this kind */
+	size_t max;			/* with a filter, which each() does not know */
 };
 
 /* ---- pieces ------------------------------------------------------------------------- */
@@ -75,19 +90,33 @@ static const char *owner(const struct tcpfsm_timewait *g, char buf[64])
 static const char *ends(const struct tcpfsm_timewait *g, char buf[160])
 {
 	const struct tcpfsm_record r = { .family = g->family };
-	char *p = buf;
+	char dev[TCPFSM_DEV_NAME_MAX], *p = buf;
 
 	if (g->rest)
 		return "all others";
+	out_dev(g->netns, g->dev, dev);
 	if (g->inbound) {
-		p = put(put_address(p, &r, g->laddr, g->lport), " < *");
+		p = put(put_bound(p, &r, g->laddr, g->lport, dev), " < *");
 	} else {
 		/* The local port is what differs. */
-		p = put_address(p, &r, g->laddr, 0) - 2;
+		p = put_bound(p, &r, g->laddr, 0, dev) - 2;
 		p = put_address(put(p, " > "), &r, g->raddr, g->rport);
 	}
 	*p = '\0';
 	return buf;
+}
+
+/* Of a reading that has a filter of its own. */
+static bool shown(const struct page *p, const struct tcpfsm_timewait *g)
+{
+	struct tcpfsm_filter_subject s;
+
+	if (!p->r->filter)
+		return true;
+	if (p->n == p->max)
+		return false;
+	tcpfsm_filter_timewait(&s, g);
+	return tcpfsm_filter_subject(p->r->filter, &s);
 }
 
 /* Room for lines more, or else one row is hidden. */
@@ -129,6 +158,8 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 	if (!all && !g->tw && !g->flow[TCPFSM_TW_ENTER] && !g->flow[TCPFSM_TW_DENIED] &&
 	    !g->failed && p->n)
 		return 0;
+	if (!shown(p, g))
+		return 0;
 	if (!room(p, 8))
 		return 0;
 	p->n++;
@@ -168,9 +199,46 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 	return 0;
 }
 
+static struct local *local_of(struct page *p, const struct tcpfsm_timewait *g)
+{
+	size_t i;
+
+	for (i = 0; i < p->nlocals; i++)
+		if (p->local[i].netns == g->netns && p->local[i].family == g->family &&
+		    !memcmp(p->local[i].laddr, g->laddr, sizeof(g->laddr)))
+			return &p->local[i];
+	return NULL;
+}
+
+static int note_local(const struct tcpfsm_timewait *g, void *arg)
+{
+	struct page *p = arg;
+	struct local *l = local_of(p, g);
+
+	if (g->rest || g->inbound || (!l && p->nlocals == LOCALS))
+		return 0;
+	if (!l) {
+		l = &p->local[p->nlocals++];
+		*l = (struct local) { .netns = g->netns, .family = g->family };
+		memcpy(l->laddr, g->laddr, sizeof(l->laddr));
+	}
+	l->used += g->used;
+	return 0;
+}
+
+/* Are the ports short for all destinations of a local address, and not for this one? */
+static const struct local *short_for_all(struct page *p, const struct tcpfsm_timewait *g)
+{
+	const struct local *l = local_of(p, g);
+
+	return l && (double)l->used >= LOCAL_FULL * (double)g->limit &&
+	       (double)g->used <= ONE_SHARE * (double)g->limit ? l : NULL;
+}
+
 /* What it comes to, who makes them, and whom it hits. */
 static void forecast_lines(struct page *p, const struct tcpfsm_timewait *g)
 {
+	const struct local *all = g->limit ? short_for_all(p, g) : NULL;
 	char n[32], who[64];
 
 	out_printf(p->s.out, "    settles at %s", population(g->settles, n));
@@ -184,6 +252,8 @@ static void forecast_lines(struct page *p, const struct tcpfsm_timewait *g)
 		out_inked(p->s.out, ATTR_BAD_HOT, "EADDRNOTAVAIL in %.0f s", g->full_in);
 	} else if (g->overflows) {
 		out_printf(p->s.out, "; tcp_max_tw_buckets is reached first");
+	} else if (all) {
+		out_printf(p->s.out, "; all together take %s: see explain", count_text(all->used, n));
 	} else if (g->reuse && g->limit) {
 		out_printf(p->s.out, "; tcp_tw_reuse frees them");
 	}
@@ -208,6 +278,8 @@ static int destination_lines(const struct tcpfsm_timewait *g, void *arg)
 	struct page *p = arg;
 	char name[160], share[32] = "-", a[4][32];
 
+	if (!shown(p, g))
+		return 0;
 	if (!room(p, 1U + growing + maker + !!g->recent_failed + (p->n ? 0 : 2)))
 		return 0;
 	if (!p->n++)
@@ -231,6 +303,8 @@ static int owner_line(const struct tcpfsm_timewait *g, void *arg)
 	bool cgroup = g->cgroup && strcmp(g->cgroup, "/");
 	char who[64], a[7][32];
 
+	if (!shown(p, g))
+		return 0;
 	if (!room(p, 1U + cgroup + (p->n ? 0 : 2)))
 		return 0;
 	if (!p->n++)
@@ -279,11 +353,12 @@ int timewait_text(struct out *o, struct timewait_reading *r)
 			   count_text(lost, a[0]), count_text(untold, a[1]), p.s.eol);
 		p.s.left -= p.s.left != SIZE_MAX;
 	}
+	err = tcpfsm_timewaits_each(r->ledger, TCPFSM_TIMEWAIT_DESTINATION, r->ts, SIZE_MAX, note_local, &p);
 	for (kind = 0; !err && kind < TCPFSM_TIMEWAIT_KINDS; kind++) {
 		p.n = 0;
 		p.reserved = kind == TCPFSM_TIMEWAIT_DESTINATION ? OWNERS_MIN + 2 : 0;
-		err = tcpfsm_timewaits_each(r->ledger, kind, r->ts,
-					    kind == TCPFSM_TIMEWAIT_NETNS ? SIZE_MAX : max,
+		p.max = kind == TCPFSM_TIMEWAIT_NETNS ? SIZE_MAX : max;
+		err = tcpfsm_timewaits_each(r->ledger, kind, r->ts, r->filter ? SIZE_MAX : p.max,
 					    lines[kind], &p);
 	}
 	screen_end(&p.s, r->redraw, r->interval, p.hidden, "row");

@@ -30,7 +30,7 @@ static void look_for_stall(struct loop *l, uint64_t totals_at)
 {
 	uint64_t opens = 0, delivered, now = monotonic_ns();
 
-	tcpfsm_listeners_each(l->u.window[0].ls, sum_opens, &opens);
+	tcpfsm_listeners_each(l->u.recent.ls[0], sum_opens, &opens);
 	tcpfsm_source_counts(l->src, &delivered, NULL);
 	if (delivered != l->delivered || !l->moved_at) {
 		l->delivered = delivered;
@@ -80,7 +80,7 @@ void loop_wants(struct loop *l)
 {
 	l->wants = (struct tcpfsm_follow_options) {
 		.snapshot = true, .totals = true, .totals_ns = NSEC_PER_SEC, .resync = true,
-		.model = &story_model, .batch = on_batch, .notice = on_notice, .arg = l,
+		.model = story_model(l->replay), .batch = on_batch, .notice = on_notice, .arg = l,
 	};
 }
 
@@ -212,9 +212,7 @@ int loop_run(struct loop *l)
 		tell_time(l);
 		if (monotonic_ns() > l->end_at)
 			break;
-		rc = story_move_on(l);
-		if (rc)
-			return rc;
+		story_move_on(l);
 		mark_timewaits(l);
 		ui_keep_log(u);
 		more |= make_list(l);
@@ -263,6 +261,6 @@ void loop_end(struct loop *l)
 	top_free(&u->top);
 	for (i = 0; i < VIEWS_ALL; i++)
 		page_free(&u->page[i]);
+	free(u->connect_rows);
 	grid_free(&u->grid);
-	free(u->sockets);
 }

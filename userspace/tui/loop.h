@@ -29,6 +29,7 @@ struct loop {
 	bool damaged;				/* the recording */
 	int err;				/* of a callback */
 	uint64_t listed_at, list_took, drawn_at;
+	uint64_t reset_at;			/* the last connection that an RST ended; epoch */
 
 	/* Live. */
 	uint64_t moved_at, moved_opens, delivered;	/* see look_for_stall() */
@@ -57,12 +58,15 @@ void loop_end(struct loop *l);
 int story_begin(struct loop *l);
 void story_end(struct loop *l);
 int story_feed(struct loop *l, const struct tcpfsm_item *items, size_t n);
-/* As struct tcpfsm_follow_options has it; what is opened is to have this model. */
-extern const struct tcpfsm_model_options story_model;
+/*
+ * As struct tcpfsm_follow_options has it; what is opened is to have this model.  A recording has few
+ * readings of the totals: when accept() stopped, its events tell.
+ */
+const struct tcpfsm_model_options *story_model(bool replay);
 /* Nothing comes: what waits for a successor waits in vain. */
 int story_flush(struct loop *l);
-/* Judge recent readings only: of two overlapping windows, drop the older. */
-int story_move_on(struct loop *l);
+/* Judge recent readings only; of a recording all. */
+void story_move_on(struct loop *l);
 
 /* ---- play.c ---------------------------------------------------------------------- */
 

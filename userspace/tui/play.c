@@ -87,14 +87,14 @@ static int play_more(struct loop *l)
 }
 
 /* Items that are due, one at a time when stepping. */
-static size_t count_due(const struct loop *l, uint64_t until)
+static size_t count_due(const struct loop *l, uint64_t until, bool step)
 {
 	size_t n;
 
 	for (n = 0; n < l->nahead; n++) {
 		const struct tcpfsm_item *item = &l->ahead[n];
 
-		if (l->u.play.step && n)
+		if (step && n)
 			break;
 		/* What is there already has no time of its own. */
 		if (time_of(item) > until && !(is_state(item) &&
@@ -108,7 +108,8 @@ int play_read(struct loop *l)
 {
 	struct ui *u = &l->u;
 	struct play *p = &u->play;
-	uint64_t begin = monotonic_ns(), until, lines = u->top.nindex;
+	uint64_t begin = monotonic_ns(), until, lines;
+	bool step = p->step && !p->seek;	/* from where it was sought */
 	int rc;
 
 	if (p->seek && p->seek < p->now) {
@@ -116,6 +117,7 @@ int play_read(struct loop *l)
 		if (rc)
 			return rc;
 	}
+	lines = u->top.nindex;
 	until = play_until(l);
 	if (p->end) {
 		p->seek = 0;
@@ -130,7 +132,7 @@ int play_read(struct loop *l)
 			if (until < p->now)
 				until = p->now;
 		}
-		n = count_due(l, until);
+		n = count_due(l, until, step);
 		if (!n)
 			break;
 		rc = story_feed(l, l->ahead, n);
@@ -141,7 +143,7 @@ int play_read(struct loop *l)
 		l->ahead += n;
 		l->nahead -= n;
 		/* Something to be seen, that is. */
-		if (p->step && u->top.nindex != lines)
+		if (step && u->top.nindex != lines)
 			break;
 		if (monotonic_ns() - begin > FEED_NS)
 			return 1;
@@ -150,7 +152,7 @@ int play_read(struct loop *l)
 		return 0;
 	if (tcpfsm_model_pending(u->model) && time_of(l->ahead) > p->now + PENDING_MS * MS)
 		story_flush(l);
-	if (p->step) {
+	if (step) {
 		p->step = false;
 		u->log_end = u->top.nindex;
 		memset(u->refreshed, 0, sizeof(u->refreshed));
@@ -165,5 +167,5 @@ int play_read(struct loop *l)
 		memset(u->refreshed, 0, sizeof(u->refreshed));
 	}
 	p->seek = 0;
-	return 0;
+	return p->step;
 }

@@ -8,45 +8,38 @@
 #include "loop.h"
 
 #define WINDOW_NS	(30 * NSEC_PER_SEC)
-#define LISTENERS_MAX	4096
+#define RESETS_NS	(60 * NSEC_PER_SEC)
 
-static int window_open(struct loop *l, struct window *w)
+const struct tcpfsm_model_options *story_model(bool replay)
 {
-	struct ui *u = &l->u;
-	size_t i;
-	int err;
+	static const struct tcpfsm_model_options live = {
+		.size = sizeof(live), .lives = true, .watch = true, .opens = 1,
+	}, recorded = {
+		.size = sizeof(recorded), .lives = true, .watch = true, .clients = true, .opens = 1,
+	};
 
-	memset(w, 0, sizeof(*w));
-	w->begun = monotonic_ns();
-	err = tcpfsm_listeners_new(&w->ls);
-	/* Who has old listeners open, only the snapshot told. */
-	for (i = 0; !err && i < u->nsockets; i++)
-		err = tcpfsm_listeners_item(w->ls, &u->sockets[i]);
-	return err;
+	return replay ? &recorded : &live;
 }
-
-static void window_close(struct window *w)
-{
-	tcpfsm_listeners_free(w->ls);
-	memset(w, 0, sizeof(*w));
-}
-
-const struct tcpfsm_model_options story_model = {
-	.size = sizeof(story_model), .lives = true, .watch = true,
-};
 
 int story_begin(struct loop *l)
 {
 	struct tcpfsm_source *src = tcpfsm_follow_source(l->follow);
 	struct ui *u = &l->u;
 	bool filtered = l->filtered;
+	/* Whether ports are short, and who opened what, is a question of all that use them. */
+	struct tcpfsm_filter netns = { .size = sizeof(netns), .netns = l->filter.netns };
 	int64_t epoch_offset = tcpfsm_source_epoch_offset(src);
 	struct tcpfsm_timewaits_options to = {
 		.size = sizeof(to), .epoch_offset = epoch_offset,
 		.filter = filtered ? &l->filter : NULL,
 	};
+	struct tcpfsm_connects_options co = {
+		.size = sizeof(co), .epoch_offset = epoch_offset, .cgroups = !l->replay,
+		.filter = filtered ? &l->filter : NULL,
+	};
 	struct tcpfsm_explain_options eo = {
 		.size = sizeof(eo), .filter = &u->filter, .epoch_offset = epoch_offset,
+		.model = tcpfsm_follow_model(l->follow),
 	};
 	int err;
 
@@ -56,17 +49,23 @@ int story_begin(struct loop *l)
 	if (!l->replay) {
 		to.since = eo.since = realtime_ns();
 		eo.info = &u->info;
+		eo.complete_since = tcpfsm_source_complete_since(src);
 		to.cgroups = true;
-		explain_look_around(&eo);
+		tcpfsm_explain_machine(&eo);
 	}
 	err = tcpfsm_timewaits_new(&u->ledger, &to);
-	/* Whether ports are short is a question of all that use them. */
-	if (!err && !filtered)
-		eo.ledger = u->ledger;
+	u->all = u->ledger;
+	if (!err && filtered) {
+		to.filter = netns.netns ? &netns : NULL;
+		err = tcpfsm_timewaits_new(&u->all, &to);
+	}
+	eo.ledger = co.ledger = u->all;
+	if (!err)
+		err = tcpfsm_connects_new(&u->connects, &co);
 	if (!err)
 		err = tcpfsm_explain_new(&u->explain, &eo);
 	if (!err)
-		err = window_open(l, &u->window[0]);
+		err = recent_new(&u->recent, !l->replay, !l->replay);
 	return err;
 }
 
@@ -74,112 +73,105 @@ void story_end(struct loop *l)
 {
 	struct ui *u = &l->u;
 
-	window_close(&u->window[0]);
-	window_close(&u->window[1]);
+	recent_free(&u->recent);
 	tcpfsm_explain_free(u->explain);
+	tcpfsm_connects_free(u->connects);
+	if (u->all != u->ledger)
+		tcpfsm_timewaits_free(u->all);
 	tcpfsm_timewaits_free(u->ledger);
 	u->explain = NULL;
-	u->ledger = NULL;
+	u->connects = NULL;
+	u->ledger = u->all = NULL;
 	u->model = NULL;
-	u->nsockets = 0;
 }
 
-int story_move_on(struct loop *l)
+void story_move_on(struct loop *l)
 {
-	struct window *w = l->u.window;
-	uint64_t age = monotonic_ns() - w[0].begun;
-
-	/* A recording has its totals at the beginning, every ten seconds, and at the end. */
-	if (l->replay)
-		return 0;
-	if (!w[1].ls)
-		return age > WINDOW_NS ? window_open(l, &w[1]) : 0;
-	if (age < 2 * WINDOW_NS)
-		return 0;
-	window_close(&w[0]);
-	w[0] = w[1];
-	return window_open(l, &w[1]);
+	if (!l->u.reading)
+		recent_move_on(&l->u.recent, WINDOW_NS);
 }
 
 /* ---- records --------------------------------------------------------------------- */
 
+static int feed_ledgers(struct ui *u, const struct tcpfsm_event *ev)
+{
+	int err = tcpfsm_timewaits_event(u->ledger, ev);
+
+	if (!err && u->all != u->ledger)
+		err = tcpfsm_timewaits_event(u->all, ev);
+	return err;
+}
+
+/* How many end without an RST is of interest while others end with one. */
+static bool ends_of_interest(struct loop *l, const struct tcpfsm_event *ev)
+{
+	if (ev->new_state != TCPFSM_STATE_CLOSE)
+		return false;
+	if (ev->cause == TCPFSM_CAUSE_RCV_RST || ev->cause == TCPFSM_CAUSE_SND_RST)
+		l->reset_at = ev->ts;
+	return l->reset_at && ev->ts < l->reset_at + RESETS_NS;
+}
+
 /*
  * For the sample of clients, of those who get through, the model tells while others do not;
- * and what goes wrong with ports.  The rest is for a ledger of its own.
+ * and what goes wrong with ports and with segments sent again.
  */
-static bool is_for_explain(const struct loop *l, const struct tcpfsm_event *ev)
+static bool is_for_explain(struct loop *l, const struct tcpfsm_event *ev)
 {
 	switch (ev->type) {
 	case TCPFSM_EVENT_SYN:
 	case TCPFSM_EVENT_HANDSHAKE_ACK:
 	case TCPFSM_EVENT_CONNECT_FAILED:
+	case TCPFSM_EVENT_RETRANSMIT:
 	case TCPFSM_EVENT_LOST:
+	case TCPFSM_EVENT_NETNS:
 		return true;
 	case TCPFSM_EVENT_TIMEWAIT:
 		if (ev->rec.verdict == TCPFSM_TW_DENIED)
 			return true;
 		break;
 	case TCPFSM_EVENT_TRANSITION:
-		if (ev->new_state == TCPFSM_STATE_ESTABLISHED ||
-		    (ev->old_state == TCPFSM_STATE_TIME_WAIT && ev->cause == TCPFSM_CAUSE_RCV_RST))
+		if (ev->new_state == TCPFSM_STATE_ESTABLISHED || ends_of_interest(l, ev))
 			return true;
 		break;
 	}
-	return l->filtered;
+	return false;
 }
 
 static int on_event(const struct tcpfsm_event *ev, void *arg)
 {
 	struct loop *l = arg;
 
+	/* For replays only. */
+	if (ev->type == TCPFSM_EVENT_ACCEPT)
+		return l->err = tcpfsm_explain_event(l->u.explain, ev);
 	top_event(&l->u.top, ev);
 	/* The end of what a listener made takes no port from anybody. */
-	if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new_state == TCPFSM_STATE_CLOSE && ev->life &&
-	    ev->life->passive && ev->old_state != TCPFSM_STATE_TIME_WAIT)
-		return 0;
-	l->err = tcpfsm_timewaits_event(l->u.ledger, ev);
+	if (ev->type != TCPFSM_EVENT_TRANSITION || ev->new_state != TCPFSM_STATE_CLOSE || !ev->life ||
+	    !ev->life->passive || ev->old_state == TCPFSM_STATE_TIME_WAIT)
+		l->err = feed_ledgers(&l->u, ev);
+	if (!l->err)
+		l->err = tcpfsm_connects_event(l->u.connects, ev);
 	if (!l->err && is_for_explain(l, ev))
 		l->err = tcpfsm_explain_event(l->u.explain, ev);
 	return l->err;
 }
 
-static int keep_socket(struct ui *u, const struct tcpfsm_item *item)
-{
-	if (item->rec.type == TCPFSM_TYPE_SOCKET && !item->rec.conn &&
-	    item->rec.snd == TCPFSM_RESYNC_BEGIN)
-		u->nsockets = 0;
-	if (item->rec.type != TCPFSM_TYPE_SOCKET || item->rec.new_state != TCPFSM_STATE_LISTEN ||
-	    u->nsockets == LISTENERS_MAX)
-		return 0;
-	if (!u->sockets)
-		u->sockets = calloc(LISTENERS_MAX, sizeof(*u->sockets));
-	if (!u->sockets)
-		return -ENOMEM;
-	u->sockets[u->nsockets++] = *item;
-	return 0;
-}
-
 static int feed_state(struct loop *l, const struct tcpfsm_item *item)
 {
 	struct ui *u = &l->u;
-	int err = tcpfsm_timewaits_item(u->ledger, item), i;
+	int err = tcpfsm_timewaits_item(u->ledger, item);
 
+	if (!err && u->all != u->ledger)
+		err = tcpfsm_timewaits_item(u->all, item);
+	if (!err)
+		err = tcpfsm_connects_item(u->connects, item);
 	if (!err)
 		err = tcpfsm_explain_item(u->explain, item);
 	if (!err)
-		err = keep_socket(u, item);
-	for (i = 0; i < 2 && !err; i++) {
-		struct window *w = &u->window[i];
-
-		if (!w->ls)
-			continue;
-		err = tcpfsm_listeners_item(w->ls, item);
-		if (item->rec.type != TCPFSM_TYPE_TOTAL)
-			continue;
-		w->last_ts = item->rec.ts;
-		if (!w->first_ts)
-			w->first_ts = item->rec.ts;
-	}
+		err = recent_item(&u->recent, item);
+	if (item->rec.type == TCPFSM_TYPE_TOTAL)
+		u->reading = true;
 	return err;
 }
 
@@ -202,6 +194,9 @@ static int feed_some(struct loop *l, const struct tcpfsm_item *items, size_t n)
 	size_t i;
 	int err = 0;
 
+	/* The records of a reading lie together. */
+	if (!state)
+		u->reading = false;
 	for (i = 0; state && i < n && !err; i++)
 		err = feed_state(l, &items[i]);
 	if (!err && tcpfsm_model_items(u->model, items, n, on_event, l))
@@ -229,6 +224,7 @@ int story_feed(struct loop *l, const struct tcpfsm_item *items, size_t n)
 
 int story_flush(struct loop *l)
 {
+	l->u.reading = false;
 	if (tcpfsm_model_flush(l->u.model, on_event, l))
 		return l->err;
 	top_flush(&l->u.top);

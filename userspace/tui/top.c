@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source/clock.h"
 #include "top.h"
 
-#define NS		1000000000ULL
 #define S(s)		TCPFSM_STATE_##s
 
 /* ---- history --------------------------------------------------------------------- */
@@ -91,24 +91,19 @@ static bool is_refused(const struct tcpfsm_event *ev)
 	return r->verdict == TCPFSM_VERDICT_DROPPED || r->verdict == TCPFSM_VERDICT_RESET;
 }
 
-static bool has_port(const uint16_t *ports, unsigned int n, uint16_t port)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		if (ports[i] == port)
-			return true;
-	return !n;
-}
-
 /* Does a listener pass?  It has no peer, and its process is not known here. */
 static bool listener_passes(const struct tcpfsm_filter *f, const struct tcpfsm_record *r)
 {
-	return (!f->family || f->family == r->family) && (!f->netns || f->netns == r->netns) &&
-	       has_port(f->lport, f->nlport, r->lport);
+	struct tcpfsm_filter_subject s = {
+		.size = sizeof(s), .known = TCPFSM_ASKS_NETNS | TCPFSM_ASKS_FAMILY | TCPFSM_ASKS_LOCAL,
+		.netns = r->netns, .family = r->family, .lport = r->lport,
+	};
+
+	memcpy(s.laddr, r->laddr, sizeof(s.laddr));
+	return tcpfsm_filter_subject(f, &s);
 }
 
-/* Of a record that tells of queues. */
+/* What a record, or a reading of totals, tells of queues. */
 static void see_queues(struct top *t, const struct tcpfsm_record *r)
 {
 	uint64_t longer = r->synq > r->acceptq ? r->synq : r->acceptq, second, fill;
@@ -123,48 +118,73 @@ static void see_queues(struct top *t, const struct tcpfsm_record *r)
 	l->acceptq = r->acceptq;
 	l->backlog = r->backlog;
 	/* Longer than within this second, as yet?  It takes one more than the limit says. */
-	if (r->ts - l->peak_ts < NS && longer <= l->peak)
+	if (r->ts - l->peak_ts < NSEC_PER_SEC && longer <= l->peak)
 		return;
-	second = (r->ts + (uint64_t)t->epoch_offset) / NS;
-	l->peak_ts = second * NS - (uint64_t)t->epoch_offset;
+	second = (r->ts + (uint64_t)t->epoch_offset) / NSEC_PER_SEC;
+	l->peak_ts = second * NSEC_PER_SEC - (uint64_t)t->epoch_offset;
 	l->peak = longer;
 	fill = longer * 1000 / (r->backlog ? r->backlog : 1);
 	history_put(&l->fill, second, fill > history_at(&l->fill, second) ? fill :
 					       history_at(&l->fill, second));
 }
 
+void top_reading(struct top *t, const struct tcpfsm_listener *l)
+{
+	struct tcpfsm_record r = {
+		.ts = l->ts, .listener = l->conn, .netns = l->netns, .family = l->family, .lport = l->lport,
+		.synq = (uint32_t)l->total[TCPFSM_TOTAL_NOW_SYNQ],
+		.acceptq = (uint32_t)l->total[TCPFSM_TOTAL_NOW_ACCEPTQ],
+		.backlog = (uint32_t)l->total[TCPFSM_TOTAL_NOW_BACKLOG],
+	};
+
+	/* An empty queue is no reason to forget another listener. */
+	if (!l->conn || l->total[TCPFSM_TOTAL_NOW_GONE_TS] || !(r.synq + r.acceptq))
+		return;
+	memcpy(r.laddr, l->laddr, sizeof(r.laddr));
+	see_queues(t, &r);
+}
+
+static void see_closed(struct top *t, uint64_t conn)
+{
+	struct top_listener *l;
+
+	for (l = t->listener; l < t->listener + TOP_LISTENERS; l++)
+		if (l->conn == conn)
+			l->closed = true;
+}
+
 static void count_refused(struct top *t, const struct tcpfsm_event *ev, uint64_t refused)
 {
 	struct top_listener *l;
 
-	history_put(&t->series[TOP_REFUSED], ev->ts / NS, refused);
+	history_put(&t->series[TOP_REFUSED], ev->ts / NSEC_PER_SEC, refused);
 	if (!ev->has_queues || !ev->rec.listener)
 		return;
 	l = listener_of(t, &ev->rec);
 	l->last = ev->rec.ts;
 	l->refused += refused;
-	history_put(&l->refusals, ev->ts / NS, refused);
+	history_put(&l->refusals, ev->ts / NSEC_PER_SEC, refused);
 }
 
 const struct top_listener *top_worst(const struct top *t, uint64_t now)
 {
 	const struct top_listener *l, *worst = NULL;
 	double most = 0;
-	uint64_t second = now / NS;
+	uint64_t second = now / NSEC_PER_SEC;
 
 	for (l = t->listener; l < t->listener + TOP_LISTENERS; l++) {
 		double bad;
 		unsigned int i;
 		uint64_t peak = 0;
 
-		if (!l->conn)
+		if (!l->conn || l->closed)
 			continue;
 		for (i = 0; i < 60 && i < second; i++)
 			if (history_at(&l->fill, second - i) > peak)
 				peak = history_at(&l->fill, second - i);
 		/* Who refuses is worse than who is about to. */
 		bad = 1e6 * history_rate(&l->refusals, second + 1, 60) + (double)peak;
-		if (!worst || bad > most) {
+		if (bad > most) {
 			worst = l;
 			most = bad;
 		}
@@ -177,7 +197,7 @@ const struct top_listener *top_worst(const struct top *t, uint64_t now)
 static void count_move(const struct tcpfsm_move *m, void *arg)
 {
 	struct top *t = arg;
-	uint64_t ts = t->slot + (uint64_t)t->epoch_offset, second = ts / NS;
+	uint64_t ts = t->slot + (uint64_t)t->epoch_offset, second = ts / NSEC_PER_SEC;
 
 	diagram_add(&t->diagram, m, ts);
 	if (m->new_state == S(ESTABLISHED))
@@ -251,7 +271,7 @@ static void count(struct top *t, const struct tcpfsm_event *ev)
 			count_one(t, ev);
 		return;
 	}
-	second = ev->ts / NS;
+	second = ev->ts / NSEC_PER_SEC;
 	switch (ev->type) {
 	case TCPFSM_EVENT_RESET:
 		history_put(&t->series[TOP_RESETS], second, 1);
@@ -297,10 +317,22 @@ static void keep_ended(struct top *t, const struct tcpfsm_event *ev)
 	e->ts = ev->ts;
 	e->conn = ev->rec.conn;
 	e->life = *ev->life;
+	if (ev->netns_gone)
+		e->life.netns = 0;
 	e->pid = ev->has_owner ? ev->pid : 0;
 	memcpy(e->comm, ev->comm, sizeof(e->comm));
 	e->cause = (uint8_t)tcpfsm_life_end(ev);
 	e->old_state = ev->old_state;
+}
+
+/* Another network namespace has that inode from now on: what ended before was not in it. */
+static void leave_netns(struct top *t, uint32_t netns)
+{
+	uint64_t i = t->nended > TOP_ENDED ? t->nended - TOP_ENDED : 0;
+
+	for (; i < t->nended; i++)
+		if (t->ended[i % TOP_ENDED].life.netns == netns)
+			t->ended[i % TOP_ENDED].life.netns = 0;
 }
 
 void top_event(struct top *t, const struct tcpfsm_event *ev)
@@ -309,9 +341,13 @@ void top_event(struct top *t, const struct tcpfsm_event *ev)
 		t->last = ev->ts;
 	if (ev->type == TCPFSM_EVENT_LOST)
 		count_lost(t, ev);
+	else if (ev->type == TCPFSM_EVENT_NETNS)
+		leave_netns(t, ev->rec.netns);
 	else if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new_state == S(CLOSE) && ev->life &&
 		 ev->old_state != S(LISTEN))
 		keep_ended(t, ev);
+	else if (ev->type == TCPFSM_EVENT_TRANSITION && ev->old_state == S(LISTEN))
+		see_closed(t, ev->rec.conn);
 	if (!t->filtered)
 		count(t, ev);
 }
@@ -519,20 +555,12 @@ void top_free(struct top *t)
 /* ---- the list -------------------------------------------------------------------- */
 
 static bool conn_passes(const struct tcpfsm_filter *f, const struct tcpfsm_life *life,
-			uint8_t state, uint32_t pid)
+			uint8_t state, uint32_t pid, const char *comm)
 {
-	if (f->states && !(f->states & 1U << state))
-		return false;
-	if (f->pid && f->pid != pid)
-		return false;
-	/* Nothing is known of it but its state. */
-	if (!life || !life->begin)
-		return !f->family && !f->netns && !f->nlport && !f->nrport && !f->causes;
-	return (!f->family || f->family == life->family) &&
-	       (!f->netns || f->netns == life->netns) &&
-	       (!f->causes || f->causes & life->causes) &&
-	       has_port(f->lport, f->nlport, life->lport) &&
-	       has_port(f->rport, f->nrport, life->rport);
+	struct tcpfsm_filter_subject s;
+
+	tcpfsm_filter_life(&s, life, state, pid, comm);
+	return tcpfsm_filter_subject(f, &s);
 }
 
 /* The first letters, or bytes of an address, as a number. */
@@ -652,7 +680,7 @@ static int on_conn(const struct tcpfsm_conn *c, void *arg)
 	struct top *t = arg;
 	struct top_list *list = &t->list;
 
-	if (t->filtered && !conn_passes(&t->filter, c->life, c->state, c->pid))
+	if (t->filtered && !conn_passes(&t->filter, c->life, c->state, c->pid, c->comm))
 		return 0;
 	list->next_population[c->state & 15]++;
 	if (c->state && c->state != S(LISTEN))
@@ -671,7 +699,7 @@ static void add_ended(struct top *t)
 			.pid = e->pid, .state = S(CLOSE),
 		};
 
-		if (t->filtered && !conn_passes(&t->filter, &e->life, S(CLOSE), e->pid))
+		if (t->filtered && !conn_passes(&t->filter, &e->life, S(CLOSE), e->pid, e->comm))
 			continue;
 		add_row(&t->list, key_of(&t->list, &c), e->conn, i + 1);
 	}

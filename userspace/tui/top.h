@@ -49,6 +49,7 @@ struct top_listener {
 	uint32_t netns, synq, acceptq, backlog;
 	uint8_t family;
 	uint16_t lport;
+	bool closed;
 	uint8_t laddr[16];
 	struct history refusals;	/* a second */
 	struct history fill;		/* of its fuller queue, in thousandths: peaks */
@@ -150,6 +151,8 @@ size_t top_portion(struct top *t, struct tcpfsm_model *m, const struct tcpfsm_it
 int top_feed(struct top *t, const struct tcpfsm_item *items, size_t n);
 /* An event of that model, which watches. */
 void top_event(struct top *t, const struct tcpfsm_event *ev);
+/* Queues as a reading of totals has them: a queue that stands makes no records. */
+void top_reading(struct top *t, const struct tcpfsm_listener *l);
 /* Nothing comes just now: what waits in the log's model is told. */
 void top_flush(struct top *t);
 /* Before anything that was counted is read. */
@@ -163,7 +166,7 @@ int top_keep_log(struct top *t, struct tcpfsm_model *owners, bool wanted);
 uint64_t top_log_first(const struct top *t);
 const struct tcpfsm_event *top_log_at(const struct top *t, uint64_t line);
 
-/* Who refuses most lately, or has the fullest queue; NULL: nothing was heard of any. */
+/* The listener that refuses most in the last minute, or whose queue was fullest; NULL: no queue had anybody. */
 const struct top_listener *top_worst(const struct top *t, uint64_t now);
 
 /**

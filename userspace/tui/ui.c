@@ -28,7 +28,7 @@
 static const struct view_ops * const views[VIEWS_ALL] = {
 	[VIEW_OVERVIEW] = &view_overview, [VIEW_LISTENERS] = &view_listeners,
 	[VIEW_TIMEWAIT] = &view_timewait, [VIEW_CONNS] = &view_conns,
-	[VIEW_DIAGRAM] = &view_diagram, [VIEW_LOG] = &view_log,
+	[VIEW_DIAGRAM] = &view_diagram, [VIEW_LOG] = &view_log, [VIEW_CONNECT] = &view_connect,
 	[VIEW_LADDER] = &view_ladder, [VIEW_EXPLAIN] = &view_explain, [VIEW_HELP] = &view_help,
 };
 
@@ -262,7 +262,14 @@ static void set_filter(struct ui *u, const char *text)
 		ui_say(u, "filter: %s", why);
 		return;
 	}
+	if (u->replay && tcpfsm_filter_asks(&f) & TCPFSM_ASKS_CGROUP) {
+		ui_say(u, "filter: a recording has no cgroups and containers");
+		return;
+	}
 	u->filter = f;
+	tcpfsm_explain_filter(u->explain, &f);
+	u->judged_at = 0;
+	u->has_finding = false;
 	snprintf(u->filter_text, sizeof(u->filter_text), "%s", text + strspn(text, " "));
 	for (end = strlen(u->filter_text); end && u->filter_text[end - 1] == ' '; )
 		u->filter_text[--end] = '\0';
@@ -285,6 +292,7 @@ static void prompt_key(struct ui *u, int key)
 	} else if (key == TERM_ENTER) {
 		u->prompt = 0;
 		if (what == 'f') {
+			u->drilled = false;
 			set_filter(u, u->typed);
 		} else {
 			/* Nothing typed: the same again. */
@@ -334,6 +342,30 @@ void ui_open(struct ui *u, enum view_id over)
 	u->refreshed[over] = 0;
 }
 
+void ui_show_connections(struct ui *u, const char *filter)
+{
+	char both[2 * sizeof(u->filter_text)];
+
+	if (!u->drilled) {
+		strcpy(u->filter_before, u->filter_text);
+		u->drilled_from = u->view;
+	}
+	if (*u->filter_before)
+		snprintf(both, sizeof(both), "( %s ) and %s", u->filter_before, filter);
+	else
+		snprintf(both, sizeof(both), "%s", filter);
+	set_filter(u, both);
+	u->drilled = true;
+	go_to(u, VIEW_CONNS);
+}
+
+static void go_back(struct ui *u)
+{
+	u->drilled = false;
+	set_filter(u, u->filter_before);
+	go_to(u, u->drilled_from);
+}
+
 void ui_show_ladder(struct ui *u, uint64_t conn, const char *name)
 {
 	u->ladder_conn = conn;
@@ -348,7 +380,7 @@ static void menu_place(int id, int *x, int *end)
 
 	for (i = 0, *end = 0; i <= id; i++) {
 		*x = *end;
-		*end += (int)strlen(views[i]->name) + 4;
+		*end += (int)strlen(views[i]->name) + 3;
 	}
 }
 
@@ -456,8 +488,13 @@ void ui_key(struct ui *u, int key)
 	case 'Q':
 		u->quit = true;
 		break;
-	case TERM_ESC:
 	case TERM_BACKSPACE:
+		if (!is_over(u) && u->drilled) {
+			go_back(u);
+			break;
+		}
+		/* fallthrough */
+	case TERM_ESC:
 		u->over = VIEWS_ALL;
 		*u->search = '\0';
 		break;
@@ -642,7 +679,7 @@ static void draw_bottom(const struct ui *u, struct grid *g)
 		grid_put(g, x, g->rows - 1, ATTR_TITLE, ' ');
 		if (u->prompt == 'f' && !*u->typed)
 			grid_text(g, x + 2, g->rows - 1, ATTR_DIM,
-				  "lport 80  rport 443  pid 7  ipv4  state TIME_WAIT  cause timeout");
+				  "as in ss: dst 10.0.0.0/8 and not dport = :443 and comm nginx");
 		return;
 	}
 	if (monotonic_ns() < u->message_until) {
@@ -686,6 +723,8 @@ bool ui_refresh(struct ui *u)
 	/* What takes long is done less often: reading comes first. */
 	if (10 * u->took[id] > wait)
 		wait = 10 * u->took[id];
+	if (v->totals && u->reading && !u->replay)
+		return false;
 	if (u->refreshed[id] && (u->paused || now - u->refreshed[id] < wait))
 		return false;
 	if (v->refresh)

@@ -9,6 +9,7 @@
 #include "source/clock.h"
 #include "tcpfsm.h"
 #include "../show/listen.h"
+#include "../show/recent.h"
 #include "../show/grid.h"
 #include "../show/text.h"
 #include "page.h"
@@ -18,7 +19,7 @@
 /* Views of the menu, and pages that lie over them. */
 enum view_id {
 	VIEW_OVERVIEW, VIEW_LISTENERS, VIEW_TIMEWAIT, VIEW_CONNS, VIEW_DIAGRAM, VIEW_LOG,
-	NVIEWS,
+	VIEW_CONNECT, NVIEWS,
 	VIEW_LADDER = NVIEWS, VIEW_EXPLAIN, VIEW_HELP,
 	VIEWS_ALL
 };
@@ -41,6 +42,7 @@ struct view_ops {
 	const char *name;
 	const char *keys;		/* "s sort  Enter ladder" */
 	unsigned int refresh_ms;
+	bool totals;			/* refreshed by whole readings of totals only */
 	bool cursor;			/* rows can be chosen */
 	bool newest_last;		/* more rows come, and one follows them */
 	/* What is shown is made anew: this may take a while. */
@@ -58,14 +60,7 @@ struct view_ops {
 };
 
 extern const struct view_ops view_overview, view_listeners, view_timewait, view_conns;
-extern const struct view_ops view_diagram, view_log, view_ladder, view_explain, view_help;
-
-/* Listeners as they have been of late: of two windows that overlap, the older is judged. */
-struct window {
-	struct tcpfsm_listeners *ls;
-	uint64_t begun;
-	uint64_t first_ts, last_ts;	/* of its readings; CLOCK_MONOTONIC, 0: none */
-};
+extern const struct view_ops view_connect, view_diagram, view_log, view_ladder, view_explain, view_help;
 
 /* How time goes in a recording. */
 struct play {
@@ -82,13 +77,12 @@ extern const unsigned int play_speeds, play_normal;
 struct ui {
 	bool replay;			/* a recording */
 	struct tcpfsm_filter filter;	/* of the command line, then of the keyboard */
-	char filter_text[128];
+	char filter_text[256];
 	struct tcpfsm_model *model;
-	struct tcpfsm_timewaits *ledger;
+	struct tcpfsm_timewaits *ledger, *all;	/* all: without the filter; may be the same one */
+	struct tcpfsm_connects *connects;
 	struct tcpfsm_explain *explain;
-	struct window window[2];
-	struct tcpfsm_item *sockets;	/* listeners of the snapshot, for the next window */
-	size_t nsockets;
+	struct recent recent;
 	struct tcpfsm_info info;
 	int64_t epoch_offset;
 	uint64_t now;			/* epoch; in a recording, its own */
@@ -105,24 +99,33 @@ struct ui {
 	struct text text;
 
 	/* The worst finding, and who has most in TIME_WAIT. */
-	char finding[2048];
+	char finding[1024], action[2048];
 	uint8_t severity;
 	bool has_finding;
 	uint64_t judged_at;		/* CLOCK_MONOTONIC */
+	bool reading;			/* totals of a reading have come, and not all yet */
 	char tw_owner[64];
 	unsigned int tw_share;		/* of it, percent */
 	uint64_t tw_marked;		/* when its rates began; epoch */
 	unsigned int tw_sort;		/* enum tcpfsm_timewait_sort */
 	unsigned int listen_sort;	/* enum listen_sort */
 	bool since_load;		/* listeners: counts instead of rates */
+	unsigned int connect_sort;	/* enum tcpfsm_connect_sort */
+	unsigned int connect_by;	/* enum tcpfsm_connect_by */
+	char (*connect_rows)[160];	/* of the page: the filter of each row */
+	size_t nconnect_rows, connect_room;
+	/* Where a row's connections were asked for, and what the filter was. */
+	bool drilled;
+	enum view_id drilled_from;
+	char filter_before[256];
 
 	uint64_t ladder_conn;
 	char ladder_name[96];
 	uint64_t log_end;		/* paused: so far */
 
 	char prompt;			/* '/' or 'f'; 0: none */
-	char typed[128];
-	char search[128];
+	char typed[256];
+	char search[256];
 	char message[160];
 	uint64_t message_until;		/* CLOCK_MONOTONIC */
 
@@ -145,6 +148,8 @@ bool ui_refresh(struct ui *u);
 /* In so many milliseconds it may be time again. */
 unsigned int ui_next(const struct ui *u);
 void ui_open(struct ui *u, enum view_id over);
+/* The connections that pass this filter, and the one that there is; Backspace leads back. */
+void ui_show_connections(struct ui *u, const char *filter);
 void ui_show_ladder(struct ui *u, uint64_t conn, const char *name);
 void ui_say(struct ui *u, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

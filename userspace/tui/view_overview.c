@@ -123,6 +123,7 @@ static int draw_verdict(const struct ui *u, struct grid *g, int y, int lines)
 		[TCPFSM_SEVERITY_OK] = ATTR_OPEN,
 		[TCPFSM_SEVERITY_INFO] = ATTR_PLAIN,
 	};
+	int used;
 
 	if (!u->has_finding) {
 		grid_text(g, 0, y, ATTR_DIM, u->replay ?
@@ -130,7 +131,10 @@ static int draw_verdict(const struct ui *u, struct grid *g, int y, int lines)
 			  "listeners are being looked at");
 		return 1;
 	}
-	return draw_words(g, 0, y, lines, looks[u->severity & 3], u->finding);
+	used = draw_words(g, 0, y, lines > 1 ? lines - 1 : lines, looks[u->severity & 3], u->finding);
+	if (*u->action && used < lines)
+		used += draw_words(g, 0, y + used, lines - used, ATTR_BOLD, u->action);
+	return used;
 }
 
 static const char *rate_text(double rate, char buf[32])
@@ -223,7 +227,7 @@ static void draw_time_wait(const struct ui *u, struct grid *g, int x, int y, int
 /* Its queues: as the last SYN met them, or as they were read since. */
 static void queues_text(struct ui *u, const struct top_listener *l, char *buf, size_t size)
 {
-	const struct tcpfsm_listeners *ls = u->window[0].ls;
+	const struct tcpfsm_listeners *ls = u->recent.ls[0];
 	const struct tcpfsm_listener *read = ls ? tcpfsm_listeners_find(ls, l->conn) : NULL;
 	uint64_t synq = l->synq, acceptq = l->acceptq;
 	struct tcpfsm_conn c;
@@ -248,7 +252,7 @@ static void draw_worst(struct ui *u, struct grid *g, int x, int y, int rows)
 
 	if (!l) {
 		grid_text(g, x, y, ATTR_BOLD, "WORST LISTENER");
-		grid_text(g, x, y + 1, ATTR_DIM, "none was called yet");
+		grid_text(g, x, y + 1, ATTR_DIM, "no queue has anybody in it");
 		return;
 	}
 	listener_name(u, l, name, sizeof(name));
@@ -272,7 +276,7 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 {
 	int y = a.y, end = a.y + a.rows, rows, half, x = STATES_COLS + 2;
 
-	y += draw_verdict(u, g, y, a.rows >= 30 ? 5 : a.rows >= 19 ? 3 : 1);
+	y += draw_verdict(u, g, y, a.rows >= 19 ? 6 : a.rows >= 14 ? 4 : 2);
 	y += a.rows >= 30;
 	y += draw_rates(u, g, y);
 	y += a.rows >= 20;
@@ -300,6 +304,7 @@ const struct view_ops view_overview = {
 	.keys = "Enter why, and what helps",
 	.refresh_ms = 1000,
 	.refresh = judge,
+	.totals = true,
 	.draw = draw,
 	.enter = enter,
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../show/connect.h"
 #include "../show/explain.h"
 #include "../show/ladder.h"
 #include "../show/out.h"
@@ -69,15 +70,9 @@ static void end_page(struct ui *u, enum view_id id, int err)
 
 /* ---- listeners ------------------------------------------------------------------- */
 
-/* The window that goes back further, when it has more than one reading. */
-static struct window *judged(struct ui *u)
-{
-	return u->window[0].ls ? &u->window[0] : NULL;
-}
-
 static void refresh_listeners(struct ui *u)
 {
-	struct window *w = judged(u);
+	const struct recent *r = &u->recent;
 	struct listen_reader reader = {
 		.filter = &u->filter, .since_first = true, .sort = u->listen_sort,
 	};
@@ -85,14 +80,14 @@ static void refresh_listeners(struct ui *u)
 	int err = 0;
 
 	o = begin_page(u, VIEW_LISTENERS);
-	if (!w || !w->first_ts) {
+	if (!r->last_ts) {
 		out_printf(o, "no totals of listeners %s\n", u->replay ?
 			   "in the recording, up to now" : "yet");
 	} else {
 		/* Readings that lie closer together tell of no rates. */
-		if (!u->since_load && w->last_ts >= w->first_ts + RATE_MIN_NS)
-			reader.last_ts = w->first_ts;
-		err = listen_reading_make(&reader, w->ls, u->epoch_offset);
+		if (!u->since_load && r->last_ts >= r->first_ts[0] + RATE_MIN_NS)
+			reader.last_ts = r->first_ts[0];
+		err = listen_reading_make(&reader, r->ls[0], u->epoch_offset);
 		if (!err)
 			listen_text(o, &reader.r, false);
 		listen_reading_free(&reader);
@@ -139,20 +134,28 @@ static bool key_listeners(struct ui *u, int key)
 void listener_name(struct ui *u, const struct top_listener *l, char *buf, size_t size)
 {
 	struct tcpfsm_record r = { .family = l->family };
+	const struct tcpfsm_listener *told = tcpfsm_listeners_find(u->recent.ls[0], l->conn);
 	const uint8_t *laddr = l->laddr;
+	uint16_t lport = l->lport;
 	char address[80], comm[20] = "", name[17] = "";
-	struct tcpfsm_conn c;
+	struct tcpfsm_conn c = { .pid = 0 };
 
-	/* Of a SYN it is the address that was called; where it listens, the model knows. */
+	/* Of a SYN it is what was called, which TPROXY may lead elsewhere; where it listens, the model knows. */
 	if (tcpfsm_model_find(u->model, l->conn, &c)) {
 		if (c.life->begin) {
 			r.family = c.life->family;
 			laddr = c.life->laddr;
+			lport = c.life->lport;
 		}
 		memcpy(name, c.comm, 16);
 		*put_comm(comm, name) = '\0';
 	}
-	*put_address(address, &r, laddr, l->lport) = '\0';
+	/* Whose it is now, the totals. */
+	if (told && told->has_owner) {
+		c.pid = told->pid;
+		*put_comm(comm, told->comm) = '\0';
+	}
+	*put_address(address, &r, laddr, lport) = '\0';
 	if (*comm)
 		snprintf(buf, size, "%s %s/%u", address, comm, c.pid);
 	else
@@ -164,6 +167,7 @@ const struct view_ops view_listeners = {
 	.keys = "s sort|t since load/lately",
 	.refresh_ms = 1000,
 	.refresh = refresh_listeners,
+	.totals = true,
 	.draw = draw,
 	.rows = rows,
 	.fixed = fixed,
@@ -178,19 +182,20 @@ void mark_ledger(struct ui *u, uint64_t every)
 	if (u->now < u->tw_marked + every)
 		return;
 	tcpfsm_timewaits_mark(u->ledger, u->now);
+	if (u->all != u->ledger)
+		tcpfsm_timewaits_mark(u->all, u->now);
 	u->tw_marked = u->now;
 }
 
 static void refresh_timewait(struct ui *u)
 {
-	struct timewait_reading r = { .ledger = u->ledger, .ts = u->now };
+	struct timewait_reading r = {
+		.ledger = u->ledger, .ts = u->now, .filter = *u->filter_text ? &u->filter : NULL,
+	};
 	struct out *o;
 	int err;
 
 	o = begin_page(u, VIEW_TIMEWAIT);
-	if (*u->filter_text)
-		out_printf(o, "(this view ignores the filter \"%s\"; -L, -D, -p and -N apply)\n",
-			   u->filter_text);
 	tcpfsm_timewaits_sort(u->ledger, u->tw_sort);
 	err = timewait_text(o, &r);
 	end_page(u, VIEW_TIMEWAIT, err);
@@ -225,16 +230,157 @@ const struct view_ops view_timewait = {
 	.text = text,
 };
 
+/* ---- connects -------------------------------------------------------------------- */
+
+/* The filter of a row's connections. */
+static void add_row_filter(struct ui *u, const struct tcpfsm_connect *c)
+{
+	const struct tcpfsm_record r = { .family = c->family };
+	char *p, address[80];
+
+	if (u->nconnect_rows == u->connect_room) {
+		size_t n = u->connect_room ? 2 * u->connect_room : 64;
+		void *rows_of = realloc(u->connect_rows, n * sizeof(*u->connect_rows));
+
+		if (!rows_of)
+			return;
+		u->connect_rows = rows_of;
+		u->connect_room = n;
+	}
+	p = u->connect_rows[u->nconnect_rows++];
+	*p = '\0';
+	if (c->rest)
+		return;
+	if (c->family) {
+		*put_address(address, &r, c->raddr, c->rport) = '\0';
+		if (!c->rport)
+			strcpy(strrchr(address, ':'), "");
+		if (c->bits && c->bits != 32 && c->bits != 128)
+			sprintf(address + strlen(address), "/%u", c->bits);
+		p = put(put(p, "dst "), address);
+	} else if (c->rport) {
+		p = put_u64(put(p, "dport "), c->rport);
+	}
+	if (c->has_owner)
+		p = put_u64(put(p, *u->connect_rows[u->nconnect_rows - 1] ? " and pid " : "pid "), c->pid);
+	if (c->container && strlen(c->container) < 60)
+		p += sprintf(p, "%s \"%s\"", *c->container == '/' ? "cgroup" : "container", c->container);
+	*p = '\0';
+}
+
+static int on_connect_row(const struct tcpfsm_connect *c, void *arg)
+{
+	add_row_filter(arg, c);
+	return 0;
+}
+
+#define CONNECT_ROWS	1000
+
+static void refresh_connect(struct ui *u)
+{
+	struct connect_reading r = {
+		.connects = u->connects, .filter = *u->filter_text ? &u->filter : NULL,
+		.by = (enum tcpfsm_connect_by)u->connect_by, .sort = (enum tcpfsm_connect_sort)u->connect_sort,
+		.ts = u->now, .top = CONNECT_ROWS, .width = (unsigned int)u->grid.cols,
+	};
+	uint64_t lost, untold;
+	struct out *o = begin_page(u, VIEW_CONNECT);
+	int err = connect_text(o, &r);
+
+	u->nconnect_rows = 0;
+	if (!err)
+		err = tcpfsm_connects_each(u->connects, r.by, r.sort, r.ts, r.top, r.filter, on_connect_row, u);
+	end_page(u, VIEW_CONNECT, err);
+	tcpfsm_connects_uncertain(u->connects, &lost, &untold);
+	u->page[VIEW_CONNECT].fixed = lost || untold ? 3 : 2;
+}
+
+/* A row begins at the left; what belongs to it is indented.  SIZE_MAX: none. */
+static size_t connect_row(struct ui *u, uint64_t line)
+{
+	const struct page *p = &u->page[VIEW_CONNECT];
+	size_t row = SIZE_MAX, i;
+	char buf[4];
+
+	for (i = p->fixed; i <= line && i < p->nlines; i++)
+		row += page_text(p, i, buf, sizeof(buf)) && *buf != ' ';
+	return row;
+}
+
+static void enter_connect(struct ui *u, uint64_t line)
+{
+	size_t row = connect_row(u, line);
+
+	if (row >= u->nconnect_rows || !*u->connect_rows[row])
+		ui_say(u, "these have nothing in common to ask for");
+	else
+		ui_show_connections(u, u->connect_rows[row]);
+}
+
+static bool key_connect(struct ui *u, int key)
+{
+	static const char *const orders[] = {
+#define NAME(s, name)	name,
+		TCPFSM_CONNECT_SORTS(NAME)
+	}, *const bys[] = {
+		TCPFSM_CONNECT_BYS(NAME)
+#undef NAME
+	};
+
+	if (key == 'b') {
+		u->connect_by = (u->connect_by + 1) % (sizeof(bys) / sizeof(*bys));
+		ui_say(u, "by %s", bys[u->connect_by]);
+	} else if (sort_key(&u->connect_sort, key, sizeof(orders) / sizeof(*orders))) {
+		ui_say(u, "sorted by %s", orders[u->connect_sort]);
+	} else {
+		return false;
+	}
+	u->refreshed[VIEW_CONNECT] = 0;
+	return true;
+}
+
+static void draw_connect(struct ui *u, struct grid *g, struct area a)
+{
+	const struct page *p = &u->page[VIEW_CONNECT];
+	const struct place *at = &u->place[VIEW_CONNECT];
+	int x, y;
+
+	draw(u, g, a);
+	y = a.y + (int)p->fixed + (int)(at->cursor - at->top);
+	if (at->cursor < p->fixed || at->cursor >= p->nlines || y >= a.y + a.rows)
+		return;
+	for (x = 0; x < g->cols; x++)
+		grid_cell(g, x, y)->attr = ATTR_TITLE;
+}
+
+const struct view_ops view_connect = {
+	.name = "Out",
+	.keys = "s sort|b by|Enter connections",
+	.refresh_ms = 1000,
+	.refresh = refresh_connect,
+	.cursor = true,
+	.draw = draw_connect,
+	.rows = rows,
+	.fixed = fixed,
+	.text = text,
+	.key = key_connect,
+	.enter = enter_connect,
+};
+
 /* ---- what is wrong --------------------------------------------------------------- */
 
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
 {
+	const struct tcpfsm_action *a = f->nactions ? f->actions : NULL;
 	struct ui *u = arg;
 
 	u->severity = f->severity;
 	u->has_finding = true;
-	snprintf(u->finding, sizeof(u->finding), "%s %s: %s%s%s", tcpfsm_severity_name(f->severity),
-		 f->verdict, f->text, *f->remedy ? " What to do: " : "", f->remedy);
+	snprintf(u->finding, sizeof(u->finding), "%s %s: %s", tcpfsm_severity_name(f->severity),
+		 f->verdict, f->summary);
+	*u->action = '\0';
+	if (a)
+		explain_text_action(a, stpcpy(u->action, "Do: "), sizeof(u->action) - 4);
 	/* The worst comes first. */
 	return 1;
 }
@@ -259,9 +405,17 @@ static int on_owner(const struct tcpfsm_timewait *g, void *arg)
 	return 1;
 }
 
+static int on_reading(const struct tcpfsm_listener *l, void *arg)
+{
+	struct ui *u = arg;
+
+	top_reading(&u->top, l);
+	return 0;
+}
+
 void judge(struct ui *u)
 {
-	struct window *w = judged(u);
+	struct recent *r = &u->recent;
 	uint64_t now = monotonic_ns();
 
 	/* It looks back half a minute and more: a second changes little. */
@@ -269,8 +423,10 @@ void judge(struct ui *u)
 		return;
 	u->judged_at = now;
 	u->has_finding = false;
-	if (w && w->first_ts)
-		tcpfsm_explain_findings(u->explain, w->ls, on_finding, u);
+	if (r->last_ts) {
+		tcpfsm_explain_findings(u->explain, r->ls[0], on_finding, u);
+		tcpfsm_listeners_each(r->ls[0], on_reading, u);
+	}
 	*u->tw_owner = '\0';
 	tcpfsm_timewaits_sort(u->ledger, TCPFSM_TIMEWAIT_BY_POPULATION);
 	tcpfsm_timewaits_each(u->ledger, TCPFSM_TIMEWAIT_OWNER, u->now, 1, on_owner, u);
@@ -279,13 +435,12 @@ void judge(struct ui *u)
 
 static void refresh_explain(struct ui *u)
 {
-	struct window *w = judged(u);
 	struct out *o;
 	int err = 0;
 
 	o = begin_page(u, VIEW_EXPLAIN);
-	if (w && w->first_ts)
-		err = explain_text(u->explain, w->ls, o);
+	if (u->recent.last_ts)
+		err = explain_text(u->explain, u->recent.ls[0], o);
 	else
 		out_printf(o, "no totals of listeners yet\n");
 	end_page(u, VIEW_EXPLAIN, err);
@@ -296,6 +451,7 @@ const struct view_ops view_explain = {
 	.keys = "/ search",
 	.refresh_ms = 1000,
 	.refresh = refresh_explain,
+	.totals = true,
 	.draw = draw,
 	.rows = rows,
 	.fixed = fixed,
@@ -348,23 +504,24 @@ const struct view_ops view_ladder = {
 /* Lines that do not begin with a blank are headings. */
 static const char help[] =
 	"Views\n"
-	"  1 .. 6       Overview, Listeners, TIME_WAIT, Connections, Diagram, Log\n"
+	"  1 .. 7       Overview, Listeners, TIME_WAIT, Connections, Diagram, Log, Out\n"
 	"  Tab          the next one; Shift-Tab the one before; or click on its name\n"
 	"Moving\n"
 	"  arrows hjkl  up, down, sideways; the wheel of the mouse\n"
 	"  PgUp PgDn    a screen; g or Home, G or End: the first and the last row\n"
 	"  Enter        Overview: what is wrong, and what helps against it\n"
-	"               Connections, Log: the connection as a ladder\n"
+	"               Connections, Log: the connection as a ladder; Out: those of the\n"
+	"               row, and Backspace leads back\n"
 	"  q Esc        back, from a page like this\n"
 	"Finding\n"
 	"  / F3         search; n the next, N the one before\n"
-	"  f F4         filter: lport 80,443  rport 5432  ipv4  ipv6  pid 123  netns NAME\n"
-	"               state TIME_WAIT,FIN_WAIT2  cause timeout; nothing: all again\n"
-	"               (words of one kind: any of them; of several kinds: all must hold)\n"
+	"  f F4         filter, as in ss: dst 10.0.0.0/8 and (dport = :443 or not comm x)\n"
+	"               src dst host sport dport port comm pid netns cgroup container\n"
+	"               state cause ipv4 ipv6; nothing: all again; tcpfsm(8) has more\n"
 	"  s F6 < >     Connections: sort by the next column; S: the other way round;\n"
 	"               or click on a headline.  Listeners: the worst, by address, SYNs,\n"
-	"               refused, queues.  TIME_WAIT: by population, in, out, growth,\n"
-	"               ports, failed\n"
+	"               refused, queues.  TIME_WAIT, Out: as --sort of timewait, connect\n"
+	"  b            Out: sums by host, network, port, process, container\n"
 	"Time\n"
 	"  space        pause: the screen stands still, nothing is lost meanwhile\n"
 	"  + -          recording: faster, slower; the fastest is as fast as can be\n"

@@ -32,6 +32,8 @@ typedef unsigned long long ull;
 /* Full for so long without a single accept(), in seconds: nobody accepts. */
 #define STUCK_S		0.1
 #define STUCK_OBSERVED_S 0.5
+/* Dropped before a socket while observed: stray ones come anywhere. */
+#define DROPS_MIN	5
 /* Peak of a queue, share of its places, that is worth telling. */
 #define BURST_PEAK	0.5
 /* A flood: that many SYNs that came to nothing, and of those answered most. */
@@ -46,8 +48,10 @@ typedef unsigned long long ull;
 #define RETURN_MIN	10
 /* Accepts that the sums want and nobody saw. */
 #define UNSEEN_MIN	3
-/* A connection that waits through an observation of so many seconds, and no accept(). */
-#define STALLED_S	2
+/* What listeners that are gone refused is told for so long. */
+#define GONE_TOLD_S	300
+/* fs.nr_open: more descriptors no process has, unless that is raised, too. */
+#define NR_OPEN		1048576
 /* SYN-ACKs lost: handshakes that took another SYN-ACK. */
 #define LATE_MIN	3
 #define LATE_SHARE	0.05
@@ -122,12 +126,12 @@ static void evidence_when(const struct facts *f, struct draft *d, enum side side
 		evidence(d, "since when: %s first %s; %llu (%s) in the %s observed", what,
 			 moment(f, first).s, (ull)r->now, rate((double)r->now / f->span).s,
 			 duration(f->span).s);
-	else if (last - first >= (uint64_t)NS)
+	else if (last - first >= NSEC_PER_SEC)
 		evidence(d, "since when: %s from %s until %s%s", what, moment(f, first).s,
 			 moment(f, last).s, f->span > 0 ? ", none while observed" : "");
 	else
 		evidence(d, "since when: %s within %s at %s%s", what,
-			 duration((double)(last - first) / NS).s, moment(f, first).s,
+			 duration((double)(last - first) / NSEC_PER_SEC).s, moment(f, first).s,
 			 f->span > 0 ? ", none while observed" : "");
 }
 
@@ -148,7 +152,7 @@ static void evidence_clients(const struct facts *f, struct draft *d, bool refuse
 	struct source_share top[3], nets[2];
 	size_t n, nnets, addresses, networks, i, at = 0;
 	char line[LINE_LEN], buf[64];
-	uint64_t total, done = 0;
+	uint64_t total, done;
 
 	total = s ? refused ? s->refused : s->syns : 0;
 	if (!total)
@@ -157,9 +161,7 @@ static void evidence_clients(const struct facts *f, struct draft *d, bool refuse
 	nnets = sources_top(s, refused, true, nets, 2, &networks);
 	if (!n)
 		return;
-	for (i = 0; i < s->room; i++)
-		done += s->addrs[i].family && s->addrs[i].completed &&
-			(refused ? s->addrs[i].refused : s->addrs[i].syns);
+	done = sources_completed(s, refused);
 	line[0] = '\0';
 	if (top[0].n * 100 < total)
 		at = (size_t)snprintf(line, sizeof(line), "none sent more than %llu of them",
@@ -174,23 +176,13 @@ static void evidence_clients(const struct facts *f, struct draft *d, bool refuse
 		at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s (%.0f %%)",
 				       i ? ", " : "; by network ", address(&nets[i], buf),
 				       percent((double)nets[i].n, (double)total));
-	evidence(d, "clients: of a sample of %llu %s%s, %s%zu address%s in %zu network%s; %s",
+	evidence(d, "clients: of a sample of %llu %s%s, %s%s in %s; %s",
 		 (ull)total, refused ? "refused" : "SYN", refused ? "" : plural(total),
-		 s->beyond ? "more than " : "", addresses, addresses == 1 ? "" : "es", networks,
-		 plural(networks), line);
+		 s->beyond ? "more than " : "", many(addresses, "address").s, many(networks, "network").s, line);
 	evidence(d, "of these addresses, %llu (%.0f %%) completed a handshake in the sample%s",
 		 (ull)done, percent((double)done, (double)addresses),
 		 s->suppressed || f->total[TOTAL(SUPPRESSED)] ?
 		 "; it is limited by the module's syn_limit" : "");
-}
-
-static uint64_t power_of_two(uint64_t v)
-{
-	uint64_t n = 16;
-
-	while (n < v && n < 65536)
-		n *= 2;
-	return n < 65536 ? n : 65535;
 }
 
 /* How the limit came about. */
@@ -234,35 +226,25 @@ static const char *backlog_setting(const struct facts *f)
 	return NULL;
 }
 
-/* How to raise the limit of both queues to at least n. */
-static void remedy_backlog(const struct facts *f, struct draft *d, uint64_t n)
+/* "listen() with 128 or more (backlog=128 in its listen directive)" */
+static struct words wanted_listen(const struct facts *f, uint64_t n)
 {
 	const char *setting = backlog_setting(f);
-	bool clamped = f->asked_known ? f->asked > f->backlog : f->backlog >= f->somaxconn;
-	char buf[128];
+	struct words w;
+	int len = snprintf(w.s, sizeof(w.s), "listen() with %llu or more", (ull)n);
 
-	if (clamped && f->asked_known)
-		n = f->asked < 65535 ? f->asked : 65535;
-	if (n > f->somaxconn)
-		remedy(d, "Run: %ssysctl -w net.core.somaxconn=%llu. ", in_netns(f).s, (ull)n);
-	if (f->asked_known && f->asked >= n) {
-		remedy(d, "Then restart %s, or have it call listen() again: the limit is taken "
-		       "when listen() is called, a changed somaxconn alone does nothing.",
-		       app_of(f->l).s);
-	} else {
-		remedy(d, "%s %s call listen() with %llu or more",
-		       n > f->somaxconn ? "Then have" : "Have", app_of(f->l).s, (ull)n);
-		if (setting) {
+	if (setting) {
+		len += snprintf(w.s + len, sizeof(w.s) - (size_t)len, " (");
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-			snprintf(buf, sizeof(buf), setting, (ull)n);
+		len += snprintf(w.s + len, sizeof(w.s) - (size_t)len, setting, (ull)n);
 #pragma GCC diagnostic pop
-			remedy(d, " (%s)", buf);
-		}
-		remedy(d, ", and restart it: the limit is taken when listen() is called.");
+		snprintf(w.s + len, sizeof(w.s) - (size_t)len, ")");
 	}
+	return w;
 }
 
+/* What it costs to raise the limit of both queues. */
 static void cost_backlog(const struct facts *f, struct draft *d)
 {
 	cost(d, "Connections wait in the queue, where their clients would have tried again a second "
@@ -275,9 +257,33 @@ static void cost_backlog(const struct facts *f, struct draft *d)
 		     f->opts->request_bytes);
 }
 
+/* To raise the limit of both queues to at least n. */
+static void raise_backlog(const struct facts *f, struct draft *d, uint64_t n)
+{
+	bool clamped = f->asked_known ? f->asked > f->backlog : f->backlog >= f->somaxconn;
+	bool somaxconn, again;
+
+	if (clamped && f->asked_known)
+		n = f->asked < 65535 ? f->asked : 65535;
+	somaxconn = n > f->somaxconn;
+	again = f->asked_known && f->asked >= n;
+	if (again && somaxconn)
+		action(d, "Raise net.core.somaxconn, then restart %s", app_of(f->l).s);
+	else if (again)
+		action(d, "Restart %s", app_of(f->l).s);
+	else
+		action(d, "%s %s call %s and restart it", somaxconn ? "Raise net.core.somaxconn, then have" :
+		       "Have", app_of(f->l).s, wanted_listen(f, n).s);
+	if (somaxconn)
+		command(d, "%ssysctl -w net.core.somaxconn=%llu", in_netns(f).s, (ull)n);
+	more(d, "The limit is taken when listen() is called%s.",
+	     again ? ": a changed somaxconn alone does nothing" : "");
+	cost_backlog(f, d);
+}
+
 /* ---- the accept queue ----------------------------------------------------------------- */
 
-enum pace { BURSTS, BEHIND, STUCK };
+enum pace { BURSTS, BEHIND, STUCK, UNKNOWN };
 
 /* How the application kept up when the accept queue was full. */
 struct acceptance {
@@ -290,20 +296,26 @@ struct acceptance {
 	double full;		/* seconds */
 };
 
+/* Waits of a millisecond are those of an application that keeps up: a bucket. */
+#define USUAL_US	10U
+
 /*
  * Seconds that connections waited in total.  In all of the totals those of the episode stand
- * among the many that did not wait: of these the ones that waited a thirty-second of the
- * longest, or more.
+ * among the many that did not wait: of these the ones that waited a thousandth of the longest,
+ * or more, and longer than usual.
  */
 static double long_waits(const uint64_t *hist, bool all)
 {
 	double s = 0;
-	unsigned int i, top = 0;
+	unsigned int i, top = 0, from;
 
 	for (i = 0; i < TCPFSM_TOTAL_BUCKETS; i++)
 		if (hist[i])
 			top = i;
-	for (i = all || top < 6 ? 1 : top - 5; i <= top; i++)
+	from = top > 5 ? top - 5 : 1;
+	if (from > USUAL_US)
+		from = top - 10 > USUAL_US ? top - 10 : USUAL_US;
+	for (i = all ? 1 : from; i <= top; i++)
 		s += (double)hist[i] * 0.75 * (double)(1ULL << i) / 1e6;
 	return s;
 }
@@ -333,6 +345,36 @@ static bool pace_is_unseen(const struct facts *f)
 }
 
 /*
+ * Seconds of those that wait: half of what they will have waited; without any accept() all of the
+ * observation, or half of it if they came meanwhile.
+ */
+static double still_wait(const struct facts *f, const struct acceptance *a)
+{
+	double n = f->gone ? 0 : (double)f->total[TOTAL(NOW_ACCEPTQ)], came = (double)arrived(a->v);
+
+	if (a->v[TOTAL(ACCEPTED)] || !a->now)
+		return n * a->p50 / 2;
+	return (n > came ? n - came / 2 : n / 2) * a->seconds;
+}
+
+/*
+ * Places taken on average: what all of them waited, over the time; at least as many as there
+ * are, for as long as it was full.
+ */
+static double places_taken(const struct facts *f, const struct acceptance *a)
+{
+	double places = (double)f->acceptq_places, taken, full;
+
+	if (!(a->seconds > 0))
+		return 0;
+	taken = (long_waits(a->v + TCPFSM_TOTAL_ACCEPT_US, a->now) + still_wait(f, a)) / a->seconds;
+	full = places * a->full / a->seconds;
+	if (taken < full)
+		taken = full;
+	return taken < places ? taken : places;
+}
+
+/*
  * Does the queue stand, or did bursts fill it?  Of an episode that is over, the
  * time to empty a full queue belongs to it: twice, so that a single burst, which
  * comes to half of the places while it drains, counts a quarter.
@@ -344,19 +386,22 @@ static void judge_acceptance(const struct facts *f, struct acceptance *a)
 	a->now = f->acceptq.now || (f->acceptq.active && f->span >= STUCK_OBSERVED_S &&
 				    !f->now[TOTAL(ACCEPTED)]);
 	a->v = a->now ? f->now : f->total;
-	a->full = (double)a->v[TOTAL(ACCEPTQ_FULL_NS)] / NS;
+	a->full = (double)a->v[TOTAL(ACCEPTQ_FULL_NS)] / NSEC_PER_SEC;
 	a->p50 = quantile_s(a->v, TCPFSM_TOTAL_ACCEPT_US, 0.5);
 	a->p99 = quantile_s(a->v, TCPFSM_TOTAL_ACCEPT_US, 0.99);
-	if (a->now) {
+	refused_between(f, SIDE_ACCEPTQ, &first, &last);
+	a->seconds = (double)(last - first) / NSEC_PER_SEC + 2 * a->p99;
+	/*
+	 * A recording may begin long before, and end long after.  A burst is shorter than a second,
+	 * after which clients try again.
+	 */
+	if (a->now && (last - first < NSEC_PER_SEC || a->seconds > f->span ||
+		       first + (uint64_t)(f->span * NSEC_PER_SEC) < f->l->ts))
 		a->seconds = f->span;
-	} else {
-		refused_between(f, SIDE_ACCEPTQ, &first, &last);
-		a->seconds = (double)(last - first) / NS + 2 * a->p99;
-	}
-	a->taken = a->seconds > 0 ?
-		long_waits(a->v + TCPFSM_TOTAL_ACCEPT_US, a->now) / a->seconds : 0;
-	if (a->taken > (double)f->acceptq_places)
-		a->taken = (double)f->acceptq_places;
+	/* It may have been full before the observation, and counted since. */
+	if (a->now && a->full > a->seconds)
+		a->full = a->seconds;
+	a->taken = places_taken(f, a);
 
 	if (!a->v[TOTAL(ACCEPTED)] &&
 	    (a->now ? f->span >= STUCK_OBSERVED_S && f->acceptq.active : a->full >= STUCK_S))
@@ -364,6 +409,9 @@ static void judge_acceptance(const struct facts *f, struct acceptance *a)
 	else if (a->taken >= STANDING * (double)f->acceptq_places ||
 		 (a->seconds > 0 && a->full >= FULL_SHARE * a->seconds))
 		a->pace = BEHIND;
+	else if (f->acceptq.active && f->total[TOTAL(NOW_ACCEPTQ)] >= f->acceptq_places &&
+		 a->v[TOTAL(ACCEPTED)] < f->acceptq_places)
+		a->pace = UNKNOWN;	/* it has not been emptied once: those who wait are not in the sums */
 	else
 		a->pace = BURSTS;
 }
@@ -378,24 +426,33 @@ static void evidence_acceptq(const struct facts *f, struct draft *d, const struc
 		 "refuses when the queue is longer than the limit, so it holds %llu",
 		 (ull)f->acceptq_places, (ull)f->backlog, (ull)f->acceptq_places);
 	evidence_limit(f, d);
-	evidence(d, "refused: %llu SYN%s, %llu third ACK%s dropped, %llu answered with an RST",
-		 (ull)syns, plural(syns), (ull)acks, plural(acks), (ull)resets);
+	evidence(d, "refused: %s, %s dropped, %llu answered with an RST",
+		 many(syns, "SYN").s, many(acks, "third ACK").s, (ull)resets);
 	evidence_when(f, d, SIDE_ACCEPTQ, "refused");
 	if (!f->gone)
 		evidence(d, "the queue: %llu now, longest %llu at %s, full for %s in all",
 			 (ull)t[TOTAL(NOW_ACCEPTQ)], (ull)t[TOTAL(ACCEPTQ_PEAK)],
 			 moment(f, t[TOTAL(ACCEPTQ_PEAK_TS)]).s,
-			 duration((double)t[TOTAL(ACCEPTQ_FULL_NS)] / NS).s);
+			 duration((double)t[TOTAL(ACCEPTQ_FULL_NS)] / NSEC_PER_SEC).s);
 	else
-		evidence(d, "the queue: longest %llu at %s, full for %s in all; %llu connections "
+		evidence(d, "the queue: longest %llu at %s, full for %s in all; %s "
 			 "were left in it when the listener was closed",
 			 (ull)t[TOTAL(ACCEPTQ_PEAK)], moment(f, t[TOTAL(ACCEPTQ_PEAK_TS)]).s,
-			 duration((double)t[TOTAL(ACCEPTQ_FULL_NS)] / NS).s,
-			 (ull)t[TOTAL(ABANDONED)]);
+			 duration((double)t[TOTAL(ACCEPTQ_FULL_NS)] / NSEC_PER_SEC).s,
+			 many(t[TOTAL(ABANDONED)], "connection").s);
 	if (a->p99 > 0)
 		evidence(d, "the wait for accept(): half up to about %s, 99 %% up to about %s%s",
 			 duration(a->p50).s, duration(a->p99).s,
 			 a->now ? " (observed)" : " (since the totals began)");
+}
+
+/* "5.3", "less than 0.1" */
+static struct words places(double n)
+{
+	struct words w;
+
+	snprintf(w.s, sizeof(w.s), n < 0.05 ? "less than 0.1" : n < 9.95 ? "%.1f" : "%.0f", n);
+	return w;
 }
 
 /* Connections that arrive, and those that are accepted. */
@@ -411,43 +468,65 @@ static void evidence_rates(const struct facts *f, struct draft *d, const struct 
 		if (a->now)
 			evidence(d, "no accept() in the %s observed; %.0f connections arrived in that time, "
 				 "and %llu wait", duration(a->seconds).s, done, (ull)wait);
+		else if ((double)wait > done)
+			evidence(d, "none was accepted since the totals began; %llu %s, some since before", (ull)wait,
+				 f->gone ? "were left" : "wait");
 		else
 			evidence(d, "of %.0f connections that arrived since the totals began, none was "
 				 "accepted; %llu %s", done, (ull)wait, f->gone ? "were left" : "wait");
 		return;
 	}
 	if (!a->now || a->seconds <= 0) {
-		evidence(d, "%.0f connections arrived and %.0f were accepted; on average %.0f of %llu "
+		evidence(d, "%.0f connections arrived%s and %.0f were accepted; on average %s of %llu "
 			 "places were taken while clients were refused (Little's law)",
-			 done, accepted, a->taken, (ull)f->acceptq_places);
+			 done, accepted > done ? " since the totals began" : "", accepted,
+			 places(a->taken).s, (ull)f->acceptq_places);
 		return;
 	}
 	evidence(d, "%s arrive, %s are accepted, %s are refused (each client tries several times)",
 		 rate(done / a->seconds).s, rate(accepted / a->seconds).s,
 		 rate((double)refused / a->seconds).s);
 	if (accepted > 0)
-		evidence(d, "Little's law: on average %.0f of %llu places were taken; the queue "
-			 "was full %.0f %% of the time", a->taken, (ull)f->acceptq_places,
+		evidence(d, "Little's law: on average %s of %llu places were taken; the queue "
+			 "was full %.0f %% of the time", places(a->taken).s, (ull)f->acceptq_places,
 			 percent(a->full, a->seconds));
 }
 
-static void remedy_slow(const struct facts *f, struct draft *d, const struct acceptance *a)
+/* To see what the process does that should accept. */
+static void action_look(const struct facts *f, struct draft *d, bool stuck)
 {
-	if (f->gone) {
-		remedy(d, "The listener is closed. Should it happen again: ");
-	} else if (f->l->has_owner) {
-		if (a->pace == STUCK)
-			remedy(d, "See what it does instead: cat /proc/%u/stack; strace -f -p %u. ",
-			       f->l->pid, f->l->pid);
-		else
-			remedy(d, "See how often it accepts: strace -f -r -p %u -e trace=accept,"
-			       "accept4. ", f->l->pid);
+	if (f->gone)
+		return;
+	if (!has_process(f->l)) {
+		action(d, "Find the process, and see what it does instead of accept()");
+		command(d, "%sss -ltnp sport = %u", in_netns(f).s, f->l->lport);
+		return;
 	}
-	remedy(d, "Accept in a loop until EAGAIN, and do the work elsewhere; or let more threads or "
-	       "processes accept (a listener each with SO_REUSEPORT). A larger backlog or "
-	       "somaxconn does not cure it: the queue fills again, a little later.");
+	if (stuck) {
+		action(d, "See what %s does instead of accept()", app_of(f->l).s);
+		command(d, "cat /proc/%u/stack; strace -f -p %u", f->l->pid, f->l->pid);
+	} else {
+		action(d, "See how often %s accepts, and what it does in between", app_of(f->l).s);
+		command(d, "strace -f -r -p %u -e trace=accept,accept4", f->l->pid);
+	}
+	cost(d, "strace slows it down while it looks.");
+}
+
+static void action_accept(const struct facts *f, struct draft *d, const struct acceptance *a,
+			  const struct replayed *p)
+{
+	action(d, "Accept in a loop until EAGAIN and do the work elsewhere, or let more threads or "
+	       "processes accept (a listener each with SO_REUSEPORT)");
+	more(d, "%sA larger backlog or somaxconn does not cure it: the queue fills again, a little "
+	     "later.", f->gone ? "The listener is closed: this is for the next one. " : "");
 	cost(d, "Work on the application.");
-	if (a->pace == BEHIND && a->p99 > 0)
+	if (a->pace == BEHIND && p->twice_known)
+		cost(d, " With the limit twice as large %llu of the %s would have been refused at "
+		     "first, as replayed, instead of %llu, and the longest wait %s.",
+		     (ull)p->twice.refused, many(p->twice.attempts, "connection").s, (ull)p->refused,
+		     duration((double)p->twice.wait_max / NSEC_PER_SEC).s);
+	/* But for those that were never accepted: how long these waited is in no histogram. */
+	else if (a->pace == BEHIND && a->p99 > 0 && !f->total[TOTAL(ABANDONED)])
 		cost(d, " With the limit twice as large clients would be refused as often, and wait "
 		     "about %s instead of %s for those that get in.",
 		     duration(2 * a->p99).s, duration(a->p99).s);
@@ -473,7 +552,7 @@ static int add_member(const struct tcpfsm_listener *l, void *arg)
 
 	if (!l->conn || l->netns != g->me->netns || l->lport != g->me->lport ||
 	    l->family != g->me->family || memcmp(l->laddr, g->me->laddr, sizeof(l->laddr)) ||
-	    !l->total[TOTAL(NOW_REUSEPORT)])
+	    l->total[TOTAL(NOW_DEV)] != g->me->total[TOTAL(NOW_DEV)] || !l->total[TOTAL(NOW_REUSEPORT)])
 		return 0;
 	g->members++;
 	if (l->conn == g->me->conn)
@@ -501,7 +580,119 @@ static bool is_lone_member(const struct facts *f, struct group *g)
 	return tcpfsm_listeners_each(f->all, add_member, g) >= 0 && g->idle;
 }
 
+/* ---- what another limit would do ----------------------------------------------------- */
+
+/*
+ * As much as the replay wants.  Where the records do not tell: room for the longest burst, which
+ * is what was there and what was refused, if that was one burst.
+ */
+static uint64_t wanted_backlog(const struct facts *f, const struct replayed *p, enum side side)
+{
+	const struct refused *r = side == SIDE_ACCEPTQ ? &f->acceptq : &f->synq;
+	uint64_t places = side == SIDE_ACCEPTQ ? f->acceptq_places : f->synq_places;
+	uint64_t first, last, n = 2 * f->backlog;
+
+	if (p->known && !p->hopeless)
+		return side == SIDE_ACCEPTQ ? p->acceptq : p->both;
+	refused_between(f, side, &first, &last);
+	/* Clients try again after a second: before that each counts once. */
+	if (last - first < NSEC_PER_SEC && places + r->ever > n)
+		n = places + r->ever;
+	/* Of bursts that come again and again, the longest that was seen. */
+	if (f->sources && f->sources->busiest > n)
+		n = f->sources->busiest;
+	return round_backlog(n);
+}
+
+/* Whose numbers it is that were replayed. */
+static struct words replayed_what(const struct replayed *p)
+{
+	struct words w;
+
+	snprintf(w.s, sizeof(w.s), "of the %.40s that clients wanted in the %.24s%s, %llu were "
+		 "refused at first", many(p->without.attempts, "connection").s,
+		 duration((double)p->observed / NSEC_PER_SEC).s,
+		 p->part ? " that the records tell of" : " recorded", (ull)p->refused);
+	return w;
+}
+
+/* What another limit would have come to; slow: it would be no cure. */
+static void evidence_replay(const struct facts *f, struct draft *d, const struct replayed *p,
+			    enum side side, bool slow)
+{
+	uint64_t n = side == SIDE_ACCEPTQ ? p->acceptq : p->both;
+	char less[96] = "";
+
+	if (!p->known)
+		return;
+	if (p->less_backlog && side == SIDE_ACCEPTQ)
+		snprintf(less, sizeof(less), "; with %llu, %llu", (ull)p->less_backlog,
+			 (ull)p->less.refused);
+	if (p->hopeless)
+		evidence(d, "replayed: %s. However long the queue, more arrive than are accepted: without a "
+			 "limit %llu would wait by now, the longest for %s", replayed_what(p).s,
+			 (ull)p->without.waiting, duration((double)p->without.wait_max / NSEC_PER_SEC).s);
+	else
+		evidence(d, "replayed: %s. With a backlog of %llu instead of %llu none would have been, %sthe "
+			 "longest wait %s%s", replayed_what(p).s, (ull)n, (ull)f->backlog,
+			 slow ? "but " : "", duration((double)p->without.wait_max / NSEC_PER_SEC).s, less);
+}
+
 /* ---- who is to blame for a full accept queue ------------------------------------------ */
+
+/* It may have none left; of a recording nothing tells. */
+static void tell_descriptors(const struct facts *f, struct draft *d)
+{
+	if (f->descriptors_known) {
+		evidence(d, "no lack of descriptors: %llu of %llu that the process may have are open",
+			 (ull)f->descriptors, (ull)f->descriptors_max);
+		return;
+	}
+	not_seen(d, "whether accept() fails, as the process has no descriptor left");
+	if (f->gone || !has_process(f->l))
+		return;
+	action(d, "See whether it has descriptors left");
+	command(d, "ls /proc/%u/fd | wc -l; grep open /proc/%u/limits", f->l->pid, f->l->pid);
+	cost(d, "None: to look costs nothing.");
+}
+
+/*
+ * Connections wait, and the process has as many descriptors open as it may: accept() fails with
+ * EMFILE, and they stay in the queue.  Of a recording that is not known.
+ */
+static bool no_descriptors(const struct facts *f, struct draft *d)
+{
+	uint64_t wait = f->total[TOTAL(NOW_ACCEPTQ)], wanted = 4 * f->descriptors_max;
+
+	if (wanted > NR_OPEN)
+		wanted = NR_OPEN;
+	if (!f->no_descriptors)
+		return false;
+	d->active = true;
+	d->weight = wait + f->acceptq.now;
+	d->f.severity = f->acceptq.active ? TCPFSM_SEVERITY_CRITICAL : TCPFSM_SEVERITY_WARNING;
+	headline(d, "%s has no descriptor left: accept() at %s fails (EMFILE), and %s wait%s.",
+		 app_of(f->l).s, name_of(f->l).s, many(wait, "connection").s, wait == 1 ? "s" : "");
+	evidence(d, "descriptors: %llu open, of %llu that it may have (Max open files)", (ull)f->descriptors,
+		 (ull)f->descriptors_max);
+	if (f->span > 0)
+		evidence(d, "in the %s observed %s arrived, %llu were accepted and %llu SYNs or "
+			 "ACKs refused", duration(f->span).s, many(arrived(f->now), "connection").s,
+			 (ull)f->now[TOTAL(ACCEPTED)], (ull)f->acceptq.now);
+	evidence(d, "the accept queue: %llu now, and it holds %llu; when it is full, clients are refused",
+		 (ull)wait, (ull)f->acceptq_places);
+	action(d, "Give it more descriptors now, and for good (LimitNOFILE= of its unit, worker_rlimit_nofile, "
+	       "ulimits)");
+	if (f->descriptors_max < NR_OPEN)
+		command(d, "prlimit --pid %u --nofile=%llu:%llu", f->l->pid, (ull)wanted, (ull)wanted);
+	more(d, "Look first what it has open: connections that it does not close only take longer to run out "
+	     "then.");
+	cost(d, "Memory for each connection more.");
+	action(d, "See what it has open");
+	command(d, "ls -l /proc/%u/fd | awk '{ print $NF }' | sed 's/[0-9].*//' | sort | uniq -c; "
+		"ss -tnp | grep -w pid=%u | awk '{ print $1 }' | sort | uniq -c", f->l->pid, f->l->pid);
+	return true;
+}
 
 /*
  * The accept queue was full, and either nobody accepts, or the queue stands: more
@@ -510,13 +701,14 @@ static bool is_lone_member(const struct facts *f, struct group *g)
 static bool acceptq_app_slow(const struct facts *f, struct draft *d)
 {
 	struct acceptance a;
+	struct replayed p;
 	struct group g;
 
 	/* Of an SO_REUSEPORT group that is told by reuseport_member. */
-	if (!f->acceptq.ever || pace_is_unseen(f) || is_lone_member(f, &g))
+	if (f->no_descriptors || !f->acceptq.ever || pace_is_unseen(f) || is_lone_member(f, &g))
 		return false;
 	judge_acceptance(f, &a);
-	if (a.pace == BURSTS)
+	if (a.pace == BURSTS || a.pace == UNKNOWN)
 		return false;
 	judge_as(d, &f->acceptq);
 	if (a.pace == STUCK && f->gone)
@@ -524,22 +716,28 @@ static bool acceptq_app_slow(const struct facts *f, struct draft *d)
 			 "clients were refused until it was closed.",
 			 app_of(f->l).s, name_of(f->l).s);
 	else if (a.pace == STUCK)
-		headline(d, "%s does not accept connections: the accept queue of %s %s full%s. The "
-			 "limit is not the problem.", app_of(f->l).s, name_of(f->l).s,
+		headline(d, "%s does not accept connections: the accept queue of %s %s full%s.",
+			 app_of(f->l).s, name_of(f->l).s,
 			 f->acceptq.active ? "is" : "was",
 			 f->acceptq.active ? ", and clients are refused" :
 					     ", and clients were refused");
 	else
-		headline(d, "%s %s connections too slowly: the accept queue of %s %s%s. The limit is "
-			 "not the problem.", app_of(f->l).s,
+		headline(d, "%s %s connections too slowly: the accept queue of %s %s%s.", app_of(f->l).s,
 			 f->acceptq.active ? "accepts" : "accepted", name_of(f->l).s,
 			 f->acceptq.active ? "stays full" : "stayed full",
 			 f->acceptq.active ? ", and clients are refused" :
 					     ", and clients were refused");
+	if (!f->gone)
+		detail(d, "The limit is not the problem.");
 	evidence_acceptq(f, d, &a);
 	evidence_rates(f, d, &a);
+	replay_facts(f, &p);
+	evidence_replay(f, d, &p, SIDE_ACCEPTQ, true);
 	evidence_clients(f, d, true);
-	remedy_slow(f, d, &a);
+	action_look(f, d, a.pace == STUCK);
+	if (a.pace == STUCK && f->acceptq.active)
+		tell_descriptors(f, d);
+	action_accept(f, d, &a, &p);
 	return true;
 }
 
@@ -551,34 +749,24 @@ static bool is_clamped(const struct facts *f)
 	return f->asked_known ? f->asked > f->backlog : f->somaxconn && f->backlog == f->somaxconn;
 }
 
-/* Room for the longest burst: what was there and what was refused, if that was one burst. */
-static uint64_t wanted_backlog(const struct facts *f, const struct refused *r, uint64_t places)
-{
-	uint64_t first, last, n = 2 * f->backlog;
-
-	refused_between(f, r == &f->acceptq ? SIDE_ACCEPTQ : SIDE_SYNQ, &first, &last);
-	/* Clients try again after a second: before that each counts once. */
-	if (last - first < (uint64_t)NS && places + r->ever > n)
-		n = places + r->ever;
-	return power_of_two(n);
-}
-
 static bool acceptq_burst(const struct facts *f, struct draft *d, bool clamped)
 {
 	struct acceptance a;
+	struct replayed p;
 
-	if (!f->acceptq.ever || pace_is_unseen(f) || is_clamped(f) != clamped)
+	if (f->no_descriptors || !f->acceptq.ever || pace_is_unseen(f) || is_clamped(f) != clamped)
 		return false;
 	judge_acceptance(f, &a);
 	if (a.pace != BURSTS)
 		return false;
+	replay_facts(f, &p);
 	judge_as(d, &f->acceptq);
-	if (clamped && f->asked_known && f->somaxconn > f->backlog)
+	if (clamped && f->asked_known && f->somaxconn > f->backlog) {
 		headline(d, "The accept queue of %s %s too short: somaxconn was %llu when %s called "
-			 "listen(%llu). It is %llu now, but that counts from the next listen() on.",
-			 name_of(f->l).s, f->acceptq.active ? "is" : "was", (ull)f->backlog,
-			 app_of(f->l).s, (ull)f->asked, (ull)f->somaxconn);
-	else if (clamped && f->asked_known)
+			 "listen(%llu).", name_of(f->l).s, f->acceptq.active ? "is" : "was",
+			 (ull)f->backlog, app_of(f->l).s, (ull)f->asked);
+		detail(d, "It is %llu now, but that counts from the next listen() on.", (ull)f->somaxconn);
+	} else if (clamped && f->asked_known)
 		headline(d, "net.core.somaxconn=%llu %s the accept queue of %s too short: %s asked "
 			 "for %llu.", (ull)f->somaxconn, f->acceptq.active ? "keeps" : "kept",
 			 name_of(f->l).s, app_of(f->l).s, (ull)f->asked);
@@ -586,18 +774,20 @@ static bool acceptq_burst(const struct facts *f, struct draft *d, bool clamped)
 		headline(d, "The accept queue of %s %s too short, and its limit is exactly "
 			 "net.core.somaxconn=%llu, which probably clamped it.", name_of(f->l).s,
 			 f->acceptq.active ? "is" : "was", (ull)f->somaxconn);
-	else
+	else {
 		headline(d, "The accept queue of %s %s too short for the bursts that arrive: the "
-			 "application asked for %llu. It accepts fast enough.",
+			 "application asked for %llu.",
 			 name_of(f->l).s, f->acceptq.active ? "is" : "was", (ull)f->backlog);
+		detail(d, "It accepts fast enough.");
+	}
 	evidence_acceptq(f, d, &a);
-	evidence(d, "on average %.1f of %llu places were taken (Little's law): the application keeps "
-		 "up, but for bursts", a.taken, (ull)f->acceptq_places);
+	evidence(d, "on average %s of %llu places were taken (Little's law): the application keeps "
+		 "up, but for bursts", places(a.taken).s, (ull)f->acceptq_places);
+	evidence_replay(f, d, &p, SIDE_ACCEPTQ, false);
 	evidence_clients(f, d, true);
+	raise_backlog(f, d, wanted_backlog(f, &p, SIDE_ACCEPTQ));
 	if (f->gone)
-		remedy(d, "The listener is closed. For the next one: ");
-	remedy_backlog(f, d, wanted_backlog(f, &f->acceptq, f->acceptq_places));
-	cost_backlog(f, d);
+		more(d, " The listener is closed: this is for the next one.");
 	return true;
 }
 
@@ -619,62 +809,98 @@ static bool reuseport_member(const struct facts *f, struct draft *d)
 	struct acceptance a;
 	struct group g;
 
-	if (!is_lone_member(f, &g))
+	if (f->no_descriptors || !is_lone_member(f, &g))
 		return false;
 	judge_acceptance(f, &a);
 	judge_as(d, &f->acceptq);
-	headline(d, "One of %u listeners of the SO_REUSEPORT group at %s %s full while %u other%s "
+	headline(d, "One of %s of the SO_REUSEPORT group at %s %s full while %u other%s "
 		 "room: the kernel deals out connections by their addresses, not by who has time.",
-		 g.members, name_of(f->l).s, f->acceptq.active ? "is" : "was", g.idle,
+		 many(g.members, "listener").s, name_of(f->l).s, f->acceptq.active ? "is" : "was", g.idle,
 		 g.idle == 1 ? " has" : "s have");
 	evidence(d, "the others: accept queue at most %llu so far%s%s%s", (ull)g.longest,
 		 *g.names.s ? " (" : "", g.names.s, *g.names.s ? ")" : "");
 	evidence_acceptq(f, d, &a);
 	evidence_rates(f, d, &a);
 	evidence_clients(f, d, true);
-	if (f->l->has_owner)
-		remedy(d, "See what this member does%s: strace -f -r -p %u -e trace=accept,accept4. ",
-		       a.pace == STUCK ? " instead of accept()" : "", f->l->pid);
-	remedy(d, "Each socket of the group needs someone who accepts from it: close the listeners "
-	       "that nobody serves; or share one listener between the workers (EPOLLEXCLUSIVE); or "
-	       "steer with SO_ATTACH_REUSEPORT_EBPF.");
+	action_look(f, d, a.pace == STUCK);
+	action(d, "Close the listeners that nobody serves, or share one between the workers "
+	       "(EPOLLEXCLUSIVE), or steer with SO_ATTACH_REUSEPORT_EBPF");
+	more(d, "Each socket of the group needs a process that accepts from it.");
 	cost(d, "Work on the application. When a member is closed, the connections in its queue are "
 	     "reset, unless net.ipv4.tcp_migrate_req=1 hands them to another member.");
+	return true;
+}
+
+/* It has just become full: another look tells how fast it is emptied. */
+static bool pace_not_judged(const struct facts *f, struct draft *d)
+{
+	struct acceptance a;
+	struct group g;
+
+	judge_acceptance(f, &a);
+	if (a.pace != UNKNOWN || is_lone_member(f, &g))
+		return false;
+	judge_as(d, &f->acceptq);
+	headline(d, "The accept queue of %s is full, and clients are refused; whether its limit or %s is to "
+		 "blame is not known yet, as %llu of a queue of %llu were accepted.", name_of(f->l).s,
+		 app_of(f->l).s, (ull)a.v[TOTAL(ACCEPTED)], (ull)f->acceptq_places);
+	not_seen(d, "how fast %s accepts", app_of(f->l).s);
+	evidence_acceptq(f, d, &a);
+	action(d, "Look for longer");
+	command(d, "tcpfsm explain -d 10 -L %u", f->l->lport);
 	return true;
 }
 
 /* The accept queue was full, and how fast it is emptied was not seen. */
 static bool accepts_not_judged(const struct facts *f, struct draft *d)
 {
-	if (!f->acceptq.ever || !pace_is_unseen(f))
+	if (f->no_descriptors || !f->acceptq.ever)
 		return false;
+	if (!pace_is_unseen(f))
+		return pace_not_judged(f, d);
 	judge_as(d, &f->acceptq);
 	headline(d, "The accept queue of %s %s full, and clients %s refused; whether its limit or %s is to "
-		 "blame is not known, as %llu accepts were not seen.", name_of(f->l).s,
+		 "blame is not known, as %s were not seen.", name_of(f->l).s,
 		 f->acceptq.active ? "is" : "was", f->acceptq.active ? "are" : "were", app_of(f->l).s,
-		 (ull)accepts_unseen(f));
-	evidence(d, "%llu connections arrived: %llu accepts were seen, %llu wait, %llu were left behind",
-		 (ull)arrived(f->total), (ull)f->total[TOTAL(ACCEPTED)],
+		 many(accepts_unseen(f), "accept").s);
+	not_seen(d, "%s of %s", many(accepts_unseen(f), "accept").s, name_of(f->l).s);
+	evidence(d, "%s arrived: %s were seen, %llu wait, %llu were left behind",
+		 many(arrived(f->total), "connection").s, many(f->total[TOTAL(ACCEPTED)], "accept").s,
 		 (ull)f->total[TOTAL(NOW_ACCEPTQ)], (ull)f->total[TOTAL(ABANDONED)]);
-	evidence(d, "refused: %llu SYNs, %llu third ACKs dropped, %llu answered with an RST",
-		 (ull)f->total[DROPPED(ACCEPTQ_FULL)], (ull)f->total[ACK_DROPPED(ACCEPTQ_FULL)],
+	evidence(d, "refused: %s, %s dropped, %llu answered with an RST",
+		 many(f->total[DROPPED(ACCEPTQ_FULL)], "SYN").s, many(f->total[ACK_DROPPED(ACCEPTQ_FULL)], "third ACK").s,
 		 (ull)f->total[ACK_RESET(ACCEPTQ_FULL)]);
 	evidence_limit(f, d);
-	remedy(d, "See whether Recv-Q stays high: ss -ltn sport = %u. If it does, the application is too "
-	       "slow; if it is mostly 0, the limit is too small.", f->l->lport);
+	action(d, "See whether Recv-Q stays high");
+	command(d, "%sss -ltn sport = %u", in_netns(f).s, f->l->lport);
+	more(d, "If it does, the application is too slow; if it is mostly 0, the limit is too small.");
 	return true;
 }
 
 /*
- * Connections wait, through all of the observation, and nobody accepts: the queue is not full
- * yet.  What has arrived since it began may still be on its way to accept().
+ * Nobody accepts: through all of the observation, or in the last seconds of it, as the events tell.
+ * Return: for how long, in seconds; 0: not so. @new: connections that arrived meanwhile.
+ */
+static double stands(const struct facts *f, uint64_t *new)
+{
+	uint64_t end = f->l->ts + (uint64_t)f->opts->epoch_offset;
+
+	*new = arrived(f->now);
+	if (nobody_accepts(f))
+		return f->span;
+	return replay_stands(f->replay, f->l->conn, end - (uint64_t)(STALLED_S * NSEC_PER_SEC), new) ? STALLED_S : 0;
+}
+
+/*
+ * Connections wait, and nobody accepts: the queue is not full yet.  What has arrived
+ * meanwhile may still be on its way to accept().
  */
 static bool accept_stalled(const struct facts *f, struct draft *d)
 {
-	uint64_t wait = f->total[TOTAL(NOW_ACCEPTQ)], new = arrived(f->now);
+	uint64_t wait = f->total[TOTAL(NOW_ACCEPTQ)], new;
+	double span = stands(f, &new);
 
-	if (f->gone || f->acceptq.active || f->span < STALLED_S || f->now[TOTAL(ACCEPTED)] ||
-	    wait <= new || !wait)
+	if (f->no_descriptors || f->gone || f->acceptq.active || span == 0 || wait <= new)
 		return false;
 	d->active = true;
 	d->weight = wait;
@@ -682,19 +908,14 @@ static bool accept_stalled(const struct facts *f, struct draft *d)
 	headline(d, "%s has stopped to accept connections: %llu wait%s in the accept queue of %s, which "
 		 "holds %llu.", app_of(f->l).s, (ull)wait, wait == 1 ? "s" : "", name_of(f->l).s,
 		 (ull)f->acceptq_places);
-	evidence(d, "no accept() in the %s observed; %llu connections arrived in that time, and %llu waited "
-		 "before", duration(f->span).s, (ull)new, (ull)(wait - new));
-	evidence(d, "before: %llu accepted, of %llu that arrived since the totals began",
+	evidence(d, "no accept() in the last %s; %s arrived in that time, and %llu waited "
+		 "before", duration(span).s, many(new, "connection").s, (ull)(wait - new));
+	evidence(d, "in all: %llu accepted, and %llu arrived since the totals began",
 		 (ull)f->total[TOTAL(ACCEPTED)], (ull)arrived(f->total));
 	evidence(d, "when the queue is full, clients are refused; until then they are connected and "
 		 "wait");
-	if (f->l->has_owner)
-		remedy(d, "See what it does instead: cat /proc/%u/stack; strace -f -p %u; and whether it has "
-		       "descriptors left: ls /proc/%u/fd | wc -l against \"Max open files\" in "
-		       "/proc/%u/limits.", f->l->pid, f->l->pid, f->l->pid, f->l->pid);
-	else
-		remedy(d, "Find the process: ss -ltnp sport = %u, and see what it does.", f->l->lport);
-	cost(d, "None: to look costs nothing.");
+	action_look(f, d, true);
+	tell_descriptors(f, d);
 	return true;
 }
 
@@ -707,15 +928,17 @@ static bool listener_closed(const struct facts *f, struct draft *d)
 		return false;
 	d->weight = left;
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
-	headline(d, "%s closed %s with %llu connection%s in its accept queue: %s reset.",
-		 app_of(f->l).s, name_of(f->l).s, (ull)left, plural(left),
+	headline(d, "%s closed %s with %s in its accept queue: %s reset.",
+		 app_of(f->l).s, name_of(f->l).s, many(left, "connection").s,
 		 left == 1 ? "its client was" : "their clients were");
-	evidence(d, "closed at %s; %llu had arrived, and %llu were accepted",
+	evidence(d, "closed at %s; %llu had arrived%s, and %llu were accepted",
 		 moment(f, f->total[TOTAL(NOW_GONE_TS)]).s, (ull)arrived(f->total),
+		 f->total[TOTAL(ACCEPTED)] > arrived(f->total) ? " since the totals began" : "",
 		 (ull)f->total[TOTAL(ACCEPTED)]);
-	remedy(d, "Have it accept until EAGAIN before it closes a listener; or hand the socket over when it "
-	       "restarts (systemd socket activation, SCM_RIGHTS); with SO_REUSEPORT, "
-	       "net.ipv4.tcp_migrate_req=1 lets another listener go on with them.");
+	action(d, "Have %s accept until EAGAIN before it closes a listener, or hand the socket over when it "
+	       "restarts (systemd socket activation, SCM_RIGHTS)", app_of(f->l).s);
+	action(d, "With SO_REUSEPORT, let another listener go on with them");
+	command(d, "%ssysctl -w net.ipv4.tcp_migrate_req=1", in_netns(f).s);
 	return true;
 }
 
@@ -725,7 +948,7 @@ static bool listener_closed(const struct facts *f, struct draft *d)
 static bool phantom_connections(const struct facts *f, struct draft *d)
 {
 	uint64_t acks = f->total[ACK_DROPPED(ACCEPTQ_FULL)], now = f->now[ACK_DROPPED(ACCEPTQ_FULL)];
-	struct refused r = { .ever = acks, .now = now, .active = now };
+	struct refused r = refused_by(f, acks, now);
 
 	if (!acks)
 		return false;
@@ -733,21 +956,20 @@ static bool phantom_connections(const struct facts *f, struct draft *d)
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
 	headline(d, "Clients of %s %s they are connected and are not: their third ACK met a full "
 		 "accept queue and was dropped (tcp_abort_on_overflow=0).", name_of(f->l).s,
-		 now ? "believe" : "believed");
-	evidence(d, "%llu ACK%s dropped%s; the same client may count several times", (ull)acks,
-		 plural(acks), observed(f, now).s);
-	evidence(d, "the SYN-ACK was sent again %llu times; %llu handshakes were completed after "
-		 "that, and %llu requests expired", (ull)f->total[TOTAL(SYNACK_RETRANSMIT)],
-		 (ull)f->total[TOTAL(COMPLETED_LATE)], (ull)f->total[GONE(TIMEOUT)]);
+		 r.active ? "believe" : "believed");
+	evidence(d, "%s dropped%s; the same client may count several times", many(acks, "ACK").s, observed(f, now).s);
+	evidence(d, "the SYN-ACK was sent again %llu times; %s were completed after "
+		 "that, and %s expired", (ull)f->total[TOTAL(SYNACK_RETRANSMIT)],
+		 many(f->total[TOTAL(COMPLETED_LATE)], "handshake").s, many(f->total[GONE(TIMEOUT)], "request").s);
 	if (f->total[TOTAL(COOKIE_VALID)] > f->total[TOTAL(COMPLETED_COOKIE)])
 		evidence(d, "%llu of them came with a SYN cookie: nothing is kept of these, and no "
 			 "SYN-ACK is sent again", (ull)(f->total[TOTAL(COOKIE_VALID)] -
 							f->total[TOTAL(COMPLETED_COOKIE)]));
 	evidence(d, "meanwhile connect() has succeeded: a client that waits for the server to speak "
 		 "waits in vain; one that sends first retransmits; ss shows ESTAB at the client only");
-	remedy(d, "Nothing separate: fix what fills the accept queue (see above). It is no reason to "
-	       "set tcp_abort_on_overflow=1: that turns a delay into a failure for clients that "
-	       "would get in a moment later.");
+	action(d, "Nothing separate: fix what fills the accept queue");
+	more(d, "It is no reason to set tcp_abort_on_overflow=1: that turns a delay into a failure for "
+	     "clients that would get in a moment later.");
 	return true;
 }
 
@@ -755,23 +977,25 @@ static bool phantom_connections(const struct facts *f, struct draft *d)
 static bool reset_on_overflow(const struct facts *f, struct draft *d)
 {
 	uint64_t acks = f->total[ACK_RESET(ACCEPTQ_FULL)], now = f->now[ACK_RESET(ACCEPTQ_FULL)];
-	struct refused r = { .ever = acks, .now = now, .active = now };
+	struct refused r = refused_by(f, acks, now);
 	bool set = f->ns->total[TOTAL(NOW_ABORT_ON_OVERFLOW)];
 
 	if (!acks)
 		return false;
 	judge_as(d, &r);
 	headline(d, "Clients of %s %s reset right after they connected: the accept queue was full "
-		 "and tcp_abort_on_overflow %s.", name_of(f->l).s, now ? "are" : "were",
+		 "and tcp_abort_on_overflow %s.", name_of(f->l).s, r.active ? "are" : "were",
 		 set ? "is 1" : "was 1");
-	evidence(d, "%llu third ACK%s answered with an RST%s: \"connection reset by peer\" at the "
-		 "client", (ull)acks, plural(acks), observed(f, now).s);
-	if (set)
-		remedy(d, "Run: %ssysctl -w net.ipv4.tcp_abort_on_overflow=0. Clients then get in "
-		       "as soon as there is room; what fills the queue: see above.",
-		       in_netns(f).s);
-	if (set)
+	evidence(d, "%s answered with an RST%s: \"connection reset by peer\" at the "
+		 "client", many(acks, "third ACK").s, observed(f, now).s);
+	if (set) {
+		action(d, "Let clients in as soon as there is room");
+		command(d, "%ssysctl -w net.ipv4.tcp_abort_on_overflow=0", in_netns(f).s);
 		cost(d, "Until there is room they believe they are connected.");
+	} else {
+		action(d, "Leave tcp_abort_on_overflow off");
+	}
+	more(d, "What fills the queue is told apart from this.");
 	return true;
 }
 
@@ -803,22 +1027,32 @@ static void evidence_synq(const struct facts *f, struct draft *d)
 			 "at %s, full for %s in all", (ull)t[TOTAL(NOW_SYNQ)],
 			 (ull)t[TOTAL(NOW_SYNQ_YOUNG)], (ull)t[TOTAL(SYNQ_PEAK)],
 			 moment(f, t[TOTAL(SYNQ_PEAK_TS)]).s,
-			 duration((double)t[TOTAL(SYNQ_FULL_NS)] / NS).s);
+			 duration((double)t[TOTAL(SYNQ_FULL_NS)] / NSEC_PER_SEC).s);
 }
 
-static void cost_cookies(struct draft *d)
+static void action_cookies(const struct facts *f, struct draft *d)
 {
+	action(d, "Answer SYNs that find the queue full with a cookie");
+	command(d, "%ssysctl -w net.ipv4.tcp_syncookies=1", in_netns(f).s);
+	more(d, "It keeps no memory, and no SYN is dropped.");
 	cost(d, "Of the client's options a cookie keeps the MSS, rounded down to one of four values, "
 	     "and the rest (window scale, SACK, ECN) only when the client sends timestamps. A "
 	     "SYN-ACK that is lost is not sent again, and cookies cost a hash for each SYN.");
 }
 
-static void remedy_cookies_on(const struct facts *f, struct draft *d)
+/* They were not when SYNs were dropped. */
+static void cookies_are_on(const struct facts *f, struct draft *d)
 {
-	remedy(d, "Run: %ssysctl -w net.ipv4.tcp_syncookies=1. SYNs that find the queue full are then "
-	       "answered with a cookie instead of being dropped, which keeps no memory. ",
-	       in_netns(f).s);
-	cost_cookies(d);
+	action(d, "Leave tcp_syncookies on");
+	more(d, "It is %llu by now: the next time clients get a cookie instead.", (ull)f->syncookies);
+}
+
+/* The SYN queue is as long as the backlog; without cookies the last quarter is another limit. */
+static void raise_synq(const struct facts *f, struct draft *d, uint64_t n)
+{
+	raise_backlog(f, d, n);
+	if (!f->syncookies && 2 * f->backlog + 1 > f->max_syn_backlog - (f->max_syn_backlog >> 2))
+		more(d, " Without cookies tcp_max_syn_backlog must be a third larger than the backlog, too.");
 }
 
 /* Requests answered and what came of them. */
@@ -958,36 +1192,35 @@ static bool syn_flood(const struct facts *f, struct draft *d)
 		 d->f.severity == TCPFSM_SEVERITY_CRITICAL ? ", and clients are shut out" :
 		 v[TOTAL(COMPLETED_COOKIE)] ? "; SYN cookies let clients in" :
 		 cookies ? "; SYN cookies keep it open for clients" : "");
-	evidence(d, "%llu requests queued and %llu cookies sent; %llu handshakes completed (%llu of "
-		 "them by cookies), %llu requests expired%s%s", (ull)v[TOTAL(SYN_QUEUED)],
-		 (ull)v[TOTAL(SYN_COOKIE)],
-		 (ull)handshakes(v),
-		 (ull)v[TOTAL(COMPLETED_COOKIE)], (ull)v[GONE(TIMEOUT)],
+	evidence(d, "%s queued and %s sent; %s completed (%llu of "
+		 "them by cookies), %s expired%s%s", many(v[TOTAL(SYN_QUEUED)], "request").s,
+		 many(v[TOTAL(SYN_COOKIE)], "cookie").s,
+		 many(handshakes(v), "handshake").s,
+		 (ull)v[TOTAL(COMPLETED_COOKIE)], many(v[GONE(TIMEOUT)], "request").s,
 		 now ? ", in the " : "", now ? duration(f->span).s : "");
 	evidence_synq(f, d);
 	if (now && f->span > 0)
 		evidence(d, "the flood: %s SYNs", rate((double)f->now[TOTAL(SYN)] / f->span).s);
 	evidence_clients(f, d, false);
-	if (!f->syncookies) {
-		remedy_cookies_on(f, d);
-	} else if (v[DROPPED(SYNQ_FULL)]) {
-		remedy(d, "tcp_syncookies is %llu by now: the next time clients get in. ",
-		       (ull)f->syncookies);
-	}
+	if (!f->syncookies)
+		action_cookies(f, d);
+	else if (v[DROPPED(SYNQ_FULL)])
+		cookies_are_on(f, d);
 	if (s && s->syns >= FLOOD_MIN && sources_top(s, false, true, &top, 1, NULL) &&
 	    top.n * 2 > s->syns) {
-		remedy(d, "Most of it comes from %s. Ask first whose network that is: a rule that drops "
-		       "it shuts out every client there.", address(&top, buf));
+		action(d, "Ask whose network %s is, where most of it comes from", address(&top, buf));
+		more(d, "A rule that drops it shuts out every client there.");
 	} else if (!they_come_once(&g)) {
-		remedy(d, "Where it comes from was not seen: tcpdump -ni any 'tcp[13] & 18 == 2 and port "
-		       "%u' shows it.", f->l->lport);
+		action(d, "See where it comes from");
+		command(d, "tcpdump -ni any 'tcp[13] & 18 == 2 and port %u'", f->l->lport);
 	} else {
-		remedy(d, "The addresses are many or forged: a rule by address does not help; filter "
-		       "upstream, or put nft synproxy in front.");
-		if (!*d->cost)
-			cost(d, "synproxy: each connection is translated from then on.");
+		action(d, "Filter upstream, or put nft synproxy in front");
+		more(d, "The addresses are many or forged: a rule by address does not help.");
+		cost(d, "synproxy: each connection is translated from then on.");
 	}
-	remedy(d, " A larger backlog only feeds it.");
+	/* Bursts in the accept queue may need one. */
+	if (!f->acceptq.ever)
+		more(d, " A larger backlog only feeds it.");
 	return true;
 }
 
@@ -1028,8 +1261,8 @@ static bool return_path(const struct facts *f, struct draft *d)
 		 name_of(f->l).s, now ? "completes" : "completed", now ? "leave" : "left",
 		 now ? "comes" : "came");
 	evidence(d, "%.0f SYNs were answered, and 0 handshakes completed; SYN-ACKs were sent again %llu "
-		 "times, and %llu requests expired%s%s", answered, (ull)v[TOTAL(SYNACK_RETRANSMIT)],
-		 (ull)v[GONE(TIMEOUT)], now ? ", in the " : "", now ? duration(f->span).s : "");
+		 "times, and %s expired%s%s", answered, (ull)v[TOTAL(SYNACK_RETRANSMIT)],
+		 many(v[GONE(TIMEOUT)], "request").s, now ? ", in the " : "", now ? duration(f->span).s : "");
 	if (g.syns >= RETURN_MIN)
 		evidence(d, "the same addresses come again, %.1f SYNs each: a flood's come once",
 			 g.each);
@@ -1039,11 +1272,12 @@ static bool return_path(const struct facts *f, struct draft *d)
 	if (f->synq.ever)
 		evidence_synq(f, d);
 	evidence_clients(f, d, false);
-	remedy(d, "Look for the rule or the route that stops the SYN-ACK or the ACK, on this host "
-	       "first: nft list ruleset; ip route get CLIENT; nstat -az TcpExtIPReversePathFilter; "
-	       "conntrack -S. Then see which of the two is missing where: tcpdump -ni any port %u. ",
-	       f->l->lport);
+	action(d, "Look for the rule or the route that stops the SYN-ACK or the ACK, on this host first");
+	commands_there(f, d, "nft list ruleset; nstat -az TcpExtIPReversePathFilter; conntrack -S");
+	more(d, "ip route get CLIENT tells the way back.");
 	cost(d, "None: to look costs nothing.");
+	action(d, "See which of the two is missing where");
+	command(d, "%stcpdump -ni any port %u", in_netns(f).s, f->l->lport);
 	return true;
 }
 
@@ -1055,7 +1289,7 @@ static bool last_quarter(const struct facts *f, struct draft *d)
 {
 	uint64_t dropped = f->total[DROPPED(LAST_QUARTER)], now = f->now[DROPPED(LAST_QUARTER)];
 	uint64_t max = f->max_syn_backlog, quarter = max >> 2;
-	struct refused r = { .ever = dropped, .now = now, .active = now };
+	struct refused r = refused_by(f, dropped, now);
 
 	if (!dropped)
 		return false;
@@ -1065,24 +1299,58 @@ static bool last_quarter(const struct facts *f, struct draft *d)
 		d->rank += 100;
 	headline(d, "%s %s SYNs from unknown clients: without SYN cookies the last quarter of "
 		 "tcp_max_syn_backlog is kept for those that have connected before.", name_of(f->l).s,
-		 now ? "drops" : "dropped");
+		 r.active ? "drops" : "dropped");
 	if (max)
 		evidence(d, "the comparison: tcp_max_syn_backlog less the queue, %llu - %llu = %llu, "
 			 "is less than a quarter of it, %llu; asked only with tcp_syncookies=0",
 			 (ull)max, (ull)(max - quarter + 1), (ull)(quarter - 1), (ull)quarter);
-	evidence(d, "%llu SYNs dropped by it%s", (ull)dropped, observed(f, now).s);
+	evidence(d, "%s dropped by it%s", many(dropped, "SYN").s, observed(f, now).s);
 	evidence_synq(f, d);
 	evidence_clients(f, d, true);
 	if (f->syncookies) {
-		remedy(d, "tcp_syncookies is %llu by now: this rule does not apply any more.",
-		       (ull)f->syncookies);
+		cookies_are_on(f, d);
 		return true;
 	}
-	remedy_cookies_on(f, d);
-	remedy(d, "Or without cookies: %ssysctl -w net.ipv4.tcp_max_syn_backlog=%llu, so that the "
-	       "backlog of %llu is reached first.", in_netns(f).s,
-	       (ull)power_of_two(4 * (f->backlog + 2) / 3 + 1), (ull)f->backlog);
+	action_cookies(f, d);
+	action(d, "Or without cookies, let the backlog of %llu be reached first", (ull)f->backlog);
+	command(d, "%ssysctl -w net.ipv4.tcp_max_syn_backlog=%llu", in_netns(f).s,
+		(ull)round_backlog(4 * (f->backlog + 2) / 3 + 1));
 	return true;
+}
+
+/*
+ * TCP_DEFER_ACCEPT, and a SYN queue that was filled before tcpfsm was loaded.  No SYN-ACK is sent again, as
+ * it is to clients that do not answer: whether their third ACK came was not seen.
+ */
+static bool deferred_before(const struct facts *f, struct draft *d)
+{
+	const uint64_t *t = f->total;
+	uint64_t held = t[TOTAL(NOW_SYNQ)];
+
+	if (!t[TOTAL(NOW_DEFER_ACCEPT)] || !f->synq.ever || f->gone || held <= t[TOTAL(SYN_QUEUED)] ||
+	    held < f->synq_places || t[TOTAL(SYNACK_RETRANSMIT)] || t[GONE(TIMEOUT)])
+		return false;
+	judge_as(d, &f->synq);
+	headline(d, "The SYN queue of %s is full, and TCP_DEFER_ACCEPT is set: it keeps clients that connect and "
+		 "say nothing in the SYN queue until data comes.", name_of(f->l).s);
+	evidence(d, "%llu of its %llu places are taken, and %s came in since tcpfsm has looked: the others "
+		 "are from before", (ull)held, (ull)f->synq_places, many(t[TOTAL(SYN_QUEUED)], "SYN").s);
+	evidence(d, "no SYN-ACK was sent again, as it is to a client that does not answer");
+	evidence(d, "it waits for the data as long as %llu SYN-ACKs would be sent again",
+		 (ull)t[TOTAL(NOW_DEFER_ACCEPT)]);
+	evidence_synq(f, d);
+	not_seen(d, "whether those from before have sent their third ACK");
+	return true;
+}
+
+static void action_deferred(const struct facts *f, struct draft *d)
+{
+	action(d, "Have %s set TCP_DEFER_ACCEPT to less, or not at all%s", app_of(f->l).s,
+	       backlog_setting(f) && !strncmp(f->l->comm, "nginx", 5) ?
+	       " (no \"deferred\" in its listen directive)" : "");
+	cost(d, "The application is woken for clients that have not said anything yet.");
+	if (f->synq.ever && !f->syncookies)
+		action_cookies(f, d);
 }
 
 /*
@@ -1100,6 +1368,10 @@ static bool defer_accept(const struct facts *f, struct draft *d)
 	bool crowded = silent && 2 * held >= t[TOTAL(SYN_QUEUED)] &&
 		       (double)t[TOTAL(SYNQ_PEAK)] >= BURST_PEAK * (double)f->synq_places;
 
+	if (!held && deferred_before(f, d)) {
+		action_deferred(f, d);
+		return true;
+	}
 	if (!held || (!crowded && timeouts * 100 < held))
 		return false;
 	if (!crowded && !timeouts)
@@ -1110,21 +1382,15 @@ static bool defer_accept(const struct facts *f, struct draft *d)
 	headline(d, "Clients of %s connect and say nothing: TCP_DEFER_ACCEPT keeps them in the SYN "
 		 "queue until data comes%s.", name_of(f->l).s,
 		 !f->synq.ever || !crowded ? "" : r.active ? ", and it is full" : ", and it was full");
-	evidence(d, "%llu bare ACKs held back, %llu handshakes completed, %llu time-outs, %llu "
-		 "requests expired", (ull)held, (ull)t[TOTAL(COMPLETED)], (ull)timeouts,
-		 (ull)t[GONE(TIMEOUT)]);
+	evidence(d, "%s held back, %s completed, %s, %s "
+		 "expired", many(held, "bare ACK").s, many(t[TOTAL(COMPLETED)], "handshake").s,
+		 many(timeouts, "time-out").s, many(t[GONE(TIMEOUT)], "request").s);
 	if (t[TOTAL(NOW_DEFER_ACCEPT)])
 		evidence(d, "it waits for the data as long as %llu SYN-ACKs would be sent again",
 			 (ull)t[TOTAL(NOW_DEFER_ACCEPT)]);
 	evidence_synq(f, d);
 	evidence_clients(f, d, false);
-	remedy(d, "Have %s set TCP_DEFER_ACCEPT to less, or not at all", app_of(f->l).s);
-	remedy(d, "%s. ", backlog_setting(f) && !strncmp(f->l->comm, "nginx", 5) ?
-	       " (no \"deferred\" in its listen directive)" : "");
-	cost(d, "The application is woken for clients that have not said anything yet.");
-	if (f->synq.ever && !f->syncookies)
-		remedy(d, "Run: %ssysctl -w net.ipv4.tcp_syncookies=1, which lets others in meanwhile.",
-		       in_netns(f).s);
+	action_deferred(f, d);
 	return true;
 }
 
@@ -1163,25 +1429,41 @@ static bool synack_lost(const struct facts *f, struct draft *d)
 			"send their SYN again though it was answered",
 		 f->synq.ever ? ", and meanwhile they fill the SYN queue" : "");
 	if (done)
-		evidence(d, "%llu of %llu handshakes (%.0f %%) took more than one SYN-ACK; half of all "
-			 "take up to about %s, 99 %% up to about %s", (ull)late, (ull)done,
+		evidence(d, "%llu of %s (%.0f %%) took more than one SYN-ACK; half of all "
+			 "take up to about %s, 99 %% up to about %s", (ull)late, many(done, "handshake").s,
 			 percent((double)late, (double)done),
 			 duration(quantile_s(v, TCPFSM_TOTAL_HANDSHAKE_US, 0.5)).s,
 			 duration(quantile_s(v, TCPFSM_TOTAL_HANDSHAKE_US, 0.99)).s);
 	evidence(d, "%llu SYN-ACKs were sent again, %llu after a time-out and the others because the "
-		 "client sent its SYN again; %llu requests expired",
+		 "client sent its SYN again; %s expired",
 		 (ull)v[TOTAL(SYNACK_RETRANSMIT)], (ull)v[TOTAL(SYNACK_TIMEOUT)],
-		 (ull)v[GONE(TIMEOUT)]);
+		 many(v[GONE(TIMEOUT)], "request").s);
 	if (f->synq.ever)
 		evidence_synq(f, d);
 	evidence_clients(f, d, false);
-	remedy(d, "Not a matter of limits: look for the loss on the way to these clients (ip -s link, "
-	       "tc -s qdisc, nft rules, another way back). Compare both ends: tcpdump 'tcp[13] & 18 "
-	       "== 18 and port %u'. ", f->l->lport);
+	action(d, "Look for the loss on the way to these clients, at both ends");
+	command(d, "%stcpdump -ni any 'tcp[13] & 18 == 18 and port %u'", in_netns(f).s, f->l->lport);
+	more(d, "It is not a matter of limits: ip -s link, tc -s qdisc, nft rules, another way back.");
 	cost(d, "None: to look costs nothing.");
 	if (f->synq.ever && !f->syncookies)
-		remedy(d, "Until then tcp_syncookies=1 keeps the SYN queue from shutting others out.");
+		action_cookies(f, d);
 	return true;
+}
+
+/*
+ * The accept queue stands, which no limit cures; and third ACKs that meet it full keep their places in
+ * the SYN queue, which has the same limit.
+ */
+static bool stands_for_acceptq(const struct facts *f)
+{
+	struct acceptance a;
+
+	if (f->no_descriptors)
+		return true;
+	if (!f->acceptq.ever || pace_is_unseen(f))
+		return false;
+	judge_acceptance(f, &a);
+	return a.pace != BURSTS;
 }
 
 /*
@@ -1199,7 +1481,7 @@ static bool slow_clients(const struct facts *f, struct draft *d)
 
 	if (n < SLOW_MIN || p50 < SLOW_S || v[TOTAL(COMPLETED_LATE)] * 2 > n ||
 	    v[ACK_DROPPED(DEFER_ACCEPT)] * 2 > n || v[ACK_DROPPED(ACCEPTQ_FULL)] * 2 > n ||
-	    (f->synq.ever && is_flood(f, &now)))
+	    (f->synq.ever && (is_flood(f, &now) || stands_for_acceptq(f) || !handshakes(f->total))))
 		return false;
 	judge_as(d, &f->synq);
 	if (!f->synq.ever)
@@ -1217,7 +1499,7 @@ static bool slow_clients(const struct facts *f, struct draft *d)
 	evidence_synq(f, d);
 	refused_between(f, SIDE_SYNQ, &first, &last);
 	if (!(seconds > 0))
-		seconds = (double)(last - first) / NS + p50;
+		seconds = (double)(last - first) / NSEC_PER_SEC + p50;
 	need = (double)(now ? f->now[TOTAL(SYN)] : n) / seconds * p50;
 	if (need > (double)f->synq_places)
 		evidence(d, "Little's law: %s x %s want %.0f places, and there are %llu",
@@ -1225,65 +1507,45 @@ static bool slow_clients(const struct facts *f, struct draft *d)
 			 need, (ull)f->synq_places);
 	evidence_clients(f, d, true);
 	need = need < 65535 ? need : 65535;
-	remedy_backlog(f, d, power_of_two(need > 2 * (double)f->backlog ? (uint64_t)need :
-					  2 * f->backlog));
-	if (!f->syncookies) {
-		remedy(d, " Or: %ssysctl -w net.ipv4.tcp_syncookies=1, so that SYNs beyond the queue "
-		       "get a cookie.", in_netns(f).s);
-		if (2 * f->backlog + 1 > f->max_syn_backlog - (f->max_syn_backlog >> 2))
-			remedy(d, " Without cookies tcp_max_syn_backlog must be a third larger than the "
-			       "backlog, too.");
-	}
-	cost_backlog(f, d);
+	raise_synq(f, d, round_backlog(need > 2 * (double)f->backlog ? (uint64_t)need : 2 * f->backlog));
+	if (!f->syncookies)
+		action_cookies(f, d);
 	return true;
 }
 
-/* Third ACKs that met a full accept queue keep their places in the SYN queue. */
-static bool stands_for_acceptq(const struct facts *f)
-{
-	struct acceptance a;
-
-	if (!f->acceptq.ever || !f->total[ACK_DROPPED(ACCEPTQ_FULL)])
-		return false;
-	judge_acceptance(f, &a);
-	return a.pace != BURSTS;
-}
 
 /* SYNs dropped because the SYN queue was full: without cookies. */
 static bool synq_full(const struct facts *f, struct draft *d)
 {
 	uint64_t dropped = f->total[DROPPED(SYNQ_FULL)], now = f->now[DROPPED(SYNQ_FULL)];
-	struct refused r = { .ever = dropped, .now = now, .active = now };
+	struct refused r = refused_by(f, dropped, now);
 	bool flood_now, flood;
+	struct replayed p;
 
 	if (!dropped)
 		return false;
+	replay_facts(f, &p);
 	flood = is_flood(f, &flood_now);
 	judge_as(d, &r);
-	headline(d, "The SYN queue of %s %s full, and without SYN cookies %llu SYN%s %s dropped.",
-		 name_of(f->l).s, now ? "is" : "was", (ull)dropped, plural(dropped),
-		 dropped == 1 ? "was" : "were");
+	headline(d, "The SYN queue of %s %s full, and without SYN cookies %s %s dropped.",
+		 name_of(f->l).s, r.active ? "is" : "was", many(dropped, "SYN").s,
+		 were(dropped));
 	evidence_synq(f, d);
+	if (!flood && handshakes(f->total))
+		evidence_replay(f, d, &p, SIDE_SYNQ, false);
 	evidence_clients(f, d, true);
 	if (f->syncookies)
-		remedy(d, "tcp_syncookies is %llu by now: the next time they get a cookie instead. ",
-		       (ull)f->syncookies);
+		cookies_are_on(f, d);
 	else
-		remedy_cookies_on(f, d);
-	if (flood) {
-		remedy(d, "A larger backlog would only be filled by the flood, too.");
-	} else if (stands_for_acceptq(f)) {
-		remedy(d, "What keeps it full is the accept queue: a longer one does not help.");
-	} else if (!handshakes(f->total)) {
-		remedy(d, "Nobody completes a handshake here: a longer queue does not help.");
-	} else {
-		remedy(d, "Or a longer queue: ");
-		remedy_backlog(f, d, wanted_backlog(f, &f->synq, f->synq_places));
-		if (!f->syncookies &&
-		    2 * f->backlog + 1 > f->max_syn_backlog - (f->max_syn_backlog >> 2))
-			remedy(d, " Without cookies tcp_max_syn_backlog must be a third larger than "
-			       "the backlog, too.");
-	}
+		action_cookies(f, d);
+	if (flood && !f->acceptq.ever)
+		more(d, " A larger backlog would only be filled by the flood, too.");
+	else if (stands_for_acceptq(f))
+		more(d, " What keeps it full is the accept queue: a longer one does not help.");
+	else if (!handshakes(f->total) && !f->acceptq.ever)
+		more(d, " Nobody completes a handshake here: a longer queue does not help.");
+	else if (!flood)
+		raise_synq(f, d, wanted_backlog(f, &p, SIDE_SYNQ));
 	return true;
 }
 
@@ -1294,35 +1556,43 @@ static bool syn_cookies(const struct facts *f, struct draft *d)
 	uint64_t sent = t[TOTAL(SYN_COOKIE)], now = f->now[TOTAL(SYN_COOKIE)];
 	bool flood_now;
 	double answered;
+	struct replayed p;
 
 	if (!sent || f->syncookies == 2)
 		return false;
 	/* Nobody gets in by them: that is syn_flood or return_path. */
 	if (nothing_completes(t, f, false, &answered))
 		return false;
-	d->active = now;
+	d->active = refuses_now(f, now);
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
 	headline(d, "The SYN queue of %s %s full: clients %s in with SYN cookies, which lose TCP "
-		 "options.", name_of(f->l).s, now ? "is" : "was", now ? "get" : "got");
-	evidence(d, "%llu cookies sent%s; %llu came back, which made %llu connections", (ull)sent,
-		 observed(f, now).s, (ull)t[TOTAL(COOKIE_VALID)], (ull)t[TOTAL(COMPLETED_COOKIE)]);
+		 "options.", name_of(f->l).s, d->active ? "is" : "was", d->active ? "get" : "got");
+	evidence(d, "%s sent%s; %llu came back, which made %s", many(sent, "cookie").s,
+		 observed(f, now).s, (ull)t[TOTAL(COOKIE_VALID)], many(t[TOTAL(COMPLETED_COOKIE)], "connection").s);
 	evidence(d, "such a connection has window scale, SACK and ECN only when the client sends "
 		 "timestamps, an MSS rounded down to one of four, and no SYN-ACK sent again");
 	evidence_synq(f, d);
 	evidence_clients(f, d, true);
 	if (is_flood(f, &flood_now)) {
-		remedy(d, "Cookies do what they are for in a flood: leave them on.");
+		action(d, "Leave tcp_syncookies on");
+		more(d, "Cookies do what they are for in a flood.");
 		return true;
 	}
 	if (stands_for_acceptq(f)) {
-		remedy(d, "What keeps it full is the accept queue: a longer one does not help. Leave "
-		       "tcp_syncookies on.");
+		action(d, "Leave tcp_syncookies on");
+		more(d, "What keeps the queue full is the accept queue: a longer one does not help.");
 		return true;
 	}
-	remedy(d, "Clients complete these handshakes, so a longer queue helps them. ");
-	remedy_backlog(f, d, wanted_backlog(f, &f->synq, f->synq_places));
-	remedy(d, " Leave tcp_syncookies on.");
-	cost_backlog(f, d);
+	if (!handshakes(t) && !f->acceptq.ever) {
+		action(d, "Leave tcp_syncookies on");
+		more(d, "Nobody completes a handshake here: a longer queue does not help.");
+		return true;
+	}
+	replay_facts(f, &p);
+	evidence_replay(f, d, &p, SIDE_SYNQ, false);
+	raise_backlog(f, d, wanted_backlog(f, &p, SIDE_SYNQ));
+	more(d, " Clients complete these handshakes, so a longer queue helps them. Leave tcp_syncookies "
+	     "on.");
 	return true;
 }
 
@@ -1338,14 +1608,14 @@ static bool syn_cookies_always(const struct facts *f, struct draft *d)
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
 	headline(d, "tcp_syncookies=2: every client of %s gets a SYN cookie, though the SYN queue has "
 		 "room, and loses TCP options.", name_of(f->l).s);
-	evidence(d, "%llu cookies sent, %llu came back; SYN queue at most %llu of %llu", (ull)sent,
+	evidence(d, "%s sent, %llu came back; SYN queue at most %llu of %llu", many(sent, "cookie").s,
 		 (ull)f->total[TOTAL(COOKIE_VALID)], (ull)f->total[TOTAL(SYNQ_PEAK)],
 		 (ull)f->synq_places);
 	evidence(d, "such a connection has window scale, SACK and ECN only when the client sends "
 		 "timestamps, an MSS rounded down to one of four, no SYN-ACK sent again, and no TCP "
 		 "Fast Open");
-	remedy(d, "Run: %ssysctl -w net.ipv4.tcp_syncookies=1, which sends them only when the queue "
-	       "is full.", in_netns(f).s);
+	action(d, "Send cookies only when the queue is full");
+	command(d, "%ssysctl -w net.ipv4.tcp_syncookies=1", in_netns(f).s);
 	cost(d, "None: 2 is meant for tests.");
 	return true;
 }
@@ -1357,17 +1627,19 @@ static bool refused_otherwise(const struct facts *f, struct draft *d)
 {
 	static const struct {
 		uint8_t reason;
-		const char *text, *remedy;
+		const char *text, *action, *command, *more;
 	} why[] = {
 		{ TCPFSM_REASON_NO_ROUTE, "there is no route back to the client",
-		  "Give the machine a route (ip route get CLIENT tells which is missing), or drop "
-		  "such addresses before: rp_filter." },
+		  "Give the machine a route to these clients", "ip route",
+		  "ip route get CLIENT tells which is missing. Or drop such addresses before: rp_filter." },
 		{ TCPFSM_REASON_NO_MEMORY, "the kernel found no memory",
-		  "See dmesg and the limit of the control group (memory.max); net.ipv4.tcp_mem." },
+		  "See what takes the memory", "dmesg | tail; sysctl net.ipv4.tcp_mem",
+		  "The control group has a limit, too: memory.max." },
 		{ TCPFSM_REASON_SECURITY, "a security module refused",
-		  "See its log: ausearch -m avc, or dmesg." },
+		  "See the log of the security module", "ausearch -m avc; dmesg | tail", "" },
 		{ TCPFSM_REASON_OTHER, "the kernel does not tell why",
-		  "See tcpfsm trace for each of them; a TCP-MD5 or TCP-AO key is a candidate." },
+		  "See which counter of the kernel moves", "nstat -az 'TcpExt*'",
+		  "TCP-MD5 and TCP-AO keys, socket filters and IP_MINTTL refuse without a reason of their own." },
 	};
 	uint64_t n[4], now = 0, all = 0, most = 0;
 	struct refused r;
@@ -1386,18 +1658,59 @@ static bool refused_otherwise(const struct facts *f, struct draft *d)
 	}
 	if (!all)
 		return false;
-	r = (struct refused) { .ever = all, .now = now, .active = now };
+	r = refused_by(f, all, now);
 	judge_as(d, &r);
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
 	headline(d, "%s %s SYNs or ACKs, and no queue is to blame: %s.", name_of(f->l).s,
-		 now ? "refuses" : "refused", why[top].text);
+		 r.active ? "refuses" : "refused", why[top].text);
 	for (i = 0; i < 4; i++)
 		if (n[i])
 			evidence(d, "%llu refused: %s", (ull)n[i], why[i].text);
 	if (f->span > 0)
 		evidence(d, "%llu in all%s", (ull)all, observed(f, now).s);
 	evidence_clients(f, d, true);
-	remedy(d, "%s", why[top].remedy);
+	action(d, "%s", why[top].action);
+	command(d, "%s%s", in_netns(f).s, why[top].command);
+	more(d, "%s", why[top].more);
+	return true;
+}
+
+/* Dropped before a socket has it, of which only the kernel's counters tell: while it was observed DROPS_MIN or more. */
+static bool dropped_before(const struct facts *f, struct draft *d)
+{
+	static const struct {
+		const char *name, *text;
+	} of[PROC_NDROPS] = {
+#define OF(name, text) { name, text },
+		PROC_DROPS(OF)
+#undef OF
+	};
+	uint64_t now[PROC_NDROPS], n = 0;
+	unsigned int i, top = 0;
+
+	if (!f->drops || !proc_drops(f->opts->proc, f->drops->pid, now))
+		return false;
+	for (i = 0; i < PROC_NDROPS; i++) {
+		/* Of another network namespace, should its process have gone there. */
+		now[i] = now[i] > f->drops->n[i] ? now[i] - f->drops->n[i] : 0;
+		n += now[i];
+		top = now[i] > now[top] ? i : top;
+	}
+	if (n < DROPS_MIN)
+		return false;
+	d->weight = n;
+	d->active = true;
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "In %s the kernel drops what comes before a socket has it: %llu %s.", netns_name(f).s, (ull)now[top],
+		 of[top].text);
+	for (i = 0; i < PROC_NDROPS; i++)
+		if (now[i])
+			evidence(d, "TcpExt%s has moved by %llu since %s: %s", of[i].name, (ull)now[i],
+				 moment(f, f->drops->ts).s, of[i].text);
+	evidence(d, "no listener and no connection is told of these: clients wait for an answer in vain");
+	action(d, "See whose they are, and what the socket demands");
+	commands_there(f, d, "nstat -az TcpExt%s; tcpdump -ni any -v tcp", of[top].name);
+	cost(d, "None: to look costs nothing.");
 	return true;
 }
 
@@ -1410,13 +1723,14 @@ static bool listeners_closed(const struct facts *f, struct draft *d)
 		return false;
 	d->weight = left;
 	d->active = f->now[TOTAL(ABANDONED)];
-	d->f.severity = TCPFSM_SEVERITY_WARNING;
-	headline(d, "In %s %llu connection%s %s reset, as listeners were closed with them in the accept "
-		 "queue.", name_of(f->l).s, (ull)left, plural(left), left == 1 ? "was" : "were");
+	d->f.severity = d->active ? TCPFSM_SEVERITY_WARNING : TCPFSM_SEVERITY_INFO;
+	headline(d, "In %s %s %s reset, as listeners were closed with them in the accept "
+		 "queue.", netns_name(f).s, many(left, "connection").s, were(left));
 	evidence(d, "which listeners is not known any more: they are remembered for a minute%s",
 		 f->span > 0 && !f->now[TOTAL(ABANDONED)] ? "; none while observed" : "");
-	remedy(d, "Have servers accept until EAGAIN before they close a listener, or hand the socket over when "
-	       "they restart. tcpfsm record keeps which ones from now on.");
+	action(d, "Have servers accept until EAGAIN before they close a listener, or hand the socket over when "
+	       "they restart");
+	more(d, "tcpfsm record keeps which ones from now on.");
 	return true;
 }
 
@@ -1427,17 +1741,18 @@ static bool listeners_gone(const struct facts *f, struct draft *d)
 			   sum(f->total, TCPFSM_TOTAL_ACK_DROPPED, 16) -
 			   f->total[ACK_DROPPED(DEFER_ACCEPT)] - f->total[ACK_DROPPED(COOKIE_INVALID)];
 
-	if (!dropped)
+	if (!dropped || f->total[TOTAL(REFUSED_LAST_TS)] + GONE_TOLD_S * NSEC_PER_SEC < f->l->ts)
 		return false;
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
-	headline(d, "In %s %llu SYNs or ACKs were dropped by listeners that are gone%s.",
-		 name_of(f->l).s, (ull)dropped,
+	headline(d, "In %s %s or ACK%s %s dropped by listeners that are gone%s.",
+		 netns_name(f).s, many(dropped, "SYN").s, plural(dropped), were(dropped),
 		 f->total[TOTAL(LISTENERS_LOST)] ? ", or have no place in the module's table" : "");
 	evidence(d, "accept queue full: %llu; SYN queue full: %llu; last quarter: %llu; last at %s",
 		 (ull)f->acceptq.ever, (ull)f->total[DROPPED(SYNQ_FULL)],
 		 (ull)f->total[DROPPED(LAST_QUARTER)], moment(f, f->total[TOTAL(REFUSED_LAST_TS)]).s);
-	remedy(d, "Nothing is left to look at: listeners are remembered for a minute after they "
-	       "were closed. tcpfsm record keeps what happens from now on.");
+	action(d, "Record what happens from now on");
+	command(d, "tcpfsm record /var/tmp/tcpfsm");
+	more(d, "Nothing is left to look at: listeners are remembered for a minute after they were closed.");
 	return true;
 }
 
@@ -1450,8 +1765,9 @@ static bool listeners_unwatched(const struct facts *f, struct draft *d)
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
 	headline(d, "There are more listeners in %s than tcpfsm watches: what they do is "
 		 "counted together.", name_of(f->l).s);
-	evidence(d, "%llu events of listeners without a place in the table", (ull)lost);
-	remedy(d, "Load the module again with room for them: insmod tcpfsm.ko listeners=N.");
+	evidence(d, "%s of listeners without a place in the table", many(lost, "event").s);
+	action(d, "Load the module again with room for them");
+	command_load(f->opts, d, "", " listeners=4096");
 	cost(d, "Each listener takes kernel memory on each CPU; the totals begin anew.");
 	return true;
 }
@@ -1469,11 +1785,12 @@ static bool cookies_forged(const struct facts *f, struct draft *d)
 		return false;
 	d->active = now;
 	d->f.severity = TCPFSM_SEVERITY_INFO;
-	headline(d, "%s %s ACKs that carry no valid SYN cookie: %s. They do no harm.",
+	headline(d, "%s %s ACKs that carry no valid SYN cookie: %s.",
 		 name_of(f->l).s, now ? "gets" : "got",
 		 f->total[ACK_DROPPED(ACCEPTQ_FULL)] && f->total[GONE(TIMEOUT)] ?
 		 "of clients whose request has expired, as their third ACK met a full accept queue, or "
 		 "forged" : "forged, or later than two minutes");
+	detail(d, "They do no harm.");
 	evidence(d, "%llu invalid%s, and %llu valid ones", (ull)bad, observed(f, now).s, (ull)good);
 	return true;
 }
@@ -1488,10 +1805,14 @@ static bool requests_reset(const struct facts *f, struct draft *d)
 	d->active = now;
 	d->f.severity = TCPFSM_SEVERITY_INFO;
 	headline(d, "Peers answer the SYN-ACK of %s with an RST: a scan of ports, SYNs that are old, or "
-		 "a health check. Each gives its place in the SYN queue back at once.",
-		 name_of(f->l).s);
-	evidence(d, "%llu of %llu requests (%.0f %%)%s", (ull)n, (ull)f->total[TOTAL(SYN_QUEUED)],
-		 percent((double)n, (double)f->total[TOTAL(SYN_QUEUED)]), observed(f, now).s);
+		 "a health check.", name_of(f->l).s);
+	detail(d, "Each gives its place in the SYN queue back at once.");
+	/* Some may be older than the totals. */
+	if (n > f->total[TOTAL(SYN_QUEUED)])
+		evidence(d, "%s%s", many(n, "request").s, observed(f, now).s);
+	else
+		evidence(d, "%llu of %s (%.0f %%)%s", (ull)n, many(f->total[TOTAL(SYN_QUEUED)], "request").s,
+			 percent((double)n, (double)f->total[TOTAL(SYN_QUEUED)]), observed(f, now).s);
 	evidence_clients(f, d, false);
 	return true;
 }
@@ -1499,7 +1820,7 @@ static bool requests_reset(const struct facts *f, struct draft *d)
 static bool peaked(uint64_t peak, uint64_t places, uint64_t full_ns, double seconds)
 {
 	return peak >= 16 && (double)peak >= BURST_PEAK * (double)places &&
-	       (double)full_ns / NS < 0.01 * (seconds + 1);
+	       (double)full_ns / NSEC_PER_SEC < 0.01 * (seconds + 1);
 }
 
 /*
@@ -1529,29 +1850,27 @@ static bool micro_burst(const struct facts *f, struct draft *d)
 	evidence(d, "accept queue: longest %llu of %llu at %s, full for %s in all, %llu now",
 		 (ull)t[TOTAL(ACCEPTQ_PEAK)], (ull)f->acceptq_places,
 		 moment(f, t[TOTAL(ACCEPTQ_PEAK_TS)]).s,
-		 duration((double)t[TOTAL(ACCEPTQ_FULL_NS)] / NS).s, (ull)t[TOTAL(NOW_ACCEPTQ)]);
+		 duration((double)t[TOTAL(ACCEPTQ_FULL_NS)] / NSEC_PER_SEC).s, (ull)t[TOTAL(NOW_ACCEPTQ)]);
 	evidence(d, "SYN queue: longest %llu of %llu at %s, full for %s in all, %llu now",
 		 (ull)t[TOTAL(SYNQ_PEAK)], (ull)f->synq_places,
 		 moment(f, t[TOTAL(SYNQ_PEAK_TS)]).s,
-		 duration((double)t[TOTAL(SYNQ_FULL_NS)] / NS).s, (ull)t[TOTAL(NOW_SYNQ)]);
+		 duration((double)t[TOTAL(SYNQ_FULL_NS)] / NSEC_PER_SEC).s, (ull)t[TOTAL(NOW_SYNQ)]);
 	if (f->sources && f->sources->busiest > 1)
-		evidence(d, "the busiest 10 ms of those recorded brought %u SYNs, at %s",
-			 f->sources->busiest,
+		evidence(d, "the busiest 10 ms of those recorded brought %s, at %s",
+			 many(f->sources->busiest, "SYN").s,
 			 moment(f, f->sources->busiest_ts - (uint64_t)f->opts->epoch_offset).s);
 	evidence(d, "the wait for accept(): 99 %% up to about %s",
 		 duration(quantile_s(t, TCPFSM_TOTAL_ACCEPT_US, 0.99)).s);
 	if (!f->acceptq.ever && !f->synq.ever) {
-		remedy(d, "None is needed yet: the queues took it. Should they be twice as large: ");
-		remedy_backlog(f, d, power_of_two(2 * (t[TOTAL(ACCEPTQ_PEAK)] >
-						       t[TOTAL(SYNQ_PEAK)] ?
-						       t[TOTAL(ACCEPTQ_PEAK)] :
-						       t[TOTAL(SYNQ_PEAK)])));
-		cost_backlog(f, d);
+		raise_backlog(f, d, round_backlog(2 * (t[TOTAL(ACCEPTQ_PEAK)] > t[TOTAL(SYNQ_PEAK)] ?
+						      t[TOTAL(ACCEPTQ_PEAK)] : t[TOTAL(SYNQ_PEAK)])));
+		more(d, " None of it is needed yet: the queues took the bursts.");
 	}
 	return true;
 }
 
 const struct rule explain_syn_rules[] = {
+	{ "no_descriptors",	 SIDE_ACCEPTQ, ABOUT_LISTENER, no_descriptors },
 	{ "reuseport_member",	 SIDE_ACCEPTQ, ABOUT_LISTENER, reuseport_member },
 	{ "acceptq_app_slow",	 SIDE_ACCEPTQ, ABOUT_LISTENER, acceptq_app_slow },
 	{ "acceptq_somaxconn",	 SIDE_ACCEPTQ, ABOUT_LISTENER, acceptq_somaxconn },
@@ -1574,6 +1893,7 @@ const struct rule explain_syn_rules[] = {
 	{ "cookies_forged",	 SIDE_NONE,    ABOUT_LISTENER, cookies_forged },
 	{ "requests_reset",	 SIDE_NONE,    ABOUT_LISTENER, requests_reset },
 	{ "micro_burst",	 SIDE_NONE,    ABOUT_LISTENER, micro_burst },
+	{ "refused_otherwise",	 SIDE_NONE,    ABOUT_NETNS,    dropped_before },
 	{ "listener_closed",	 SIDE_NONE,    ABOUT_NETNS,    listeners_closed },
 	{ "listeners_gone",	 SIDE_NONE,    ABOUT_NETNS,    listeners_gone },
 	{ "listeners_unwatched", SIDE_NONE,    ABOUT_NETNS,    listeners_unwatched },

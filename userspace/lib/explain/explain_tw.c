@@ -19,14 +19,15 @@ typedef unsigned long long ull;
 
 /* ---- thresholds ------------------------------------------------------------------ */
 
-/* Share of the ports that are taken when connect() fails for that: some may be bound otherwise. */
-#define PORTS_FULL	0.95
 /*
  * A forecast counts when that share of the limit is taken: at a rate that exceeds it,
  * that is so after 15 s.  A burst of a few seconds is no rate.
  */
 #define FORECAST_SHARE	0.25
 #define FORECAST_MIN_S	1
+/* Or less is, and it takes no longer until all are: what brings that has lasted for five seconds. */
+#define SOON_SHARE	0.15
+#define SOON_S		30
 /* Mini-sockets of a network namespace that somebody may ask about. */
 #define MANY		200
 /* TIME_WAIT ended by RSTs: that many, and of those made that share. */
@@ -155,11 +156,11 @@ static void evidence_rate(const struct facts *f, struct draft *d)
 			 rate(per_second(tw, tw->recent[TW(ENTER)])).s,
 			 rate(per_second(tw, ended(tw))).s, duration(tw->seconds).s);
 	if (tw->limit && wanted(tw) > 0)
-		evidence(d, "%llu ports, each kept for %u s, allow %s; wanted are %s, which would take "
-			 "%.0f", (ull)tw->limit, TCPFSM_TW_SECONDS, rate(allowed(tw->limit)).s,
+		evidence(d, "%s, each kept for %u s, allow %s; wanted are %s, which would take "
+			 "%.0f", many(tw->limit, "port").s, TCPFSM_TW_SECONDS, rate(allowed(tw->limit)).s,
 			 rate(wanted(tw)).s, wanted(tw) * TCPFSM_TW_SECONDS);
 	else if (tw->limit)
-		evidence(d, "%llu ports, each kept for %u s, allow %s", (ull)tw->limit,
+		evidence(d, "%s, each kept for %u s, allow %s", many(tw->limit, "port").s,
 			 TCPFSM_TW_SECONDS, rate(allowed(tw->limit)).s);
 }
 
@@ -199,38 +200,40 @@ static const char *keepalive_setting(const char *comm)
 	return NULL;
 }
 
-static void option_keepalive(const struct facts *f, struct draft *d)
+static void action_keepalive(const struct facts *f, struct draft *d)
 {
 	const struct tcpfsm_timewait *tw = f->tw;
 	const char *setting = keepalive_setting(client_of(f));
 
-	option(d, "Have %s keep its connections and use them again%s%s%s. It helps most:", client_of(f),
+	action(d, "Have %s keep its connections and use them again%s%s%s", client_of(f),
 	       setting ? " (" : "", setting ? setting : ", with keep-alive or a connection pool",
 	       setting ? ")" : "");
 	if (wanted(tw) > 0)
-		remedy(d, " the rate of %s falls to that of connections that are really new.",
-		       rate(wanted(tw)).s);
+		more(d, "It helps most: the rate of %s falls to that of connections that are really new.",
+		     rate(wanted(tw)).s);
 	else
-		remedy(d, " only connections that are really new take a port.");
+		more(d, "It helps most: only connections that are really new take a port.");
 	if (tw->open)
-		remedy(d, " %llu are open now: a pool of about so many takes %llu port%s instead of %llu.",
-		       (ull)tw->open, (ull)tw->open, tw->open == 1 ? "" : "s", (ull)tw->used);
-	option_cost(d, "Idle connections take memory at both ends%s%s%s, and the peer has to keep them "
+		more(d, " %llu %s open now: a pool of about so many takes %s instead of %llu.",
+		       (ull)tw->open, tw->open == 1 ? "is" : "are", many(tw->open, "port").s, (ull)tw->used);
+	cost(d, "Idle connections take memory at both ends%s%s%s, and the peer has to keep them "
 		    "for longer than the client does, or requests meet a connection that was just "
 		    "closed.", f->opts->socket_bytes ? ", here about " : "",
 		    f->opts->socket_bytes ? bytes((double)f->opts->socket_bytes).s : "",
 		    f->opts->socket_bytes ? " each" : "");
 }
 
-static void option_range(const struct facts *f, struct draft *d)
+static void action_range(const struct facts *f, struct draft *d)
 {
 	uint64_t low = SYSCTL(PORT_LOW), high = SYSCTL(PORT_HIGH), now = f->tw->limit;
 
-	option(d, "Run: %ssysctl -w net.ipv4.ip_local_port_range=\"%u %u\" (it is %llu %llu), and reserve "
-	       "in net.ipv4.ip_local_reserved_ports what services listen on: up to %llu ports more, "
-	       "and %s instead of %s.", in_netns(f).s, WIDE_LOW, WIDE_HIGH, (ull)low, (ull)high,
-	       (ull)(WIDE_PORTS - now), rate(allowed(WIDE_PORTS)).s, rate(allowed(now)).s);
-	option_cost(d, "A service that starts later can find its port taken by a connection, unless it "
+	action(d, "Widen the range of local ports (it is %llu %llu)", (ull)low, (ull)high);
+	command(d, "%ssysctl -w net.ipv4.ip_local_port_range=\"%u %u\"", in_netns(f).s, WIDE_LOW, WIDE_HIGH);
+	more(d, "Up to %s more, and %s instead of %s. Reserve in net.ipv4.ip_local_reserved_ports what "
+	     "services listen on.", many(WIDE_PORTS - now, "port").s, rate(allowed(WIDE_PORTS)).s,
+	     rate(allowed(now)).s);
+	more(d, "%s", replayed_ports(f, WIDE_PORTS, WITH_PORTS).s);
+	cost(d, "A service that starts later can find its port taken by a connection, unless it "
 		    "is reserved.");
 }
 
@@ -269,7 +272,7 @@ static void evidence_reuse(const struct facts *f, struct draft *d)
 		 (ull)r->unknown, SYSCTL(TIMESTAMPS) ? "" : "; net.ipv4.tcp_timestamps is 0");
 }
 
-static void option_reuse(const struct facts *f, struct draft *d)
+static void action_reuse(const struct facts *f, struct draft *d)
 {
 	double ports = (double)f->tw->limit;
 	struct words age = { "began in a second before this one" };
@@ -277,47 +280,50 @@ static void option_reuse(const struct facts *f, struct draft *d)
 	if (f->reuse.delay_ms)
 		snprintf(age.s, sizeof(age.s), "is older than net.ipv4.tcp_tw_reuse_delay (%u ms)",
 			 f->reuse.delay_ms);
-	option(d, "Run: %ssysctl -w net.ipv4.tcp_tw_reuse=1: connect() then takes the port of a TIME_WAIT "
-	       "that %s, if both ends use timestamps: %llu of %llu now. Each port can be used about "
-	       "once in %s: up to %s instead of %s.", in_netns(f).s, age.s, (ull)f->reuse.ready,
-	       (ull)f->tw->time_wait, f->reuse.delay_ms ? duration(reuse_delay(f)).s : "a second",
-	       rate(ports / reuse_delay(f)).s, rate(allowed(f->tw->limit)).s);
-	option_cost(d, "Late segments of the old connection differ from those of the new one by their "
+	action(d, "Let connect() take ports of TIME_WAIT");
+	command(d, "%ssysctl -w net.ipv4.tcp_tw_reuse=1", in_netns(f).s);
+	more(d, "It takes that of one which %s, if both ends use timestamps: %llu of %llu now. Each port can be "
+	     "used about once in %s: up to %s instead of %s.", age.s, (ull)f->reuse.ready,
+	     (ull)f->tw->time_wait, f->reuse.delay_ms ? duration(reuse_delay(f)).s : "a second",
+	     rate(ports / reuse_delay(f)).s, rate(allowed(f->tw->limit)).s);
+	more(d, "%s", replayed_ports(f, f->tw->limit, WITH_REUSE).s);
+	cost(d, "Late segments of the old connection differ from those of the new one by their "
 		    "timestamps only. It does nothing for FIN_WAIT2 and for connections that peers "
 		    "open.");
 }
 
-static void option_addresses(const struct facts *f, struct draft *d)
+static void action_addresses(const struct facts *f, struct draft *d)
 {
 	uint64_t ports = f->tw->limit;
 	double needed = wanted(f->tw) / allowed(ports);
 
-	option(d, "Use more addresses: each further local address, or address or port of the service, "
-	       "has %llu ports of its own, %s.", (ull)ports, rate(allowed(ports)).s);
+	action(d, "Use more local addresses, or addresses or ports of the service");
+	more(d, "Each has %s of its own, %s.", many(ports, "port").s, rate(allowed(ports)).s);
 	if (needed > 1)
-		remedy(d, " For the present rate %.0f are enough, those in use included.",
-		       (double)(uint64_t)needed + 1);
-	remedy(d, " A program that calls bind() with one of several local addresses needs IP_BIND_ADDRESS_NO_PORT, "
+		more(d, " For the present rate %.0f are enough, those in use included.",
+		     (double)(uint64_t)needed + 1);
+	more(d, "%s", replayed_ports(f, 2 * ports, WITH_PORTS).s);
+	more(d, " A program that calls bind() with one of several local addresses needs IP_BIND_ADDRESS_NO_PORT, "
 	       "or the port is chosen before the destination is known, and for all of them.");
-	option_cost(d, "The addresses, and that all on the way and the peer's access rules know them.");
+	cost(d, "The addresses, and that all on the way and the peer's access rules know them.");
 }
 
-static void option_peer_closes(const struct facts *f, struct draft *d)
+static void action_peer_closes(const struct facts *f, struct draft *d)
 {
 	const struct tcpfsm_timewait *tw = f->tw;
 	double there = wanted(tw) * TCPFSM_TW_SECONDS;
 	struct words memory = { "" };
 
-	option(d, "Let the other side close first (in HTTP: send Connection: close and wait for its "
-	       "FIN): TIME_WAIT is then there, on the port of its service, and costs no port.");
+	action(d, "Let the other side close first (in HTTP: send Connection: close and wait for its FIN)");
+	more(d, "TIME_WAIT is then there, on the port of its service, and costs no port.");
 	if (!(there > 0)) {
-		option_cost(d, "The mini-sockets are then there, of its net.ipv4.tcp_max_tw_buckets.");
+		cost(d, "The mini-sockets are then there, of its net.ipv4.tcp_max_tw_buckets.");
 		return;
 	}
 	if (f->opts->timewait_bytes)
 		snprintf(memory.s, sizeof(memory.s), ", about %.32s",
 			 bytes(there * f->opts->timewait_bytes).s);
-	option_cost(d, "There it comes to about %.0f TIME_WAIT sockets%s, of its "
+	cost(d, "There it comes to about %.0f TIME_WAIT sockets%s, of its "
 		    "net.ipv4.tcp_max_tw_buckets.", there, memory.s);
 }
 
@@ -343,27 +349,50 @@ static void remedy_ports(const struct facts *f, struct draft *d)
 		     SYSCTL(PORT_HIGH) - SYSCTL(PORT_LOW) + 1 < WIDE_PORTS && ports < WIDE_PORTS;
 	bool reuse_first = (double)ports / reuse_delay(f) > allowed(WIDE_PORTS);
 
-	option_keepalive(f, d);
+	action_keepalive(f, d);
 	if (reuse && reuse_first)
-		option_reuse(f, d);
+		action_reuse(f, d);
 	if (range)
-		option_range(f, d);
+		action_range(f, d);
 	if (reuse && !reuse_first)
-		option_reuse(f, d);
+		action_reuse(f, d);
 	if (ports)
-		option_addresses(f, d);
-	option_peer_closes(f, d);
+		action_addresses(f, d);
+	action_peer_closes(f, d);
 	evidence_reuse(f, d);
 	evidence_none(d);
 }
 
 /* ---- ports --------------------------------------------------------------------------- */
 
-enum why { WHY_NONE, WHY_TIMEWAIT, WHY_OPEN, WHY_OTHER };
+enum why { WHY_NONE, WHY_TIMEWAIT, WHY_OPEN, WHY_OTHER, WHY_UNSEEN };
+
+static bool fills(const struct tcpfsm_timewait *tw, uint64_t used)
+{
+	return tw->limit && (double)used >= PORTS_FULL * (double)tw->limit;
+}
 
 static bool is_full(const struct tcpfsm_timewait *tw)
 {
-	return tw->limit && (double)tw->used >= PORTS_FULL * (double)tw->limit;
+	return fills(tw, tw->used);
+}
+
+/* How it was towards the destination when connect() failed last: the ledger, at that time. */
+static bool was_full(const struct facts *f)
+{
+	return fills(f->tw, f->failed->mini + f->failed->open);
+}
+
+/*
+ * Mini-sockets of that moment that were there before tcpfsm looked, as many as are missing: they may have had
+ * the ports.
+ */
+static bool was_unseen(const struct facts *f)
+{
+	const struct mishap *m = f->failed;
+	uint64_t unseen = m->tw > m->tw_known ? m->tw - m->tw_known : 0;
+
+	return unseen && fills(f->tw, m->mini + m->open + unseen);
 }
 
 /* Why connect() found no port. */
@@ -372,20 +401,23 @@ static enum why why_failed(const struct facts *f)
 	const struct tcpfsm_timewait *tw = f->tw;
 	const struct mishap *m = f->failed;
 
-	if (!m)
+	/* The ports of all destinations, see ports_bound(). */
+	if (!m || f->bound)
 		return WHY_NONE;
 	/* Asked for one port, which was taken. */
 	if (m->some == m->n)
 		return WHY_OTHER;
 	if (is_full(tw) || (!tw->limit && tw->used))
 		return mini(tw) >= tw->open ? WHY_TIMEWAIT : WHY_OPEN;
-	/* It is over, or ends: how it was then. */
-	return m->tw && 2 * (uint64_t)m->tw >= tw->limit ? WHY_TIMEWAIT : WHY_OTHER;
+	/* It is over, or ends. */
+	if (!was_full(f))
+		return was_unseen(f) ? WHY_UNSEEN : WHY_OTHER;
+	return m->mini >= m->open ? WHY_TIMEWAIT : WHY_OPEN;
 }
 
 static bool fails_now(const struct facts *f)
 {
-	if (f->tw->recent_failed && is_recent(f, f->failed->last))
+	if (is_recent(f, f->failed->last))
 		return true;
 	return is_full(f->tw) && !(reuse_is_on(f) && f->reuse.ready);
 }
@@ -402,12 +434,21 @@ static void evidence_failures(const struct facts *f, struct draft *d)
 			 duration(tw->seconds).s);
 	if (m->has_owner)
 		evidence(d, "who fails: %s, pid %u, the last time", m->comm, m->pid);
-	if (m->last - m->first >= (uint64_t)NS)
+	if (m->last - m->first >= NSEC_PER_SEC)
 		evidence(d, "since when: %llu connect() failed with EADDRNOTAVAIL, from %s until %s%s",
 			 (ull)m->n, epoch_moment(f, m->first).s, epoch_moment(f, m->last).s, observed.s);
 	else
 		evidence(d, "since when: %llu connect() failed with EADDRNOTAVAIL, at %s%s", (ull)m->n,
 			 epoch_moment(f, m->last).s, observed.s);
+}
+
+static void evidence_then(const struct facts *f, struct draft *d)
+{
+	const struct mishap *m = f->failed;
+
+	if (f->tw->limit && !is_full(f->tw))
+		evidence(d, "when it failed last, %u of %s were taken: %u by mini-sockets, %u by open "
+			 "connections", m->mini + m->open, many(f->tw->limit, "port").s, m->mini, m->open);
 }
 
 static void judge_failures(const struct facts *f, struct draft *d)
@@ -433,8 +474,7 @@ static bool ports_exhausted(const struct facts *f, struct draft *d)
 			 "ports.", f->failed->has_owner ? f->failed->comm : "a process", ends_of(tw).s);
 	evidence_failures(f, d);
 	evidence_ports(f, d);
-	if (!is_full(tw) && tw->limit)
-		evidence(d, "when it failed last, there were %u mini-sockets", f->failed->tw);
+	evidence_then(f, d);
 	evidence_makers(f, d);
 	evidence_rate(f, d);
 	remedy_ports(f, d);
@@ -450,28 +490,34 @@ static bool ports_open(const struct facts *f, struct draft *d)
 		return false;
 	judge_failures(f, d);
 	headline(d, "connect() of %s %s with EADDRNOTAVAIL: from %s the ports are taken by connections "
-		 "that are open. TIME_WAIT is not to blame.",
-		 f->failed->has_owner ? f->failed->comm : "a process",
+		 "that are open.", f->failed->has_owner ? f->failed->comm : "a process",
 		 d->active ? "fails" : "failed", ends_of(tw).s);
+	detail(d, "TIME_WAIT is not to blame.");
 	evidence_failures(f, d);
 	evidence_ports(f, d);
+	evidence_then(f, d);
 	evidence_makers(f, d);
-	option(d, "Look why %s holds %llu connections to one destination at a time, and whether it closes "
-	       "those that it needs no more: a pool without a limit, or a leak.", client_of(f),
-	       (ull)tw->open);
-	option_cost(d, "None.");
+	action(d, "Look why %s holds %s to one destination at a time", client_of(f),
+	       many(tw->open, "connection").s);
+	if (tw->has_maker)
+		command(d, "ss -tnp dst %s | grep pid=%u,", end_of(tw->family, tw->raddr, tw->rport).s,
+			tw->maker_pid);
+	more(d, "Does it close those that it needs no more? A pool without a limit, or a leak.");
+	cost(d, "None.");
 	if (tw->limit && tw->limit < WIDE_PORTS && SYSCTL(PORT_LOW)) {
-		option(d, "Run: %ssysctl -w net.ipv4.ip_local_port_range=\"%u %u\" (it is %llu %llu): up to "
-		       "%llu ports more.", in_netns(f).s, WIDE_LOW, WIDE_HIGH, (ull)SYSCTL(PORT_LOW),
-		       (ull)SYSCTL(PORT_HIGH), (ull)(WIDE_PORTS - tw->limit));
-		option_cost(d, "A service that starts later can find its port taken by a connection, "
+		action(d, "Widen the range of local ports (it is %llu %llu)", (ull)SYSCTL(PORT_LOW),
+		       (ull)SYSCTL(PORT_HIGH));
+		command(d, "%ssysctl -w net.ipv4.ip_local_port_range=\"%u %u\"", in_netns(f).s, WIDE_LOW,
+			WIDE_HIGH);
+		more(d, "Up to %s more.%s", many(WIDE_PORTS - tw->limit, "port").s,
+		     replayed_ports(f, WIDE_PORTS, WITH_PORTS).s);
+		cost(d, "A service that starts later can find its port taken by a connection, "
 			    "unless net.ipv4.ip_local_reserved_ports keeps it.");
 	}
-	option(d, "Use more addresses: each further local address, or address or port of the service, "
-	       "has %s%llu ports of its own.", tw->limit ? "" : "more than ",
-	       (ull)(tw->limit ? tw->limit : tw->used));
-	option_cost(d, "The addresses, and that all on the way know them.");
-	remedy(d, " No knob of TIME_WAIT changes this.");
+	action(d, "Use more local addresses, or addresses or ports of the service");
+	more(d, "Each has %s%s of its own. No knob of TIME_WAIT changes this.",
+	     tw->limit ? "" : "more than ", many(tw->limit ? tw->limit : tw->used, "port").s);
+	cost(d, "The addresses, and that all on the way know them.");
 	return true;
 }
 
@@ -480,12 +526,13 @@ static bool port_taken(const struct facts *f, struct draft *d)
 {
 	const struct tcpfsm_timewait *tw = f->tw;
 	const struct mishap *m = f->failed;
+	struct words replayed;
 	bool asked;
 
 	if (why_failed(f) != WHY_OTHER)
 		return false;
 	asked = m->some == m->n;
-	d->active = tw->recent_failed && is_recent(f, m->last);
+	d->active = is_recent(f, m->last);
 	d->f.severity = d->active ? TCPFSM_SEVERITY_CRITICAL : TCPFSM_SEVERITY_WARNING;
 	headline(d, "connect() of %s %s with EADDRNOTAVAIL from %s, %s.",
 		 m->has_owner ? m->comm : "a process", d->active ? "fails" : "failed", ends_of(tw).s,
@@ -495,20 +542,47 @@ static bool port_taken(const struct facts *f, struct draft *d)
 	evidence_ports(f, d);
 	if (asked) {
 		evidence(d, "each time the process had chosen the local port itself");
-		remedy(d, "Have %s leave the choice of the local port to connect(): no bind(), or bind() "
-		       "with port 0 and IP_BIND_ADDRESS_NO_PORT.", m->has_owner ? m->comm : "it");
+		action(d, "Have %s leave the choice of the local port to connect(): no bind(), or bind() "
+		       "with port 0 and IP_BIND_ADDRESS_NO_PORT", m->has_owner ? m->comm : "it");
+		replayed = replayed_ports(f, tw->limit, WITH_NO_BIND);
+		more(d, "%s", replayed.s + !!*replayed.s);
 		return true;
 	}
-	evidence(d, "when it failed last, there were %u mini-sockets in the network namespace", m->tw);
-	remedy(d, "Look which sockets hold local ports: ss -tanp. A port that was bound with bind() "
-	       "before connect() is not shared between destinations: IP_BIND_ADDRESS_NO_PORT.");
+	evidence_then(f, d);
+	action(d, "Look which sockets hold local ports");
+	command(d, "%sss -tanp", in_netns(f).s);
+	more(d, "A port that was bound with bind() before connect() is not shared between destinations: "
+	     "IP_BIND_ADDRESS_NO_PORT.%s", replayed_ports(f, tw->limit, WITH_NO_BIND).s);
+	return true;
+}
+
+/* What had the ports is gone, and was there before tcpfsm looked. */
+static bool ports_not_judged(const struct facts *f, struct draft *d)
+{
+	const struct tcpfsm_timewait *tw = f->tw;
+	const struct mishap *m = f->failed;
+
+	if (why_failed(f) != WHY_UNSEEN)
+		return false;
+	d->active = is_recent(f, m->last);
+	d->f.severity = TCPFSM_SEVERITY_WARNING;
+	headline(d, "connect() of %s failed with EADDRNOTAVAIL from %s; what had the ports was not seen, as it was "
+		 "there before tcpfsm looked.", m->has_owner ? m->comm : "a process", ends_of(tw).s);
+	not_seen(d, "which destinations %u of %s of that moment belonged to", m->tw - m->tw_known,
+		 many(m->tw, "mini-socket").s);
+	evidence_failures(f, d);
+	evidence_ports(f, d);
+	action(d, "Ask again while it happens, or record it from its beginning");
+	command(d, "tcpfsm record /var/tmp/tcpfsm");
 	return true;
 }
 
 static bool will_fill(const struct tcpfsm_timewait *tw)
 {
+	double share = tw->full_in <= SOON_S ? SOON_SHARE : FORECAST_SHARE;
+
 	return tw->limit && tw->full_in >= 0 && tw->seconds >= FORECAST_MIN_S &&
-	       (double)tw->used >= FORECAST_SHARE * (double)tw->limit;
+	       (double)tw->used >= share * (double)tw->limit;
 }
 
 /* No connect() has failed as yet, but at this rate it will. */
@@ -516,7 +590,7 @@ static bool ports_run_out(const struct facts *f, struct draft *d)
 {
 	const struct tcpfsm_timewait *tw = f->tw;
 
-	if (f->failed || !will_fill(tw))
+	if (f->failed || f->bound || !will_fill(tw))
 		return false;
 	d->active = true;
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
@@ -531,8 +605,51 @@ static bool ports_run_out(const struct facts *f, struct draft *d)
 	evidence_rate(f, d);
 	if (tw->settles >= 0)
 		evidence(d, "at this rate the mini-sockets settle at %.0f; with %llu open connections that "
-			 "is more than %llu ports", tw->settles, (ull)tw->open, (ull)tw->limit);
+			 "is more than %s", tw->settles, (ull)tw->open, many(tw->limit, "port").s);
 	remedy_ports(f, d);
+	return true;
+}
+
+/*
+ * bind() before connect(), without IP_BIND_ADDRESS_NO_PORT: the ports of a local address are as good
+ * as taken, no destination has many of them, and none has two connections.  bind() fails with
+ * EADDRINUSE then, which no record tells.
+ */
+static bool ports_bound(const struct facts *f, struct draft *d)
+{
+	const struct local *l = f->local;
+	const struct tcpfsm_timewait *most;
+
+	if (!l)
+		return false;
+	most = &l->most;
+	d->active = true;
+	d->weight = l->used;
+	d->f.severity = l->ports >= l->limit || l->failed ? TCPFSM_SEVERITY_CRITICAL :
+							     TCPFSM_SEVERITY_WARNING;
+	d->f.family = l->family;
+	memcpy(d->f.laddr, l->laddr, sizeof(d->f.laddr));
+	set_owner(d, l->pid, l->pid, l->comm);
+	headline(d, "bind() before connect() takes the ports of %s for all destinations: %llu of %llu are taken.",
+		 host_of(l->family, l->laddr).s, (ull)l->ports, (ull)l->limit);
+	detail(d, "bind() then fails with EADDRINUSE, and connect() without it with EADDRNOTAVAIL.");
+	evidence(d, "%s and mini-sockets (%llu in TIME_WAIT) to %u destinations have %llu different "
+		 "ports; where connect() chooses them, destinations share ports", many(l->used, "connection").s,
+		 (ull)l->time_wait, l->destinations, (ull)l->ports);
+	evidence(d, "most are to %s: %llu of %s (%.0f %%); net.ipv4.ip_local_port_range is "
+		 "%llu to %llu, less what is reserved", end_of(most->family, most->raddr, most->rport).s,
+		 (ull)most->used, many(l->limit, "port").s, percent((double)most->used, (double)l->limit),
+		 (ull)SYSCTL(PORT_LOW), (ull)SYSCTL(PORT_HIGH));
+	if (l->pid)
+		evidence(d, "who has most of these: %s, pid %u", l->comm, l->pid);
+	if (l->failed)
+		evidence(d, "connect() without bind() failed, too: %llu with EADDRNOTAVAIL", (ull)l->failed);
+	action(d, "Have %s set IP_BIND_ADDRESS_NO_PORT before bind(), or not call bind()",
+	       l->pid ? l->comm : "who connects");
+	more(d, "The kernel then chooses the port at connect(), and each destination has all of them.");
+	cost(d, "None.");
+	action(d, "Until then, use more local addresses, or a wider net.ipv4.ip_local_port_range");
+	cost(d, "It fills again, a little later.");
 	return true;
 }
 
@@ -549,9 +666,9 @@ static bool fin_wait2(const struct facts *f, struct draft *d)
 		return false;
 	d->active = true;
 	d->f.severity = TCPFSM_SEVERITY_INFO;
-	headline(d, "%s %s does not close its side: %llu connections wait in FIN_WAIT2 for its FIN.",
+	headline(d, "%s %s does not close its side: %s wait in FIN_WAIT2 for its FIN.",
 		 tw->inbound ? "What connects to" : "The other end of", ends_of(tw).s,
-		 (ull)tw->fin_wait2);
+		 many(tw->fin_wait2, "connection").s);
 	evidence(d, "%llu in FIN_WAIT2, %llu in TIME_WAIT; %s", (ull)tw->fin_wait2,
 		 (ull)tw->time_wait, tw->inbound ? "they cost memory, and no port" :
 		 "they keep a port each, as TIME_WAIT does");
@@ -562,13 +679,13 @@ static bool fin_wait2(const struct facts *f, struct draft *d)
 		evidence(d, "the rate: %s begin in FIN_WAIT2 and for %s came the FIN, in the %s observed",
 			 rate(in).s, rate(per_second(tw, tw->recent[TCPFSM_TW_FLOW_FIN])).s,
 			 duration(tw->seconds).s);
-	remedy(d, "The peer should close its connections when it reads the end of the stream. ");
+	action(d, "Have the peer close its connections when it reads the end of the stream");
 	if (s) {
-		remedy(d, "Until then, net.ipv4.tcp_fin_timeout (%llu s) is how long each stays", (ull)s);
+		more(d, "Until then, net.ipv4.tcp_fin_timeout (%llu s) is how long each stays", (ull)s);
 		if (in > 0)
-			remedy(d, ": %s come to %.0f; with half of it they come to half", rate(in).s,
-			       in * (double)s);
-		remedy(d, ".");
+			more(d, ": %s come to %.0f; with half of it they come to half", rate(in).s,
+			     in * (double)s);
+		more(d, ".");
 		cost(d, "A peer that sends data or closes later than tcp_fin_timeout is answered with an "
 		     "RST.");
 	}
@@ -604,25 +721,31 @@ static void evidence_bucket_use(const struct facts *f, struct draft *d)
 			 (ull)mini(f->most), maker_of(f->most).s);
 }
 
-static void remedy_buckets(const struct facts *f, struct draft *d, double needed)
+static void action_buckets(const struct facts *f, struct draft *d, double needed)
 {
 	uint64_t limit = SYSCTL(TW_MAX), n = 1024;
 
 	while ((double)n < needed || n <= limit)
 		n *= 2;
-	option(d, "Run: %ssysctl -w net.ipv4.tcp_max_tw_buckets=%llu", in_netns(f).s, (ull)n);
+	action(d, "Raise the limit");
+	command(d, "%ssysctl -w net.ipv4.tcp_max_tw_buckets=%llu", in_netns(f).s, (ull)n);
 	if (needed > 0)
-		remedy(d, ": the present rate comes to %.0f", needed);
-	remedy(d, ".");
+		more(d, "The present rate comes to %.0f.", needed);
 	if (f->opts->timewait_bytes)
-		option_cost(d, "About %u bytes of the kernel's memory each, %s when all are used.",
+		cost(d, "About %u bytes of the kernel's memory each, %s when all are used.",
 			    f->opts->timewait_bytes, bytes((double)n * f->opts->timewait_bytes).s);
 	else
-		option_cost(d, "Each takes kernel memory.");
-	option(d, "Create fewer: keep-alive or a connection pool%s%s, or let the other side close first.",
+		cost(d, "Each takes kernel memory.");
+	action(d, "Create fewer: keep-alive or a connection pool%s%s, or let the other side close first",
 	       f->most && f->most->has_maker ? " in " : "",
 	       f->most && f->most->has_maker ? f->most->maker_comm : "");
-	option_cost(d, "Idle connections take memory at both ends.");
+	cost(d, "Idle connections take memory at both ends.");
+}
+
+static void action_memory(struct draft *d)
+{
+	action(d, "Free memory for the kernel");
+	more(d, "Mini-sockets are allocated without waiting.");
 }
 
 /* tcp_max_tw_buckets was reached: inet_twsk_alloc() makes no more. */
@@ -643,14 +766,15 @@ static bool tw_bucket_limit(const struct facts *f, struct draft *d)
 	d->weight = ever;
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
 	if (memory)
-		headline(d, "In %s there was no memory for mini-sockets: %llu connections were closed "
-			 "without TIME_WAIT.", name_of(f->l).s, (ull)ever);
+		headline(d, "In %s there was no memory for mini-sockets: %s %s closed "
+			 "without TIME_WAIT.", netns_name(f).s, many(ever, "connection").s, were(ever));
 	else
-		headline(d, "In %s net.ipv4.tcp_max_tw_buckets%s: %llu connections %s closed without "
-			 "TIME_WAIT, as there were %llu mini-sockets.", name_of(f->l).s,
-			 d->active ? " is reached" : " was reached", (ull)ever,
-			 d->active ? "have been" : "were", (ull)(m ? m->tw : SYSCTL(TW_MAX)));
-	if (m && m->last - m->first >= (uint64_t)NS)
+		headline(d, "In %s net.ipv4.tcp_max_tw_buckets%s: %s %s closed without "
+			 "TIME_WAIT, as there were %s.", netns_name(f).s,
+			 d->active ? " is reached" : " was reached", many(ever, "connection").s,
+			 d->active ? ever == 1 ? "has been" : "have been" : were(ever),
+			 many(m ? m->tw : SYSCTL(TW_MAX), "mini-socket").s);
+	if (m && m->last - m->first >= NSEC_PER_SEC)
 		evidence(d, "since when: from %s until %s", epoch_moment(f, m->first).s, epoch_moment(f, m->last).s);
 	else if (m)
 		evidence(d, "since when: at %s", epoch_moment(f, m->last).s);
@@ -664,9 +788,9 @@ static bool tw_bucket_limit(const struct facts *f, struct draft *d)
 		 "later, so it gets an RST; and a late segment can meet a new connection between the "
 		 "same ports");
 	if (memory)
-		remedy(d, "Free memory for the kernel: mini-sockets are allocated without waiting.");
+		action_memory(d);
 	else
-		remedy_buckets(f, d, f->tw && f->tw->settles > 0 ? f->tw->settles +
+		action_buckets(f, d, f->tw && f->tw->settles > 0 ? f->tw->settles +
 			       per_second(f->tw, now) * TCPFSM_TW_SECONDS : 0);
 	return true;
 }
@@ -683,15 +807,15 @@ static bool tw_bucket_fills(const struct facts *f, struct draft *d)
 	d->f.severity = TCPFSM_SEVERITY_WARNING;
 	if (tw->full_in > 0)
 		headline(d, "In %s net.ipv4.tcp_max_tw_buckets will be reached in %s at the present rate; "
-			 "connections will be closed without TIME_WAIT then.", name_of(f->l).s,
+			 "connections will be closed without TIME_WAIT then.", netns_name(f).s,
 			 duration(tw->full_in).s);
 	else
 		headline(d, "In %s net.ipv4.tcp_max_tw_buckets is reached: the next connection is closed "
-			 "without TIME_WAIT.", name_of(f->l).s);
+			 "without TIME_WAIT.", netns_name(f).s);
 	evidence_bucket_use(f, d);
 	if (tw->settles >= 0)
 		evidence(d, "at this rate they settle at %.0f", tw->settles);
-	remedy_buckets(f, d, tw->settles);
+	action_buckets(f, d, tw->settles);
 	return true;
 }
 
@@ -705,13 +829,13 @@ static bool tw_reset(const struct facts *f, struct draft *d)
 		return false;
 	d->f.severity = TCPFSM_SEVERITY_INFO;
 	headline(d, "In %s RSTs end TIME_WAIT before its time (RFC 1337): %llu of %llu.",
-		 name_of(f->l).s, (ull)n, (ull)made(f));
+		 netns_name(f).s, (ull)n, (ull)made(f));
 	evidence(d, "since when: from %s until %s", epoch_moment(f, f->reset->first).s,
 		 epoch_moment(f, f->reset->last).s);
 	evidence(d, "peers, or something on the way, answer with an RST to what TIME_WAIT sends, or late: "
 		 "a connection that they do not know any more");
-	remedy(d, "Run: %ssysctl -w net.ipv4.tcp_rfc1337=1 (it is 0), should late segments matter here: "
-	       "TIME_WAIT then ignores RSTs.", in_netns(f).s);
+	action(d, "Have TIME_WAIT ignore RSTs, should late segments matter here");
+	command(d, "%ssysctl -w net.ipv4.tcp_rfc1337=1", in_netns(f).s);
 	cost(d, "Each then lasts its %u s: at the present number about %.0f mini-sockets more at a time.",
 	     TCPFSM_TW_SECONDS, f->age > 0 ? (double)n / f->age * TCPFSM_TW_SECONDS : 0);
 	return true;
@@ -733,11 +857,11 @@ void explain_tw_fine(const struct facts *f, struct draft *d)
 	char line[LINE_LEN] = "";
 
 	if (most && most->limit)
-		snprintf(line, sizeof(line), "; most towards one destination, %s: %llu of %llu ports "
-			 "(%.1f %%)", ends_of(most).s, (ull)most->used, (ull)most->limit,
+		snprintf(line, sizeof(line), "; most towards one destination, %s: %llu of %s "
+			 "(%.1f %%)", ends_of(most).s, (ull)most->used, many(most->limit, "port").s,
 			 percent((double)most->used, (double)most->limit));
-	evidence(d, "TIME_WAIT and FIN_WAIT2 in %s: %llu of %llu mini-sockets, %llu since tcpfsm was "
-		 "loaded%s", name_of(f->l).s, (ull)mini(tw), (ull)tw->limit, (ull)made(f), line);
+	evidence(d, "TIME_WAIT and FIN_WAIT2 in %s: %llu of %s, %llu since tcpfsm was "
+		 "loaded%s", netns_name(f).s, (ull)mini(tw), many(tw->limit, "mini-socket").s, (ull)made(f), line);
 }
 
 /* Many mini-sockets, and all is well: says why. */
@@ -752,19 +876,19 @@ static bool tw_harmless(const struct facts *f, struct draft *d)
 	if (tw->full_in >= 0 || (most && most->full_in >= 0))
 		return false;
 	d->f.severity = TCPFSM_SEVERITY_INFO;
-	headline(d, "%llu sockets in TIME_WAIT or FIN_WAIT2 in %s do no harm: that is what closing "
-		 "connections costs.", (ull)mini(tw), name_of(f->l).s);
+	headline(d, "%s in TIME_WAIT or FIN_WAIT2 in %s do no harm: that is what closing "
+		 "connections costs.", many(mini(tw), "socket").s, netns_name(f).s);
 	evidence_bucket_use(f, d);
 	if (most && most->limit)
-		evidence(d, "most towards one destination: %llu of %llu ports (%.1f %%), which allow %s; "
-			 "%s are wanted", (ull)most->used, (ull)most->limit,
+		evidence(d, "most towards one destination: %llu of %s (%.1f %%), which allow %s; "
+			 "%s are wanted", (ull)most->used, many(most->limit, "port").s,
 			 percent((double)most->used, (double)most->limit),
 			 rate(allowed(most->limit)).s, rate(wanted(most)).s);
 	if (f->inbound)
 		evidence(d, "%llu are of connections that peers opened: they keep the port of the listener, "
 			 "which costs none", (ull)f->inbound);
 	if (tw->settles >= 0 && tw->seconds >= FORECAST_MIN_S)
-		evidence(d, "at the rate observed they settle at %.0f: each lasts %u s, and no longer",
+		evidence(d, "at the pace of the last seconds they settle at %.0f: each lasts %u s, and no longer",
 			 tw->settles, TCPFSM_TW_SECONDS);
 	evidence_ages(f, d);
 	if (f->opts->timewait_bytes)
@@ -776,9 +900,11 @@ static bool tw_harmless(const struct facts *f, struct draft *d)
 const struct rule explain_tw_rules[] = {
 	{ "ports_exhausted",	SIDE_NONE, ABOUT_DESTINATION, ports_exhausted },
 	{ "ports_open",		SIDE_NONE, ABOUT_DESTINATION, ports_open },
+	{ "not_judged",		SIDE_NONE, ABOUT_DESTINATION, ports_not_judged },
 	{ "port_taken",		SIDE_NONE, ABOUT_DESTINATION, port_taken },
 	{ "ports_run_out",	SIDE_NONE, ABOUT_DESTINATION, ports_run_out },
 	{ "fin_wait2",		SIDE_NONE, ABOUT_DESTINATION, fin_wait2 },
+	{ "ports_bound",	SIDE_NONE, ABOUT_NETNS,	      ports_bound },
 	{ "tw_bucket_limit",	SIDE_NONE, ABOUT_NETNS,       tw_bucket_limit },
 	{ "tw_bucket_fills",	SIDE_NONE, ABOUT_NETNS,       tw_bucket_fills },
 	{ "tw_reset",		SIDE_NONE, ABOUT_NETNS,       tw_reset },

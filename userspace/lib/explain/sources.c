@@ -11,112 +11,119 @@
 #define SYNQ		1
 #define ACCEPTQ		2
 
-static struct sources *get(struct sources_table *t, uint64_t listener)
+#define FIRST		64U		/* there is room for at once */
+
+/* ---- addresses ------------------------------------------------------------------- */
+
+static uint64_t hash_addr(const struct table *t, const uint8_t *addr, uint8_t family)
+{
+	uint64_t key[3] = { family };
+
+	memcpy(&key[1], addr, 16);
+	return hash_words(key, sizeof(key), t->seed);
+}
+
+static uint64_t hash_address(const struct table *t, const void *entry)
+{
+	const struct source_address *a = entry;
+
+	return hash_addr(t, a->addr, a->family);
+}
+
+static const struct table_type addresses = {
+	.size = sizeof(struct source_address), .link = offsetof(struct source_address, link),
+	.reserved = 1, .hash = hash_address,
+};
+
+/* NULL: there is no place for another one. */
+static struct source_address *address_of(struct sources *s, const struct tcpfsm_record *r)
+{
+	uint64_t hash = hash_addr(&s->addrs, r->raddr, r->family);
+	struct source_address *a = table_first(&s->addrs, &addresses, hash);
+
+	while (a && (a->family != r->family || memcmp(a->addr, r->raddr, 16)))
+		a = table_next(&s->addrs, &addresses, a);
+	if (a)
+		return a;
+	a = table_add(&s->addrs, &addresses, hash);
+	if (a) {
+		memcpy(a->addr, r->raddr, 16);
+		a->family = r->family;
+	}
+	return a;
+}
+
+/* ---- listeners ------------------------------------------------------------------- */
+
+static uint64_t hash_listener(const struct table *t, const void *entry)
+{
+	(void)t;
+	return ((const struct sources *)entry)->listener;
+}
+
+static const struct table_type listeners = {
+	.size = sizeof(struct sources), .link = offsetof(struct sources, link), .reserved = 1,
+	.hash = hash_listener,
+};
+
+static struct sources *find(const struct sources_table *t, uint64_t listener)
+{
+	struct sources *s = t->listeners.slab ? table_first(&t->listeners, &listeners, listener) : NULL;
+
+	while (s && s->listener != listener)
+		s = table_next(&t->listeners, &listeners, s);
+	return s;
+}
+
+static struct sources *add(struct sources_table *t, uint64_t listener)
 {
 	struct sources *s;
-	size_t i;
 
-	if (t->last && t->last->listener == listener)
-		return t->last;
-	for (i = 0; i < t->n; i++)
-		if (t->of[i]->listener == listener)
-			return t->last = t->of[i];
-	if (t->n == SOURCES_LISTENERS_MAX)
+	if (!t->listeners.slab && table_init(&t->listeners, &listeners, FIRST, SOURCES_LISTENERS_MAX))
 		return NULL;
-	s = calloc(1, sizeof(*s));
+	s = table_add(&t->listeners, &listeners, listener);
 	if (!s)
 		return NULL;
 	s->listener = listener;
-	t->of[t->n++] = s;
-	return t->last = s;
+	if (table_init(&s->addrs, &addresses, FIRST, SOURCES_MAX)) {
+		table_del(&t->listeners, &listeners, listener, s);
+		return NULL;
+	}
+	table_seed(&s->addrs);
+	return s;
+}
+
+/* NULL: no memory, or there is no place for another one. */
+static struct sources *get(struct sources_table *t, uint64_t listener)
+{
+	struct sources *s = t->last ? table_at(&t->listeners, &listeners, t->last) : NULL;
+
+	if (s && s->listener == listener)
+		return s;
+	s = find(t, listener);
+	if (!s)
+		s = add(t, listener);
+	if (s)
+		t->last = table_number(&t->listeners, &listeners, s);
+	return s;
 }
 
 const struct sources *sources_of(const struct sources_table *t, uint64_t listener)
 {
-	size_t i;
-
-	for (i = 0; i < t->n; i++)
-		if (t->of[i]->listener == listener)
-			return t->of[i];
-	return NULL;
+	return find(t, listener);
 }
 
 void sources_free(struct sources_table *t)
 {
-	size_t i;
+	uint32_t i;
 
-	for (i = 0; i < t->n; i++) {
-		free(t->of[i]->addrs);
-		free(t->of[i]);
+	for (i = 1; i < t->listeners.end; i++) {
+		struct sources *s = table_at(&t->listeners, &listeners, i);
+
+		table_exit(&s->addrs);
 	}
-	t->n = 0;
-	t->last = NULL;
-}
-
-/* ---- addresses ------------------------------------------------------------------- */
-
-static size_t hash(const uint8_t *addr, uint8_t family)
-{
-	uint64_t a, b;
-
-	memcpy(&a, addr, 8);
-	memcpy(&b, addr + 8, 8);
-	a = (a ^ family) * 0x9e3779b97f4a7c15ULL;
-	a = (a ^ a >> 32 ^ b) * 0xd6e8feb86659fd93ULL;
-	return (size_t)(a ^ a >> 32);
-}
-
-static struct source_address *place(struct source_address *addrs, size_t room,
-				    const uint8_t *addr, uint8_t family)
-{
-	size_t i = hash(addr, family);
-
-	for (;; i++) {
-		struct source_address *a = &addrs[i & (room - 1)];
-
-		if (!a->family || (a->family == family && !memcmp(a->addr, addr, 16)))
-			return a;
-	}
-}
-
-/* Twice the room: at most half of it is taken. */
-static int grow(struct sources *s)
-{
-	size_t room = s->room ? 2 * s->room : 64, i;
-	struct source_address *addrs = calloc(room, sizeof(*addrs));
-
-	if (!addrs)
-		return -ENOMEM;
-	for (i = 0; i < s->room; i++)
-		if (s->addrs[i].family)
-			*place(addrs, room, s->addrs[i].addr, s->addrs[i].family) = s->addrs[i];
-	free(s->addrs);
-	s->addrs = addrs;
-	s->room = room;
-	return 0;
-}
-
-/* Return: 0 or -ENOMEM; *a is NULL when there is no place for another one. */
-static int find(struct sources *s, const struct tcpfsm_record *r, struct source_address **a)
-{
-	*a = NULL;
-	if (2 * s->naddrs >= s->room && s->naddrs < SOURCES_MAX) {
-		int err = grow(s);
-
-		if (err)
-			return err;
-	}
-	*a = place(s->addrs, s->room, r->raddr, r->family);
-	if ((*a)->family)
-		return 0;
-	if (s->naddrs == SOURCES_MAX) {
-		*a = NULL;
-		return 0;
-	}
-	s->naddrs++;
-	memcpy((*a)->addr, r->raddr, 16);
-	(*a)->family = r->family;
-	return 0;
+	table_exit(&t->listeners);
+	t->last = 0;
 }
 
 /* ---- events ---------------------------------------------------------------------- */
@@ -163,7 +170,6 @@ int sources_event(struct sources_table *t, const struct tcpfsm_event *ev)
 	struct source_address *a;
 	struct sources *s;
 	unsigned int side;
-	int err;
 
 	if (!syn && ev->type != TCPFSM_EVENT_HANDSHAKE_ACK && !completed && !suppressed)
 		return 0;
@@ -171,14 +177,14 @@ int sources_event(struct sources_table *t, const struct tcpfsm_event *ev)
 		return 0;
 	s = get(t, r->listener);
 	if (!s)				/* one more than can be told of */
-		return t->n == SOURCES_LISTENERS_MAX ? 0 : -ENOMEM;
+		return t->listeners.slab && t->listeners.n == t->listeners.max ? 0 : -ENOMEM;
 	if (suppressed) {
 		s->suppressed += ev->lost;
 		return 0;
 	}
-	err = find(s, r, &a);
-	if (err)
-		return err;
+	a = address_of(s, r);
+	if (!a && s->addrs.n < s->addrs.max)
+		return -ENOMEM;
 	if (completed) {
 		s->completed++;
 		if (a && !a->completed++) {
@@ -242,18 +248,18 @@ static int by_number(const void *x, const void *y)
 size_t sources_top(const struct sources *s, bool refused, bool networks,
 		   struct source_share *top, size_t n, size_t *groups)
 {
-	struct source_share *all = calloc(s->naddrs ? s->naddrs : 1, sizeof(*all));
+	struct source_share *all = calloc(s->addrs.n ? s->addrs.n : 1, sizeof(*all));
 	size_t i, len = 0, out = 0;
 
 	if (groups)
 		*groups = 0;
 	if (!all)
 		return 0;
-	for (i = 0; i < s->room; i++) {
-		const struct source_address *a = &s->addrs[i];
+	for (i = 1; i < s->addrs.end; i++) {
+		const struct source_address *a = table_at(&s->addrs, &addresses, (uint32_t)i);
 		uint64_t count = refused ? a->refused : a->syns;
 
-		if (!a->family || !count)
+		if (!count)
 			continue;
 		all[len] = (struct source_share) { .family = a->family, .n = count, .addresses = 1 };
 		memcpy(all[len].addr, a->addr, 16);
@@ -279,5 +285,18 @@ size_t sources_top(const struct sources *s, bool refused, bool networks,
 		n = out;
 	memcpy(top, all, n * sizeof(*all));
 	free(all);
+	return n;
+}
+
+uint64_t sources_completed(const struct sources *s, bool refused)
+{
+	uint64_t n = 0;
+	uint32_t i;
+
+	for (i = 1; i < s->addrs.end; i++) {
+		const struct source_address *a = table_at(&s->addrs, &addresses, i);
+
+		n += a->completed && (refused ? a->refused : a->syns);
+	}
 	return n;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "table.h"
 #include "tcpfsm.h"
 
 /* Addresses remembered of each listener, and listeners. */
@@ -18,7 +19,8 @@
 
 struct source_address {
 	uint8_t addr[16];
-	uint8_t family;			/* 0: free */
+	uint8_t family;
+	uint32_t link;			/* the table's */
 	uint32_t syns, refused;		/* refused: SYNs and ACKs, cookies included */
 	uint32_t completed;
 };
@@ -26,6 +28,7 @@ struct source_address {
 /* Of one listener. */
 struct sources {
 	uint64_t listener;
+	uint32_t link;			/* the table's */
 	uint64_t syns, refused, completed;
 	/* Addresses that never completed a handshake, and their SYNs. */
 	uint64_t strangers, strange_syns;
@@ -35,17 +38,29 @@ struct sources {
 	uint64_t first[3], last[3];
 	uint64_t slot, busiest_ts;	/* of 10 ms: the current one, the start of the busiest */
 	uint32_t in_slot, busiest;	/* SYNs in them */
-	size_t naddrs, room;
-	struct source_address *addrs;	/* a hash table of room places */
+	struct table addrs;
 };
 
 struct sources_table {
-	size_t n;
-	struct sources *of[SOURCES_LISTENERS_MAX];
-	struct sources *last;
+	struct table listeners;		/* not made as long as there are none */
+	uint32_t last;			/* found last: mostly the next one, too */
 };
 
-/* Return: 0 or -ENOMEM. */
+/* Most events tell nothing of clients. */
+static inline bool sources_wants(const struct tcpfsm_event *ev)
+{
+	const unsigned int types = 1U << TCPFSM_EVENT_SYN | 1U << TCPFSM_EVENT_HANDSHAKE_ACK |
+		1U << TCPFSM_EVENT_LOST;
+
+	if (ev->type == TCPFSM_EVENT_TRANSITION)
+		return ev->new_state == TCPFSM_STATE_ESTABLISHED;
+	/* Its transition follows. */
+	if (ev->type == TCPFSM_EVENT_HANDSHAKE_ACK && ev->rec.verdict == TCPFSM_VERDICT_ESTABLISHED)
+		return false;
+	return types >> (ev->type & 31) & 1;
+}
+
+/* Of one that is wanted.  Return: 0 or -ENOMEM. */
 int sources_event(struct sources_table *t, const struct tcpfsm_event *ev);
 const struct sources *sources_of(const struct sources_table *t, uint64_t listener);
 void sources_free(struct sources_table *t);
@@ -63,5 +78,7 @@ struct source_share {
  */
 size_t sources_top(const struct sources *s, bool refused, bool networks,
 		   struct source_share *top, size_t n, size_t *groups);
+/* Of the addresses with refused SYNs and ACKs, or with SYNs, those that completed a handshake. */
+uint64_t sources_completed(const struct sources *s, bool refused);
 
 #endif /* TCPFSM_LIB_SOURCES_H */

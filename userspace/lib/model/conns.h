@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hash.h"
+#include "table.h"
 #include "tcpfsm.h"
 
 #pragma GCC visibility push(hidden)
@@ -23,7 +23,7 @@
  * @queued: when it joined the accept queue; 0: not seen or accepted already
  * @asked: listener: backlog that listen(2) asked for plus 1; 0: not known
  * @hint_ts: when @hint was seen
- * @next: next in the hash chain, or on the free list
+ * @next: the table's
  * @older, @newer: neighbours in the list by age
  * @pid: owner, 0: not known
  * @comm: its name, NUL padded
@@ -38,6 +38,8 @@
  * @again: how many times that one was, 0: none was
  * @dead: closed, kept for a while
  * @used: heard of since it came to the list's end as the oldest
+ * @netns: inode of its network namespace
+ * @lport: its port at this end
  */
 struct conn {
 	uint64_t key;
@@ -60,17 +62,28 @@ struct conn {
 	uint8_t clones;
 	uint8_t again;
 	uint16_t again_seq;
+	uint32_t netns;
+	uint16_t lport;
 };
 
-/* Slots 0 and 1 of the slab are the heads of the lists of live and dead ones. */
+/* Numbers 0 and 1 are the heads of the lists of live and dead ones. */
 struct conns {
-	struct conn *slab;
-	struct tcpfsm_life *lives;	/* NULL, or one for each slot of slab */
-	uint32_t *buckets;
-	unsigned int bits;		/* 1 << bits buckets */
-	uint32_t cap, used, free;	/* slots of slab; free: 0 is none */
-	size_t live, dead, max;
+	struct table table;
+	struct tcpfsm_life *lives;	/* NULL, or one for each number */
+	uint32_t lives_cap;
+	size_t live, dead;
 	uint64_t forgotten;
+};
+
+static inline uint64_t conns_hash(const struct table *t, const void *entry)
+{
+	(void)t;
+	return ((const struct conn *)entry)->key;
+}
+
+static const struct table_type conns_type = {
+	.size = sizeof(struct conn), .link = offsetof(struct conn, next), .reserved = 2,
+	.hash = conns_hash,
 };
 
 /* The state, as far as anything tells it; 0: not known. */
@@ -83,18 +96,13 @@ static inline uint8_t conn_state(const struct conn *c)
 int conns_init(struct conns *t, size_t max, bool lives, bool roomy);
 void conns_exit(struct conns *t);
 
-static inline size_t conns_hash(const struct conns *t, uint64_t key)
-{
-	return hash_bits(key, t->bits);
-}
-
 static inline struct conn *conns_find(struct conns *t, uint64_t key)
 {
-	uint32_t i = t->buckets[conns_hash(t, key)];
+	struct conn *c = table_first(&t->table, &conns_type, key);
 
-	while (i && t->slab[i].key != key)
-		i = t->slab[i].next;
-	return i ? &t->slab[i] : NULL;
+	while (c && c->key != key)
+		c = table_next(&t->table, &conns_type, c);
+	return c;
 }
 
 /*
@@ -105,14 +113,14 @@ struct conn *conns_add(struct conns *t, uint64_t key);
 
 static inline struct tcpfsm_life *conns_life(const struct conns *t, const struct conn *c)
 {
-	return t->lives && c ? &t->lives[c - t->slab] : NULL;
+	return t->lives && c ? &t->lives[c - (struct conn *)t->table.slab] : NULL;
 }
 
 /* The living ones. */
 struct conn *conns_first(const struct conns *t);
 struct conn *conns_next(const struct conns *t, const struct conn *c);
-/* Slot by slot, from *at = 0 until *at is 0 again; key 0: there is none in it.  NULL: no slot. */
-const struct conn *conns_slot(const struct conns *t, size_t *at);
+/* One by one, from *i = 0 until *i is 0 again; key 0: it is free.  NULL: there is none. */
+const struct conn *conns_slot(const struct conns *t, size_t *i);
 /* A closed one lives again. */
 void conns_revive(struct conns *t, struct conn *c);
 /* It was heard of just now. */

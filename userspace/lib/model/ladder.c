@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "closer.h"
 #include "ladder.h"
 
 #define STATE(s)	TCPFSM_STATE_##s
@@ -23,16 +24,17 @@
 #define CAUSE(c)	TCPFSM_CAUSE_##c
 #define SEG(f)		TCPFSM_SEG_##f
 
-#define MSEC		1000000ULL
 /* An arrival may be recorded on another CPU before the sender's record is. */
-#define SLACK_NS	(1 * MSEC)
+#define SLACK_NS	(1 * NSEC_PER_MSEC)
 /* An RST and the change of state that goes with it. */
-#define TOGETHER_NS	(1 * MSEC)
+#define TOGETHER_NS	(1 * NSEC_PER_MSEC)
+/* The same, with what MPTCP does in between; as the model has it. */
+#define RST_NS		(100 * NSEC_PER_MSEC)
 /* No ACK is delayed for longer (TCP_DELACK_MAX is 200 ms), timers included. */
-#define DELACK_NS	(250 * MSEC)
+#define DELACK_NS	(250 * NSEC_PER_MSEC)
 
 /* On its way for that much longer than others: worth a row of its own. */
-#define LONG_NS		(20 * MSEC)
+#define LONG_NS		(20 * NSEC_PER_MSEC)
 
 /* What a half is about; only the same kinds make a pair. */
 enum kind {
@@ -109,6 +111,20 @@ static void learn(struct numbers *n, uint32_t seq)
 		know(n, seq);
 }
 
+/* TCP_REPAIR: a state that no segment brought about. */
+static bool is_restored(const struct ladder_fact *f)
+{
+	return f->flags & TCPFSM_F_REPAIR &&
+	       (f->new_state == STATE(SYN_SENT) || f->old_state == STATE(SYN_SENT));
+}
+
+/* The FIN waits until the peer's window opens: not sent when the state changes. */
+static bool is_unsent(const struct ladder_fact *f)
+{
+	return f->flags & TCPFSM_F_UNSENT &&
+	       (f->new_state == STATE(FIN_WAIT1) || f->new_state == STATE(LAST_ACK));
+}
+
 /* ---- sequence numbers --------------------------------------------------------- */
 
 static void learn_from_transition(struct build *b, const struct ladder_fact *f)
@@ -118,6 +134,8 @@ static void learn_from_transition(struct build *b, const struct ladder_fact *f)
 
 	switch (f->new_state) {
 	case STATE(SYN_SENT):
+		if (is_restored(f))
+			return;
 		know(&isn[s], f->snd);
 		b->active[s] = true;
 		return;
@@ -125,6 +143,8 @@ static void learn_from_transition(struct build *b, const struct ladder_fact *f)
 		/* Fast Open: both may count data already. */
 		learn(&isn[s], f->snd - 1);
 		learn(&isn[p], f->rcv - 1);
+		if (is_restored(f))
+			return;
 		if (f->old_state == STATE(SYN_SENT))
 			b->active[s] = true;
 		else if (!b->active[s])
@@ -373,13 +393,23 @@ static struct ladder_half *last_half(struct build *b, const struct ladder_fact *
 	return h && f->ts - h->at <= TOGETHER_NS ? h : NULL;
 }
 
+/* The RST that goes with the change of state, if it was told before that. */
+static struct ladder_half *told_rst(struct build *b, const struct ladder_fact *f, uint8_t way)
+{
+	struct ladder_half *h = b->half + b->n;
+
+	while (h-- > b->half && h->at + RST_NS >= f->ts)
+		if (h->side == f->side && h->kind == K_RST && h->way == way)
+			return h->cell.state ? NULL : h;
+	return NULL;
+}
+
 static void closed_by_rst(struct build *b, const struct ladder_fact *f)
 {
 	bool received = f->cause == CAUSE(RCV_RST);
-	struct ladder_half *h = last_half(b, f);
+	struct ladder_half *h = told_rst(b, f, received ? RECEIVED : SENT);
 
-	/* The RST was told just before. */
-	if (h && h->kind == K_RST && h->way == (received ? RECEIVED : SENT) && !h->cell.state) {
+	if (h) {
 		set_cell(&h->cell, f);
 		return;
 	}
@@ -449,6 +479,10 @@ static void transition(struct build *b, const struct ladder_fact *f)
 	unsigned int s = f->side, p = !s;
 	struct ladder_half *h;
 
+	if (is_restored(f) || is_unsent(f)) {
+		main_half(b, f, K_NONE, NOWHERE, 0);
+		return;
+	}
 	switch (f->new_state) {
 	case STATE(SYN_SENT):
 		h = main_half(b, f, K_SYN, SENT, SEG(SYN));
@@ -590,6 +624,27 @@ static bool answers_segment(const struct build *b, const struct ladder_fact *f)
 	return f->old_state == STATE(SYN_RECV) && !b->active[f->side] && !b->fastopen[f->side];
 }
 
+/*
+ * An ACK that does not acknowledge the SYN: another socket of the same addresses, which is older,
+ * has answered (RFC 9293, 3.10.7.3; a challenge ACK of RFC 5961).  The RST is to end that one.
+ */
+static void answer_to_syn(struct build *b, const struct ladder_fact *f)
+{
+	struct ladder_half *h = b->half + b->n;
+
+	/* So the SYN had arrived. */
+	while (h-- > b->half) {
+		if (h->side != f->side || h->kind != K_SYN || h->way != SENT)
+			continue;
+		h->fate = TCPFSM_FATE_ARRIVED;
+		break;
+	}
+	half(b, f, K_ANY, RECEIVED, SEG(ACK));
+	h = main_half(b, f, K_RST, SENT, SEG(RST));
+	if (f->arrived)
+		h->fate = TCPFSM_FATE_ARRIVED;
+}
+
 static void on_reset(struct build *b, const struct ladder_fact *f)
 {
 	struct tcpfsm_ladder_cell why = { .event = 0 };
@@ -597,6 +652,10 @@ static void on_reset(struct build *b, const struct ladder_fact *f)
 
 	if (f->verdict == TCPFSM_DIRECTION_RECEIVED) {
 		main_half(b, f, K_RST, RECEIVED, SEG(RST));
+		return;
+	}
+	if (f->old_state == STATE(SYN_SENT)) {
+		answer_to_syn(b, f);
 		return;
 	}
 	/* It gave up just before. */
@@ -676,7 +735,7 @@ static void data_before(struct build *b, const struct ladder_fact *f)
 	unsigned int s = f->side, p = !s;
 	struct ladder_half *h;
 	uint64_t sent, received;
-	bool closes = f->type == EVENT(TRANSITION) &&
+	bool closes = f->type == EVENT(TRANSITION) && !is_unsent(f) &&
 		      (f->new_state == STATE(FIN_WAIT1) || f->new_state == STATE(LAST_ACK));
 
 	if (!has_position(f))
@@ -790,7 +849,7 @@ static bool too_late(const struct build *b, const struct ladder_half *sent,
 	size_t i;
 
 	/* Only these are sent again without a record, and only when asked to. */
-	if (!is_bare_ack(got) || !b->delay || took <= 2 * b->delay + 50 * MSEC)
+	if (!is_bare_ack(got) || !b->delay || took <= 2 * b->delay + 50 * NSEC_PER_MSEC)
 		return false;
 	for (i = 0; i < b->n; i++) {
 		const struct ladder_half *h = &b->half[i];
@@ -1002,6 +1061,21 @@ static bool would_tell_fin(const struct build *b, unsigned int side, uint64_t ts
 	return false;
 }
 
+/* The RST with which the end answered what its SYN had brought about, from ts on. */
+static bool was_answered(const struct build *b, unsigned int side, uint64_t ts)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		const struct ladder_half *h = &b->half[i];
+
+		if (h->side == side && h->kind == K_ANY && h->way == RECEIVED && h->at >= ts &&
+		    h->flags == SEG(ACK))
+			return true;
+	}
+	return false;
+}
+
 static bool is_lost(const struct build *b, const struct ladder_half *h)
 {
 	unsigned int p = !h->side;
@@ -1009,7 +1083,8 @@ static bool is_lost(const struct build *b, const struct ladder_half *h)
 
 	switch (h->kind) {
 	case K_SYN:
-		return !had(b, p, K_SYN, h->at) && later(b, p, K_SYN, RECEIVED, due);
+		return !had(b, p, K_SYN, h->at) && later(b, p, K_SYN, RECEIVED, due) &&
+		       !was_answered(b, h->side, h->at);
 	case K_SYNACK:
 		left = left_syn_sent(b, p);
 		return b->active[p] && left > due &&
@@ -1045,7 +1120,7 @@ static uint64_t ack_delay(const struct build *b, unsigned int side)
 		if (h->way == SENT && h->kind != K_ACK) {
 			sent = h->at;
 		} else if (sent && h->cell.state == STATE(ESTABLISHED)) {
-			took = 2 * (h->at - sent) + 60 * MSEC;
+			took = 2 * (h->at - sent) + 60 * NSEC_PER_MSEC;
 			return took < DELACK_NS ? took : DELACK_NS;
 		}
 	}
@@ -1083,7 +1158,7 @@ static void find_fates(struct build *b, bool exact)
 
 		if (h->pair >= 0 || h->way == RECEIVED)
 			h->fate = TCPFSM_FATE_ARRIVED;
-		else if (exact && h->way == SENT && is_lost(b, h))
+		else if (exact && h->way == SENT && h->fate != TCPFSM_FATE_ARRIVED && is_lost(b, h))
 			h->fate = TCPFSM_FATE_LOST;
 	}
 	if (exact)
@@ -1310,45 +1385,32 @@ static size_t make_rows(struct build *b, struct tcpfsm_ladder_row *rows, unsigne
 
 /* ---- all of it ------------------------------------------------------------------------- */
 
-/* The end that began to close, by the first FIN or RST after the handshake. */
+/* The end that began to close. */
 static int8_t closed_first(const struct build *b, unsigned int flip)
 {
-	bool open = !b->begun[0] && !b->begun[1];
+	const struct ladder_fact *f = b->story->facts, *end = f + b->story->nfacts;
+	int8_t first = -1;
+	uint8_t closer;
 	unsigned int s;
-	size_t i;
 
 	/* It closes already when it is seen for the first time. */
 	for (s = 0; s < 2; s++) {
-		switch (b->first[s]) {
-		case STATE(FIN_WAIT1):
-		case STATE(FIN_WAIT2):
-		case STATE(TIME_WAIT):
-			return (int8_t)(s ^ flip);
-		case STATE(CLOSE_WAIT):
-		case STATE(LAST_ACK):
-			return (int8_t)(!s ^ flip);
-		case STATE(CLOSING):
+		closer = closer_in(b->first[s]);
+		if (closer == TCPFSM_CLOSER_BOTH)
 			return TCPFSM_LADDER_BOTH;
-		}
+		if (closer)
+			return (int8_t)(s ^ (closer == TCPFSM_CLOSER_REMOTE) ^ flip);
 	}
-	for (i = 0; i < b->n; i++) {
-		const struct ladder_half *h = &b->half[i];
-
-		open |= h->cell.state == STATE(ESTABLISHED);
-		if (h->cell.state == STATE(CLOSING))
+	for (; f < end; f++) {
+		if (f->type != EVENT(TRANSITION))
+			continue;
+		closer = closer_by(f->old_state, f->new_state, f->cause);
+		if (closer == TCPFSM_CLOSER_BOTH)
 			return TCPFSM_LADDER_BOTH;
+		if (closer && first < 0)
+			first = (int8_t)(f->side ^ (closer == TCPFSM_CLOSER_REMOTE) ^ flip);
 	}
-	if (!open)
-		return -1;
-	open = !b->begun[0] && !b->begun[1];
-	for (i = 0; i < b->n; i++) {
-		const struct ladder_half *h = &b->half[i];
-
-		open |= h->cell.state == STATE(ESTABLISHED);
-		if (open && (h->kind == K_FIN || h->kind == K_RST) && h->way != NOWHERE)
-			return (int8_t)((h->side ^ (h->way == RECEIVED)) ^ flip);
-	}
-	return -1;
+	return first;
 }
 
 static int reserve(struct ladder_scratch *s, size_t n)

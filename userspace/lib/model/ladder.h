@@ -3,6 +3,7 @@
 #ifndef TCPFSM_LIB_LADDER_H
 #define TCPFSM_LIB_LADDER_H
 
+#include "source/clock.h"
 #include "tcpfsm.h"
 
 #pragma GCC visibility push(hidden)
@@ -21,6 +22,7 @@ struct ladder_fact {
 	uint8_t flags;			/* TCPFSM_F_* */
 	bool has_queues;
 	bool socket;			/* has a cookie */
+	bool arrived;			/* RST sent: it was received by another connection's end */
 };
 
 /* A range of time of which records are missing. */

@@ -11,46 +11,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
 #include "ladder.h"
 #include "opts.h"
+#include "table.h"
 
 #define CONNS_DEFAULT	((size_t)65536)
+#define FIRST		((size_t)64)	/* there is room for at once */
 #define EVENTS_DEFAULT	((size_t)256)
 #define EVENTS_MIN	((size_t)16)
 #define GAPS		32U
 #define CPUS		1024U
 
 /* A late RST or accept() may follow the end of a connection. */
-#define SETTLE_NS	100000000ULL
+#define SETTLE_NS	(100 * NSEC_PER_MSEC)
 /* How far the ends' ideas of a sequence number may be apart. */
 #define SEQ_NEAR	(1U << 30)
 /* How often a listener in a flood tells what it left out, at least. */
-#define HUSHED_NS	1000000000ULL
+#define HUSHED_NS	NSEC_PER_SEC
 
 #define STATE(s)	TCPFSM_STATE_##s
 #define EVENT(t)	TCPFSM_EVENT_##t
 
-struct story;
-
-/* One end, in the table by cookie. */
+/* One end. */
 struct end {
-	struct story *story;
-	struct end *next;		/* of the same hash */
 	uint64_t conn;
+	uint32_t cookie;		/* number in the table of these; 0: not in it */
 	uint32_t netns, pid;
 	uint32_t isn, snd, rcv;
 	uint16_t port;
 	uint8_t addr[16];
 	char comm[16];
 	uint8_t state;
-	bool hashed, owned, closed;
+	bool owned, closed;
 	bool has_isn, has_position;
 };
 
+/* In the table by addresses.  Another may have the same, and no more. */
 struct story {
-	struct story *next;		/* of the same hash of the addresses */
-	struct story *older, *newer;	/* in a list by last use or end */
+	uint32_t link;			/* the table's */
+	uint32_t older, newer;		/* in a list by last use or end; 0: none */
 	struct end end[2];		/* by address */
 	struct ladder_fact *facts;
 	size_t nfacts, room, cut;
@@ -60,8 +59,16 @@ struct story {
 	bool selected, done;
 };
 
+/* By the numbers of stories; 0: none. */
 struct list {
-	struct story *oldest, *newest;
+	uint32_t oldest, newest;
+};
+
+/* In the table by cookie: which end of which story has it. */
+struct cookie {
+	uint64_t conn;
+	uint32_t link;			/* the table's */
+	uint32_t story:31, side:1;
 };
 
 /* A range of time in which not every refused SYN and ACK was told; port 0: of any. */
@@ -76,15 +83,12 @@ struct tcpfsm_ladders {
 	bool filtered;
 	bool refreshes;			/* that hook works */
 	uint64_t conn;
-	size_t max, max_events;
-	size_t n, ended;
+	size_t max_events, ended;
 	uint64_t forgotten, numbers, now;
 
 	/* Attempts have no socket here, only SYNs that were refused. */
 	struct list live, attempts, done;
-	struct story **by_addr;
-	struct end **by_conn;
-	unsigned int bits;
+	struct table stories, cookies;
 
 	struct ladder_gap gaps[GAPS];
 	unsigned int ngaps;
@@ -100,27 +104,71 @@ struct tcpfsm_ladders {
 
 /* ---- lists and tables ------------------------------------------------------------ */
 
-static void list_add(struct list *l, struct story *s)
+struct ends {
+	uint8_t addr[2][16];
+	uint16_t port[2];
+	uint8_t unused[4];
+};
+
+static uint64_t hash_ends(const struct table *t, const struct story *s)
 {
-	s->newer = NULL;
-	s->older = l->newest;
-	if (l->newest)
-		l->newest->newer = s;
-	else
-		l->oldest = s;
-	l->newest = s;
+	struct ends key = { .port = { s->end[0].port, s->end[1].port } };
+
+	memcpy(key.addr[0], s->end[0].addr, 16);
+	memcpy(key.addr[1], s->end[1].addr, 16);
+	return hash_words(&key, sizeof(key), t->seed);
 }
 
-static void list_del(struct list *l, struct story *s)
+static uint64_t hash_story(const struct table *t, const void *entry)
+{
+	return hash_ends(t, entry);
+}
+
+static uint64_t hash_cookie(const struct table *t, const void *entry)
+{
+	(void)t;
+	return ((const struct cookie *)entry)->conn;
+}
+
+static const struct table_type stories = {
+	.size = sizeof(struct story), .link = offsetof(struct story, link), .reserved = 1,
+	.hash = hash_story,
+};
+
+static const struct table_type cookies = {
+	.size = sizeof(struct cookie), .link = offsetof(struct cookie, link), .reserved = 1,
+	.hash = hash_cookie,
+};
+
+/* NULL: of no number. */
+static struct story *story_at(const struct tcpfsm_ladders *l, uint32_t i)
+{
+	return i ? table_at(&l->stories, &stories, i) : NULL;
+}
+
+static void list_add(struct tcpfsm_ladders *l, struct list *list, struct story *s)
+{
+	uint32_t i = table_number(&l->stories, &stories, s);
+
+	s->newer = 0;
+	s->older = list->newest;
+	if (list->newest)
+		story_at(l, list->newest)->newer = i;
+	else
+		list->oldest = i;
+	list->newest = i;
+}
+
+static void list_del(struct tcpfsm_ladders *l, struct list *list, struct story *s)
 {
 	if (s->older)
-		s->older->newer = s->newer;
+		story_at(l, s->older)->newer = s->newer;
 	else
-		l->oldest = s->newer;
+		list->oldest = s->newer;
 	if (s->newer)
-		s->newer->older = s->older;
+		story_at(l, s->newer)->older = s->older;
 	else
-		l->newest = s->older;
+		list->newest = s->older;
 }
 
 static struct list *list_of(struct tcpfsm_ladders *l, const struct story *s)
@@ -130,77 +178,47 @@ static struct list *list_of(struct tcpfsm_ladders *l, const struct story *s)
 	return s->end[0].conn || s->end[1].conn ? &l->live : &l->attempts;
 }
 
-static size_t hash(const struct tcpfsm_ladders *l, uint64_t key)
+static struct story *story_with(const struct tcpfsm_ladders *l, uint64_t conn, struct end **e)
 {
-	return hash_bits(key, l->bits);
+	const struct cookie *c = conn ? table_first(&l->cookies, &cookies, conn) : NULL;
+	struct story *s;
+
+	while (c && c->conn != conn)
+		c = table_next(&l->cookies, &cookies, c);
+	s = c ? story_at(l, c->story) : NULL;
+	*e = s ? &s->end[c->side] : NULL;
+	return s;
 }
 
-static uint64_t fold(const uint8_t addr[16], uint16_t port)
+static int add_cookie(struct tcpfsm_ladders *l, struct story *s, struct end *e)
 {
-	uint64_t a, b;
+	struct cookie *c = table_add(&l->cookies, &cookies, e->conn);
 
-	memcpy(&a, addr, 8);
-	memcpy(&b, addr + 8, 8);
-	return (a ^ b * 31) * 0xff51afd7ed558ccdULL + port;
+	if (!c)
+		return -ENOMEM;
+	c->conn = e->conn;
+	c->story = table_number(&l->stories, &stories, s) & 0x7fffffff;
+	c->side = e == &s->end[1];
+	e->cookie = table_number(&l->cookies, &cookies, c);
+	return 0;
 }
 
-/* The same for both ends. */
-static size_t hash_addr(const struct tcpfsm_ladders *l, const struct tcpfsm_record *r)
+static void del_cookie(struct tcpfsm_ladders *l, struct end *e)
 {
-	return hash(l, fold(r->laddr, r->lport) + fold(r->raddr, r->rport));
-}
-
-static size_t hash_story(const struct tcpfsm_ladders *l, const struct story *s)
-{
-	return hash(l, fold(s->end[0].addr, s->end[0].port) + fold(s->end[1].addr, s->end[1].port));
-}
-
-static struct end *find_end(const struct tcpfsm_ladders *l, uint64_t conn)
-{
-	struct end *e = conn ? l->by_conn[hash(l, conn)] : NULL;
-
-	while (e && e->conn != conn)
-		e = e->next;
-	return e;
-}
-
-static void hash_end(struct tcpfsm_ladders *l, struct end *e)
-{
-	struct end **head = &l->by_conn[hash(l, e->conn)];
-
-	e->next = *head;
-	*head = e;
-	e->hashed = true;
-}
-
-static void unhash_end(struct tcpfsm_ladders *l, struct end *e)
-{
-	struct end **link;
-
-	if (!e->hashed)
-		return;
-	link = &l->by_conn[hash(l, e->conn)];
-	while (*link != e)
-		link = &(*link)->next;
-	*link = e->next;
-	e->hashed = false;
+	if (e->cookie)
+		table_del(&l->cookies, &cookies, e->conn, table_at(&l->cookies, &cookies, e->cookie));
+	e->cookie = 0;
 }
 
 static void drop(struct tcpfsm_ladders *l, struct story *s)
 {
-	struct story **link = &l->by_addr[hash_story(l, s)];
-
-	while (*link != s)
-		link = &(*link)->next;
-	*link = s->next;
-	unhash_end(l, &s->end[0]);
-	unhash_end(l, &s->end[1]);
-	list_del(list_of(l, s), s);
+	del_cookie(l, &s->end[0]);
+	del_cookie(l, &s->end[1]);
+	list_del(l, list_of(l, s), s);
 	if (s->done)
 		l->ended--;
-	l->n--;
 	free(s->facts);
-	free(s);
+	table_del(&l->stories, &stories, hash_ends(&l->stories, s), s);
 }
 
 /* Which end of a connection with these addresses is the local one? */
@@ -211,36 +229,38 @@ static unsigned int side_of(const struct tcpfsm_record *r)
 	return order ? order > 0 : r->lport > r->rport;
 }
 
-static struct story *new_story(struct tcpfsm_ladders *l, const struct tcpfsm_record *r)
+static void set_ends(struct story *s, const struct tcpfsm_record *r)
 {
 	unsigned int side = side_of(r);
-	struct story *s;
-	size_t h;
 
-	if (l->n >= l->max) {
-		struct story *victim = l->attempts.oldest ? l->attempts.oldest : l->live.oldest;
-
-		if (!victim)
-			victim = l->done.oldest;
-		l->forgotten++;
-		drop(l, victim);
-	}
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return NULL;
-	s->family = r->family;
-	s->end[0].story = s->end[1].story = s;
 	memcpy(s->end[side].addr, r->laddr, 16);
 	memcpy(s->end[!side].addr, r->raddr, 16);
 	s->end[side].port = r->lport;
 	s->end[!side].port = r->rport;
+}
+
+/* It may move the others in memory. */
+static struct story *new_story(struct tcpfsm_ladders *l, const struct tcpfsm_record *r)
+{
+	struct story key = { .link = 0 }, *s;
+
+	if (l->stories.n >= l->stories.max) {
+		uint32_t victim = l->attempts.oldest ? l->attempts.oldest : l->live.oldest;
+
+		if (!victim)
+			victim = l->done.oldest;
+		l->forgotten++;
+		drop(l, story_at(l, victim));
+	}
+	set_ends(&key, r);
+	s = table_add(&l->stories, &stories, hash_ends(&l->stories, &key));
+	if (!s)
+		return NULL;
+	set_ends(s, r);
+	s->family = r->family;
 	s->number = l->numbers++;
 	s->selected = !l->filtered && !l->conn;
-	h = hash_story(l, s);
-	s->next = l->by_addr[h];
-	l->by_addr[h] = s;
-	list_add(&l->attempts, s);
-	l->n++;
+	list_add(l, &l->attempts, s);
 	return s;
 }
 
@@ -254,6 +274,12 @@ static bool near(uint32_t a, uint32_t b)
 static bool opens(const struct tcpfsm_event *ev)
 {
 	return ev->type == EVENT(TRANSITION) && ev->new_state == STATE(SYN_SENT);
+}
+
+/* TCP_REPAIR: it begins in the midst of a connection, with its numbers. */
+static bool is_restored(const struct tcpfsm_event *ev)
+{
+	return opens(ev) && ev->rec.flags & TCPFSM_F_REPAIR;
 }
 
 /* Has the record the numbers of a full connection? */
@@ -282,7 +308,7 @@ static bool joins(const struct story *s, unsigned int side, const struct tcpfsm_
 		return false;
 	if (ev->type == EVENT(SYN))
 		return peer->has_isn && peer->isn == r->rcv;
-	if (opens(ev))			/* simultaneously */
+	if (opens(ev) && !is_restored(ev)) /* simultaneously */
 		return peer->conn && !peer->closed && peer->state == STATE(SYN_SENT);
 	if (has_position(ev)) {
 		if (peer->has_position)
@@ -298,9 +324,11 @@ static struct story *find_story(struct tcpfsm_ladders *l, const struct tcpfsm_ev
 {
 	const struct tcpfsm_record *r = &ev->rec;
 	unsigned int side = side_of(r);
-	struct story *s;
+	struct story key, *s;
 
-	for (s = l->by_addr[hash_addr(l, r)]; s; s = s->next) {
+	set_ends(&key, r);
+	s = table_first(&l->stories, &stories, hash_ends(&l->stories, &key));
+	for (; s; s = table_next(&l->stories, &stories, s)) {
 		const struct end *e = &s->end[side], *peer = &s->end[!side];
 
 		if (s->family == r->family && e->port == r->lport && peer->port == r->rport &&
@@ -330,10 +358,8 @@ static bool may_begin(const struct tcpfsm_event *ev)
 	return false;
 }
 
-static bool same_end(const struct end *e, const struct tcpfsm_record *r)
+static bool same_end(const struct end *e, const struct end *peer, const struct tcpfsm_record *r)
 {
-	const struct end *peer = &e->story->end[e == e->story->end];
-
 	return e->port == r->lport && peer->port == r->rport &&
 	       !memcmp(e->addr, r->laddr, 16) && !memcmp(peer->addr, r->raddr, 16);
 }
@@ -341,17 +367,17 @@ static bool same_end(const struct end *e, const struct tcpfsm_record *r)
 /* The connection this is about, new if need be; NULL: none. */
 static struct story *story_of(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev, int *err)
 {
-	struct end *e = find_end(l, ev->rec.conn);
-	struct story *s;
+	struct end *e;
+	struct story *s = story_with(l, ev->rec.conn, &e);
 
 	*err = 0;
 	if (e && e->closed && (opens(ev) || ev->type == EVENT(SYN))) {
 		/* connect() once more with the same socket. */
-		unhash_end(l, e);
-		e = NULL;
+		del_cookie(l, e);
+		s = NULL;
 	}
-	if (e)
-		return same_end(e, &ev->rec) || !ev->rec.lport ? e->story : NULL;
+	if (s)
+		return same_end(e, &s->end[e == s->end], &ev->rec) || !ev->rec.lport ? s : NULL;
 	s = find_story(l, ev);
 	if (s || !may_begin(ev))
 		return s;
@@ -428,23 +454,24 @@ static int add_fact(const struct tcpfsm_ladders *l, struct story *s, unsigned in
 	return 0;
 }
 
-static void learn(struct tcpfsm_ladders *l, struct story *s, struct end *e,
-		  const struct tcpfsm_event *ev)
+static int learn(struct tcpfsm_ladders *l, struct story *s, struct end *e,
+		 const struct tcpfsm_event *ev)
 {
 	struct end *peer = &s->end[e == s->end];
 	const struct tcpfsm_record *r = &ev->rec;
+	int err = 0;
 
 	e->netns = r->netns;
 	if (r->conn && !e->conn) {
 		e->conn = r->conn;
-		hash_end(l, e);
+		err = add_cookie(l, s, e);
 	}
 	if (ev->has_owner) {
 		e->owned = true;
 		e->pid = ev->pid;
 		memcpy(e->comm, ev->comm, sizeof(e->comm));
 	}
-	if (opens(ev)) {
+	if (opens(ev) && !is_restored(ev)) {
 		e->has_isn = true;
 		e->isn = r->snd;
 	} else if (ev->type == EVENT(SYN)) {
@@ -461,6 +488,7 @@ static void learn(struct tcpfsm_ladders *l, struct story *s, struct end *e,
 		e->state = ev->new_state;
 		e->closed = ev->new_state == STATE(CLOSE);
 	}
+	return err;
 }
 
 static bool ended(const struct story *s)
@@ -470,6 +498,38 @@ static bool ended(const struct story *s)
 	if (!a->conn && !b->conn)
 		return false;
 	return (!a->conn || a->closed) && (!b->conn || b->closed);
+}
+
+/* Does it tell that an RST came? */
+static bool is_rst_received(const struct tcpfsm_event *ev)
+{
+	if (ev->type == EVENT(RESET))
+		return ev->rec.verdict == TCPFSM_DIRECTION_RECEIVED;
+	return ev->type == EVENT(TRANSITION) && ev->cause == TCPFSM_CAUSE_RCV_RST &&
+	       ev->old_state == STATE(TIME_WAIT);
+}
+
+/*
+ * An RST out of SYN_SENT is for an older socket of the same addresses: the ladder of that one
+ * has its arrival.
+ */
+static void tell_arrival(struct tcpfsm_ladders *l, const struct story *old, const struct tcpfsm_event *ev)
+{
+	struct story *s = table_first(&l->stories, &stories, hash_ends(&l->stories, old));
+	unsigned int peer = !side_of(&ev->rec);
+
+	for (; s; s = table_next(&l->stories, &stories, s)) {
+		struct ladder_fact *f = s->nfacts ? &s->facts[s->nfacts - 1] : NULL;
+
+		if (s == old || !f || f->side != peer || f->type != EVENT(RESET) ||
+		    f->old_state != STATE(SYN_SENT) || f->ts > ev->ts ||
+		    s->end[0].port != old->end[0].port || s->end[1].port != old->end[1].port ||
+		    memcmp(s->end[0].addr, old->end[0].addr, 16) ||
+		    memcmp(s->end[1].addr, old->end[1].addr, 16))
+			continue;
+		f->arrived = true;
+		return;
+	}
 }
 
 /* ---- out ---------------------------------------------------------------------------------- */
@@ -536,7 +596,7 @@ static int tell_ended(struct tcpfsm_ladders *l, uint64_t before)
 	struct story *s;
 	int rc = 0;
 
-	while (!rc && (s = l->done.oldest) && s->ended < before)
+	while (!rc && (s = story_at(l, l->done.oldest)) && s->ended < before)
 		rc = tell(l, s);
 	return rc;
 }
@@ -626,6 +686,8 @@ int tcpfsm_ladders_event(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev
 			note_gap(l, ev);
 		return 0;
 	}
+	if (ev->type == EVENT(NETNS))
+		return 0;
 	note_cpu(l, ev);
 	if (ev->type == EVENT(TIMEWAIT) && ev->rec.verdict == TCPFSM_TW_REFRESH)
 		l->refreshes = true;
@@ -637,16 +699,19 @@ int tcpfsm_ladders_event(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev
 		s = story_of(l, ev, &err);
 		if (s) {
 			e = &s->end[side_of(&ev->rec)];
-			list_del(list_of(l, s), s);
+			list_del(l, list_of(l, s), s);
 			l->ended -= s->done;
 			if (!is_told(ev))
 				err = add_fact(l, s, (unsigned int)(e - s->end), ev);
-			learn(l, s, e, ev);
+			if (is_rst_received(ev))
+				tell_arrival(l, s, ev);
+			if (!err)
+				err = learn(l, s, e, ev);
 			s->selected |= selects(l, ev);
 			s->done = ended(s);
 			s->ended = ev->ts;
 			l->ended += s->done;
-			list_add(list_of(l, s), s);
+			list_add(l, list_of(l, s), s);
 		}
 	}
 	return err;
@@ -672,14 +737,14 @@ int tcpfsm_ladders_flush(struct tcpfsm_ladders *l, tcpfsm_ladder_fn fn, void *ar
 	struct story **all, *s;
 	size_t i, n = 0;
 
-	if (rc || !l->n)
+	if (rc || !l->stories.n)
 		return rc;
-	all = malloc(l->n * sizeof(struct story *));
+	all = malloc(l->stories.n * sizeof(struct story *));
 	if (!all)
 		return -ENOMEM;
-	for (s = l->live.oldest; s; s = s->newer)
+	for (s = story_at(l, l->live.oldest); s; s = story_at(l, s->newer))
 		all[n++] = s;
-	for (s = l->attempts.oldest; s; s = s->newer)
+	for (s = story_at(l, l->attempts.oldest); s; s = story_at(l, s->newer))
 		all[n++] = s;
 	qsort(all, n, sizeof(struct story *), by_number);
 	for (i = 0; i < n && !rc; i++)
@@ -701,6 +766,7 @@ int tcpfsm_ladders_new(struct tcpfsm_ladders **out, const struct tcpfsm_ladders_
 	struct tcpfsm_ladders_options o;
 	struct tcpfsm_filter filter;
 	struct tcpfsm_ladders *l;
+	size_t max;
 	int err = copy_opts(&o, sizeof(o), opts);
 
 	*out = NULL;
@@ -714,17 +780,17 @@ int tcpfsm_ladders_new(struct tcpfsm_ladders **out, const struct tcpfsm_ladders_
 	l->filtered = o.filter;
 	l->filter = filter;
 	l->conn = o.conn;
-	l->max = o.max_conns ? o.max_conns : CONNS_DEFAULT;
+	max = o.max_conns ? o.max_conns : CONNS_DEFAULT;
 	l->max_events = !o.max_events ? EVENTS_DEFAULT :
 			o.max_events < EVENTS_MIN ? EVENTS_MIN : o.max_events;
-	for (l->bits = 6; l->bits < 24 && ((size_t)1 << l->bits) < l->max; l->bits++)
-		;
-	l->by_addr = calloc((size_t)1 << l->bits, sizeof(*l->by_addr));
-	l->by_conn = calloc((size_t)1 << l->bits, sizeof(*l->by_conn));
-	if (!l->by_addr || !l->by_conn) {
+	err = table_init(&l->stories, &stories, FIRST, max);
+	if (!err)
+		err = table_init(&l->cookies, &cookies, 2 * FIRST, 2 * max);
+	if (err) {
 		tcpfsm_ladders_free(l);
-		return -ENOMEM;
+		return err;
 	}
+	table_seed(&l->stories);
 	*out = l;
 	return 0;
 }
@@ -734,13 +800,13 @@ void tcpfsm_ladders_free(struct tcpfsm_ladders *l)
 	if (!l)
 		return;
 	while (l->done.oldest)
-		drop(l, l->done.oldest);
+		drop(l, story_at(l, l->done.oldest));
 	while (l->live.oldest)
-		drop(l, l->live.oldest);
+		drop(l, story_at(l, l->live.oldest));
 	while (l->attempts.oldest)
-		drop(l, l->attempts.oldest);
+		drop(l, story_at(l, l->attempts.oldest));
 	ladder_scratch_free(&l->scratch);
-	free(l->by_addr);
-	free(l->by_conn);
+	table_exit(&l->stories);
+	table_exit(&l->cookies);
 	free(l);
 }

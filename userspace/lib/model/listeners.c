@@ -2,40 +2,56 @@
 /*
  * Listeners as the TOTAL records of the last reading tell them.
  *
- * A table of pointers, found by cookie, or by network namespace for what is
- * counted for one.  An entry moves on to a new reading with its first record
+ * A table of pointers, which others keep; found by cookie, or by network namespace for what
+ * is counted for one.  An entry moves on to a new reading with its first record
  * of it: those that have not are not there any more.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hash.h"
 #include "listeners.h"
+#include "source/process.h"
+#include "table.h"
 #include "tcpfsm.h"
 
 /* More than any machine has; a recording can claim anything. */
 #define ENTRIES_MAX	65536U
+#define FIRST		64U		/* there is room for at once */
 #define NETNS_KEY	(1ULL << 63)
+
+/* Whose a listener is; who has it now comes before who made it. */
+enum claim { ACCEPTED, OPEN, LISTENED, CLAIMS };
+
+struct process {
+	uint64_t ts;			/* it was there then; 0: there is none */
+	uint32_t pid;
+	char comm[17];
+};
 
 struct entry {
 	struct tcpfsm_listener l;
 	uint64_t key;
-	bool owner_told;		/* by a TOTAL: who called listen() */
-	bool socket;			/* its owner is known from a snapshot */
+	struct process by[CLAIMS];
+	uint64_t cookie;		/* network namespace: its own */
 	uint64_t total[TCPFSM_TOTAL_NUM];
 	uint64_t *earlier;		/* first and before, [2][TCPFSM_TOTAL_NUM] */
 };
 
+struct slot {
+	struct entry *entry;		/* NULL: free */
+	uint32_t link;			/* the table's */
+};
+
 struct tcpfsm_listeners {
-	struct entry **slot;		/* open addressing, a power of two of them */
-	size_t nslots, n;
+	struct table table;
 	uint64_t ts;			/* of the last reading; 0: none */
 	uint64_t before_ts;		/* of the one before */
-	uint64_t rebuilt_ts;
+	uint64_t swept_ts;
 	const struct tcpfsm_listener **sorted;
 	size_t nsorted;
 	bool dirty;			/* sorted is not up to date */
+	bool live;			/* processes are of this machine */
 };
 
 /* ---- the table of totals ------------------------------------------------------ */
@@ -89,6 +105,8 @@ void tcpfsm_totals_merge(uint64_t a[TCPFSM_TOTAL_NUM], const uint64_t b[TCPFSM_T
 				a[i] += b[i];
 			else if (i == TCPFSM_TOTAL_NOW_PLACE)
 				a[i] = a[i] && b[i];
+			else if (i == TCPFSM_TOTAL_NOW_ACCEPTED_TS && b[i] > a[i])
+				a[i] = b[i];
 			break;
 		}
 	}
@@ -128,13 +146,35 @@ uint64_t tcpfsm_histogram_quantile(const uint64_t bucket[TCPFSM_TOTAL_BUCKETS], 
 
 /* ---- entries -------------------------------------------------------------------- */
 
-static size_t place(const struct tcpfsm_listeners *ls, uint64_t key)
+static uint64_t hash(const struct table *t, const void *entry)
 {
-	size_t i = hash_bits(key, 32) & (ls->nslots - 1);
+	(void)t;
+	return ((const struct slot *)entry)->entry->key;
+}
 
-	while (ls->slot[i] && ls->slot[i]->key != key)
-		i = (i + 1) & (ls->nslots - 1);
-	return i;
+static const struct table_type type = {
+	.size = sizeof(struct slot), .link = offsetof(struct slot, link), .reserved = 1, .hash = hash,
+};
+
+static struct entry *lookup(const struct tcpfsm_listeners *ls, uint64_t key)
+{
+	const struct slot *s = table_first(&ls->table, &type, key);
+
+	while (s && s->entry->key != key)
+		s = table_next(&ls->table, &type, s);
+	return s ? s->entry : NULL;
+}
+
+/* Of the slots from *i on, the next one that has an entry; NULL: none. */
+static struct slot *slot_next(const struct tcpfsm_listeners *ls, uint32_t *i)
+{
+	while (++*i < ls->table.end) {
+		struct slot *s = table_at(&ls->table, &type, *i);
+
+		if (s->entry)
+			return s;
+	}
+	return NULL;
 }
 
 static void entry_free(struct entry *e)
@@ -149,73 +189,58 @@ static void entry_free(struct entry *e)
  */
 static bool is_kept(const struct tcpfsm_listeners *ls, const struct entry *e)
 {
-	return e->socket || e->l.ts == ls->ts || (e->l.ts && e->l.ts == ls->before_ts);
+	return e->by[OPEN].ts || e->l.ts == ls->ts || (e->l.ts && e->l.ts == ls->before_ts);
 }
 
-/* A table with room, without those that have gone. */
-static int rebuild(struct tcpfsm_listeners *ls)
+/* Those that have gone give up their places. */
+static void sweep(struct tcpfsm_listeners *ls)
 {
-	struct entry **old = ls->slot;
-	size_t i, n = ls->nslots, kept = 0;
+	struct slot *s;
+	uint32_t i = 0;
 
-	for (i = 0; i < n; i++)
-		kept += old[i] && is_kept(ls, old[i]);
-	for (ls->nslots = 64; ls->nslots < 4 * kept; ls->nslots *= 2)
-		;
-	ls->slot = calloc(ls->nslots, sizeof(*ls->slot));
-	if (!ls->slot) {
-		ls->slot = old;
-		ls->nslots = n;
-		return -ENOMEM;
-	}
-	ls->n = 0;
-	ls->rebuilt_ts = ls->ts;
-	for (i = 0; i < n; i++) {
-		struct entry *e = old[i];
+	while ((s = slot_next(ls, &i))) {
+		struct entry *e = s->entry;
 
-		if (!e)
+		if (is_kept(ls, e))
 			continue;
-		if (!is_kept(ls, e)) {
-			entry_free(e);
-			continue;
-		}
-		ls->slot[place(ls, e->key)] = e;
-		ls->n++;
+		table_del(&ls->table, &type, e->key, s);
+		s->entry = NULL;
+		entry_free(e);
 	}
-	free(old);
+	ls->swept_ts = ls->ts;
 	ls->dirty = true;
-	return 0;
 }
 
 /* Once in a reading at most, or a recording could keep us busy with it. */
-static bool is_full(struct tcpfsm_listeners *ls)
+static bool has_room(struct tcpfsm_listeners *ls)
 {
-	if (ls->n >= ENTRIES_MAX && ls->rebuilt_ts != ls->ts)
-		rebuild(ls);
-	return ls->n >= ENTRIES_MAX;
+	bool tight = ls->table.end == ls->table.cap && !ls->table.free;
+
+	if (tight && ls->swept_ts != ls->ts)
+		sweep(ls);
+	return ls->table.n < ls->table.max;
 }
 
-static struct entry *entry_get(struct tcpfsm_listeners *ls, uint64_t key)
+/* Return: 0, also if there is no place for it, then *e is NULL; or -ENOMEM. */
+static int entry_get(struct tcpfsm_listeners *ls, uint64_t key, struct entry **e)
 {
-	struct entry *e;
-	size_t i;
+	struct slot *s;
 
-	if (ls->nslots) {
-		e = ls->slot[place(ls, key)];
-		if (e)
-			return e;
+	*e = lookup(ls, key);
+	if (*e || !has_room(ls))
+		return 0;
+	*e = calloc(1, sizeof(**e));
+	if (!*e)
+		return -ENOMEM;
+	s = table_add(&ls->table, &type, key);
+	if (!s) {
+		free(*e);
+		return -ENOMEM;
 	}
-	if (2 * (ls->n + 1) > ls->nslots && rebuild(ls))
-		return NULL;
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		return NULL;
-	e->key = key;
-	e->l.total = e->total;
-	i = place(ls, key);
-	ls->slot[i] = e;
-	ls->n++;
-	return e;
+	(*e)->key = key;
+	(*e)->l.total = (*e)->total;
+	s->entry = *e;
+	return 0;
 }
 
 /* A new reading of this one: what was is what was before. */
@@ -243,34 +268,93 @@ static int entry_moves_on(struct entry *e, uint64_t ts)
 	return 0;
 }
 
-static void set_owner(struct tcpfsm_listener *l, const struct tcpfsm_record *rec)
+static void claim(struct process *p, const struct tcpfsm_record *rec, uint64_t ts)
 {
-	l->has_owner = true;
-	l->pid = rec->pid;
-	memcpy(l->comm, rec->comm, sizeof(rec->comm));
-	l->comm[sizeof(l->comm) - 1] = '\0';
+	p->ts = ts;
+	p->pid = rec->pid;
+	memcpy(p->comm, rec->comm, sizeof(rec->comm));
+	p->comm[sizeof(p->comm) - 1] = '\0';
+}
+
+/* Whoever is the first to have a claim, and lives. */
+static void choose_owner(struct entry *e, bool live)
+{
+	struct tcpfsm_listener *l = &e->l;
+	const struct process *p = NULL;
+	bool lives = false;
+	unsigned int i;
+
+	for (i = 0; i < CLAIMS && !lives && (live || !p); i++) {
+		struct process by = e->by[i];
+
+		if (!by.ts)
+			continue;
+		lives = live && process_name(by.pid, by.ts, by.comm);
+		if (p && !lives)
+			continue;
+		p = &e->by[i];
+		memcpy(l->comm, by.comm, sizeof(l->comm));
+	}
+	l->has_owner = p;
+	l->owner_gone = live && !lives;
+	l->pid = p ? p->pid : 0;
+	p = &e->by[LISTENED];
+	l->has_caller = p->ts;
+	l->caller_pid = p->pid;
+	memcpy(l->caller_comm, p->comm, sizeof(l->caller_comm));
 }
 
 static int feed_socket(struct tcpfsm_listeners *ls, const struct tcpfsm_record *rec)
 {
 	struct entry *e;
+	int err;
 
-	if (rec->new_state != TCPFSM_STATE_LISTEN || !rec->conn || !(rec->flags & TCPFSM_F_OWNER) ||
-	    is_full(ls))
+	if (rec->new_state != TCPFSM_STATE_LISTEN || !rec->conn || !(rec->flags & TCPFSM_F_OWNER))
 		return 0;
-	e = entry_get(ls, rec->conn);
-	if (!e)
-		return -ENOMEM;
-	e->socket = true;
-	if (!e->owner_told)
-		set_owner(&e->l, rec);
+	err = entry_get(ls, rec->conn, &e);
+	if (err || !e)
+		return err;
+	claim(&e->by[OPEN], rec, rec->ts);
+	choose_owner(e, false);
 	return 0;
+}
+
+/* The first total of a network namespace: with the same inode there may be another one now. */
+static void take_cookie(struct entry *e, uint64_t cookie)
+{
+	if (e->cookie && e->cookie != cookie) {
+		free(e->earlier);
+		e->earlier = NULL;
+		e->l.first = e->total;
+		e->l.first_ts = e->l.ts;
+		e->l.before = NULL;
+		e->l.before_ts = 0;
+	}
+	e->cookie = cookie;
+}
+
+/* Each total has the caller of listen() but one. */
+static void take_owner(struct entry *e, const struct tcpfsm_record *rec)
+{
+	bool accepted = rec->rcv == TCPFSM_TOTAL_NOW_ACCEPTED_TS;
+	struct process *p = &e->by[accepted ? ACCEPTED : LISTENED];
+	bool same = p->ts && p->pid == rec->pid && !memcmp(p->comm, rec->comm, sizeof(rec->comm));
+
+	if (!(rec->flags & TCPFSM_F_OWNER))
+		return;
+	if (!same) {
+		claim(p, rec, rec->ts);
+		choose_owner(e, false);
+	}
+	if (accepted || (rec->rcv == TCPFSM_TOTAL_NOW_SINCE_TS && rec->listener))
+		p->ts = rec->listener;
 }
 
 static int feed_total(struct tcpfsm_listeners *ls, const struct tcpfsm_record *rec)
 {
 	uint64_t key = rec->conn ? rec->conn : rec->netns | NETNS_KEY;
 	struct entry *e;
+	int err;
 
 	if (rec->rcv >= TCPFSM_TOTAL_NUM || !rec->ts)
 		return 0;
@@ -279,14 +363,9 @@ static int feed_total(struct tcpfsm_listeners *ls, const struct tcpfsm_record *r
 		ls->ts = rec->ts;
 		ls->dirty = true;
 	}
-	e = ls->nslots ? ls->slot[place(ls, key)] : NULL;
-	if (!e) {
-		if (is_full(ls))
-			return 0;
-		e = entry_get(ls, key);
-		if (!e)
-			return -ENOMEM;
-	}
+	err = entry_get(ls, key, &e);
+	if (err || !e)
+		return err;
 	if (e->l.ts != rec->ts) {
 		if (entry_moves_on(e, rec->ts))
 			return -ENOMEM;
@@ -298,12 +377,11 @@ static int feed_total(struct tcpfsm_listeners *ls, const struct tcpfsm_record *r
 		e->l.family = rec->family;
 		e->l.lport = rec->lport;
 		memcpy(e->l.laddr, rec->laddr, sizeof(e->l.laddr));
-		if (rec->flags & TCPFSM_F_OWNER) {
-			e->owner_told = true;
-			set_owner(&e->l, rec);
-		}
 	}
+	if (rec->rcv == TCPFSM_TOTAL_NOW_NETNS_COOKIE)
+		take_cookie(e, rec->listener);
 	e->total[rec->rcv] = rec->listener;
+	take_owner(e, rec);
 	return 0;
 }
 
@@ -340,22 +418,31 @@ static int by_address(const void *a, const void *b)
 	order = memcmp(x->laddr, y->laddr, sizeof(x->laddr));
 	if (order)
 		return order;
+	if (x->total[TCPFSM_TOTAL_NOW_DEV] != y->total[TCPFSM_TOTAL_NOW_DEV])
+		return x->total[TCPFSM_TOTAL_NOW_DEV] < y->total[TCPFSM_TOTAL_NOW_DEV] ? -1 : 1;
 	return x->conn < y->conn ? -1 : x->conn > y->conn;
 }
 
 static int sort(struct tcpfsm_listeners *ls)
 {
 	const struct tcpfsm_listener **sorted;
-	size_t i;
+	const struct slot *s;
+	uint32_t i = 0;
 
-	sorted = realloc(ls->sorted, (ls->n + 1) * sizeof(*sorted));
+	sorted = realloc(ls->sorted, (ls->table.n + 1) * sizeof(*sorted));
 	if (!sorted)
 		return -ENOMEM;
 	ls->sorted = sorted;
 	ls->nsorted = 0;
-	for (i = 0; i < ls->nslots; i++)
-		if (ls->slot[i] && ls->ts && ls->slot[i]->l.ts == ls->ts)
-			sorted[ls->nsorted++] = &ls->slot[i]->l;
+	while ((s = slot_next(ls, &i))) {
+		struct entry *e = s->entry;
+
+		if (!ls->ts || e->l.ts != ls->ts)
+			continue;
+		if (ls->live)
+			choose_owner(e, true);
+		sorted[ls->nsorted++] = &e->l;
+	}
 	qsort(sorted, ls->nsorted, sizeof(*sorted), by_address);
 	ls->dirty = false;
 	return 0;
@@ -373,7 +460,7 @@ int tcpfsm_listeners_each(struct tcpfsm_listeners *ls, tcpfsm_listener_fn fn, vo
 
 static const struct tcpfsm_listener *find(const struct tcpfsm_listeners *ls, uint64_t key)
 {
-	const struct entry *e = ls->nslots ? ls->slot[place(ls, key)] : NULL;
+	const struct entry *e = lookup(ls, key);
 
 	return e && ls->ts && e->l.ts == ls->ts ? &e->l : NULL;
 }
@@ -389,22 +476,51 @@ const struct tcpfsm_listener *listeners_netns(const struct tcpfsm_listeners *ls,
 	return find(ls, netns | NETNS_KEY);
 }
 
-int tcpfsm_listeners_new(struct tcpfsm_listeners **ls)
+void tcpfsm_listeners_live(struct tcpfsm_listeners *ls, bool live)
 {
-	*ls = calloc(1, sizeof(**ls));
-	return *ls ? 0 : -ENOMEM;
+	ls->live = live;
+}
+
+int tcpfsm_listeners_new(struct tcpfsm_listeners **out)
+{
+	struct tcpfsm_listeners *ls = calloc(1, sizeof(*ls));
+
+	*out = NULL;
+	if (!ls)
+		return -ENOMEM;
+	if (table_init(&ls->table, &type, FIRST, ENTRIES_MAX)) {
+		free(ls);
+		return -ENOMEM;
+	}
+	*out = ls;
+	return 0;
+}
+
+void tcpfsm_listeners_rebase(struct tcpfsm_listeners *ls)
+{
+	struct slot *s;
+	uint32_t i = 0;
+
+	while ((s = slot_next(ls, &i))) {
+		struct entry *e = s->entry;
+
+		if (!e->earlier)		/* the first reading is the last one */
+			continue;
+		memcpy(e->earlier, e->total, sizeof(e->total));
+		e->l.first_ts = e->l.ts;
+	}
 }
 
 void tcpfsm_listeners_free(struct tcpfsm_listeners *ls)
 {
-	size_t i;
+	struct slot *s;
+	uint32_t i = 0;
 
 	if (!ls)
 		return;
-	for (i = 0; i < ls->nslots; i++)
-		if (ls->slot[i])
-			entry_free(ls->slot[i]);
-	free(ls->slot);
+	while ((s = slot_next(ls, &i)))
+		entry_free(s->entry);
+	table_exit(&ls->table);
 	free(ls->sorted);
 	free(ls);
 }

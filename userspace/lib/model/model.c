@@ -14,7 +14,10 @@
 #include <string.h>
 
 #include "source/clock.h"
+#include "closer.h"
 #include "conns.h"
+#include "living.h"
+#include "spaces.h"
 #include "opts.h"
 #include "tcpfsm.h"
 
@@ -40,6 +43,7 @@ enum { HINT_NONE, HINT_RST_RECEIVED, HINT_RST_SENT, HINT_SHUTDOWN };
 #define C_NO_RST	0x08	/* the kernel reset it by itself, see on_reset() */
 #define C_COOKIES	0x10	/* a listener that answered with SYN cookies */
 #define C_SEEN		0x20	/* in the resync under way */
+#define C_HALF		0x40	/* shut down, not closed: in FIN_WAIT2 its process still has it */
 
 struct cpu {
 	uint32_t netns;
@@ -66,15 +70,20 @@ struct moves {
 
 struct tcpfsm_model {
 	struct conns conns;
+	struct spaces spaces;
 	struct cpu *cpus;
 	uint32_t ncpus;
 	bool raw;
 	bool quiet;		/* only lives are told */
 	bool watch;		/* lives, what is notable, and transitions as numbers */
+	bool clients;		/* watch: all that is heard of clients is told */
+	bool opens;		/* watch: and who comes from SYN_SENT to ESTABLISHED */
 	struct moves moves;
-	uint64_t refused_ts;	/* watch: when a listener last refused somebody */
+	uint64_t refused_ts;	/* watch: when a listener last refused somebody, or somebody did not answer it */
+	uint64_t resent_ts;	/* watch: when a SYN was last sent again */
 	bool syncing;		/* a resync is under way */
 	int64_t epoch_offset;
+	bool keep_clock;
 	uint64_t snap_ts;	/* of the snapshot */
 
 	tcpfsm_event_fn fn;	/* of the call under way */
@@ -109,6 +118,7 @@ static struct tcpfsm_event *event(struct tcpfsm_model *m, const struct tcpfsm_it
 	ev->cpu = it->cpu;
 	ev->ts = it->rec.ts + (uint64_t)m->epoch_offset;
 	ev->dur_ns = -1;
+	ev->netns_gone = spaces_gone(&m->spaces, it->rec.netns, it->rec.ts);
 	ev->life = conns_life(&m->conns, c);
 	ev->rec = it->rec;
 	if (ev->has_owner) {
@@ -159,18 +169,6 @@ static void enter(struct tcpfsm_model *m, struct conn *c, uint8_t state, uint64_
 	}
 }
 
-/* Who closed first, when a connection goes to CLOSE without a FIN of either side. */
-static uint8_t cut_by(uint8_t old, uint8_t cause)
-{
-	if (old != STATE(SYN_SENT) && old != STATE(SYN_RECV) && old != STATE(ESTABLISHED))
-		return TCPFSM_CLOSER_NONE;
-	if (cause == CAUSE(RCV_RST))
-		return TCPFSM_CLOSER_REMOTE;
-	if (cause == CAUSE(SND_RST) || cause == CAUSE(CLOSE) || cause == CAUSE(ABORT))
-		return TCPFSM_CLOSER_LOCAL;
-	return TCPFSM_CLOSER_NONE;
-}
-
 static void life_begin(struct tcpfsm_life *life, const struct tcpfsm_record *r, uint64_t ts,
 		       uint8_t old)
 {
@@ -178,6 +176,7 @@ static void life_begin(struct tcpfsm_life *life, const struct tcpfsm_record *r, 
 	life->begin = ts;
 	life->whole = old == STATE(CLOSE) || old == STATE(LISTEN);
 	life->passive = old == STATE(LISTEN);
+	life->closer = closer_in(old);
 	life->netns = r->netns;
 	life->family = r->family;
 	life->lport = r->lport;
@@ -190,11 +189,6 @@ static inline __attribute__((always_inline)) void
 live(const struct tcpfsm_model *m, struct tcpfsm_life *life, const struct tcpfsm_record *r,
      uint8_t old, uint8_t new, uint8_t cause, int64_t dur)
 {
-	static const uint8_t closers[16] = {
-		[STATE(FIN_WAIT1)] = TCPFSM_CLOSER_LOCAL,
-		[STATE(CLOSE_WAIT)] = TCPFSM_CLOSER_REMOTE,
-		[STATE(CLOSING)] = TCPFSM_CLOSER_BOTH,
-	};
 	bool begins = old == STATE(CLOSE) || old == STATE(LISTEN);
 	uint8_t closer;
 
@@ -202,16 +196,20 @@ live(const struct tcpfsm_model *m, struct tcpfsm_life *life, const struct tcpfsm
 		life_begin(life, r, r->ts + (uint64_t)m->epoch_offset, old);
 	life->causes |= 1U << cause;
 	/* In watch mode nobody reads the rest of a life. */
-	if (m->watch)
+	if (m->watch) {
+		closer = m->opens ? closer_by(old, new, cause) : TCPFSM_CLOSER_NONE;
+		if (closer)
+			life->closer = closer;
 		return;
+	}
 
 	/* A recording may name any states: not all have a slot. */
 	if (dur > 0 && !begins && TCPFSM_LIFE_SLOT(old) < TCPFSM_LIFE_TIMES)
 		life->time[TCPFSM_LIFE_SLOT(old)] += (uint64_t)dur;
 	life->states |= (uint16_t)(1U << old | 1U << new);
-	if (new == STATE(ESTABLISHED) && life->whole)
+	if (new == STATE(ESTABLISHED) && life->whole && !(r->flags & TCPFSM_F_REPAIR))
 		life->setup = r->ts + (uint64_t)m->epoch_offset - life->begin;
-	closer = new == STATE(CLOSE) ? cut_by(old, cause) : closers[new & 15];
+	closer = closer_by(old, new, cause);
 	if (closer)
 		life->closer = closer;
 }
@@ -232,10 +230,12 @@ static inline void count_move(struct tcpfsm_model *m, uint8_t type, uint8_t old,
 
 /* While a listener refuses, those who get through are of interest, too. */
 #define REFUSING_NS	(60 * NSEC_PER_SEC)
+/* A SYN-ACK gets lost now and then, but not twice. */
+#define SYNACK_AGAIN	2
 
 static inline bool is_told(const struct tcpfsm_model *m, const struct tcpfsm_record *r)
 {
-	return m->watch ? m->refused_ts && r->ts - m->refused_ts < REFUSING_NS : !m->quiet;
+	return m->watch && !m->clients ? m->refused_ts && r->ts - m->refused_ts < REFUSING_NS : !m->quiet;
 }
 
 /*
@@ -245,6 +245,8 @@ static inline bool is_told(const struct tcpfsm_model *m, const struct tcpfsm_rec
 static inline bool is_notable(const struct tcpfsm_model *m, const struct tcpfsm_record *r,
 			      uint8_t old, uint8_t new)
 {
+	if (new == STATE(ESTABLISHED) && old == STATE(SYN_SENT))
+		return m->opens || (m->resent_ts && r->ts - m->resent_ts < REFUSING_NS);
 	if (new == STATE(ESTABLISHED))
 		return r->flags & TCPFSM_F_PASSIVE && is_told(m, r);
 	return 1U << (new & 15) & (1U << STATE(CLOSE) | 1U << STATE(SYN_SENT) | 1U << STATE(LISTEN)) ||
@@ -258,7 +260,7 @@ transition_inline(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct c
 	int64_t dur = -1;
 	struct tcpfsm_event *ev;
 
-	if (!m->watch && c && c->state == old)
+	if ((!m->watch || old == STATE(SYN_SENT)) && c && c->state == old)
 		dur = since(c->since, it->rec.ts);
 
 	if (m->conns.lives && c)
@@ -277,6 +279,8 @@ transition_inline(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct c
 		emit(m);
 	}
 	enter(m, c, new, it->rec.ts);
+	if (c && new == STATE(FIN_WAIT1) && cause == CAUSE(SHUTDOWN))
+		c->flags |= C_HALF;
 }
 
 static void transition(struct tcpfsm_model *m, const struct tcpfsm_item *it, struct conn *c,
@@ -317,11 +321,22 @@ known(struct tcpfsm_model *m, const struct tcpfsm_record *r)
 	return c;
 }
 
+static struct conn *new_conn(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+{
+	struct conn *c = conns_add(&m->conns, r->conn);
+
+	if (c) {
+		c->netns = r->netns;
+		c->lport = r->lport;
+	}
+	return c;
+}
+
 static inline struct conn *known_or_new(struct tcpfsm_model *m, const struct tcpfsm_record *r)
 {
 	struct conn *c = known(m, r);
 
-	return c ? c : conns_add(&m->conns, r->conn);
+	return c ? c : new_conn(m, r);
 }
 
 /* With lives, also one that is first heard of now, in mid-life. */
@@ -425,13 +440,22 @@ static bool icmp_errno(uint8_t err)
 	return false;
 }
 
-/* Why a full socket went to CLOSE. */
-static uint8_t close_cause(const struct conn *c, const struct tcpfsm_record *r)
+/*
+ * Why a full socket went to CLOSE.  An RST is named only if the hooks have seen it: rst, the one
+ * that this end sends right after.
+ */
+static uint8_t close_cause(const struct conn *c, const struct tcpfsm_record *r, bool rst)
 {
 	/* What would have led on, but for want of a mini-socket. */
 	if (r->verdict == TCPFSM_TW_DENIED)
 		return r->reason == STATE(FIN_WAIT2) ? CAUSE(ABORT) :
 		       r->old_state == STATE(CLOSING) ? CAUSE(RCV_ACK_OF_FIN) : CAUSE(RCV_FIN);
+	/* Its sk_err may be of an earlier life, as a connection. */
+	if (r->old_state == STATE(LISTEN))
+		return CAUSE(CLOSE);
+	/* tcp_reset(); MPTCP leaves no error, and sends one itself. */
+	if (hinted(c, HINT_RST_RECEIVED, r->ts))
+		return CAUSE(RCV_RST);
 
 	/* tcp_done_with_error(): sk_err is set before the state. */
 	switch (r->arg) {
@@ -441,18 +465,17 @@ static uint8_t close_cause(const struct conn *c, const struct tcpfsm_record *r)
 		return CAUSE(TIMEOUT);
 	case ECONNABORTED:		/* tcp_abort(): ss -K */
 		return CAUSE(ABORT);
-	case ECONNRESET:		/* tcp_reset() */
-	case EPIPE:
-		return c && c->flags & C_NO_RST ? CAUSE(SND_RST) : CAUSE(RCV_RST);
 	default:
-		if (hinted(c, HINT_RST_RECEIVED, r->ts))
-			return CAUSE(RCV_RST);
+		if (c && c->flags & C_NO_RST)
+			return CAUSE(SND_RST);
 		if (icmp_errno(r->arg))	/* at once, or as the soft error of a time-out */
-			return CAUSE(ICMP);
+			return r->reason == TCPFSM_REASON_NO_ROUTE ? CAUSE(NO_ROUTE) : CAUSE(ICMP);
 	}
+	/* TCP_REPAIR: gone without a segment. */
+	if (r->flags & TCPFSM_F_REPAIR)
+		return CAUSE(ABORT);
 
 	switch (r->old_state) {
-	case STATE(LISTEN):
 	case STATE(SYN_SENT):		/* connect() that fails: see on_state() */
 		return CAUSE(CLOSE);
 	case STATE(LAST_ACK):
@@ -463,16 +486,21 @@ static uint8_t close_cause(const struct conn *c, const struct tcpfsm_record *r)
 		 * The timer sends its RST before it gives up; data after
 		 * close() and TCP_LINGER2 < 0 have theirs sent afterwards.
 		 */
-		return hinted(c, HINT_RST_SENT, r->ts) ? CAUSE(TIMEOUT) : CAUSE(SND_RST);
+		if (rst)
+			return CAUSE(SND_RST);
+		/* Else it became a mini-socket, and that was not seen. */
+		return hinted(c, HINT_RST_SENT, r->ts) ? CAUSE(TIMEOUT) : CAUSE(NONE);
 	case STATE(CLOSING):
 		/* tcp_disconnect() sends none here, tcp_out_of_resources() may. */
-		return hinted(c, HINT_RST_SENT, r->ts) ? CAUSE(SND_RST) : CAUSE(ABORT);
+		if (rst || hinted(c, HINT_RST_SENT, r->ts))
+			return CAUSE(SND_RST);
+		return r->flags & TCPFSM_F_TASK ? CAUSE(ABORT) : CAUSE(NONE);
 	default:
 		/*
-		 * close() with unread data or SO_LINGER 0, children that were
-		 * never accepted, orphans without resources: all send an RST.
+		 * close() with unread data or SO_LINGER 0, and children that were never
+		 * accepted send an RST afterwards; orphans without resources before.
 		 */
-		return CAUSE(SND_RST);
+		return rst || hinted(c, HINT_RST_SENT, r->ts) ? CAUSE(SND_RST) : CAUSE(ABORT);
 	}
 }
 
@@ -486,6 +514,8 @@ static inline uint8_t cause_of(const struct conn *c, const struct tcpfsm_record 
 	case STATE(SYN_RECV):
 		return CAUSE(RCV_SYN);
 	case STATE(ESTABLISHED):
+		if (r->old_state == STATE(SYN_SENT) && r->flags & TCPFSM_F_REPAIR)
+			return CAUSE(NONE);
 		return r->old_state == STATE(SYN_SENT) ? CAUSE(RCV_SYNACK) : CAUSE(RCV_ACK_OF_SYN);
 	case STATE(FIN_WAIT1):
 	case STATE(LAST_ACK):
@@ -500,7 +530,7 @@ static inline uint8_t cause_of(const struct conn *c, const struct tcpfsm_record 
 	case STATE(FIN_WAIT2):
 		return CAUSE(RCV_ACK_OF_FIN);
 	case STATE(CLOSE):
-		return close_cause(c, r);
+		return close_cause(c, r, false);
 	}
 	return CAUSE(NONE);
 }
@@ -530,22 +560,30 @@ static bool is_rst_sent(const struct tcpfsm_item *it)
 	       it->rec.verdict == TCPFSM_DIRECTION_SENT;
 }
 
-/* Will close_cause() say that this end sent an RST? */
-static bool closes_with_rst(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+static bool same_addresses(const struct tcpfsm_record *a, const struct tcpfsm_record *b)
+{
+	return a->netns == b->netns && a->lport == b->lport && a->rport == b->rport &&
+	       a->family == b->family && !memcmp(a->laddr, b->laddr, sizeof(a->laddr)) &&
+	       !memcmp(a->raddr, b->raddr, sizeof(a->raddr));
+}
+
+/* The RST by which the socket of r ends its connection, told right after that. */
+static bool is_its_rst(const struct tcpfsm_item *it, const struct tcpfsm_record *r)
+{
+	/* What answers a segment finds a socket that is closed already. */
+	return is_rst_sent(it) &&
+	       (it->rec.conn ? it->rec.conn == r->conn : same_addresses(&it->rec, r));
+}
+
+/* Would close_cause() name an RST that follows? */
+static bool may_close_with_rst(struct tcpfsm_model *m, const struct tcpfsm_record *r)
 {
 	const struct conn *c;
 
 	if (r->verdict || r->old_state == STATE(LISTEN) || r->old_state == STATE(LAST_ACK))
 		return false;
 	c = conns_find(&m->conns, r->conn);
-	return !(c && c->flags & C_MINI) && close_cause(c, r) == CAUSE(SND_RST);
-}
-
-static bool same_addresses(const struct tcpfsm_record *a, const struct tcpfsm_record *b)
-{
-	return a->netns == b->netns && a->lport == b->lport && a->rport == b->rport &&
-	       a->family == b->family && !memcmp(a->laddr, b->laddr, sizeof(a->laddr)) &&
-	       !memcmp(a->raddr, b->raddr, sizeof(a->raddr));
+	return !(c && c->flags & C_MINI) && close_cause(c, r, true) == CAUSE(SND_RST);
 }
 
 /*
@@ -605,7 +643,7 @@ static bool needs_successor(struct tcpfsm_model *m, const struct tcpfsm_item *it
 			if (c && c->clones)
 				return true;
 		}
-		return closes_with_rst(m, r);
+		return may_close_with_rst(m, r);
 	case TYPE(TIMEWAIT):
 		if (!enters(r, STATE(TIME_WAIT)) || r->flags & TCPFSM_F_SAME_SEGMENT)
 			return false;
@@ -772,6 +810,8 @@ static void enter_mini(struct tcpfsm_model *m, const struct tcpfsm_item *it, str
 	uint8_t cause = CAUSE(RCV_FIN);
 
 	tell_mini(m, it, c, substate, from);
+	if (c)
+		c->flags &= (uint8_t)~C_HALF;
 	if (substate != STATE(TIME_WAIT)) {
 		/* It waits on for the FIN, only smaller. */
 		if (c && c->state != substate)
@@ -802,9 +842,7 @@ static void tell_rst_first(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 
 	if (m->quiet)
 		return;
-	/* What answers a segment finds a socket that is closed already. */
-	if (!is_rst_sent(next) ||
-	    (next->rec.conn ? next->rec.conn != r->conn : !same_addresses(&next->rec, r)))
+	if (!is_its_rst(next, r))
 		return;
 	ev = event_own(m, next, c, EVENT(RESET));
 	ev->old_state = r->old_state;
@@ -848,7 +886,7 @@ static void on_close(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 	if (old == STATE(SYN_RECV) && !c && take_clone(m, it))
 		return;
 	if (!c && (r->verdict == TCPFSM_TW_ENTER || m->conns.lives))
-		c = conns_add(&m->conns, r->conn);
+		c = new_conn(m, r);
 	learn_owner(c, r);
 
 	if (r->verdict == TCPFSM_TW_ENTER) {
@@ -858,7 +896,7 @@ static void on_close(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 	if (r->verdict == TCPFSM_TW_DENIED)
 		tell_mini(m, it, c, r->reason, old);
 
-	cause = close_cause(c, r);
+	cause = close_cause(c, r, is_its_rst(next, r));
 	if (old == STATE(SYN_SENT) && is_type(next, TYPE(CONNECT_FAILED), r->conn))
 		cause = CAUSE(ABORT);		/* connect() itself gave up */
 	if (cause == CAUSE(SND_RST))
@@ -977,7 +1015,7 @@ static void on_syn(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 		return;
 
 	if (!c)
-		c = conns_add(&m->conns, r->conn);
+		c = new_conn(m, r);
 	if (c && c->state == STATE(SYN_RECV))
 		return;
 	transition(m, it, c, STATE(LISTEN), STATE(SYN_RECV), CAUSE(RCV_SYN));
@@ -1015,6 +1053,8 @@ static void on_request_gone(struct tcpfsm_model *m, const struct tcpfsm_item *it
 	const struct tcpfsm_record *r = &it->rec;
 	struct conn *c = known_to_live(m, r);
 
+	if (r->verdict == TCPFSM_GONE_TIMEOUT)
+		m->refused_ts = r->ts;
 	if (c && c->state && c->state != STATE(SYN_RECV))
 		return;			/* it became a connection after all */
 	transition(m, it, c, m->raw ? STATE(NEW_SYN_RECV) : STATE(SYN_RECV), STATE(CLOSE),
@@ -1042,6 +1082,10 @@ static void on_retransmit(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 		life_begin(life, r, r->ts + (uint64_t)m->epoch_offset, r->old_state);
 	if (life && r->verdict && r->verdict <= 4 && life->retransmits[r->verdict - 1] < UINT16_MAX)
 		life->retransmits[r->verdict - 1]++;
+	if (r->verdict == TCPFSM_SEGMENT_SYN)
+		m->resent_ts = r->ts;
+	if (r->verdict == TCPFSM_SEGMENT_SYNACK && r->arg >= SYNACK_AGAIN)
+		m->refused_ts = r->ts;
 	if (m->quiet)
 		return;
 	ev = event(m, it, c, EVENT(RETRANSMIT));
@@ -1079,7 +1123,8 @@ static void on_reset(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		ev->old_state = shown_state(m, r->old_state);
 		emit(m);
 	}
-	give_hint(c, received ? HINT_RST_RECEIVED : HINT_RST_SENT, r->ts);
+	if (received || !hinted(c, HINT_RST_RECEIVED, r->ts))
+		give_hint(c, received ? HINT_RST_RECEIVED : HINT_RST_SENT, r->ts);
 }
 
 static void on_accept(struct tcpfsm_model *m, const struct tcpfsm_item *it)
@@ -1090,7 +1135,8 @@ static void on_accept(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 	int64_t waited = -1;
 
 	learn_owner(c, &it->rec);
-	if (m->watch)
+	/* How fast it accepts is of interest while others are refused. */
+	if (m->watch && !is_told(m, &it->rec))
 		return;
 	if (c) {
 		waited = since(c->queued, it->rec.ts);
@@ -1120,15 +1166,42 @@ static void on_listen(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 }
 
 /* No event, but a listener may be older than the records. */
-static void on_total(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+/*
+ * What is known with its inode was another's.  But totals may have told of this one before, and
+ * those of the first reading say nothing new.
+ */
+static void on_netns(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 {
+	bool made = it->rec.type == TYPE(NETNS);
+	enum spaces_news news;
+
+	/* A later one is known already. */
+	if (spaces_gone(&m->spaces, it->rec.netns, it->rec.ts))
+		return;
+	news = spaces_cookie(&m->spaces, it->rec.netns, it->rec.listener);
+	if (made && news != SPACES_KNOWN)
+		spaces_made(&m->spaces, it->rec.netns, it->rec.ts);
+	if (m->quiet || news == SPACES_KNOWN || (news == SPACES_FIRST && !made))
+		return;
+	event(m, it, NULL, EVENT(NETNS));
+	emit(m);
+}
+
+static void on_total(struct tcpfsm_model *m, const struct tcpfsm_item *it)
+{
+	const struct tcpfsm_record *r = &it->rec;
 	struct conn *c;
 
+	if (!r->conn && r->rcv == TCPFSM_TOTAL_NOW_NETNS_COOKIE)
+		on_netns(m, it);
+	else if (!r->conn && r->rcv == TCPFSM_TOTAL_NOW_MADE_TS &&
+		 !spaces_gone(&m->spaces, r->netns, r->ts))
+		spaces_made(&m->spaces, r->netns, r->listener);
 	if (r->rcv != TCPFSM_TOTAL_NOW_ASKED || m->quiet)
 		return;
 	c = r->conn ? conns_find(&m->conns, r->conn) : NULL;
 	if (!c)
-		c = conns_add(&m->conns, r->conn);
+		c = new_conn(m, r);
 	if (c)
 		c->asked = (uint32_t)r->listener;
 }
@@ -1197,7 +1270,7 @@ static void on_timewait(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		if (!c || !c->dead)
 			transition(m, it, c, r->old_state, STATE(CLOSE), end_cause(c, r));
 	} else if (r->old_state == STATE(FIN_WAIT2) && r->new_state == STATE(TIME_WAIT)) {
-		transition(m, it, c ? c : conns_add(&m->conns, r->conn), r->old_state, r->new_state,
+		transition(m, it, c ? c : new_conn(m, r), r->old_state, r->new_state,
 			   CAUSE(RCV_FIN));
 	}
 }
@@ -1277,11 +1350,15 @@ static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 		return;
 	}
 	if (!c)
-		c = conns_add(&m->conns, r->conn);
+		c = new_conn(m, r);
 	if (!c)
 		return;
 	learn_owner(c, r);
 	c->flags |= C_SEEN;
+	/* Only who has a file has an owner. */
+	if (r->flags & TCPFSM_F_OWNER &&
+	    (r->new_state == STATE(FIN_WAIT1) || r->new_state == STATE(FIN_WAIT2)))
+		c->flags |= C_HALF;
 	if (c->dead || (c->state && !m->syncing) || !r->new_state || r->new_state > STATE(NEW_SYN_RECV))
 		return;
 	if (m->watch && !conns_life(&m->conns, c)->begin)
@@ -1297,6 +1374,23 @@ static void on_socket(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 		c->flags |= C_PASSIVE;
 	if (r->ts > m->snap_ts)
 		m->snap_ts = r->ts;
+}
+
+/* The clock was set: what lives began by the old one, and by the new one it is as long ago. */
+static void on_mark(struct tcpfsm_model *m, const struct tcpfsm_record *r)
+{
+	uint64_t by = r->conn - (uint64_t)m->epoch_offset;
+	struct conn *c;
+
+	if (r->snd != TCPFSM_MARK_CLOCK || m->keep_clock || !by)
+		return;
+	m->epoch_offset = (int64_t)r->conn;
+	for (c = conns_first(&m->conns); c; c = conns_next(&m->conns, c)) {
+		struct tcpfsm_life *life = conns_life(&m->conns, c);
+
+		if (life && life->begin)
+			life->begin += by;
+	}
 }
 
 /* next: what came right after it, or NULL when that does not matter. */
@@ -1351,7 +1445,13 @@ static void process(struct tcpfsm_model *m, const struct tcpfsm_item *it,
 		on_suppressed(m, it);
 		break;
 	case TYPE(TOTAL):
-		on_total(m, r);
+		on_total(m, it);
+		break;
+	case TYPE(NETNS):
+		on_netns(m, it);
+		break;
+	case TYPE(MARK):
+		on_mark(m, r);
 		break;
 	}
 }
@@ -1383,7 +1483,7 @@ static void raw_state(struct tcpfsm_model *m, const struct tcpfsm_item *it)
 		return;
 	}
 	if (!c && r->new_state != STATE(CLOSE))
-		c = conns_add(&m->conns, r->conn);
+		c = new_conn(m, r);
 	learn_owner(c, r);
 	if (r->flags & TCPFSM_F_CLONE && r->new_state == STATE(ESTABLISHED))
 		raw_clone(m, it);
@@ -1454,7 +1554,7 @@ static void enqueue(struct tcpfsm_model *m, const struct tcpfsm_item *item)
 {
 	/* A reader asked for it, and there may be more than the queue holds. */
 	if (!item->lost && item->rec.type == TYPE(TOTAL)) {
-		on_total(m, &item->rec);
+		on_total(m, item);
 		return;
 	}
 	if (!item->lost && item->rec.type == TYPE(SOCKET)) {
@@ -1546,6 +1646,8 @@ int tcpfsm_model_new(struct tcpfsm_model **out, const struct tcpfsm_model_option
 	}
 	m->raw = o.raw;
 	m->watch = o.lives && o.watch && !o.raw;
+	m->clients = o.clients;
+	m->opens = m->watch && o.opens;
 	m->quiet = o.lives && !o.raw && !o.watch;
 	m->epoch_offset = o.epoch_offset;
 	m->moves.n = m->watch ? calloc(KINDS, sizeof(*m->moves.n)) : NULL;
@@ -1620,6 +1722,11 @@ void tcpfsm_model_population(const struct tcpfsm_model *m, uint64_t count[16])
 	count[STATE(CLOSE)] = 0;
 }
 
+void model_keep_clock(struct tcpfsm_model *m)
+{
+	m->keep_clock = true;
+}
+
 void tcpfsm_model_moves(struct tcpfsm_model *m, tcpfsm_move_fn fn, void *arg)
 {
 	unsigned int i;
@@ -1663,6 +1770,24 @@ int tcpfsm_model_scan(struct tcpfsm_model *m, size_t *at, size_t n, tcpfsm_conn_
 	return rc;
 }
 
+int model_living(const struct tcpfsm_model *m, model_living_fn fn, void *arg)
+{
+	const struct conn *c;
+	int rc = 0;
+
+	for (c = conns_first(&m->conns); c && !rc; c = conns_next(&m->conns, c)) {
+		struct living l = {
+			.since = c->since && !c->snap ? c->since + (uint64_t)m->epoch_offset : 0,
+			.comm = c->comm, .pid = c->pid, .netns = c->netns, .lport = c->lport,
+			.state = conn_state(c), .passive = c->flags & C_PASSIVE,
+			.held = c->flags & C_HALF,
+		};
+
+		rc = fn(&l, arg);
+	}
+	return rc;
+}
+
 bool tcpfsm_model_find(struct tcpfsm_model *m, uint64_t conn, struct tcpfsm_conn *to)
 {
 	const struct conn *c = conn ? conns_find(&m->conns, conn) : NULL;
@@ -1677,6 +1802,7 @@ void tcpfsm_model_free(struct tcpfsm_model *m)
 	if (!m)
 		return;
 	conns_exit(&m->conns);
+	spaces_free(&m->spaces);
 	free(m->moves.n);
 	free(m->cpus);
 	free(m);

@@ -9,41 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cgroup.h"
 #include "source/clock.h"
-#include "hash.h"
+#include "source/item.h"
+#include "source/process.h"
 #include "opts.h"
+#include "table.h"
 #include "timewait.h"
+#include "tw_groups.h"
 #include "tcpfsm.h"
 
 #define SOCKETS_DEFAULT	((size_t)1 << 21)
 #define DESTINATIONS_DEFAULT 32768U
 #define OWNERS_DEFAULT	8192U
 #define NETNS_MAX	1024U		/* struct sock.netns has 16 bits */
-#define BITS_MIN	15
-#define SOCKETS_FIRST	(1U << BITS_MIN)
-#define BITS_MAX	30
+#define SOCKETS_FIRST	32768U
 #define SHRINK		65536U
-#define RATE_MIN_NS	(NSEC_PER_SEC / 10)
 #define PORT_WORDS	(65536 / 64)
 #define ENDED		256U		/* a power of two */
 #define SAME_NS		NSEC_PER_SEC
-#define BINS		64U		/* longer than TIME_WAIT lasts */
-
-/*
- * The pace is that of the last seconds: of so many, and of more, up to all there are,
- * until enough has come for a rate; but not beyond a second that brought more than that
- * alone.  When some have come, what was quiet before them is left out, and the second that
- * they began in, as nobody knows when in it.
- */
-#define PACE_SECONDS	10U
-#define PACE_HISTORY	32U
-#define PACE_ENOUGH	25U
-#define PACE_SOME	8U
-/* A timer of 60 s runs out after 60 to 62 s: so far apart is that level of the timer wheel. */
-#define LASTS		(TCPFSM_TW_SECONDS + 1U)
-/* Further on, nobody should rely on the pace. */
-#define HORIZON		600.0
 
 #define STATE(s)	TCPFSM_STATE_##s
 #define KIND(k)		TCPFSM_TIMEWAIT_##k
@@ -52,89 +35,17 @@
 /* A connection that was opened here, while it has no mini-socket. */
 #define OPEN		STATE(ESTABLISHED)
 
-/* Did the peer send timestamps? */
-enum stamps { STAMPS_UNKNOWN, STAMPS_WITHOUT, STAMPS_WITH, STAMPS };
-
 struct sock {
 	uint64_t conn;		/* socket cookie */
 	uint64_t since;		/* when its state began; epoch, 0: not known */
 	uint32_t dest, owner;	/* groups; of an OPEN one only dest */
-	uint32_t next;		/* in its hash chain, or on the free list */
+	uint32_t link;		/* the table's */
 	uint16_t netns;		/* group */
 	uint8_t state;		/* OPEN, FIN_WAIT2, TIME_WAIT; 0: free */
 	uint8_t closer:2;	/* enum tcpfsm_closer */
 	uint8_t before:1;	/* nothing was heard of it but that it is there */
 	uint8_t seen:1;		/* in the resync under way */
 	uint8_t stamps:2;	/* enum stamps */
-};
-
-/* Compared as a whole: no padding. */
-struct key {
-	uint32_t netns, pid;
-	uint16_t lport, rport;
-	uint8_t family, inbound;
-	uint8_t unused[2];
-	union {
-		struct {
-			uint8_t laddr[16], raddr[16];
-		};
-		char comm[16];
-	};
-};
-
-/* Of those in TIME_WAIT, when it began: in seconds of CLOCK_MONOTONIC. */
-struct births {
-	uint32_t last;			/* second */
-	uint32_t bin[BINS];		/* by second modulo BINS, the last ones */
-	uint32_t older, unknown;
-};
-
-/*
- * What a second brought: how many came (took a port, towards a destination; else became
- * mini-sockets) or went but for the end of TIME_WAIT; and how the number of those held grew
- * that are not in TIME_WAIT.
- */
-struct second {
-	uint32_t came, went;
-	int32_t held;
-};
-
-struct trend {
-	uint32_t last;			/* second */
-	struct second at[PACE_HISTORY];	/* by second modulo PACE_HISTORY, the last ones */
-};
-
-struct group {
-	struct key key;
-	struct trend trend;
-	uint32_t next;
-	uint32_t older, newer;	/* in the list of groups without sockets */
-	bool idle;		/* is in it */
-	struct tcpfsm_timewait now;
-	/* Of what is recent: as it was then. */
-	uint64_t flow[TCPFSM_TW_FLOWS], failed, used;
-	/* TIME_WAIT that ended before its time: how many, and how old they had become. */
-	uint64_t early, early_ns, recent_early, recent_early_ns;
-	uint64_t *listening;	/* network namespace: ports, or NULL */
-	uint32_t ports;		/* network namespace: that connect() can choose; 0: not known */
-	uint8_t tw_reuse;	/* network namespace: net.ipv4.tcp_tw_reuse */
-	uint32_t tw_reuse_delay; /* network namespace: net.ipv4.tcp_tw_reuse_delay, ms; 0: none */
-	struct births births;
-	uint32_t stamps[STAMPS]; /* of those in TIME_WAIT */
-	uint32_t young;		/* of these with timestamps, those that began it in */
-	uint32_t young_second;	/* this second, the last one */
-	char *cgroup;		/* owner: its path, or NULL; */
-	bool cgroup_asked;	/* after this */
-	uint32_t maker_votes;	/* for now.maker_pid to be who makes most */
-};
-
-/* Slot 0 is the rest, and the head of the list of idle ones. */
-struct groups {
-	struct group *slab;
-	uint32_t *buckets;
-	uint32_t last;			/* found last: mostly the next one, too */
-	uint32_t n, cap, max;
-	unsigned int bits;
 };
 
 /* A mini-socket or connection of the snapshot, until all listeners are known. */
@@ -146,14 +57,11 @@ struct waiting {
 
 struct tcpfsm_timewaits {
 	struct groups kind[TCPFSM_TIMEWAIT_KINDS];
-	struct sock *slab;
-	uint32_t *buckets;
-	uint32_t n, cap, free;
-	unsigned int bits;
-	size_t used, max;
+	struct table socks;
 	struct waiting *waiting;
 	size_t nwaiting, room;
-	bool has_filter, begun, cgroups;
+	bool has_filter, begun;
+	bool live;		/* the processes are of this machine */
 	enum tcpfsm_timewait_sort sort;
 	struct tcpfsm_filter filter;
 	int64_t epoch_offset;
@@ -164,170 +72,22 @@ struct tcpfsm_timewaits {
 	bool unsynced;		/* lost since the last one */
 	uint64_t sync_ts;	/* its beginning; epoch */
 	uint64_t resynced;	/* that of the last one that was complete */
+	uint64_t totals_ts;	/* of the last reading of totals; 0: none */
 	/* Mini-sockets that ended last: a record may tell a moment before they are gone. */
 	uint64_t ended[ENDED];
 };
 
 /* ---- groups ------------------------------------------------------------------------ */
 
-static size_t hash_key(const struct key *key, unsigned int bits)
-{
-	_Static_assert(sizeof(*key) % 8 == 0, "hashed by words");
-	return hash_bits(hash_words(key, sizeof(*key)), bits);
-}
-
-static void unlink_idle(struct groups *t, struct group *g)
-{
-	t->slab[g->older].newer = g->newer;
-	t->slab[g->newer].older = g->older;
-	g->idle = false;
-}
-
-/* As the newest; the head's newer is the oldest. */
-static void link_idle(struct groups *t, struct group *g)
-{
-	uint32_t i = (uint32_t)(g - t->slab);
-
-	g->newer = 0;
-	g->older = t->slab[0].older;
-	t->slab[g->older].newer = i;
-	t->slab[0].older = i;
-	g->idle = true;
-}
-
-static int groups_init(struct groups *t, size_t max, uint8_t kind)
-{
-	t->max = (uint32_t)max + 1;
-	t->cap = t->max < 64 ? t->max : 64;
-	t->bits = 6;
-	while (t->bits < BITS_MAX && (size_t)1 << t->bits < max)
-		t->bits++;
-	t->slab = calloc(t->cap, sizeof(*t->slab));
-	t->buckets = calloc((size_t)1 << t->bits, sizeof(*t->buckets));
-	if (!t->slab || !t->buckets)
-		return -ENOMEM;
-	t->n = 1;
-	t->slab[0].now.kind = kind;
-	t->slab[0].now.rest = true;
-	return 0;
-}
-
-/* What g saw, to what the rest saw. */
-static void add_history(struct group *to, const struct group *g)
-{
-	unsigned int i;
-
-	for (i = 0; i < TCPFSM_TW_FLOWS; i++) {
-		to->now.flow[i] += g->now.flow[i];
-		to->flow[i] += g->flow[i];
-	}
-	to->now.failed += g->now.failed;
-	to->failed += g->failed;
-	if (to->now.failed_ts < g->now.failed_ts)
-		to->now.failed_ts = g->now.failed_ts;
-	to->used += g->used;
-	to->early += g->early;
-	to->early_ns += g->early_ns;
-	to->recent_early += g->recent_early;
-	to->recent_early_ns += g->recent_early_ns;
-}
-
-/* The group idle for longest gives up its slot.  0: all have sockets. */
-static uint32_t evict(struct groups *t)
-{
-	uint32_t i = t->slab[0].newer;
-	struct group *g = &t->slab[i];
-	uint32_t *link;
-
-	if (!i)
-		return 0;
-	unlink_idle(t, g);
-	for (link = &t->buckets[hash_key(&g->key, t->bits)]; *link != i; link = &t->slab[*link].next)
-		;
-	*link = g->next;
-	add_history(&t->slab[0], g);
-	free(g->listening);
-	free(g->cgroup);
-	return i;
-}
-
-static uint32_t new_group(struct groups *t)
-{
-	if (t->n == t->cap && t->cap < t->max) {
-		uint32_t cap = 2 * t->cap < t->max ? 2 * t->cap : t->max;
-		struct group *slab = realloc(t->slab, cap * sizeof(*slab));
-
-		if (slab) {
-			t->slab = slab;
-			t->cap = cap;
-		}
-	}
-	return t->n < t->cap ? t->n++ : evict(t);
-}
-
-/* 0: not there. */
-static uint32_t find_group(const struct groups *t, const struct key *key)
-{
-	uint32_t i = t->last;
-
-	if (i && !memcmp(&t->slab[i].key, key, sizeof(*key)))
-		return i;
-	i = t->buckets[hash_key(key, t->bits)];
-	while (i && memcmp(&t->slab[i].key, key, sizeof(*key)))
-		i = t->slab[i].next;
-	return i;
-}
-
-/* It may move the others in memory.  0: it is of the rest. */
-static uint32_t get_group(struct groups *t, const struct key *key)
-{
-	uint32_t i = find_group(t, key), *head;
-	struct tcpfsm_timewait *now;
-	struct group *g;
-
-	if (i) {
-		t->last = i;
-		return i;
-	}
-	i = new_group(t);
-	if (!i)
-		return 0;
-	t->last = i;
-	g = &t->slab[i];
-	memset(g, 0, sizeof(*g));
-	g->key = *key;
-	head = &t->buckets[hash_key(key, t->bits)];
-	g->next = *head;
-	*head = i;
-	link_idle(t, g);
-
-	now = &g->now;
-	now->kind = t->slab[0].now.kind;
-	now->netns = key->netns;
-	if (now->kind == KIND(DESTINATION)) {
-		now->inbound = key->inbound;
-		now->family = key->family;
-		now->lport = key->lport;
-		now->rport = key->rport;
-		memcpy(now->laddr, key->laddr, sizeof(now->laddr));
-		memcpy(now->raddr, key->raddr, sizeof(now->raddr));
-	} else if (now->kind == KIND(OWNER) && key->pid) {
-		now->has_owner = true;
-		now->pid = key->pid;
-		memcpy(now->comm, key->comm, sizeof(key->comm));
-	}
-	return i;
-}
-
 static struct group *group(struct tcpfsm_timewaits *t, uint8_t kind, uint32_t i)
 {
-	return &t->kind[kind].slab[i];
+	return group_at(&t->kind[kind], i);
 }
 
 /* Its key is nothing but this number. */
 static bool found_last(const struct groups *gs, uint32_t netns)
 {
-	return gs->last && gs->slab[gs->last].key.netns == netns;
+	return gs->last && group_at(gs, gs->last)->key.netns == netns;
 }
 
 static uint32_t netns_group(struct tcpfsm_timewaits *t, uint32_t netns)
@@ -335,36 +95,51 @@ static uint32_t netns_group(struct tcpfsm_timewaits *t, uint32_t netns)
 	struct groups *gs = &t->kind[KIND(NETNS)];
 	struct key key = { .netns = netns };
 
-	return found_last(gs, netns) ? gs->last : get_group(gs, &key);
+	return found_last(gs, netns) ? gs->last : groups_get(gs, &key);
+}
+
+/* What happens in an interrupt may have outlived its process. */
+static void seen(struct group *g, const struct tcpfsm_event *ev)
+{
+	if (!g->named || ev->rec.flags & TCPFSM_F_OWNER)
+		g->named = ev->ts;
 }
 
 static uint32_t owner_group(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
 {
-	struct key key = { .netns = 0 };
-	struct group *g;
-	uint32_t i;
+	struct key key = { .pid = ev && ev->has_owner ? ev->pid : 0 };
+	uint32_t i = groups_get(&t->kind[KIND(OWNER)], &key);
+	struct group *g = group(t, KIND(OWNER), i);
 
-	if (ev && ev->has_owner) {
-		key.pid = ev->pid;
-		memcpy(key.comm, ev->comm, strnlen(ev->comm, sizeof(key.comm)));
-	}
-	i = get_group(&t->kind[KIND(OWNER)], &key);
-	g = group(t, KIND(OWNER), i);
-	if (t->cgroups && i && key.pid && !g->cgroup_asked) {
+	if (!i || !key.pid)
+		return i;
+	/* execve() and prctl() change it. */
+	memcpy(g->now.comm, ev->comm, sizeof(g->now.comm));
+	seen(g, ev);
+	if (t->live && !g->cgroup_asked) {
 		g->cgroup_asked = true;
-		g->cgroup = cgroup_of(key.pid, key.comm);
+		g->cgroup = process_cgroup(key.pid, ev->ts - (uint64_t)t->epoch_offset);
 	}
 	return i;
 }
 
 /* ---- destinations ------------------------------------------------------------------ */
 
+static bool wanted_netns(const struct tcpfsm_timewaits *t, uint32_t netns)
+{
+	const struct tcpfsm_filter_subject s = {
+		.size = sizeof(s), .known = TCPFSM_ASKS_NETNS, .netns = netns,
+	};
+
+	return !t->has_filter || tcpfsm_filter_subject(&t->filter, &s);
+}
+
 /* Somebody listens there, or did: what has this local port was opened by peers. */
 static int learn_listener(struct tcpfsm_timewaits *t, uint32_t netns, uint16_t port)
 {
 	struct group *g;
 
-	if (!port || (t->has_filter && t->filter.netns && t->filter.netns != netns))
+	if (!port || !wanted_netns(t, netns))
 		return 0;
 	g = group(t, KIND(NETNS), netns_group(t, netns));
 	/* Nobody knows which, in the rest. */
@@ -384,7 +159,7 @@ static const struct group *find_netns(const struct tcpfsm_timewaits *t, uint32_t
 	const struct groups *gs = &t->kind[KIND(NETNS)];
 	const struct key key = { .netns = netns };
 
-	return &gs->slab[found_last(gs, netns) ? gs->last : find_group(gs, &key)];
+	return group_at(gs, found_last(gs, netns) ? gs->last : groups_find(gs, &key));
 }
 
 static bool listens(const struct tcpfsm_timewaits *t, uint32_t netns, uint16_t port)
@@ -399,6 +174,7 @@ static struct key ends(const struct tcpfsm_record *r)
 {
 	struct key key = {
 		.netns = r->netns, .lport = r->lport, .rport = r->rport, .family = r->family,
+		.dev = record_dev(r),
 	};
 
 	memcpy(key.laddr, r->laddr, sizeof(key.laddr));
@@ -415,105 +191,49 @@ static uint32_t destination(struct tcpfsm_timewaits *t, struct key key)
 	} else {
 		key.lport = 0;
 	}
-	return get_group(&t->kind[KIND(DESTINATION)], &key);
+	return groups_get(&t->kind[KIND(DESTINATION)], &key);
 }
 
 /* ---- sockets ----------------------------------------------------------------------- */
 
-static size_t hash(const struct tcpfsm_timewaits *t, uint64_t conn)
+static uint64_t hash(const struct table *t, const void *entry)
 {
-	return hash_bits(conn, t->bits);
+	(void)t;
+	return ((const struct sock *)entry)->conn;
 }
 
-static struct sock *find(struct tcpfsm_timewaits *t, uint64_t conn)
-{
-	uint32_t i = conn ? t->buckets[hash(t, conn)] : 0;
+static const struct table_type type = {
+	.size = sizeof(struct sock), .link = offsetof(struct sock, link), .reserved = 1, .hash = hash,
+};
 
-	while (i && t->slab[i].conn != conn)
-		i = t->slab[i].next;
-	return i ? &t->slab[i] : NULL;
+static struct sock *sock_at(const struct tcpfsm_timewaits *t, uint32_t i)
+{
+	return (struct sock *)t->socks.slab + i;
 }
 
-static void grow_buckets(struct tcpfsm_timewaits *t)
+static struct sock *find(const struct tcpfsm_timewaits *t, uint64_t conn)
 {
-	uint32_t *buckets = calloc((size_t)2 << t->bits, sizeof(*buckets)), i;
+	struct sock *s = conn ? table_first(&t->socks, &type, conn) : NULL;
 
-	if (!buckets)
-		return;		/* longer chains, then */
-	free(t->buckets);
-	t->buckets = buckets;
-	t->bits++;
-	for (i = 1; i < t->n; i++) {
-		uint32_t *head = &t->buckets[hash(t, t->slab[i].conn)];
-
-		if (!t->slab[i].state)
-			continue;
-		t->slab[i].next = *head;
-		*head = i;
-	}
+	while (s && s->conn != conn)
+		s = table_next(&t->socks, &type, s);
+	return s;
 }
 
 /* A new one, free yet, but in its chain.  NULL: no room. */
 static struct sock *add(struct tcpfsm_timewaits *t, uint64_t conn)
 {
-	uint32_t i = t->free, *head;
-	struct sock *s;
+	struct sock *s = table_add(&t->socks, &type, conn);
 
-	if (t->used >= t->max)
-		return NULL;
-	if (i) {
-		t->free = t->slab[i].next;
-	} else {
-		if (t->n == t->cap) {
-			/* By half: a million must not take the room of two. */
-			uint32_t cap = t->cap + t->cap / 2;
-
-			s = realloc(t->slab, cap * sizeof(*s));
-			if (!s)
-				return NULL;
-			t->slab = s;
-			t->cap = cap;
-		}
-		i = t->n++;
-	}
-	s = &t->slab[i];
-	memset(s, 0, sizeof(*s));
-	if (t->used++ >= (size_t)1 << t->bits && t->bits < BITS_MAX)
-		grow_buckets(t);
-	s->conn = conn;
-	head = &t->buckets[hash(t, conn)];
-	s->next = *head;
-	*head = i;
+	if (s)
+		s->conn = conn;
 	return s;
 }
 
 /* As ktime_get_seconds() was then. */
 static uint32_t second(const struct tcpfsm_timewaits *t, uint64_t ts)
 {
-	return (uint32_t)((ts - (uint64_t)t->epoch_offset) / NSEC_PER_SEC);
-}
-
-static void count_birth(const struct tcpfsm_timewaits *t, struct births *b, uint64_t since,
-			uint64_t one)
-{
-	uint32_t then = second(t, since), i;
-
-	if (!since) {
-		b->unknown += (uint32_t)one;
-		return;
-	}
-	for (i = 1; then > b->last && i <= BINS && i <= then - b->last; i++) {
-		uint32_t *bin = &b->bin[(b->last + i) % BINS];
-
-		b->older += *bin;
-		*bin = 0;
-	}
-	if (then > b->last)
-		b->last = then;
-	if (b->last - then < BINS)
-		b->bin[then % BINS] += (uint32_t)one;
-	else
-		b->older += (uint32_t)one;
+	return second_at(t->epoch_offset, ts);
 }
 
 static void count_stamps(struct tcpfsm_timewaits *t, struct group *g, const struct sock *s,
@@ -536,14 +256,17 @@ static void count_group(struct tcpfsm_timewaits *t, uint8_t kind, uint32_t i,
 			const struct sock *s, uint64_t one)
 {
 	struct groups *gs = &t->kind[kind];
-	struct group *g = &gs->slab[i];
+	struct group *g = group_at(gs, i);
 
 	if (s->state == OPEN) {
 		g->now.open += one;
 	} else {
 		if (s->state == STATE(TIME_WAIT)) {
 			g->now.time_wait += one;
-			count_birth(t, &g->births, s->since, one);
+			if (s->since)
+				births_count(&g->births, second(t, s->since), one);
+			else
+				g->births.unknown += (uint32_t)one;
 		} else {
 			g->now.fin_wait2 += one;
 		}
@@ -553,12 +276,7 @@ static void count_group(struct tcpfsm_timewaits *t, uint8_t kind, uint32_t i,
 	}
 	if (!i)
 		return;
-	if (mini(&g->now) + g->now.open) {
-		if (g->idle)
-			unlink_idle(gs, g);
-	} else if (!g->idle) {
-		link_idle(gs, g);
-	}
+	groups_busy(gs, g, mini(&g->now) + g->now.open);
 }
 
 /* one: 1, or its negative to take it out. */
@@ -575,27 +293,10 @@ static void count(struct tcpfsm_timewaits *t, const struct sock *s, uint64_t one
 	count_group(t, KIND(NETNS), s->netns, s, one);
 }
 
-static struct second *second_of(struct trend *tr, uint32_t now)
-{
-	uint32_t i;
-
-	for (i = 1; now > tr->last && i <= PACE_HISTORY && i <= now - tr->last; i++)
-		tr->at[(tr->last + i) % PACE_HISTORY] = (struct second) { .came = 0 };
-	if (now > tr->last)
-		tr->last = now;
-	return tr->last - now < PACE_HISTORY ? &tr->at[now % PACE_HISTORY] : NULL;
-}
-
 static void add_trend(struct tcpfsm_timewaits *t, uint8_t kind, uint32_t i, uint64_t ts,
 		      uint32_t came, uint32_t went, int32_t held)
 {
-	struct second *s = second_of(&group(t, kind, i)->trend, second(t, ts));
-
-	if (!s)
-		return;
-	s->came += came;
-	s->went += went;
-	s->held += held;
+	trend_add(&group(t, kind, i)->trend, second(t, ts), came, went, held);
 }
 
 static uint32_t group_of(const struct sock *s, uint8_t kind)
@@ -632,25 +333,25 @@ static void note(struct tcpfsm_timewaits *t, const struct sock *was, const struc
 
 static void drop(struct tcpfsm_timewaits *t, struct sock *s)
 {
-	uint32_t i = (uint32_t)(s - t->slab), *link = &t->buckets[hash(t, s->conn)];
-
 	count(t, s, -1ULL);
 	if (s->state != OPEN)
 		t->ended[s->conn % ENDED] = s->conn;
-	while (*link != i)
-		link = &t->slab[*link].next;
-	*link = s->next;
 	s->state = 0;
-	s->next = t->free;
-	t->free = i;
-	t->used--;
+	table_del(&t->socks, &type, s->conn, s);
 }
 
 /* ---- the snapshot ------------------------------------------------------------------ */
 
 static bool wanted(const struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
 {
-	return !t->has_filter || tcpfsm_filter_match(&t->filter, ev);
+	struct tcpfsm_filter_subject s;
+
+	if (!t->has_filter)
+		return true;
+	/* What a mini-socket is part of is a matter of all that happened to it. */
+	tcpfsm_filter_event(&s, ev);
+	s.known &= ~(uint32_t)(TCPFSM_ASKS_STATE | TCPFSM_ASKS_CAUSE);
+	return tcpfsm_filter_subject(&t->filter, &s);
 }
 
 /* The snapshot is complete, and so are its listeners. */
@@ -707,8 +408,8 @@ static void resync_begin(struct tcpfsm_timewaits *t, const struct tcpfsm_record 
 		t->nwaiting = 0;
 	else if (t->nwaiting || t->snap_ts)
 		take_snapshot(t);
-	for (i = 1; i < t->n; i++)
-		t->slab[i].seen = false;
+	for (i = 1; i < t->socks.end; i++)
+		sock_at(t, i)->seen = false;
 	t->syncing = true;
 	t->sync_ts = r->ts + (uint64_t)t->epoch_offset;
 }
@@ -733,9 +434,9 @@ static void resync_end(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r
 		return;
 	t->syncing = false;
 	if (!r->arg && all) {
-		for (i = 1; i < t->n; i++)
-			if (t->slab[i].state && !t->slab[i].seen)
-				drop_unseen(t, &t->slab[i]);
+		for (i = 1; i < t->socks.end; i++)
+			if (sock_at(t, i)->state && !sock_at(t, i)->seen)
+				drop_unseen(t, sock_at(t, i));
 		t->untold = 0;
 		t->unsynced = false;
 		t->resynced = t->sync_ts;
@@ -827,11 +528,13 @@ static void on_total(struct tcpfsm_timewaits *t, const struct tcpfsm_record *r)
 {
 	struct group *g;
 
-	if (r->conn || (t->has_filter && t->filter.netns && t->filter.netns != r->netns))
+	if (r->conn || !wanted_netns(t, r->netns))
 		return;
 	g = group(t, KIND(NETNS), netns_group(t, r->netns));
+	t->totals_ts = r->ts;
 	if (g->now.rest)
 		return;
+	g->heard = r->ts;
 	switch (r->rcv) {
 	case TCPFSM_TOTAL_NOW_SINCE_TS:	/* never left out, as zeros are */
 		g->now.tw = 0;
@@ -869,24 +572,18 @@ int tcpfsm_timewaits_item(struct tcpfsm_timewaits *t, const struct tcpfsm_item *
 
 /* ---- events ------------------------------------------------------------------------ */
 
-/* Ports taken towards a destination, mini-sockets counted against tw_max. */
-static uint64_t used(const struct tcpfsm_timewait *g)
-{
-	return mini(g) + (g->kind == KIND(DESTINATION) ? g->open : 0);
-}
-
 static void mark(struct tcpfsm_timewaits *t, uint64_t now)
 {
 	unsigned int kind;
 	uint32_t i;
 
 	for (kind = 0; kind < TCPFSM_TIMEWAIT_KINDS; kind++) {
-		for (i = 0; i < t->kind[kind].n; i++) {
-			struct group *g = &t->kind[kind].slab[i];
+		for (i = 0; i < groups_end(&t->kind[kind]); i++) {
+			struct group *g = group(t, (uint8_t)kind, i);
 
 			memcpy(g->flow, g->now.flow, sizeof(g->flow));
 			g->failed = g->now.failed;
-			g->used = used(&g->now);
+			g->used = tw_used(&g->now);
 			g->recent_early = g->early;
 			g->recent_early_ns = g->early_ns;
 		}
@@ -956,15 +653,16 @@ static void vote(struct group *g, const struct tcpfsm_event *ev)
 
 	if (now->rest || !ev->has_owner)
 		return;
-	if (!g->maker_votes) {
-		now->has_maker = true;
+	if (!g->maker_votes)
 		now->maker_pid = ev->pid;
-		memcpy(now->maker_comm, ev->comm, sizeof(now->maker_comm));
-	}
-	if (now->maker_pid == ev->pid && !strcmp(now->maker_comm, ev->comm))
-		g->maker_votes++;
-	else
+	now->has_maker = true;
+	if (now->maker_pid != ev->pid) {
 		g->maker_votes--;
+		return;
+	}
+	g->maker_votes++;
+	memcpy(now->maker_comm, ev->comm, sizeof(now->maker_comm));
+	seen(g, ev);
 }
 
 static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
@@ -993,6 +691,7 @@ static void on_timewait(struct tcpfsm_timewaits *t, const struct tcpfsm_event *e
 	if (!netns->now.rest && (t->begun || !netns->now.limit)) {
 		netns->now.tw = ev->rec.tw;
 		netns->now.limit = ev->rec.tw_max;
+		netns->heard = ev->ts - (uint64_t)t->epoch_offset;
 	}
 	flow(t, &at, action);
 
@@ -1108,6 +807,28 @@ static void on_connect_failed(struct tcpfsm_timewaits *t, const struct tcpfsm_ev
 	}
 }
 
+/* With its inode there is another one now, which has none of this. */
+static void forget_netns(struct tcpfsm_timewaits *t, uint32_t netns)
+{
+	const struct key key = { .netns = netns };
+	uint32_t at = groups_find(&t->kind[KIND(NETNS)], &key), i;
+	struct groups *gs;
+
+	if (!at)
+		return;
+	for (i = 1; i < t->socks.end; i++) {
+		struct sock *s = sock_at(t, i);
+
+		if (s->state && (s->state == OPEN ? group(t, KIND(DESTINATION), s->dest)->key.netns == netns :
+		    s->netns == at))
+			drop(t, s);
+	}
+	for (gs = t->kind; gs < t->kind + KIND(OWNER); gs++)
+		for (i = 1; i < groups_end(gs); i++)
+			if (group_at(gs, i)->key.netns == netns)
+				groups_forget(gs, group_at(gs, i));
+}
+
 int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event *ev)
 {
 	if (!t->begun || t->nwaiting || t->snap_ts || t->known == UINT64_MAX)
@@ -1119,6 +840,10 @@ int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event
 		}
 		return 0;
 	}
+	if (ev->type == TCPFSM_EVENT_NETNS)
+		forget_netns(t, ev->rec.netns);
+	if (ev->netns_gone)
+		return 0;
 	/* Listeners have no peer that a filter could ask for. */
 	if (ev->type == TCPFSM_EVENT_TRANSITION && ev->new_state == STATE(LISTEN))
 		return on_transition(t, ev);
@@ -1139,173 +864,42 @@ int tcpfsm_timewaits_event(struct tcpfsm_timewaits *t, const struct tcpfsm_event
 
 /* ---- readings ---------------------------------------------------------------------- */
 
-/* How it goes on, a second. */
-struct pace {
-	double came;			/* less those that went before their time */
-	double held;			/* of these, those that do not get to TIME_WAIT */
-};
-
-/* False: too little time has been seen. */
-static bool pace_of(const struct tcpfsm_timewaits *t, const struct trend *tr, uint64_t now,
-		    struct pace *out)
+/* They may have another name by now. */
+static void name_processes(const struct tcpfsm_timewaits *t, const struct group *g,
+			   struct tcpfsm_timewait *o)
 {
-	uint32_t last = second(t, now), known = t->known ? second(t, t->known) : 0, i;
-	struct { uint64_t begin; uint32_t came; int64_t net, held; } all, first, after;
-	uint64_t begin;
-	double seconds;
+	uint64_t named = g->named - (uint64_t)t->epoch_offset;
 
-	memset(&all, 0, sizeof(all));
-	all.begin = now;
-	first = after = all;
-	for (i = 0; i < PACE_HISTORY && last - i >= known && last >= i; i++) {
-		static const struct second nothing;
-		const struct second *s = &nothing;
-
-		if (last - i <= tr->last && tr->last - (last - i) < PACE_HISTORY)
-			s = &tr->at[(last - i) % PACE_HISTORY];
-		if (i >= PACE_SECONDS && (all.came >= PACE_ENOUGH || s->came > PACE_ENOUGH))
-			break;
-		if (s->came)
-			after = all;
-		all.came += s->came;
-		all.net += (int64_t)s->came - s->went;
-		all.held += s->held;
-		all.begin = (last - i) * NSEC_PER_SEC + (uint64_t)t->epoch_offset;
-		if (s->came)
-			first = all;
-	}
-	if (first.begin > all.begin && after.came >= PACE_SOME)
-		all = after;
-	else if (first.begin > all.begin && all.came >= PACE_SOME)
-		all = first;
-	begin = all.begin > t->known ? all.begin : t->known;
-	if (now < begin + RATE_MIN_NS)
-		return false;
-	seconds = (double)(now - begin) / (double)NSEC_PER_SEC;
-	out->came = (double)all.net / seconds;
-	/* A few more or less of those open are no trend. */
-	out->held = all.held >= (int64_t)PACE_SOME || all.held <= -(int64_t)PACE_SOME ?
-		    (double)all.held / seconds : 0;
-	return true;
-}
-
-/*
- * Second by second: who is in TIME_WAIT leaves when it is over, and others come as the
- * pace is.  Only the share that blocks counts of TIME_WAIT.  Return: seconds until there
- * are limit; -1: there never will be.
- */
-static double seconds_to(const struct tcpfsm_timewaits *t, const struct group *g, uint64_t now,
-			 const struct pace *pace, double blocks, double limit)
-{
-	const struct births *b = &g->births;
-	double grows = (pace->came - pace->held) * blocks, unknown = blocks * b->unknown / LASTS;
-	double n = (double)used(&g->now) - (double)g->now.time_wait * (1 - blocks), at = 0;
-	uint64_t mono = now - (uint64_t)t->epoch_offset;
-	uint32_t last = second(t, now), i, over = b->older;
-	/* What is left of this second is the first one. */
-	double len = 1 - (double)(mono % NSEC_PER_SEC) / (double)NSEC_PER_SEC;
-
-	if (n >= limit)
-		return 0;
-	for (i = 0; i < BINS; i++)
-		if (b->last >= i && (int32_t)(last - (b->last - i)) > (int32_t)LASTS)
-			over += b->bin[(b->last - i) % BINS];
-	/* Later, those that come at this pace leave at this pace. */
-	for (i = 0; i < LASTS; i++) {
-		uint32_t born = last + i - LASTS;
-		double step = (grows + pace->held - unknown) * len;
-
-		if (born <= b->last && b->last - born < BINS)
-			over += b->bin[born % BINS];
-		step -= blocks * over;
-		if (n + step >= limit)
-			return at + len * (limit - n) / step;
-		n += step;
-		at += len;
-		len = 1;
-		over = 0;
-	}
-	if (!(pace->held > 0))
-		return -1;
-	at += (limit - n) / pace->held;
-	return at < HORIZON ? at : -1;
-}
-
-/*
- * By Little's law: what enters in a second, times how long it stays: 60 s, but for what
- * ends before.
- */
-static double settles(const struct group *g, const struct tcpfsm_timewait *o,
-		      const struct pace *pace)
-{
-	double early = o->seconds > 0 ? (double)(g->early_ns - g->recent_early_ns) /
-					(double)NSEC_PER_SEC / o->seconds : 0;
-	double n = (pace->came - pace->held) * TCPFSM_TW_SECONDS + early;
-
-	return (n > 0 ? n : 0) + (double)o->fin_wait2;
-}
-
-/*
- * The share of mini-sockets whose port connect() cannot take: all of them, or under
- * tcp_tw_reuse those without timestamps.
- */
-static double blocking(const struct tcpfsm_timewaits *t, const struct group *g,
-		       struct tcpfsm_timewait *o)
-{
-	uint8_t mode = find_netns(t, o->netns)->tw_reuse;
-	uint32_t told = g->stamps[STAMPS_WITH] + g->stamps[STAMPS_WITHOUT];
-
-	o->reuse = reuse_applies(o, mode);
-	return o->reuse && told ? (double)g->stamps[STAMPS_WITHOUT] / told : 1;
-}
-
-static void forecast(const struct tcpfsm_timewaits *t, const struct group *g, uint64_t now,
-		     struct tcpfsm_timewait *o)
-{
-	const struct group *netns = find_netns(t, o->netns);
-	bool destination = o->kind == KIND(DESTINATION);
-	struct pace pace;
-	double blocks = 1;
-
-	o->settles = o->full_in = -1;
-	o->used = used(o);
-	if (destination)
-		o->limit = !o->rest && !o->inbound ? netns->ports : 0;
-	if (o->rest || !pace_of(t, &g->trend, now, &pace))
+	if (!t->live)
 		return;
-	o->settles = settles(g, o, &pace);
-	if (destination && !o->inbound)
-		blocks = blocking(t, g, o);
-	if (!o->limit)
-		return;
-	if (destination && o->recent_failed)
-		o->full_in = 0;
-	else
-		o->full_in = seconds_to(t, g, now, &pace, blocks, (double)o->limit);
-	/* Without room for mini-sockets a port is free at once. */
-	if (destination && o->full_in > 0 && !(pace.held > 0) && netns->now.limit &&
-	    pace_of(t, &netns->trend, now, &pace)) {
-		double overflow = seconds_to(t, netns, now, &pace, 1, (double)netns->now.limit);
-
-		o->overflows = overflow >= 0 && overflow < o->full_in;
-		if (o->overflows)
-			o->full_in = -1;
-	}
+	if (o->kind == KIND(OWNER) && o->has_owner)
+		process_name(o->pid, named, o->comm);
+	if (o->has_maker)
+		process_name(o->maker_pid, named, o->maker_comm);
+	if (o->kind == KIND(DESTINATION) && o->has_owner)
+		process_name(o->pid, o->failed_ts - (uint64_t)t->epoch_offset, o->comm);
 }
 
 static void read_group(const struct tcpfsm_timewaits *t, const struct group *g, uint64_t now,
 		       struct tcpfsm_timewait *o)
 {
+	const struct forecast_clock c = {
+		.epoch_offset = t->epoch_offset, .now = now, .known = t->known,
+	};
 	unsigned int i;
 
 	*o = g->now;
+	/* Totals tell of each network namespace that there is. */
+	if (o->kind == KIND(NETNS) && !o->rest && g->heard < t->totals_ts)
+		o->tw = o->limit = 0;
 	o->cgroup = g->cgroup;
+	name_processes(t, g, o);
 	for (i = 0; i < TCPFSM_TW_FLOWS; i++)
 		o->recent[i] = o->flow[i] - g->flow[i];
 	o->recent_failed = o->failed - g->failed;
 	o->seconds = t->begun && now >= t->mark + RATE_MIN_NS ?
 		     (double)(now - t->mark) / (double)NSEC_PER_SEC : 0;
-	forecast(t, g, now, o);
+	forecast(&c, g, find_netns(t, o->netns), o);
 }
 
 static bool is_empty(const struct group *g)
@@ -1351,7 +945,7 @@ static struct sorted sort_by(const struct tcpfsm_timewaits *t, const struct grou
 		break;
 	case TCPFSM_TIMEWAIT_BY_PORTS:
 		if (g->now.kind == KIND(DESTINATION))
-			s.first = ports && !g->now.inbound ? (double)used(&g->now) / ports : 0;
+			s.first = ports && !g->now.inbound ? (double)tw_used(&g->now) / ports : 0;
 		break;
 	case TCPFSM_TIMEWAIT_BY_FAILED:
 		s.first = (double)g->now.failed;
@@ -1394,14 +988,14 @@ int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind 
 	int rc = 0;
 
 	attach(t, now);
-	sorted = malloc(gs->n * sizeof(*sorted));
+	sorted = malloc(groups_end(gs) * sizeof(*sorted));
 	if (!sorted)
 		return -ENOMEM;
-	for (i = 1; i < gs->n; i++)
-		if (kind == KIND(NETNS) || !is_empty(&gs->slab[i]))
-			sorted[n++] = sort_by(t, &gs->slab[i]);
+	for (i = 1; i < groups_end(gs); i++)
+		if (kind == KIND(NETNS) || !is_empty(group_at(gs, (uint32_t)i)))
+			sorted[n++] = sort_by(t, group_at(gs, (uint32_t)i));
 	qsort(sorted, n, sizeof(*sorted), compare);
-	rest = gs->slab[0];
+	rest = *group_at(gs, 0);
 	for (i = 0; i < n && !rc; i++) {
 		struct tcpfsm_timewait o;
 
@@ -1409,7 +1003,7 @@ int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind 
 			read_group(t, sorted[i].g, now, &o);
 			rc = fn(&o, arg);
 		} else {
-			add_history(&rest, sorted[i].g);
+			group_add_history(&rest, sorted[i].g);
 			add_population(&rest.now, &sorted[i].g->now);
 		}
 	}
@@ -1423,22 +1017,22 @@ int tcpfsm_timewaits_each(struct tcpfsm_timewaits *t, enum tcpfsm_timewait_kind 
 	return rc;
 }
 
-static void add_ages(const struct tcpfsm_timewaits *t, const struct births *b, uint64_t now,
-		     uint64_t ages[TCPFSM_TW_AGES])
+int timewaits_outbound(struct tcpfsm_timewaits *t, uint64_t now, tcpfsm_timewait_fn fn, void *arg)
 {
-	uint64_t mono = now - (uint64_t)t->epoch_offset;
+	const struct groups *gs = &t->kind[KIND(DESTINATION)];
 	uint32_t i;
+	int rc = 0;
 
-	for (i = 0; i < BINS && i <= b->last; i++) {
-		/* They began half a second later than it did, on average. */
-		uint64_t begin = (b->last - i) * NSEC_PER_SEC + NSEC_PER_SEC / 2;
-		uint64_t age = mono > begin ? (mono - begin) / NSEC_PER_SEC / 10 : 0;
+	attach(t, now);
+	for (i = 1; i < groups_end(gs) && !rc; i++) {
+		struct tcpfsm_timewait o = group_at(gs, i)->now;
 
-		ages[age < TCPFSM_TW_AGES - 2 ? age : TCPFSM_TW_AGES - 2] +=
-			b->bin[(b->last - i) % BINS];
+		o.used = tw_used(&o);
+		o.limit = find_netns(t, o.netns)->ports;
+		if (!o.inbound && o.used)
+			rc = fn(&o, arg);
 	}
-	ages[TCPFSM_TW_AGES - 2] += b->older;
-	ages[TCPFSM_TW_AGES - 1] += b->unknown;
+	return rc;
 }
 
 void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t now,
@@ -1449,9 +1043,9 @@ void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t 
 
 	attach(t, now);
 	memset(ages, 0, TCPFSM_TW_AGES * sizeof(ages[0]));
-	for (i = 0; i < gs->n; i++)
-		if (!netns || (i && gs->slab[i].key.netns == netns))
-			add_ages(t, &gs->slab[i].births, now, ages);
+	for (i = 0; i < groups_end(gs); i++)
+		if (!netns || (i && group_at(gs, i)->key.netns == netns))
+			births_ages(&group_at(gs, i)->births, now - (uint64_t)t->epoch_offset, ages);
 }
 
 /*
@@ -1461,15 +1055,12 @@ void tcpfsm_timewaits_ages(struct tcpfsm_timewaits *t, uint32_t netns, uint64_t 
 static uint32_t young(const struct tcpfsm_timewaits *t, const struct group *g, uint64_t now,
 		      uint32_t delay_ms)
 {
-	const struct births *b = &g->births;
-	uint32_t with = g->stamps[STAMPS_WITH], first, n = 0, i;
+	uint32_t with = g->stamps[STAMPS_WITH], n;
 
 	/* A second, if there is no such sysctl: ends with that by the clock. */
 	if (!delay_ms)
 		return g->young_second >= second(t, now) ? g->young : 0;
-	first = second(t, now - delay_ms * (NSEC_PER_SEC / 1000));
-	for (i = 0; i < BINS && i <= b->last && b->last - i >= first; i++)
-		n += b->bin[(b->last - i) % BINS];
+	n = births_since(&g->births, second(t, now - delay_ms * (NSEC_PER_SEC / 1000)));
 	return n < with ? n : with;
 }
 
@@ -1488,7 +1079,7 @@ void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_time
 		return;
 	memcpy(key.laddr, dest->laddr, sizeof(key.laddr));
 	memcpy(key.raddr, dest->raddr, sizeof(key.raddr));
-	g = group(t, KIND(DESTINATION), dest->rest ? 0 : find_group(&t->kind[KIND(DESTINATION)], &key));
+	g = group(t, KIND(DESTINATION), dest->rest ? 0 : groups_find(&t->kind[KIND(DESTINATION)], &key));
 	if (g->now.rest != dest->rest)
 		return;
 	out->delay_ms = find_netns(t, dest->netns)->tw_reuse_delay;
@@ -1498,18 +1089,43 @@ void tcpfsm_timewaits_reuse(struct tcpfsm_timewaits *t, const struct tcpfsm_time
 	out->unknown = g->stamps[STAMPS_UNKNOWN];
 }
 
-bool timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest, uint64_t now)
+static uint32_t find_destination(const struct tcpfsm_timewaits *t, const struct tcpfsm_timewait *dest)
 {
 	struct key key = {
 		.netns = dest->netns, .lport = dest->lport, .rport = dest->rport,
 		.family = dest->family, .inbound = dest->inbound,
 	};
+
+	memcpy(key.laddr, dest->laddr, sizeof(key.laddr));
+	memcpy(key.raddr, dest->raddr, sizeof(key.raddr));
+	return groups_find(&t->kind[KIND(DESTINATION)], &key);
+}
+
+bool timewaits_taken(const struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest)
+{
+	uint32_t i = find_destination(t, dest);
+
+	if (i)
+		*dest = group_at(&t->kind[KIND(DESTINATION)], i)->now;
+	return i;
+}
+
+bool timewaits_listens(const struct tcpfsm_timewaits *t, uint32_t netns, uint16_t port)
+{
+	return listens(t, netns, port);
+}
+
+uint64_t timewaits_population(const struct tcpfsm_timewaits *t, uint32_t netns)
+{
+	return mini(&find_netns(t, netns)->now);
+}
+
+bool timewaits_find(struct tcpfsm_timewaits *t, struct tcpfsm_timewait *dest, uint64_t now)
+{
 	uint32_t i;
 
 	attach(t, now);
-	memcpy(key.laddr, dest->laddr, sizeof(key.laddr));
-	memcpy(key.raddr, dest->raddr, sizeof(key.raddr));
-	i = find_group(&t->kind[KIND(DESTINATION)], &key);
+	i = find_destination(t, dest);
 	if (i)
 		read_group(t, group(t, KIND(DESTINATION), i), now, dest);
 	return i;
@@ -1555,20 +1171,13 @@ int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_time
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return -ENOMEM;
-	t->max = o.max_sockets ? o.max_sockets : SOCKETS_DEFAULT;
 	t->epoch_offset = o.epoch_offset;
 	t->since = o.since;
 	t->known = UINT64_MAX;
-	t->cgroups = o.cgroups;
+	t->live = o.cgroups;
 	t->has_filter = o.filter;
 	t->filter = filter;
-	t->filter.states = t->filter.causes = 0;
-	t->cap = SOCKETS_FIRST;
-	t->n = 1;
-	t->bits = BITS_MIN;
-	t->slab = malloc(t->cap * sizeof(*t->slab));
-	t->buckets = malloc(sizeof(*t->buckets) << t->bits);
-	err = t->slab && t->buckets ? 0 : -ENOMEM;
+	err = table_init(&t->socks, &type, SOCKETS_FIRST, o.max_sockets ? o.max_sockets : SOCKETS_DEFAULT);
 	if (!err)
 		err = groups_init(&t->kind[KIND(NETNS)], NETNS_MAX, KIND(NETNS));
 	if (!err)
@@ -1581,9 +1190,6 @@ int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_time
 		tcpfsm_timewaits_free(t);
 		return err;
 	}
-	/* Not a page has to be had while records wait. */
-	memset(t->slab, 0, t->cap * sizeof(*t->slab));
-	memset(t->buckets, 0, sizeof(*t->buckets) << t->bits);
 	*out = t;
 	return 0;
 }
@@ -1591,20 +1197,12 @@ int tcpfsm_timewaits_new(struct tcpfsm_timewaits **out, const struct tcpfsm_time
 void tcpfsm_timewaits_free(struct tcpfsm_timewaits *t)
 {
 	unsigned int kind;
-	uint32_t i;
 
 	if (!t)
 		return;
-	for (kind = 0; kind < TCPFSM_TIMEWAIT_KINDS; kind++) {
-		for (i = 0; i < t->kind[kind].n; i++) {
-			free(t->kind[kind].slab[i].listening);
-			free(t->kind[kind].slab[i].cgroup);
-		}
-		free(t->kind[kind].slab);
-		free(t->kind[kind].buckets);
-	}
+	for (kind = 0; kind < TCPFSM_TIMEWAIT_KINDS; kind++)
+		groups_free(&t->kind[kind]);
 	free(t->waiting);
-	free(t->slab);
-	free(t->buckets);
+	table_exit(&t->socks);
 	free(t);
 }

@@ -2,6 +2,7 @@
 #ifndef TCPFSM_LIB_CLOCK_H
 #define TCPFSM_LIB_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -33,6 +34,17 @@ static inline uint64_t realtime_ns(void)
  * not 0 inside a time namespace (some containers have one).
  */
 int64_t clock_timens_offset(void);
+
+/* Less is what reading two clocks may make of one. */
+#define CLOCK_STEP_NS	((int64_t)NSEC_PER_MSEC)
+
+/*
+ * Was the clock set, or did the machine sleep?  CLOCK_MONOTONIC goes on as fast as CLOCK_REALTIME, also while
+ * that is slewed.
+ * @timens: clock_timens_offset()
+ * @offset: epoch minus the kernel's CLOCK_MONOTONIC, as last known; set to what it is
+ */
+bool clock_has_stepped(int64_t timens, int64_t *offset);
 
 #pragma GCC visibility pop
 #endif /* TCPFSM_LIB_CLOCK_H */

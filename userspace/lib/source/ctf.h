@@ -2,7 +2,9 @@
 /*
  * A recording: a directory with a CTF 1.8 trace, "metadata", one file "cpu_N"
  * for each CPU that had something to tell, "sockets", a stream of SOCKET records
- * and nothing else, if a snapshot was taken, and "totals", of TOTAL records.
+ * and nothing else, if a snapshot was taken, "totals", of TOTAL records, and
+ * "marks", of MARK records: the last ones tell how much there is of each other
+ * stream, and how the recording ended.  Without these it was not ended.
  *
  * A stream file is made of units of 128 bytes: each packet is one unit of
  * header and context, then one for each record.  An event is the record with
@@ -15,6 +17,7 @@
 #ifndef TCPFSM_LIB_CTF_H
 #define TCPFSM_LIB_CTF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +34,7 @@
 #define CTF_CPUS_MAX		65536U
 #define CTF_SOCKETS		"sockets"
 #define CTF_TOTALS		"totals"
+#define CTF_MARKS		"marks"
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define CTF_BYTE_ORDER		"le"
@@ -67,16 +71,16 @@ _Static_assert(sizeof(struct tcpfsm_record) == CTF_UNIT, "an event is a record")
 _Static_assert(offsetof(struct tcpfsm_record, ts) == 8 &&
 	       offsetof(struct tcpfsm_record, type) == 16, "and begins like one");
 
-/* The size of the content of a packet of n events, in bits. */
-static inline uint64_t ctf_content_bits(size_t n)
+/* The size of the content of a packet of n events of so many bytes, in bits. */
+static inline uint64_t ctf_content_bits(size_t n, size_t unit)
 {
-	return 8 * (n ? (n + 1) * CTF_UNIT : offsetof(struct ctf_packet, content));
+	return 8 * (n ? CTF_UNIT + n * unit : offsetof(struct ctf_packet, content));
 }
 
 /* The same packet in the file, in bytes. */
-static inline size_t ctf_packet_bytes(size_t n)
+static inline size_t ctf_packet_bytes(size_t n, size_t unit)
 {
-	return ((n + 1) * CTF_UNIT + CTF_ALIGN - 1) & ~(size_t)(CTF_ALIGN - 1);
+	return (CTF_UNIT + n * unit + CTF_ALIGN - 1) & ~(size_t)(CTF_ALIGN - 1);
 }
 
 /* What the metadata tells about the recording beyond the format. */
@@ -84,25 +88,50 @@ struct ctf_env {
 	uint8_t uuid[16];
 	int64_t epoch_offset;
 	const char *module_version;	/* or NULL */
+	int32_t error[TCPFSM_FEATURE_SLOTS];	/* of features that were off; 0: on, or not known */
+	/* Of a recording that is read: */
+	bool marks;			/* its recorder wrote marks */
+	unsigned int abi;
+	struct ctf_layout *layout;	/* of an older ABI; to be freed.  NULL: that of above */
 };
 
 /* The text of the metadata; to be freed.  NULL: no memory. */
 char *ctf_metadata_text(const struct ctf_env *env);
 /* One more event class, for a record type younger than this library. */
 char *ctf_metadata_unknown_type(unsigned int type);
-/* Reads a metadata text back.  0; -EBADMSG or -EPROTO and *why. */
+/* Reads a metadata text back.  0; -EBADMSG, -EPROTO or -ENOMEM and *why. */
 int ctf_metadata_parse(const char *text, struct ctf_env *env, const char **why);
+
+/* ---- older ABIs -------------------------------------------------------------- */
+
+/*
+ * Where an older ABI had what: its events may be of 64 bytes, with fewer fields or in another
+ * order.  The time and the type are the first, as above; packets are the same, with the first
+ * event after CTF_UNIT bytes.
+ */
+struct ctf_layout;
+
+/* 0; -EBADMSG or -ENOMEM and *why. */
+int ctf_layout_parse(const char *text, struct ctf_layout **layout, const char **why);
+/* Bytes from one event to the next: 64 or 128. */
+size_t ctf_layout_unit(const struct ctf_layout *l);
+/* The same event today; what it does not tell is 0, or what says that it is not known. */
+void ctf_layout_event(const struct ctf_layout *l, const void *old, struct ctf_event *ev);
 
 /* ---- writer ---------------------------------------------------------------- */
 
 struct ctf_writer;
 
+/* For one recording or for its chunks.  0; -EEXIST: it is there and not empty; another negative errno. */
+int ctf_make_dir(const char *dir);
+
 int ctf_writer_open(struct ctf_writer **w, const char *dir, unsigned int cpus,
 		    const struct ctf_env *env);
 
-/* The streams of the snapshot and of the totals: in the place of a CPU below. */
+/* The streams of the snapshot, of the totals and of marks: in the place of a CPU below. */
 unsigned int ctf_writer_sockets(const struct ctf_writer *w);
 unsigned int ctf_writer_totals(const struct ctf_writer *w);
+unsigned int ctf_writer_marks(const struct ctf_writer *w);
 
 /*
  * Where the next events of a CPU go and how many there is room for, at least
@@ -117,16 +146,32 @@ struct ctf_event *ctf_writer_room(struct ctf_writer *w, unsigned int cpu, size_t
 int ctf_writer_commit(struct ctf_writer *w, unsigned int cpu, size_t n, uint64_t lost,
 		      uint64_t now);
 
+/* A mark; its seq is filled in. */
+int ctf_writer_mark(struct ctf_writer *w, const struct tcpfsm_record *mark);
+
 /* Records were lost at the end of a CPU's stream, at time ts. */
 int ctf_writer_lost(struct ctf_writer *w, unsigned int cpu, uint64_t lost, uint64_t ts);
 
-/* When was the oldest record committed that is not written yet?  UINT64_MAX: none. */
+/* When was the oldest record committed that is not on the disk yet?  UINT64_MAX: none. */
 uint64_t ctf_writer_oldest(const struct ctf_writer *w);
-/* Writes the packets that hold a record committed at or before that time. */
+/*
+ * Writes the packets that hold a record committed at or before that time, and waits until
+ * they are on the disk.
+ */
 int ctf_writer_flush(struct ctf_writer *w, uint64_t until);
 uint64_t ctf_writer_bytes(const struct ctf_writer *w);
-/* Writes what is left.  0 or the first error there was. */
-int ctf_writer_close(struct ctf_writer *w);
+
+struct ctf_end {
+	uint32_t how;			/* enum tcpfsm_end */
+	uint8_t code;			/* errno or signal */
+	uint64_t lost;			/* records, by the recorder's count */
+};
+
+/*
+ * Writes what is left, and how it ended; @end->code of the errors that closing shows is set.
+ * Return: 0 or the first error there was; *unwritten: records that were committed in vain.
+ */
+int ctf_writer_close(struct ctf_writer *w, struct ctf_end *end, uint64_t *unwritten);
 
 #pragma GCC visibility pop
 #endif /* TCPFSM_LIB_CTF_H */

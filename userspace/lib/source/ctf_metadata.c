@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "ctf.h"
+#include "ctf_token.h"
 #include "tcpfsm.h"
 
 #define TRACER		"tcpfsm"
@@ -193,6 +194,19 @@ char *ctf_metadata_unknown_type(unsigned int type)
 	return text_end(f, &text);
 }
 
+/* "	tcpfsm_error_syn = 16;": a feature that was off, and the errno that kept it off. */
+#define FEATURE_ERROR	"tcpfsm_error_"
+
+static void put_errors(FILE *f, const struct ctf_env *env)
+{
+	unsigned int i;
+
+	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++)
+		if (env->error[i])
+			fprintf(f, "\t" FEATURE_ERROR "%s = %d;\n", tcpfsm_feature_name(i),
+				-env->error[i]);
+}
+
 char *ctf_metadata_text(const struct ctf_env *env)
 {
 	int64_t sec = env->epoch_offset / (int64_t)NSEC_PER_SEC;
@@ -230,13 +244,15 @@ char *ctf_metadata_text(const struct ctf_env *env)
 		"	tracer_major = 1;\n"
 		"	tracer_minor = 0;\n"
 		"	tcpfsm_abi = %u;\n"
-		"	tcpfsm_record_size = %zu;\n", CTF_BYTE_ORDER, TCPFSM_ABI_VERSION,
+		"	tcpfsm_record_size = %zu;\n"
+		"	tcpfsm_marks = 1;\n", CTF_BYTE_ORDER, TCPFSM_ABI_VERSION,
 		sizeof(struct tcpfsm_record));
 	if (env->module_version) {
 		fprintf(f, "\ttcpfsm_version = ");
 		put_string(f, env->module_version);
 		fprintf(f, ";\n");
 	}
+	put_errors(f, env);
 	fprintf(f, "\tdomain = \"kernel\";\n\tsysname = ");
 	put_string(f, uts.sysname);
 	fprintf(f, ";\n\tkernel_release = ");
@@ -266,51 +282,8 @@ char *ctf_metadata_text(const struct ctf_env *env)
 
 /*
  * The reverse, only for what was written above: "key = value;" directly inside
- * a top-level block.  Not a parser of TSDL.
+ * a top-level block.  ctf_layout.c reads the rest.
  */
-struct token {
-	const char *at;
-	size_t len;
-};
-
-static struct token next_token(const char **p)
-{
-	const char *s = *p;
-	struct token t;
-
-	for (;;) {
-		while (isspace((unsigned char)*s))
-			s++;
-		if (s[0] != '/' || s[1] != '*')
-			break;
-		s = strstr(s + 2, "*/");
-		if (!s) {
-			*p += strlen(*p);
-			return (struct token) { *p, 0 };
-		}
-		s += 2;
-	}
-	t.at = s;
-	if (*s == '"') {
-		for (s++; *s && *s != '"'; s++)
-			if (*s == '\\' && s[1])
-				s++;
-		s += *s == '"';
-	} else if (isalnum((unsigned char)*s) || *s == '_' || *s == '-') {
-		while (isalnum((unsigned char)*s) || *s == '_' || *s == '-' || *s == '.')
-			s++;
-	} else if (*s) {
-		s++;
-	}
-	t.len = (size_t)(s - t.at);
-	*p = s;
-	return t;
-}
-
-static int token_is(struct token t, const char *s)
-{
-	return t.len == strlen(s) && !memcmp(t.at, s, t.len);
-}
 
 /* The value as text, without quotes; false when there is none that fits. */
 static int metadata_get(const char *text, const char *block, const char *key, char *buf,
@@ -358,6 +331,22 @@ static int metadata_get_number(const char *text, const char *block, const char *
 	return !errno && !*end;
 }
 
+static void parse_errors(const char *text, struct ctf_env *env)
+{
+	char key[48];
+	unsigned int i;
+	long long v;
+
+	/* Each key is looked for in all of the text. */
+	if (!strstr(text, FEATURE_ERROR))
+		return;
+	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++) {
+		snprintf(key, sizeof(key), FEATURE_ERROR "%s", tcpfsm_feature_name(i));
+		if (metadata_get_number(text, "env", key, &v) && v > 0 && v < 4096)
+			env->error[i] = (int32_t)-v;
+	}
+}
+
 static int parse_uuid(const char *s, uint8_t uuid[16])
 {
 	int i;
@@ -393,12 +382,17 @@ int ctf_metadata_parse(const char *text, struct ctf_env *env, const char **why)
 		*why = "metadata is damaged: no ABI version";
 		return -EBADMSG;
 	}
-	if (v != TCPFSM_ABI_VERSION) {
-		*why = "recorded by a version of tcpfsm with another ABI";
+	if (v < 0) {
+		*why = "metadata is damaged: no ABI version";
+		return -EBADMSG;
+	}
+	if (v > TCPFSM_ABI_VERSION) {
+		*why = "recorded by a younger version of tcpfsm, with another ABI";
 		return -EPROTO;
 	}
+	env->abi = (unsigned int)v;
 	if (!metadata_get_number(text, "env", "tcpfsm_record_size", &v) ||
-	    v != sizeof(struct tcpfsm_record)) {
+	    (env->abi == TCPFSM_ABI_VERSION && v != sizeof(struct tcpfsm_record))) {
 		*why = "metadata is damaged: wrong record size";
 		return -EBADMSG;
 	}
@@ -425,5 +419,8 @@ int ctf_metadata_parse(const char *text, struct ctf_env *env, const char **why)
 	}
 	env->epoch_offset = sec * (int64_t)NSEC_PER_SEC + nsec;
 	env->module_version = NULL;
-	return 0;
+	env->marks = metadata_get_number(text, "env", "tcpfsm_marks", &v) && v == 1;
+	parse_errors(text, env);
+	env->layout = NULL;
+	return env->abi == TCPFSM_ABI_VERSION ? 0 : ctf_layout_parse(text, &env->layout, why);
 }

@@ -13,11 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctf.h"
+#include "tcpfsm.h"
 
 /* With more CPUs than this, packets get smaller: the buffers add up. */
 #define CPUS_WITH_BIG_PACKETS	64
@@ -30,6 +32,8 @@ struct ctf_stream {
 	uint64_t packets;
 	uint64_t discarded;
 	uint64_t last_ts;
+	uint64_t committed, written;	/* records */
+	uint64_t unsynced;		/* since of the oldest record written that a crash would take */
 	int fd;
 };
 
@@ -37,13 +41,14 @@ struct ctf_writer {
 	int dirfd;
 	int err;			/* the first error; nothing is written after it */
 	bool made_dir;
+	bool new_files;			/* their names are not on the disk yet */
 	uint8_t uuid[16];
 	uint8_t known[256];		/* types that the metadata describes */
 	uint64_t bytes;
 	size_t packet_bytes;
 	size_t room;			/* records in a packet */
 	unsigned int cpus;
-	unsigned int nstreams;		/* the last two are the snapshot's and the totals' */
+	unsigned int nstreams;		/* the last: of the snapshot, the totals, the marks */
 	struct ctf_stream streams[];
 };
 
@@ -85,13 +90,23 @@ static int write_all(int fd, const void *buf, size_t len, uint64_t off, size_t *
 	return 0;
 }
 
+/* how: fsync() or fdatasync(). */
+static int sync_fd(int fd, int (*how)(int))
+{
+	/* EINVAL: there is nothing behind this file system that could be waited for. */
+	while (how(fd))
+		if (errno != EINTR)
+			return errno == EINVAL ? 0 : -errno;
+	return 0;
+}
+
 static int append_metadata(struct ctf_writer *w, const char *text, int flags)
 {
 	size_t len = strlen(text), done = 0;
 	ssize_t n;
 	int fd, err = 0;
 
-	fd = openat(w->dirfd, "metadata", O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0644);
+	fd = openat(w->dirfd, "metadata", O_WRONLY | O_APPEND | O_CLOEXEC | flags, 0600);
 	if (fd < 0)
 		return -errno;
 	while (!err && done < len) {
@@ -101,6 +116,9 @@ static int append_metadata(struct ctf_writer *w, const char *text, int flags)
 		else if (errno != EINTR)
 			err = -errno;
 	}
+	/* Nothing else can be read without it. */
+	if (!err)
+		err = sync_fd(fd, fdatasync);
 	if (close(fd) && !err)
 		err = -errno;
 	return err;
@@ -125,79 +143,22 @@ static int dir_is_empty(int dirfd)
 	return !n;
 }
 
-int ctf_writer_open(struct ctf_writer **out, const char *dir, unsigned int cpus,
-		    const struct ctf_env *env)
-{
-	struct ctf_writer *w;
-	char *text = NULL;
-	unsigned int i;
-	int err;
-
-	*out = NULL;
-	w = calloc(1, sizeof(*w) + (cpus + 2) * sizeof(w->streams[0]));
-	if (!w)
-		return -ENOMEM;
-	w->cpus = cpus;
-	w->nstreams = cpus + 2;
-	w->packet_bytes = cpus > CPUS_WITH_BIG_PACKETS ? CTF_PACKET_BYTES_MAX / 4 :
-							 CTF_PACKET_BYTES_MAX;
-	w->room = w->packet_bytes / CTF_UNIT - 1;
-	memcpy(w->uuid, env->uuid, sizeof(w->uuid));
-	for (i = 0; i < w->nstreams; i++)
-		w->streams[i].fd = -1;
-#define KNOWN(s, n, name, text)	w->known[n] = 1;
-	TCPFSM_TYPES(KNOWN)
-#undef KNOWN
-
-	w->made_dir = !mkdir(dir, 0755);
-	err = w->made_dir || errno == EEXIST ? 0 : -errno;
-	if (err)
-		goto free;
-	w->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (w->dirfd < 0) {
-		err = -errno;
-		goto rmdir;
-	}
-	err = dir_is_empty(w->dirfd);
-	if (err <= 0) {
-		err = err ? err : -EEXIST;
-		goto close;
-	}
-
-	text = ctf_metadata_text(env);
-	err = text ? append_metadata(w, text, O_CREAT | O_EXCL) : -ENOMEM;
-	free(text);
-	if (err) {
-		unlinkat(w->dirfd, "metadata", 0);
-		goto close;
-	}
-	*out = w;
-	return 0;
-
-close:
-	close(w->dirfd);
-rmdir:
-	if (w->made_dir)
-		rmdir(dir);
-free:
-	free(w);
-	return err;
-}
-
 static int stream_open(struct ctf_writer *w, unsigned int cpu)
 {
+	static const char * const others[] = { CTF_SOCKETS, CTF_TOTALS, CTF_MARKS };
 	struct ctf_stream *s = &w->streams[cpu];
 	char name[32];
 
 	if (s->fd >= 0)
 		return 0;
 	if (cpu >= w->cpus)
-		strcpy(name, cpu == ctf_writer_totals(w) ? CTF_TOTALS : CTF_SOCKETS);
+		strcpy(name, others[cpu - w->cpus]);
 	else
 		snprintf(name, sizeof(name), "cpu_%u", cpu);
-	s->fd = openat(w->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	s->fd = openat(w->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (s->fd < 0)
 		return -errno;
+	w->new_files = true;
 	direct_on(s->fd);
 	return 0;
 }
@@ -220,13 +181,144 @@ static int stream_buffer(struct ctf_writer *w, unsigned int cpu)
 	return 0;
 }
 
+/*
+ * Room on the disk for how it ended, and memory: both may be gone by then.  While it is locked,
+ * the recording is being written.
+ */
+static int reserve_marks(struct ctf_writer *w)
+{
+	unsigned int marks = ctf_writer_marks(w);
+	struct ctf_stream *s = &w->streams[marks];
+	size_t packets = w->nstreams / w->room + 2;
+	int err;
+
+	err = stream_buffer(w, marks);
+	if (!err)
+		err = stream_open(w, marks);
+	if (err)
+		return err;
+	(void)flock(s->fd, LOCK_EX | LOCK_NB);
+	if (fallocate(s->fd, FALLOC_FL_KEEP_SIZE, 0,
+		      (off_t)(packets * ctf_packet_bytes(w->room, CTF_UNIT))) && errno == ENOSPC)
+		return -ENOSPC;
+	return 0;
+}
+
+static int sync_parent(int dirfd)
+{
+	int fd = openat(dirfd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+
+	/* Who may not read it may have made a directory in it all the same. */
+	if (fd < 0)
+		return 0;
+	err = sync_fd(fd, fsync);
+	close(fd);
+	return err;
+}
+
+/* A directory for us alone: a new one, or an empty one.  Return: it, open, or a negative errno. */
+static int open_new_dir(const char *dir, bool *made)
+{
+	int fd, err;
+
+	*made = !mkdir(dir, 0700);
+	if (!*made && errno != EEXIST)
+		return -errno;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	err = fd < 0 ? -errno : dir_is_empty(fd);
+	if (err > 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	if (*made)
+		rmdir(dir);
+	return err ? err : -EEXIST;
+}
+
+int ctf_make_dir(const char *dir)
+{
+	bool made;
+	int fd = open_new_dir(dir, &made), err;
+
+	if (fd < 0)
+		return fd;
+	err = made ? sync_parent(fd) : 0;
+	close(fd);
+	return err;
+}
+
+int ctf_writer_open(struct ctf_writer **out, const char *dir, unsigned int cpus,
+		    const struct ctf_env *env)
+{
+	struct ctf_writer *w;
+	char *text = NULL;
+	unsigned int i;
+	int err;
+
+	*out = NULL;
+	w = calloc(1, sizeof(*w) + (cpus + 3) * sizeof(w->streams[0]));
+	if (!w)
+		return -ENOMEM;
+	w->cpus = cpus;
+	w->nstreams = cpus + 3;
+	w->packet_bytes = cpus > CPUS_WITH_BIG_PACKETS ? CTF_PACKET_BYTES_MAX / 4 :
+							 CTF_PACKET_BYTES_MAX;
+	w->room = w->packet_bytes / CTF_UNIT - 1;
+	memcpy(w->uuid, env->uuid, sizeof(w->uuid));
+	for (i = 0; i < w->nstreams; i++) {
+		w->streams[i].fd = -1;
+		w->streams[i].unsynced = UINT64_MAX;
+	}
+#define KNOWN(s, n, name, text)	w->known[n] = 1;
+	TCPFSM_TYPES(KNOWN)
+#undef KNOWN
+
+	w->dirfd = open_new_dir(dir, &w->made_dir);
+	if (w->dirfd < 0) {
+		err = w->dirfd;
+		free(w);
+		return err;
+	}
+
+	text = ctf_metadata_text(env);
+	err = text ? append_metadata(w, text, O_CREAT | O_EXCL) : -ENOMEM;
+	free(text);
+	if (!err)
+		err = reserve_marks(w);
+	if (!err)
+		err = sync_fd(w->dirfd, fsync);
+	if (!err && w->made_dir)
+		err = sync_parent(w->dirfd);
+	if (err) {
+		unlinkat(w->dirfd, CTF_MARKS, 0);
+		unlinkat(w->dirfd, "metadata", 0);
+		goto fail;
+	}
+	w->new_files = false;
+	*out = w;
+	return 0;
+
+fail:
+	for (i = 0; i < w->nstreams; i++) {
+		if (w->streams[i].fd >= 0)
+			close(w->streams[i].fd);
+		if (w->streams[i].buf)
+			munmap(w->streams[i].buf, w->packet_bytes);
+	}
+	close(w->dirfd);
+	if (w->made_dir)
+		rmdir(dir);
+	free(w);
+	return err;
+}
+
 /* Writes the first n records as one packet. */
 static int stream_write(struct ctf_writer *w, unsigned int cpu, size_t n)
 {
 	struct ctf_stream *s = &w->streams[cpu];
 	const struct ctf_event *ev = stream_events(s);
 	struct ctf_packet *p = s->buf;
-	size_t len = ctf_packet_bytes(n), pad, done;
+	size_t len = ctf_packet_bytes(n, CTF_UNIT), pad, done;
 	char behind[CTF_ALIGN];
 	int err;
 
@@ -243,7 +335,7 @@ static int stream_write(struct ctf_writer *w, unsigned int cpu, size_t n)
 		p->timestamp_begin = s->last_ts;
 	}
 	p->timestamp_end = s->last_ts < p->timestamp_begin ? p->timestamp_begin : s->last_ts;
-	p->content_size = ctf_content_bits(n);
+	p->content_size = ctf_content_bits(n, CTF_UNIT);
 	p->packet_size = len * 8;
 	p->packet_seq_num = s->packets;
 	p->events_discarded = s->discarded;
@@ -265,7 +357,10 @@ static int stream_write(struct ctf_writer *w, unsigned int cpu, size_t n)
 	}
 	s->packets++;
 	s->off += len;
+	s->written += n;
 	w->bytes += len;
+	if (n && s->since < s->unsynced)
+		s->unsynced = s->since;
 out:
 	w->err = err;
 	return err;
@@ -288,6 +383,11 @@ unsigned int ctf_writer_sockets(const struct ctf_writer *w)
 unsigned int ctf_writer_totals(const struct ctf_writer *w)
 {
 	return w->cpus + 1;
+}
+
+unsigned int ctf_writer_marks(const struct ctf_writer *w)
+{
+	return w->cpus + 2;
 }
 
 struct ctf_event *ctf_writer_room(struct ctf_writer *w, unsigned int cpu, size_t *room)
@@ -367,6 +467,7 @@ int ctf_writer_commit(struct ctf_writer *w, unsigned int cpu, size_t n, uint64_t
 	if (!s->n)
 		s->since = now;
 	s->n += n;
+	s->committed += n;
 	return s->n == w->room ? stream_flush(w, cpu) : 0;
 }
 
@@ -393,20 +494,52 @@ uint64_t ctf_writer_oldest(const struct ctf_writer *w)
 	uint64_t oldest = UINT64_MAX;
 	unsigned int i;
 
-	for (i = 0; i < w->nstreams; i++)
-		if (w->streams[i].n && w->streams[i].since < oldest)
-			oldest = w->streams[i].since;
+	for (i = 0; i < w->nstreams; i++) {
+		const struct ctf_stream *s = &w->streams[i];
+
+		if (s->n && s->since < oldest)
+			oldest = s->since;
+		if (s->unsynced < oldest)
+			oldest = s->unsynced;
+	}
 	return oldest;
+}
+
+static int sync_streams(struct ctf_writer *w)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < w->nstreams; i++) {
+		struct ctf_stream *s = &w->streams[i];
+
+		if (s->unsynced == UINT64_MAX)
+			continue;
+		s->unsynced = UINT64_MAX;
+		err = sync_fd(s->fd, fdatasync);
+	}
+	if (!err && w->new_files) {
+		w->new_files = false;
+		err = sync_fd(w->dirfd, fsync);
+	}
+	return err;
 }
 
 int ctf_writer_flush(struct ctf_writer *w, uint64_t until)
 {
+	bool due = false;
 	unsigned int i;
 	int err = w->err;
 
-	for (i = 0; !err && i < w->nstreams; i++)
-		if (w->streams[i].n && w->streams[i].since <= until)
+	for (i = 0; !err && i < w->nstreams; i++) {
+		struct ctf_stream *s = &w->streams[i];
+
+		if (s->n && s->since <= until)
 			err = stream_flush(w, i);
+		due |= s->unsynced <= until && s->unsynced != UINT64_MAX;
+	}
+	if (!err && due)
+		w->err = err = sync_streams(w);
 	return err;
 }
 
@@ -415,12 +548,71 @@ uint64_t ctf_writer_bytes(const struct ctf_writer *w)
 	return w->bytes;
 }
 
-int ctf_writer_close(struct ctf_writer *w)
+int ctf_writer_mark(struct ctf_writer *w, const struct tcpfsm_record *mark)
 {
+	unsigned int marks = ctf_writer_marks(w);
+	struct ctf_stream *s = &w->streams[marks];
+	struct ctf_event *ev = stream_events(s) + s->n;
+
+	memcpy(&ev->ts, &mark->ts, sizeof(*mark) - offsetof(struct tcpfsm_record, ts));
+	ev->seq = s->committed + 1;
+	return ctf_writer_commit(w, marks, 1, 0, 0);
+}
+
+/* Nothing can be done where a mark of the end fails: it will not be there. */
+static void write_end(struct ctf_writer *w, const struct ctf_end *end, uint64_t unwritten)
+{
+	unsigned int marks = ctf_writer_marks(w), i;
+	struct tcpfsm_record mark = { .type = TCPFSM_TYPE_MARK };
+
+	for (i = 0; i < w->nstreams; i++)
+		if (w->streams[i].last_ts > mark.ts)
+			mark.ts = w->streams[i].last_ts;
+	for (i = 0; i < marks; i++) {
+		const struct ctf_stream *s = &w->streams[i];
+
+		if (s->fd < 0)
+			continue;
+		mark.snd = TCPFSM_MARK_STREAM;
+		mark.rcv = i < w->cpus ? 0 : i - w->cpus + 1;
+		mark.tw = i < w->cpus ? i : 0;
+		mark.conn = s->off;
+		mark.listener = s->written;
+		(void)ctf_writer_mark(w, &mark);
+	}
+	mark = (struct tcpfsm_record) {
+		.type = TCPFSM_TYPE_MARK, .ts = mark.ts, .snd = TCPFSM_MARK_END, .rcv = end->how,
+		.arg = end->code, .conn = unwritten, .listener = end->lost,
+	};
+	(void)ctf_writer_mark(w, &mark);
+	if (!stream_flush(w, marks))
+		(void)sync_streams(w);
+}
+
+int ctf_writer_close(struct ctf_writer *w, struct ctf_end *end, uint64_t *unwritten)
+{
+	struct ctf_end stopped = { .how = TCPFSM_END_STOPPED };
+	struct ctf_stream *marks = &w->streams[ctf_writer_marks(w)];
 	unsigned int i;
+	uint64_t n = 0;
 	int err;
 
+	if (!end)
+		end = &stopped;
 	err = ctf_writer_flush(w, UINT64_MAX);
+	if (!err)
+		err = sync_streams(w);
+	if (err) {
+		end->how = TCPFSM_END_ERROR;
+		end->code = (uint8_t)-err;
+	}
+	for (i = 0; i < w->cpus; i++)
+		n += w->streams[i].committed - w->streams[i].written;
+	marks->n = 0;
+	marks->committed = marks->written;
+	w->err = 0;
+	write_end(w, end, n);
+	(void)!ftruncate(marks->fd, (off_t)marks->off);
 	for (i = 0; i < w->nstreams; i++) {
 		struct ctf_stream *s = &w->streams[i];
 
@@ -431,5 +623,7 @@ int ctf_writer_close(struct ctf_writer *w)
 	}
 	close(w->dirfd);
 	free(w);
+	if (unwritten)
+		*unwritten = n;
 	return err;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,6 +13,35 @@
 #include "opts.h"
 
 #define RINGS_MAX	65536U
+
+/*
+ * A program in its build tree has what loads the module of that tree in ../scripts; an installed
+ * one has not, and its module is installed, too.  So what is said can be done, and nothing is
+ * built again for its installation.
+ */
+const char *tcpfsm_load_command(char command[TCPFSM_LOAD_COMMAND_MAX])
+{
+	static const char make[] = "make -C ", load[] = " load", script[] = "/scripts/load";
+	char *tree = command + strlen(make), *end;
+	/* Room for what follows it; a tree of a longer name is not told. */
+	size_t max = TCPFSM_LOAD_COMMAND_MAX - sizeof(make) - sizeof(script);
+	ssize_t n = readlink("/proc/self/exe", tree, max);
+	int i;
+
+	if (n > 0 && (size_t)n < max) {
+		tree[n] = '\0';
+		for (i = 0; i < 2 && (end = strrchr(tree, '/')); i++)
+			*end = '\0';
+		end = tree + strlen(tree);
+		strcpy(end, script);
+		if (!access(tree, X_OK)) {
+			memcpy(command, make, strlen(make));
+			strcpy(end, load);
+			return command;
+		}
+	}
+	return strcpy(command, "modprobe tcpfsm");
+}
 
 int device_check_info(const struct tcpfsm_info *info, size_t page)
 {

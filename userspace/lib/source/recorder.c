@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /* "tcpfsm record": the rings of a device into a recording, unmerged. */
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "ctf.h"
@@ -19,7 +23,23 @@
 /* A crash loses no record older than this. */
 #define FLUSH_NS	NSEC_PER_SEC
 
+struct kept_chunk {
+	uint64_t bytes, end;
+};
+
 struct tcpfsm_recorder {
+	char *dir;
+	struct ctf_env env;
+	char version[sizeof(((struct tcpfsm_info *)NULL)->version) + 1];
+	bool chunks;
+	uint64_t keep_bytes, keep_ns;
+	int64_t timens;
+	uint64_t chunk;			/* number of this one */
+	uint64_t chunk_begun, chunk_base;
+	struct kept_chunk *kept;	/* those before it that are there, the oldest first */
+	size_t nkept;
+	uint64_t bytes_before;		/* in all of them, and in those removed */
+	bool draining;			/* amid what a new chunk would break */
 	struct device *dev;		/* NULL: the rings are somebody else's */
 	struct ring_reader *rings;
 	unsigned int nrings;
@@ -35,37 +55,132 @@ struct tcpfsm_recorder {
 	uint64_t totals_after;		/* written when they were read last */
 	struct pace readings;		/* of totals; begun 0: none yet */
 	int totals_error;		/* of the last one */
+	int err;			/* that ended it */
+	int signal;			/* likewise */
 };
 
+/* Chunks: so many of them are kept, or less, and so many bytes beyond its packets has each. */
+#define KEPT_CHUNKS	8
+#define CHUNK_EXTRA	(64U << 10)
+
+static int new_uuid(uint8_t uuid[16])
+{
+	if (getrandom(uuid, 16, 0) != 16)
+		return -errno;
+	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x40);	/* random, RFC 9562 */
+	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+	return 0;
+}
+
+static void chunk_path(const struct tcpfsm_recorder *rec, uint64_t number, const char *hidden, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/%s%06" PRIu64, rec->dir, hidden, number);
+}
+
+static int open_writer(struct tcpfsm_recorder *rec, struct ctf_writer **w)
+{
+	char path[PATH_MAX];
+	int err = new_uuid(rec->env.uuid);
+
+	if (rec->chunks)
+		chunk_path(rec, rec->chunk + 1, "", path);
+	if (!err)
+		err = ctf_writer_open(w, rec->chunks ? path : rec->dir, rec->nrings, &rec->env);
+	rec->chunk += !err;
+	rec->chunk_begun = monotonic_ns();
+	return err;
+}
+
+/* Where it begins: its records, without the sockets and totals that come first. */
+static void chunk_begins(struct tcpfsm_recorder *rec)
+{
+	rec->chunk_base = ctf_writer_bytes(rec->writer);
+	rec->chunk_begun = monotonic_ns();
+}
+
+/* A chunk goes as a whole: one that is half removed is none any more. */
+static void remove_chunk(const struct tcpfsm_recorder *rec, uint64_t number)
+{
+	char path[PATH_MAX], old[PATH_MAX];
+	struct dirent *e;
+	DIR *d;
+
+	chunk_path(rec, number, "", old);
+	chunk_path(rec, number, ".", path);
+	if (rename(old, path))
+		return;
+	d = opendir(path);
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+	rmdir(path);
+}
+
+/* Those that the next one leaves no room for, and those that are too old. */
+static void remove_old_chunks(struct tcpfsm_recorder *rec)
+{
+	uint64_t bytes = rec->keep_bytes / KEPT_CHUNKS, now = monotonic_ns();
+	size_t i, n = 0;
+
+	for (i = 0; i < rec->nkept; i++)
+		bytes += rec->kept[i].bytes;
+	while (n < rec->nkept && ((rec->keep_bytes && bytes > rec->keep_bytes) ||
+				  (rec->keep_ns && now - rec->kept[n].end > rec->keep_ns))) {
+		bytes -= rec->kept[n].bytes;
+		remove_chunk(rec, rec->chunk - rec->nkept + n);
+		n++;
+	}
+	rec->nkept -= n;
+	memmove(rec->kept, rec->kept + n, rec->nkept * sizeof(*rec->kept));
+}
+
 int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
-			unsigned int n, const char *dir,
+			unsigned int n, const char *dir, const struct tcpfsm_recorder_options *opts,
 			const struct tcpfsm_info *info)
 {
+	struct tcpfsm_recorder_options o;
+	uint64_t off = tcpfsm_features_off(info);
 	struct tcpfsm_recorder *rec;
-	struct ctf_env env = {
-		.epoch_offset = info->epoch_offset,
-		.module_version = (const char *)info->version,
-	};
+	unsigned int i;
 	int err;
 
 	*out = NULL;
-	if (getrandom(env.uuid, sizeof(env.uuid), 0) != (ssize_t)sizeof(env.uuid))
-		return -errno;
-	env.uuid[6] = (uint8_t)((env.uuid[6] & 0x0f) | 0x40);	/* random, RFC 9562 */
-	env.uuid[8] = (uint8_t)((env.uuid[8] & 0x3f) | 0x80);
-
+	err = copy_opts(&o, sizeof(o), opts);
+	if (err)
+		return err;
+	if (strlen(dir) > PATH_MAX - 32)
+		return -ENAMETOOLONG;
 	rec = calloc(1, sizeof(*rec));
 	if (!rec)
 		return -ENOMEM;
-	err = ctf_writer_open(&rec->writer, dir, n, &env);
+	rec->env.epoch_offset = info->epoch_offset;
+	memcpy(rec->version, info->version, sizeof(info->version));
+	rec->env.module_version = rec->version;
+	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++)
+		if (off >> i & 1)
+			rec->env.error[i] = info->error[i];
+	rec->rings = rings;
+	rec->nrings = n;
+	rec->timens = clock_timens_offset();
+	rec->resyncs = PACE_RESYNC;
+	rec->readings = PACE_RECORDED;
+	rec->keep_bytes = o.keep_bytes;
+	rec->keep_ns = o.keep_ns;
+	rec->netns = o.netns;
+	rec->chunks = o.keep_bytes || o.keep_ns;
+	rec->dir = strdup(dir);
+	err = rec->dir ? 0 : -ENOMEM;
+	if (!err && rec->chunks)
+		err = ctf_make_dir(dir);
+	if (!err)
+		err = open_writer(rec, &rec->writer);
 	if (err) {
+		free(rec->dir);
 		free(rec);
 		return err;
 	}
-	rec->rings = rings;
-	rec->nrings = n;
-	rec->resyncs = PACE_RESYNC;
-	rec->readings = PACE_RECORDED;
 	*out = rec;
 	return 0;
 }
@@ -150,36 +265,54 @@ static int put_totals(struct tcpfsm_recorder *rec)
 	return err;
 }
 
+/* What it returns will be in the recording. */
+static int ended_by(struct tcpfsm_recorder *rec, int rc)
+{
+	if (rc < 0 && rc != -EINTR && !rec->err)
+		rec->err = rc;
+	return rc;
+}
+
 int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const char *dir,
-			 const struct tcpfsm_source_options *opts,
+			 const struct tcpfsm_recorder_options *opts,
 			 struct tcpfsm_info *info)
 {
-	struct tcpfsm_source_options o;
+	struct tcpfsm_recorder_options o;
+	struct tcpfsm_source_options so = { .size = sizeof(so) };
 	struct snapshot *snapshot;
 	struct device *dev;
 	int err;
 
 	*rec = NULL;
 	err = copy_opts(&o, sizeof(o), opts);
+	so.follow_new = o.follow_new;
+	so.snapshot = o.snapshot;
+	so.netns = o.netns;
 	if (!err)
-		err = source_attach(&dev, &snapshot, path, &o, info);
+		err = source_attach(&dev, &snapshot, path, &so, info);
 	if (err)
 		return err;
-	err = recorder_open_rings(rec, dev->rings, dev->nrings, dir, &dev->info);
+	err = recorder_open_rings(rec, dev->rings, dev->nrings, dir, &o, &dev->info);
 	if (err) {
 		snapshot_close(snapshot);
 		device_close(dev);
 		return err;
 	}
 	(*rec)->dev = dev;
-	(*rec)->netns = o.netns;
+	(*rec)->draining = true;
 	if (snapshot)
 		err = put_snapshot(*rec, snapshot);
 	snapshot_close(snapshot);
 	if (!err)
 		err = put_totals(*rec);
+	/* From here on a crash leaves what can be read. */
+	if (!err)
+		err = ctf_writer_flush((*rec)->writer, UINT64_MAX);
+	chunk_begins(*rec);
+	(*rec)->draining = false;
 	if (err) {
-		tcpfsm_recorder_close(*rec);
+		ended_by(*rec, err);
+		tcpfsm_recorder_close(*rec, NULL);
 		*rec = NULL;
 	}
 	return err;
@@ -205,24 +338,39 @@ static int drain_ring(struct tcpfsm_recorder *rec, struct ring_reader *r, unsign
 			break;
 		lost = ring_take_gap(r);
 		err = ctf_writer_commit(rec->writer, cpu, n, lost, now);
-		if (err)
-			return err;
+		/* Taken from the ring; where they are in no file, ctf_writer_close() counts them. */
 		rec->lost += lost;
 		rec->written += n;
+		if (err)
+			return err;
 		*total += n;
 		left -= n;
 	} while (left && ring_behind(r));
 	return 0;
 }
 
-int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec)
+/* Somebody set the clock, or the machine slept. */
+static int put_clock(struct tcpfsm_recorder *rec)
+{
+	struct tcpfsm_record mark = {
+		.type = TCPFSM_TYPE_MARK, .snd = TCPFSM_MARK_CLOCK,
+		.ts = monotonic_ns() - (uint64_t)rec->timens,
+		.conn = (uint64_t)rec->env.epoch_offset,
+	};
+
+	return ctf_writer_mark(rec->writer, &mark);
+}
+
+static int drain(struct tcpfsm_recorder *rec)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	size_t total = 0;
 	unsigned int i;
 	int err = 0;
 
-	if (rec->dev && device_has_new(rec->dev))
+	if (rec->dev && clock_has_stepped(rec->timens, &rec->env.epoch_offset))
+		err = put_clock(rec);
+	if (!err && rec->dev && device_has_new(rec->dev))
 		err = device_map_new(rec->dev);
 	for (i = 0; !err && i < rec->nrings; i++) {
 		struct ring_reader *r = &rec->rings[i];
@@ -244,7 +392,66 @@ int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec)
 	return total > INT_MAX ? INT_MAX : (int)total;
 }
 
-int tcpfsm_recorder_wait(struct tcpfsm_recorder *rec, int timeout_ms)
+/* The old chunk is closed when the new one is there, so that it always tells how it went on. */
+static int next_chunk(struct tcpfsm_recorder *rec)
+{
+	struct ctf_end end = { .how = TCPFSM_END_CHUNK, .lost = rec->lost };
+	struct ctf_writer *next, *old = rec->writer;
+	struct kept_chunk *kept;
+	int err;
+
+	kept = realloc(rec->kept, (rec->nkept + 1) * sizeof(*kept));
+	if (!kept)
+		return -ENOMEM;
+	rec->kept = kept;
+	err = open_writer(rec, &next);
+	if (err)
+		return err;
+	rec->writer = next;
+	kept[rec->nkept++] = (struct kept_chunk) {
+		.bytes = ctf_writer_bytes(old) + CHUNK_EXTRA, .end = rec->chunk_begun,
+	};
+	rec->bytes_before += ctf_writer_bytes(old);
+	err = ctf_writer_close(old, &end, NULL);
+	remove_old_chunks(rec);
+	rec->draining = true;
+	if (!err && rec->resync)
+		err = put_resync(rec);
+	if (!err && rec->readings.begun)
+		err = put_totals(rec);
+	if (!err)
+		err = ctf_writer_flush(rec->writer, UINT64_MAX);
+	rec->draining = false;
+	chunk_begins(rec);
+	return err;
+}
+
+static bool chunk_is_full(const struct tcpfsm_recorder *rec)
+{
+	return (rec->keep_bytes && ctf_writer_bytes(rec->writer) - rec->chunk_base + CHUNK_EXTRA >=
+				   rec->keep_bytes / KEPT_CHUNKS) ||
+	       (rec->keep_ns && monotonic_ns() - rec->chunk_begun >= rec->keep_ns / KEPT_CHUNKS);
+}
+
+int tcpfsm_recorder_next_chunk(struct tcpfsm_recorder *rec)
+{
+	return rec->chunks ? ended_by(rec, next_chunk(rec)) : -EINVAL;
+}
+
+int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec)
+{
+	bool amid = rec->draining;
+	int rc, err = 0;
+
+	rec->draining = true;
+	rc = drain(rec);
+	rec->draining = amid;
+	if (rc >= 0 && rec->chunks && !amid && chunk_is_full(rec))
+		err = next_chunk(rec);
+	return ended_by(rec, err ? err : rc);
+}
+
+static int wait(struct tcpfsm_recorder *rec, int timeout_ms)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC), end = UINT64_MAX;
 	int n;
@@ -279,6 +486,16 @@ int tcpfsm_recorder_wait(struct tcpfsm_recorder *rec, int timeout_ms)
 	}
 }
 
+int tcpfsm_recorder_wait(struct tcpfsm_recorder *rec, int timeout_ms)
+{
+	return ended_by(rec, wait(rec, timeout_ms));
+}
+
+void tcpfsm_recorder_signal(struct tcpfsm_recorder *rec, int sig)
+{
+	rec->signal = sig;
+}
+
 void tcpfsm_recorder_counts(const struct tcpfsm_recorder *rec, uint64_t *written,
 			    uint64_t *lost, uint64_t *bytes)
 {
@@ -287,7 +504,7 @@ void tcpfsm_recorder_counts(const struct tcpfsm_recorder *rec, uint64_t *written
 	if (lost)
 		*lost = rec->lost;
 	if (bytes)
-		*bytes = ctf_writer_bytes(rec->writer);
+		*bytes = rec->bytes_before + ctf_writer_bytes(rec->writer);
 }
 
 int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *sockets)
@@ -297,13 +514,17 @@ int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *socket
 	return rec->snapshot_error;
 }
 
-int tcpfsm_recorder_close(struct tcpfsm_recorder *rec)
+int tcpfsm_recorder_close(struct tcpfsm_recorder *rec, uint64_t *unwritten)
 {
+	struct ctf_end how = { .how = TCPFSM_END_STOPPED };
 	unsigned int i;
 	int err = 0, end;
 
+	if (unwritten)
+		*unwritten = 0;
 	if (!rec)
 		return 0;
+	rec->draining = true;
 	if (rec->resync && rec->lost != rec->lost_before)
 		err = put_resync(rec);
 	if (!err && rec->readings.begun)
@@ -320,8 +541,15 @@ int tcpfsm_recorder_close(struct tcpfsm_recorder *rec)
 					(uint64_t)clock_timens_offset());
 		}
 	}
-	end = ctf_writer_close(rec->writer);
+	if (rec->err)
+		how = (struct ctf_end) { .how = TCPFSM_END_ERROR, .code = (uint8_t)-rec->err };
+	else if (rec->signal)
+		how = (struct ctf_end) { .how = TCPFSM_END_SIGNAL, .code = (uint8_t)rec->signal };
+	how.lost = rec->lost;
+	end = ctf_writer_close(rec->writer, &how, unwritten);
 	device_close(rec->dev);
+	free(rec->kept);
+	free(rec->dir);
 	free(rec);
 	return end ? end : err;
 }

@@ -9,7 +9,7 @@
 
 /* A recorder without a device (tests, benchmarks). */
 int recorder_open_rings(struct tcpfsm_recorder **rec, struct ring_reader *rings,
-			unsigned int n, const char *dir,
+			unsigned int n, const char *dir, const struct tcpfsm_recorder_options *opts,
 			const struct tcpfsm_info *info);
 
 #pragma GCC visibility pop

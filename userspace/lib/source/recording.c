@@ -4,6 +4,11 @@
  * totals, after the sockets of the snapshot, if there is one, and with those that
  * were read again.
  *
+ * Those of an older ABI are read as their metadata describes them, see ctf_layout.c.
+ *
+ * A recording may be in chunks, each one in a directory of its own: then a stream goes on in the
+ * file of the same name in the next one.
+ *
  * The files may have been cut off, damaged, or made to do harm.  Everything
  * but the payload of a record is checked; memory depends on the number of
  * files alone.  When one file is damaged, all that is good before the damage
@@ -13,12 +18,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "ctf.h"
 #include "merge.h"
 #include "source.h"
@@ -36,7 +45,7 @@ union unit {
 	struct ctf_event event;
 };
 
-enum kind { OF_CPU, OF_SOCKETS, OF_TOTALS };
+enum kind { OF_CPU, OF_SOCKETS, OF_TOTALS, OF_MARKS };
 
 /* Streams that are not a CPU's: of one type of records, none of which is lost. */
 static const struct {
@@ -50,13 +59,34 @@ static const struct {
 	[OF_TOTALS] = { CTF_TOTALS, TCPFSM_TYPE_TOTAL, "record that is no total",
 			"the file of the totals is not a regular file",
 			"cannot open the file of the totals" },
+	[OF_MARKS] = { CTF_MARKS, TCPFSM_TYPE_MARK, "record that is no mark",
+		       "the file of the marks is not a regular file",
+		       "cannot open the file of the marks" },
 	[OF_CPU] = { NULL, 0, NULL, "the file of a CPU is not a regular file",
 		     "cannot open the file of a CPU" },
 };
 
+/* Of a file below the directory of the recording. */
+#define FILE_NAME	48
+/* Numbers of chunks have so many digits, or some more in the end. */
+#define CHUNK_DIGITS	6
+#define CHUNK_DIGITS_MAX	9
+#define CHUNK_NAME	(CHUNK_DIGITS_MAX + 2)
+
+struct chunk {
+	char dir[CHUNK_NAME];		/* "000001/", or "": there is only one */
+	uint8_t uuid[16];
+	enum tcpfsm_end end;		/* UNKNOWN: of a version without marks */
+	unsigned int code;
+	uint64_t number, unwritten;
+	unsigned int abi;
+};
+
 struct stream {
-	union unit *buf;
+	char *buf;
 	size_t rd, n;			/* units in buf */
+	const struct ctf_event *event;	/* the one that is next, in buf or below */
+	struct ctf_event today;		/* of an older ABI: what it is now */
 	size_t left;			/* records left in this packet */
 	size_t padding;			/* units behind them, before the next packet */
 	uint64_t off;			/* of buf[n] in the file */
@@ -71,6 +101,8 @@ struct stream {
 	uint64_t at;			/* sockets: in time, those of a resync; 0: first of all */
 	enum kind kind;
 	uint32_t cpu;
+	size_t chunk;			/* that fd is of */
+	bool new_chunk;			/* no record of it yet */
 	int fd;
 };
 
@@ -80,27 +112,61 @@ struct recording {
 	struct merge merge;
 	struct stream *streams, *out;
 	size_t nstreams;
+	struct ctf_layout *layout;	/* NULL: that of this ABI */
+	size_t unit;			/* bytes of an event */
 	size_t units;			/* in each buffer */
-	uint8_t uuid[16];
+	struct chunk *chunks;		/* the last one tells how it ended */
+	size_t nchunks;
+	int dirfd;
 	int err;			/* of the first stream that had one */
+	int64_t clock;			/* the last offset that was told */
+	uint64_t last_ts;		/* of all records */
+	/* What is not there. */
+	uint64_t absent, cut, gone;	/* files; chunks */
+	char absent_first[FILE_NAME], cut_first[FILE_NAME];
+	bool writing;			/* there is a recorder at it */
+	char missing[512];
 };
+
+/* Below the directory of the recording. */
+static const char *file_name(const struct chunk *c, enum kind kind, uint32_t cpu, char buf[FILE_NAME])
+{
+	if (kind == OF_CPU)
+		snprintf(buf, FILE_NAME, "%scpu_%u", c->dir, cpu);
+	else
+		snprintf(buf, FILE_NAME, "%s%s", c->dir, kinds[kind].file);
+	return buf;
+}
 
 static int stream_error(struct recording *r, struct stream *s, int err, uint64_t at,
 			const char *what)
 {
 	if (!r->err) {
+		char name[FILE_NAME];
+
 		r->err = err;
-		if (s->kind != OF_CPU)
-			snprintf(r->src.error, sizeof(r->src.error), "%s: %s at byte %" PRIu64,
-				 kinds[s->kind].file, what, at);
-		else
-			snprintf(r->src.error, sizeof(r->src.error), "cpu_%u: %s at byte %" PRIu64,
-				 s->cpu, what, at);
+		snprintf(r->src.error, sizeof(r->src.error), "%s: %s at byte %" PRIu64,
+			 file_name(&r->chunks[s->chunk], s->kind, s->cpu, name), what, at);
 	}
 	/* That was the end of this one. */
 	s->rd = s->n = s->left = 0;
 	s->off = s->size = 0;
 	return -1;
+}
+
+/* Where a crash cut the file of a recorder that was at it, nothing is damaged. */
+static int stream_cut(struct recording *r, struct stream *s)
+{
+	if (r->chunks[s->chunk].end != TCPFSM_END_NONE)
+		return stream_error(r, s, -EBADMSG, s->packet_off, "truncated packet");
+	s->rd = s->n = s->left = s->padding = 0;
+	s->off = s->size;
+	return 0;
+}
+
+static const union unit *unit_at(const struct recording *r, const struct stream *s, size_t i)
+{
+	return (const union unit *)(s->buf + i * r->unit);
 }
 
 /* The next unit of the file; NULL: there is none, and *err tells whether there should be. */
@@ -110,15 +176,15 @@ static const union unit *stream_unit(struct recording *r, struct stream *s, int 
 
 	*err = 0;
 	if (s->rd < s->n)
-		return &s->buf[s->rd++];
+		return unit_at(r, s, s->rd++);
 	if (s->off >= s->size)
 		return NULL;
 
-	want = r->units * CTF_UNIT;
+	want = r->units * r->unit;
 	if (s->size - s->off < want)
 		want = (size_t)(s->size - s->off);
 	while (have < want) {
-		ssize_t n = pread(s->fd, (char *)s->buf + have, want - have,
+		ssize_t n = pread(s->fd, s->buf + have, want - have,
 				  (off_t)(s->off + have));
 
 		if (n < 0 && errno == EINTR)
@@ -131,27 +197,80 @@ static const union unit *stream_unit(struct recording *r, struct stream *s, int 
 			break;
 		have += (size_t)n;
 	}
-	s->n = have / CTF_UNIT;
+	s->n = have / r->unit;
 	s->rd = 0;
-	s->off += s->n * CTF_UNIT;
+	s->off += s->n * r->unit;
 	if (!s->n) {
 		*err = -EBADMSG;
 		return NULL;
 	}
-	return &s->buf[s->rd++];
+	return unit_at(r, s, s->rd++);
 }
 
 /* Where in the file is the unit that stream_unit() gives next? */
-static uint64_t stream_pos(const struct stream *s)
+static uint64_t stream_pos(const struct recording *r, const struct stream *s)
 {
-	return s->off - (s->n - s->rd) * CTF_UNIT;
+	return s->off - (s->n - s->rd) * r->unit;
 }
 
-static bool unit_is_zero(const union unit *u)
+static bool unit_is_zero(const struct recording *r, const union unit *u)
 {
 	static const union unit zero;
 
-	return !memcmp(u, &zero, sizeof(zero));
+	return !memcmp(u, &zero, r->unit);
+}
+
+/* A packet begins with as many bytes, whatever its events have: it lies in one piece in buf. */
+static bool has_packet(const struct recording *r, struct stream *s)
+{
+	size_t more = CTF_UNIT / r->unit - 1;
+
+	if (s->n - s->rd < more)
+		return false;
+	s->rd += more;
+	return true;
+}
+
+static int stream_open(struct recording *r, struct stream *s)
+{
+	char name[FILE_NAME];
+	struct stat st;
+
+	s->fd = openat(r->dirfd, file_name(&r->chunks[s->chunk], s->kind, s->cpu, name),
+		       O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (s->fd < 0)
+		return -errno;
+	if (fstat(s->fd, &st) || !S_ISREG(st.st_mode))
+		return -EBADMSG;
+	s->size = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* Goes on in the next chunk that has such a file.  False: there is none. */
+static bool stream_next_chunk(struct recording *r, struct stream *s)
+{
+	while (s->chunk + 1 < r->nchunks) {
+		int err;
+
+		if (s->fd >= 0)
+			close(s->fd);
+		s->chunk++;
+		s->off = s->packets = s->discarded = s->padding = 0;
+		s->rd = s->n = 0;
+		s->new_chunk = true;
+		/* Each chunk counts its own. */
+		if (s->kind == OF_MARKS)
+			s->seq = 0;
+		err = stream_open(r, s);
+		if (!err)
+			return true;
+		if (err != -ENOENT) {
+			stream_error(r, s, -EBADMSG, 0, "cannot open");
+			return false;
+		}
+		s->size = 0;
+	}
+	return false;
 }
 
 /* 1: s->left records follow; 0: end of file; -1: damaged. */
@@ -164,34 +283,40 @@ static int stream_packet(struct recording *r, struct stream *s)
 	int err;
 
 	for (;;) {
-		s->packet_off = stream_pos(s) + s->padding * CTF_UNIT;
-		while ((u = stream_unit(r, s, &err)) && s->padding && unit_is_zero(u))
+		s->packet_off = stream_pos(r, s) + s->padding * r->unit;
+		while ((u = stream_unit(r, s, &err)) && s->padding && unit_is_zero(r, u))
 			s->padding--;
 		if (u && s->padding)
-			return stream_error(r, s, -EBADMSG, stream_pos(s) - CTF_UNIT,
+			return stream_error(r, s, -EBADMSG, stream_pos(r, s) - r->unit,
 					    "record beyond the end of its packet");
 		if (!u) {
-			if (err == -EBADMSG)
-				return stream_error(r, s, err, s->packet_off,
-						    "truncated packet");
-			if (err)
+			if (err && err != -EBADMSG)
 				return stream_error(r, s, err, s->packet_off, "cannot read");
+			if (err && stream_cut(r, s))
+				return -1;
+			if (stream_next_chunk(r, s))
+				continue;
 			return 0;
+		}
+		if (!has_packet(r, s)) {
+			if (stream_cut(r, s))
+				return -1;
+			continue;
 		}
 		p = &u->packet;
 		bytes = p->packet_size / 8;
 		if (p->magic != CTF_MAGIC || p->stream_id)
 			return stream_error(r, s, -EBADMSG, s->packet_off, "no packet");
-		if (memcmp(p->uuid, r->uuid, sizeof(p->uuid)))
+		if (memcmp(p->uuid, r->chunks[s->chunk].uuid, sizeof(p->uuid)))
 			return stream_error(r, s, -EBADMSG, s->packet_off,
 					    "packet of another recording");
 		if (p->cpu_id != s->cpu)
 			return stream_error(r, s, -EBADMSG, s->packet_off,
 					    "packet of another CPU");
-		n = p->content_size / 8 < CTF_UNIT ? 0 : p->content_size / 8 / CTF_UNIT - 1;
+		n = p->content_size / 8 < CTF_UNIT ? 0 : (p->content_size / 8 - CTF_UNIT) / r->unit;
 		if (p->packet_size % 8 || bytes > CTF_PACKET_BYTES_MAX ||
-		    n > CTF_PACKET_RECORDS_MAX || bytes != ctf_packet_bytes(n) ||
-		    p->content_size != ctf_content_bits(n))
+		    n > CTF_PACKET_BYTES_MAX / r->unit || bytes != ctf_packet_bytes(n, r->unit) ||
+		    p->content_size != ctf_content_bits(n, r->unit))
 			return stream_error(r, s, -EBADMSG, s->packet_off,
 					    "packet of impossible size");
 		if (p->packet_seq_num != s->packets)
@@ -200,9 +325,11 @@ static int stream_packet(struct recording *r, struct stream *s)
 		if (p->events_discarded < s->discarded || (s->kind != OF_CPU && p->events_discarded))
 			return stream_error(r, s, -EBADMSG, s->packet_off,
 					    "packet with a wrong count of lost records");
-		if (bytes > s->size - s->packet_off)
-			return stream_error(r, s, -EBADMSG, s->packet_off,
-					    "truncated packet");
+		if (bytes > s->size - s->packet_off) {
+			if (stream_cut(r, s))
+				return -1;
+			continue;
+		}
 
 		lost = p->events_discarded - s->discarded;
 		s->discarded = p->events_discarded;
@@ -211,7 +338,7 @@ static int stream_packet(struct recording *r, struct stream *s)
 		if (s->seq)
 			s->seq += lost;
 		s->left = n;
-		s->padding = bytes / CTF_UNIT - 1 - n;
+		s->padding = (bytes - CTF_UNIT) / r->unit - n;
 		if (s->left)
 			return 1;
 		/* The recorder ends so when records were lost at the end. */
@@ -242,6 +369,7 @@ static uint64_t time_of_socket(struct stream *s, const struct ctf_event *ev)
  */
 static bool stream_advance(struct recording *r, struct stream *s, uint64_t *key)
 {
+	const struct ctf_event *ev;
 	const union unit *u;
 	int err;
 
@@ -254,21 +382,35 @@ static bool stream_advance(struct recording *r, struct stream *s, uint64_t *key)
 	}
 	u = stream_unit(r, s, &err);
 	if (!u) {
-		stream_error(r, s, err ? err : -EBADMSG, s->packet_off, "truncated packet");
+		if (err && err != -EBADMSG)
+			stream_error(r, s, err, s->packet_off, "cannot read");
+		else
+			stream_cut(r, s);
 		return false;
 	}
-	if ((s->seq && u->event.seq != s->seq + 1) || !u->event.seq ||
-	    u->event.seq == TCPFSM_SEQ_BUSY) {
-		stream_error(r, s, -EBADMSG, stream_pos(s) - CTF_UNIT, "record out of sequence");
+	ev = &u->event;
+	if (r->layout) {
+		ctf_layout_event(r->layout, u, &s->today);
+		ev = &s->today;
+	}
+	/* What a chunk that was cut, or that is gone, had before this. */
+	if (s->new_chunk && s->seq && ev->seq > s->seq + 1 && ev->seq != TCPFSM_SEQ_BUSY) {
+		s->gap += s->kind == OF_CPU ? ev->seq - s->seq - 1 : 0;
+		s->seq = ev->seq - 1;
+	}
+	s->new_chunk = false;
+	if ((s->seq && ev->seq != s->seq + 1) || !ev->seq || ev->seq == TCPFSM_SEQ_BUSY) {
+		stream_error(r, s, -EBADMSG, stream_pos(r, s) - r->unit, "record out of sequence");
 		return false;
 	}
-	if (s->kind != OF_CPU && u->event.type != kinds[s->kind].type) {
-		stream_error(r, s, -EBADMSG, stream_pos(s) - CTF_UNIT, kinds[s->kind].other);
+	if (s->kind != OF_CPU && ev->type != kinds[s->kind].type) {
+		stream_error(r, s, -EBADMSG, stream_pos(r, s) - r->unit, kinds[s->kind].other);
 		return false;
 	}
-	s->seq = u->event.seq;
+	s->event = ev;
+	s->seq = ev->seq;
 	s->left--;
-	*key = s->kind == OF_SOCKETS ? time_of_socket(s, &u->event) : u->event.ts;
+	*key = s->kind == OF_SOCKETS ? time_of_socket(s, ev) : ev->ts;
 	return true;
 }
 
@@ -282,7 +424,7 @@ static void run_ahead(struct recording *r, struct stream *s)
 	struct tcpfsm_item *it = r->items + 1;
 
 	while (it < r->items + BATCH && s->left && s->rd < s->n) {
-		const struct ctf_event *ev = &s->buf[s->rd].event;
+		const struct ctf_event *ev = &((const union unit *)s->buf)[s->rd].event;
 
 		if (ev->ts >= limit || ev->seq != s->seq + 1)
 			break;
@@ -294,6 +436,8 @@ static void run_ahead(struct recording *r, struct stream *s)
 		it++;
 	}
 	s->last_ts = it[-1].rec.ts;
+	if (s->last_ts > r->last_ts)
+		r->last_ts = s->last_ts;
 	r->src.ahead = r->items + 1;
 	r->src.end = it;
 	r->src.below = limit;
@@ -303,9 +447,11 @@ static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **
 {
 	struct recording *r = (struct recording *)src;
 	struct tcpfsm_item *it = r->items;
-	struct stream *s = r->out;
+	struct stream *s;
 	uint64_t key;
 
+again:
+	s = r->out;
 	if (s) {
 		if (stream_advance(r, s, &key))
 			merge_replace(&r->merge, key);
@@ -330,13 +476,22 @@ static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **
 		return 1;
 	}
 	it->cpu = s->cpu;
-	event_record(&s->buf[s->rd - 1].event, &it->rec);
+	event_record(s->event, &it->rec);
 	s->last_ts = it->rec.ts;
 	r->out = s;
 	switch (s->kind) {
+	case OF_MARKS:
+		/* Where nobody set the clock, a chunk begins with what the one before had. */
+		if (it->rec.snd != TCPFSM_MARK_CLOCK || (int64_t)it->rec.conn == r->clock)
+			goto again;
+		r->clock = (int64_t)it->rec.conn;
+		break;
 	case OF_CPU:
-		run_ahead(r, s);
+		if (!r->layout)
+			run_ahead(r, s);
 		src->delivered++;
+		if (s->last_ts > r->last_ts)
+			r->last_ts = s->last_ts;
 		break;
 	case OF_SOCKETS:
 		src->sockets += !s->at;
@@ -361,23 +516,29 @@ static void recording_close(struct tcpfsm_source *src)
 	size_t i;
 
 	for (i = 0; i < r->nstreams; i++) {
-		close(r->streams[i].fd);
+		if (r->streams[i].fd >= 0)
+			close(r->streams[i].fd);
 		free(r->streams[i].buf);
 	}
+	close(r->dirfd);
+	free(r->chunks);
 	free(r->streams);
 	free(r->merge.e);
+	free(r->layout);
 	free(r);
 }
 
-static int read_metadata(int dirfd, struct ctf_env *env, const char **why)
+static int read_metadata(int dirfd, const char *chunk, struct ctf_env *env, const char **why)
 {
+	char name[FILE_NAME];
 	struct stat st;
 	size_t len = 0;
 	char *text;
 	ssize_t n;
 	int fd, err;
 
-	fd = openat(dirfd, "metadata", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	snprintf(name, sizeof(name), "%smetadata", chunk);
+	fd = openat(dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0) {
 		*why = errno == ENOENT ? "not a recording: no metadata in this directory" :
 					 "cannot read the metadata";
@@ -428,7 +589,7 @@ static bool stream_name(const char *name, uint32_t *cpu)
 /* Of equal times the first one's comes first: the sockets, and the totals last. */
 static int by_cpu(const void *a, const void *b)
 {
-	static const int rank[] = { [OF_SOCKETS] = 0, [OF_CPU] = 1, [OF_TOTALS] = 2 };
+	static const int rank[] = { [OF_MARKS] = 0, [OF_SOCKETS] = 1, [OF_CPU] = 2, [OF_TOTALS] = 3 };
 	const struct stream *x = a, *y = b;
 
 	if (x->kind != y->kind)
@@ -439,33 +600,61 @@ static int by_cpu(const void *a, const void *b)
 /* What is not of another kind may be a CPU's. */
 static enum kind stream_kind(const char *name)
 {
-	if (!strcmp(name, CTF_SOCKETS))
-		return OF_SOCKETS;
-	return strcmp(name, CTF_TOTALS) ? OF_CPU : OF_TOTALS;
+	enum kind k;
+
+	for (k = OF_SOCKETS; k <= OF_MARKS; k++)
+		if (!strcmp(name, kinds[k].file))
+			return k;
+	return OF_CPU;
 }
 
-static int open_streams(struct recording *r, int dirfd, const char **why)
+static bool has_stream(const struct recording *r, enum kind kind, uint32_t cpu)
 {
+	size_t i;
+
+	for (i = 0; i < r->nstreams; i++)
+		if (r->streams[i].kind == kind && r->streams[i].cpu == cpu)
+			return true;
+	return false;
+}
+
+#define NO_FOLDER	"cannot read the directory"
+
+/* A chunk's, or "": the recording's own.  NULL: see errno. */
+static DIR *open_folder(const struct recording *r, const char *dir)
+{
+	int fd = openat(r->dirfd, *dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d && fd >= 0) {
+		err = errno;
+		close(fd);
+		errno = err;
+	}
+	return d;
+}
+
+/* The streams that begin in this chunk. */
+static int open_streams(struct recording *r, size_t chunk, const char **why)
+{
+	size_t room = r->nstreams;
 	struct dirent *e;
-	size_t room = 0;
 	uint32_t cpu;
 	int err = 0;
 	DIR *d;
 
-	d = fdopendir(dirfd);
+	d = open_folder(r, r->chunks[chunk].dir);
 	if (!d) {
-		err = -errno;
-		close(dirfd);
-		*why = "cannot read the directory";
-		return err;
+		*why = NO_FOLDER;
+		return -errno;
 	}
 	while (!err && (e = readdir(d))) {
 		enum kind kind = stream_kind(e->d_name);
 		struct stream *s;
-		struct stat st;
 
 		cpu = 0;
-		if (kind == OF_CPU && !stream_name(e->d_name, &cpu))
+		if ((kind == OF_CPU && !stream_name(e->d_name, &cpu)) ||
+		    (chunk && has_stream(r, kind, cpu)))
 			continue;
 		if (r->nstreams == room) {
 			room = room ? 2 * room : 16;
@@ -477,23 +666,165 @@ static int open_streams(struct recording *r, int dirfd, const char **why)
 			}
 			r->streams = s;
 		}
-		s = &r->streams[r->nstreams];
-		*s = (struct stream) { .cpu = cpu, .kind = kind };
-		s->fd = openat(dirfd, e->d_name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		if (s->fd < 0) {
-			err = -errno;
-			*why = kinds[kind].no_open;
-			break;
-		}
-		r->nstreams++;
-		if (fstat(s->fd, &st) || !S_ISREG(st.st_mode)) {
-			err = -EBADMSG;
-			*why = kinds[kind].no_file;
-		}
-		s->size = (uint64_t)st.st_size;
+		s = &r->streams[r->nstreams++];
+		*s = (struct stream) { .cpu = cpu, .kind = kind, .chunk = chunk, .fd = -1 };
+		err = stream_open(r, s);
+		if (err)
+			*why = s->fd < 0 ? kinds[kind].no_open : kinds[kind].no_file;
 	}
 	closedir(d);
 	return err;
+}
+
+/* ---- what is not there ------------------------------------------------------------ */
+
+/* One stream's size, as its recorder counted it. */
+static void check_size(struct recording *r, const struct chunk *c, const struct tcpfsm_record *mark)
+{
+	static const enum kind by_number[] = { OF_CPU, OF_SOCKETS, OF_TOTALS };
+	char name[FILE_NAME];
+	struct stat st;
+
+	if (mark->rcv >= sizeof(by_number) / sizeof(by_number[0]))
+		return;
+	file_name(c, by_number[mark->rcv], mark->tw, name);
+	if (fstatat(r->dirfd, name, &st, 0)) {
+		if (!r->absent++)
+			snprintf(r->absent_first, sizeof(r->absent_first), "%s", name);
+	} else if ((uint64_t)st.st_size < mark->conn) {
+		if (!r->cut++)
+			snprintf(r->cut_first, sizeof(r->cut_first), "%s", name);
+	}
+}
+
+/* How a chunk ended, and whether all of it is here.  What is wrong with its marks is told when they are read. */
+static int read_marks(struct recording *r, size_t chunk)
+{
+	struct stream s = { .kind = OF_MARKS, .chunk = chunk, .fd = -1 };
+	struct chunk *c = &r->chunks[chunk];
+	size_t units = r->units, n = r->nchunks;
+	struct tcpfsm_record mark;
+	uint64_t key;
+
+	c->end = TCPFSM_END_NONE;
+	if (stream_open(r, &s)) {
+		if (s.fd >= 0)
+			close(s.fd);
+		return 0;
+	}
+	/* Who writes holds its lock. */
+	r->writing = flock(s.fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+	s.buf = malloc(BUFFER_MIN);
+	if (!s.buf) {
+		close(s.fd);
+		return -ENOMEM;
+	}
+	r->units = BUFFER_MIN / r->unit;
+	r->nchunks = chunk + 1;
+	while (stream_advance(r, &s, &key)) {
+		if (s.gap_alone)
+			break;
+		event_record(s.event, &mark);
+		if (mark.snd == TCPFSM_MARK_STREAM) {
+			check_size(r, c, &mark);
+		} else if (mark.snd == TCPFSM_MARK_END && mark.rcv >= TCPFSM_END_STOPPED &&
+			   mark.rcv <= TCPFSM_END_CHUNK) {
+			c->end = mark.rcv;
+			c->code = mark.arg;
+			c->unwritten = mark.conn;
+		}
+	}
+	r->nchunks = n;
+	r->units = units;
+	r->err = 0;
+	*r->src.error = '\0';
+	free(s.buf);
+	close(s.fd);
+	return 0;
+}
+
+struct list {
+	char *s;
+	size_t size, len;
+};
+
+static void __attribute__((format(printf, 2, 3))) add(struct list *l, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (l->len && l->len + 2 < l->size)
+		l->len += (size_t)snprintf(l->s + l->len, l->size - l->len, "; ");
+	va_start(ap, fmt);
+	n = vsnprintf(l->s + l->len, l->size - l->len, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		l->len = l->len + (size_t)n < l->size ? l->len + (size_t)n : l->size - 1;
+}
+
+/* " after 2026-11-30 12:34:56", when the end has been read. */
+static const char *after(const struct recording *r, char buf[48])
+{
+	time_t t = (time_t)((r->last_ts + (uint64_t)r->clock) / NSEC_PER_SEC);
+	struct tm tm;
+
+	*buf = '\0';
+	if (!r->merge.n && r->last_ts && localtime_r(&t, &tm))
+		strftime(buf, 48, " after %F %T", &tm);
+	return buf;
+}
+
+static void add_files(struct list *l, uint64_t n, const char *first, const char *is)
+{
+	if (n == 1)
+		add(l, "file %s %s", first, is);
+	else if (n)
+		add(l, "file %s and %" PRIu64 " more %s", first, n - 1, is);
+}
+
+static const char *recording_missing(struct tcpfsm_source *src)
+{
+	struct recording *r = (struct recording *)src;
+	const struct chunk *last = r->nchunks ? &r->chunks[r->nchunks - 1] : NULL;
+	struct list l = { r->missing, sizeof(r->missing), 0 };
+	char when[48];
+
+	*r->missing = '\0';
+	if (!last)
+		return r->missing;
+	if (last->abi < TCPFSM_ABI_VERSION)
+		add(&l, "recorded by an older version of tcpfsm (ABI %u); what it did not tell is not known",
+		    last->abi);
+	switch (last->abi < TCPFSM_ABI_VERSION && !last->end ? TCPFSM_END_STOPPED : last->end) {
+	case TCPFSM_END_UNKNOWN:
+		add(&l, "recorded by an older version of tcpfsm, which did not tell whether it is complete");
+		break;
+	case TCPFSM_END_CHUNK:
+		/* By itself it is all there. */
+		if (!*last->dir)
+			break;
+		/* fall through */
+	case TCPFSM_END_NONE:
+		if (r->writing)
+			add(&l, "it is still being written; what came%s is not in it", after(r, when));
+		else
+			add(&l, "it was not ended (its recorder was killed, or the machine went down): "
+			    "what came%s is not in it, nor all of the second before", after(r, when));
+		break;
+	case TCPFSM_END_ERROR:
+		add(&l, "its recorder failed (%s): what came%s is not in it", strerror((int)last->code),
+		    after(r, when));
+		if (last->unwritten)
+			add(&l, "%" PRIu64 " records could not be written", last->unwritten);
+		break;
+	default:
+		break;
+	}
+	if (r->gone)
+		add(&l, "%" PRIu64 " chunk%s of it missing", r->gone, r->gone == 1 ? "" : "s");
+	add_files(&l, r->absent, r->absent_first, "missing");
+	add_files(&l, r->cut, r->cut_first, "cut: shorter than recorded");
+	return r->missing;
 }
 
 static int start_streams(struct recording *r, const char **why)
@@ -510,7 +841,7 @@ static int start_streams(struct recording *r, const char **why)
 		bytes = BUFFER_MAX;
 	if (bytes < BUFFER_MIN)
 		bytes = BUFFER_MIN;
-	r->units = bytes / CTF_UNIT;
+	r->units = bytes / r->unit;
 
 	*why = "out of memory";
 	r->merge.e = calloc(r->nstreams, sizeof(r->merge.e[0]));
@@ -520,15 +851,129 @@ static int start_streams(struct recording *r, const char **why)
 		struct stream *s = &r->streams[i];
 
 		/* Whole pages, aligned: read(2) is faster for it. */
-		s->buf = aligned_alloc(4096, r->units * CTF_UNIT / 4096 * 4096);
+		s->buf = aligned_alloc(4096, r->units * r->unit / 4096 * 4096);
 		if (!s->buf)
 			return -ENOMEM;
 	}
-	r->units = r->units * CTF_UNIT / 4096 * 4096 / CTF_UNIT;
+	r->units = r->units * r->unit / 4096 * 4096 / r->unit;
 	for (i = 0; i < r->nstreams; i++)
 		if (stream_advance(r, &r->streams[i], &key))
 			merge_push(&r->merge, key, i);
 	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct chunk *x = a, *y = b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* A directory with metadata is one by itself; without, its folders with numbers are chunks. */
+static int find_chunks(struct recording *r, const char **why)
+{
+	size_t room = 0, i;
+	struct dirent *e;
+	struct stat st;
+	int err = 0;
+	DIR *d;
+
+	*why = "out of memory";
+	r->chunks = calloc(1, sizeof(*r->chunks));
+	if (!r->chunks)
+		return -ENOMEM;
+	if (!fstatat(r->dirfd, "metadata", &st, AT_SYMLINK_NOFOLLOW)) {
+		r->nchunks = 1;
+		return 0;
+	}
+	d = open_folder(r, "");
+	if (!d) {
+		*why = NO_FOLDER;
+		return -errno;
+	}
+	while (!err && (e = readdir(d))) {
+		size_t len = strlen(e->d_name);
+		struct chunk *c;
+
+		if (len < CHUNK_DIGITS || len > CHUNK_DIGITS_MAX ||
+		    strspn(e->d_name, "0123456789") != len)
+			continue;
+		if (r->nchunks >= room) {
+			room = room ? 2 * room : 16;
+			c = realloc(r->chunks, room * sizeof(*c));
+			if (!c) {
+				err = -ENOMEM;
+				break;
+			}
+			r->chunks = c;
+		}
+		c = &r->chunks[r->nchunks++];
+		*c = (struct chunk) { .number = strtoul(e->d_name, NULL, 10) };
+		snprintf(c->dir, sizeof(c->dir), "%.*s/", CHUNK_DIGITS_MAX, e->d_name);
+	}
+	closedir(d);
+	qsort(r->chunks, r->nchunks, sizeof(*r->chunks), by_number);
+	/* The last one may have been cut short while it was begun: no metadata yet. */
+	if (r->nchunks > 1) {
+		char name[FILE_NAME];
+
+		snprintf(name, sizeof(name), "%smetadata", r->chunks[r->nchunks - 1].dir);
+		if (fstatat(r->dirfd, name, &st, AT_SYMLINK_NOFOLLOW))
+			r->nchunks--;
+	}
+	for (i = 1; i < r->nchunks; i++)
+		r->gone += r->chunks[i].number - r->chunks[i - 1].number - 1;
+	if (!r->nchunks) {
+		*why = "not a recording: no metadata in this directory";
+		err = err ? err : -EBADMSG;
+	}
+	return err;
+}
+
+static int open_chunk(struct recording *r, size_t i, const char **why)
+{
+	struct ctf_env env = { .epoch_offset = 0 };
+	struct chunk *c = &r->chunks[i];
+	int err;
+
+	err = read_metadata(r->dirfd, c->dir, &env, why);
+	if (err)
+		return err;
+	memcpy(c->uuid, env.uuid, sizeof(c->uuid));
+	c->abi = env.abi;
+	if (!i) {
+		r->src.epoch_offset = r->clock = env.epoch_offset;
+		memcpy(r->src.feature_error, env.error, sizeof(env.error));
+		r->src.abi = env.abi;
+		free(r->layout);
+		r->layout = env.layout;
+		r->unit = env.layout ? ctf_layout_unit(env.layout) : CTF_UNIT;
+	} else {
+		free(env.layout);
+		if (env.abi != r->src.abi) {
+			*why = "its chunks are of different versions";
+			return -EBADMSG;
+		}
+	}
+	err = open_streams(r, i, why);
+	if (!err && env.marks) {
+		*why = "out of memory";
+		err = read_marks(r, i);
+	}
+	return err;
+}
+
+static void drop_chunk(struct recording *r, size_t i)
+{
+	/* What it began is at the end. */
+	while (r->nstreams && r->streams[r->nstreams - 1].chunk == i) {
+		int fd = r->streams[--r->nstreams].fd;
+
+		if (fd >= 0)
+			close(fd);
+	}
+	r->nchunks--;
+	memmove(&r->chunks[i], &r->chunks[i + 1], (r->nchunks - i) * sizeof(*r->chunks));
 }
 
 int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
@@ -536,8 +981,8 @@ int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
 {
 	const char *unused;
 	struct recording *r;
-	struct ctf_env env;
 	int dirfd, err;
+	size_t i;
 
 	if (!why)
 		why = &unused;
@@ -551,31 +996,37 @@ int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
 					 "cannot open the directory";
 		return err;
 	}
-	err = read_metadata(dirfd, &env, why);
-	if (err) {
-		close(dirfd);
-		return err;
-	}
-
 	r = calloc(1, sizeof(*r));
 	if (!r) {
 		close(dirfd);
 		*why = "out of memory";
 		return -ENOMEM;
 	}
+	r->dirfd = dirfd;
 	r->src.next = recording_next;
 	r->src.wait = recording_wait;
+	r->src.missing = recording_missing;
 	r->src.close = recording_close;
-	r->src.epoch_offset = env.epoch_offset;
-	memcpy(r->uuid, env.uuid, sizeof(r->uuid));
-
-	err = open_streams(r, dirfd, why);
+	err = find_chunks(r, why);
+	for (i = 0; !err && i < r->nchunks; ) {
+		err = open_chunk(r, i, why);
+		/* Its recorder may have removed it meanwhile. */
+		if (err && *r->chunks[i].dir && r->nchunks > 1 &&
+		    faccessat(r->dirfd, r->chunks[i].dir, F_OK, 0)) {
+			drop_chunk(r, i);
+			err = 0;
+			continue;
+		}
+		i++;
+	}
 	if (!err)
 		err = start_streams(r, why);
 	if (err) {
 		recording_close(&r->src);
 		return err;
 	}
+	r->src.how_ended = r->chunks[r->nchunks - 1].end;
+	r->src.end_code = r->chunks[r->nchunks - 1].code;
 	*why = NULL;
 	*src = &r->src;
 	return 0;

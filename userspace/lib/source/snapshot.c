@@ -22,8 +22,9 @@
 #include <libmnl/libmnl.h>
 
 #include "clock.h"
-#include "hash.h"
+#include "process.h"
 #include "snapshot.h"
+#include "table.h"
 
 /* The kernel fills no more at a time. */
 #define BUFFER_BYTES	32768U
@@ -37,22 +38,22 @@
 #define SYNQ_UNKNOWN	(~0U)
 /* A dump that a change of the tables has spoilt is made again, but not for ever. */
 #define TRIES		3
-
-/* /proc/PID is of the initial pid namespace, whose numbers the records have. */
-#define INIT_PID_NS	"pid:[4026531836]"
+#define OWNERS_FIRST	512U		/* there is room for at once */
 
 struct process {
 	uint32_t pid;
 	char comm[16];
 };
 
-/* Which process has the socket with this inode?  Open addressing; inode 0 is none. */
+/* Which process has the socket with this inode? */
+struct owner {
+	uint32_t inode;
+	uint32_t process;		/* index */
+	uint32_t link;			/* the table's */
+};
+
 struct owners {
-	struct owner {
-		uint32_t inode;
-		uint32_t process;	/* index */
-	} *slots;
-	size_t bits, n;
+	struct table table;
 	struct process *processes;
 	size_t nprocesses, room;
 };
@@ -97,53 +98,27 @@ static void note(struct snapshot *s, int err)
 
 /* ---- owners ------------------------------------------------------------------- */
 
-static struct owner *owner_slot(const struct owners *o, uint32_t inode)
+static uint64_t hash(const struct table *t, const void *entry)
 {
-	size_t mask = ((size_t)1 << o->bits) - 1;
-	size_t i = hash_bits(inode, o->bits);
-
-	while (o->slots[i].inode && o->slots[i].inode != inode)
-		i = (i + 1) & mask;
-	return &o->slots[i];
+	(void)t;
+	return ((const struct owner *)entry)->inode;
 }
 
-static bool owners_grow(struct owners *o)
-{
-	struct owners bigger = { .bits = o->slots ? o->bits + 1 : 10 };
-	size_t i;
+static const struct table_type type = {
+	.size = sizeof(struct owner), .link = offsetof(struct owner, link), .reserved = 1,
+	.hash = hash,
+};
 
-	bigger.slots = calloc((size_t)1 << bigger.bits, sizeof(*bigger.slots));
-	if (!bigger.slots)
-		return false;
-	for (i = 0; o->slots && i < (size_t)1 << o->bits; i++)
-		if (o->slots[i].inode)
-			*owner_slot(&bigger, o->slots[i].inode) = o->slots[i];
-	free(o->slots);
-	o->slots = bigger.slots;
-	o->bits = bigger.bits;
-	return true;
+static struct owner *find_owner(const struct owners *o, uint32_t inode)
+{
+	struct owner *owner = inode && o->table.slab ? table_first(&o->table, &type, inode) : NULL;
+
+	while (owner && owner->inode != inode)
+		owner = table_next(&o->table, &type, owner);
+	return owner;
 }
 
-static void read_comm(int proc, uint32_t pid, char comm[16])
-{
-	char path[32], buf[32];
-	ssize_t n = -1;
-	int fd;
-
-	snprintf(path, sizeof(path), "%u/comm", pid);
-	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, buf, sizeof(buf));
-		close(fd);
-	}
-	if (n > 0 && buf[n - 1] == '\n')
-		n--;
-	memset(comm, 0, 16);
-	if (n > 0)
-		memcpy(comm, buf, n < 16 ? (size_t)n : 15);
-}
-
-static int add_process(struct owners *o, int proc, uint32_t pid)
+static int add_process(struct owners *o, uint32_t pid)
 {
 	if (o->nprocesses == o->room) {
 		size_t room = o->room ? 2 * o->room : 64;
@@ -155,7 +130,7 @@ static int add_process(struct owners *o, int proc, uint32_t pid)
 		o->room = room;
 	}
 	o->processes[o->nprocesses].pid = pid;
-	read_comm(proc, pid, o->processes[o->nprocesses].comm);
+	process_read_name(pid, o->processes[o->nprocesses].comm);
 	o->nprocesses++;
 	return 0;
 }
@@ -179,7 +154,7 @@ static int scan_process(struct owners *o, int proc, uint32_t pid)
 		return -ENOMEM;
 	}
 	while (!err && (e = readdir(d))) {
-		struct owner *slot;
+		struct owner *owner;
 		uint32_t inode;
 		ssize_t n;
 
@@ -192,20 +167,22 @@ static int scan_process(struct owners *o, int proc, uint32_t pid)
 		inode = (uint32_t)strtoul(buf + 8, NULL, 10);
 		if (!inode)
 			continue;
-		if ((!o->slots || o->n >= (size_t)1 << o->bits >> 1) && !owners_grow(o))
-			err = -ENOMEM;
-		if (!err && !known)
-			err = add_process(o, proc, pid);
+		if (!known)
+			err = add_process(o, pid);
 		if (err)
 			break;
 		known = true;
-		slot = owner_slot(o, inode);
-		if (!slot->inode)
-			o->n++;
-		else if (o->processes[slot->process].pid < pid)
+		owner = find_owner(o, inode);
+		if (owner && o->processes[owner->process].pid < pid)
 			continue;
-		slot->inode = inode;
-		slot->process = (uint32_t)o->nprocesses - 1;
+		if (!owner)
+			owner = table_add(&o->table, &type, inode);
+		if (!owner) {
+			err = -ENOMEM;
+			break;
+		}
+		owner->inode = inode;
+		owner->process = (uint32_t)o->nprocesses - 1;
 	}
 	closedir(d);
 	return err;
@@ -221,17 +198,15 @@ static uint32_t pid_of(const struct dirent *e)
 static int find_owners(struct owners *o)
 {
 	struct dirent *e;
-	char ns[64];
-	ssize_t n;
 	int err = 0;
 	DIR *d;
 
-	n = readlink("/proc/self/ns/pid", ns, sizeof(ns));
-	if (n != sizeof(INIT_PID_NS) - 1 || memcmp(ns, INIT_PID_NS, sizeof(INIT_PID_NS) - 1))
+	if (!process_numbers_are_ours())
 		return 0;
 	d = opendir("/proc");
 	if (!d)
 		return 0;
+	err = table_init(&o->table, &type, OWNERS_FIRST, UINT32_MAX);
 	while (!err && (e = readdir(d)))
 		if (pid_of(e))
 			err = scan_process(o, dirfd(d), pid_of(e));
@@ -241,12 +216,9 @@ static int find_owners(struct owners *o)
 
 static const struct process *owner_of(const struct owners *o, uint32_t inode)
 {
-	const struct owner *slot;
+	const struct owner *owner = find_owner(o, inode);
 
-	if (!inode || !o->slots)
-		return NULL;
-	slot = owner_slot(o, inode);
-	return slot->inode ? &o->processes[slot->process] : NULL;
+	return owner ? &o->processes[owner->process] : NULL;
 }
 
 /* ---- network namespaces --------------------------------------------------------- */
@@ -523,6 +495,7 @@ void snapshot_record(const struct inet_diag_msg *d, struct tcpfsm_record *r)
 	}
 
 	r->rcv = ~0U;
+	r->dev = d->id.idiag_if;
 	if (d->idiag_timer == TIMER_TIMEWAIT) {
 		r->verdict = TCPFSM_TW_ENTER;
 		/* How long FIN_WAIT2 was meant to last, each socket may choose. */
@@ -538,6 +511,7 @@ void snapshot_record(const struct inet_diag_msg *d, struct tcpfsm_record *r)
 	} else if (r->new_state == TCPFSM_STATE_SYN_RECV && !d->idiag_inode) {
 		/* Who opens simultaneously has a file. */
 		r->flags |= TCPFSM_F_PASSIVE;
+		r->backlog = 0;
 	}
 }
 
@@ -797,7 +771,7 @@ void snapshot_close(struct snapshot *s)
 	close_netns(s);
 	if (s->dir)
 		closedir(s->dir);
-	free(s->owners.slots);
+	table_exit(&s->owners.table);
 	free(s->owners.processes);
 	free(s->listeners);
 	free(s->done);

@@ -60,6 +60,7 @@ struct live {
 	struct tcpfsm_item socket;	/* of it, or of totals, with the caller */
 	struct tcpfsm_record *totals;	/* still to be given away, from next_total on */
 	size_t ntotals, next_total;
+	bool stepped;			/* the clock: a mark comes next */
 	bool aside;			/* these come before what lies ready, */
 	uint64_t below;			/* and this is src.below meanwhile */
 	struct merge merge;
@@ -157,6 +158,28 @@ static int take_new_rings(struct live *l)
 	return err;
 }
 
+/* Something comes before what lies ready. */
+static void set_aside(struct live *l)
+{
+	if (!l->aside)
+		l->below = l->src.below;
+	l->src.below = 0;
+	l->aside = true;
+}
+
+static bool clock_item(struct live *l, const struct tcpfsm_item **item)
+{
+	if (!l->stepped)
+		return false;
+	l->stepped = false;
+	l->socket.rec = (struct tcpfsm_record) {
+		.type = TCPFSM_TYPE_MARK, .ts = l->now, .snd = TCPFSM_MARK_CLOCK,
+		.conn = (uint64_t)l->src.epoch_offset,
+	};
+	*item = &l->socket;
+	return true;
+}
+
 static int round_begin(struct live *l)
 {
 	size_t i;
@@ -170,6 +193,10 @@ static int round_begin(struct live *l)
 	}
 	l->now = live_now(l);
 	l->horizon = l->now - l->slack;
+	if (l->dev && __builtin_expect(clock_has_stepped(l->timens, &l->src.epoch_offset), 0)) {
+		l->stepped = true;
+		set_aside(l);
+	}
 	l->round++;
 	l->blocked = false;
 	l->held = false;
@@ -181,15 +208,6 @@ static int round_begin(struct live *l)
 			merge_push(&l->merge, q->items[0].rec.ts, i);
 	}
 	return 0;
-}
-
-/* Something comes before what lies ready. */
-static void set_aside(struct live *l)
-{
-	if (!l->aside)
-		l->below = l->src.below;
-	l->src.below = 0;
-	l->aside = true;
 }
 
 static bool snapshot_item(struct live *l, const struct tcpfsm_item **item)
@@ -276,6 +294,25 @@ static int live_reach(const struct tcpfsm_source *src, uint32_t cpu, struct tcpf
 	return 0;
 }
 
+uint64_t tcpfsm_source_complete_since(const struct tcpfsm_source *src)
+{
+	const struct live *l = (const struct live *)src;
+	uint64_t since = 1;
+	uint32_t i;
+
+	if (src->reach != live_reach || !l->dev || !l->dev->info.flight_recorder)
+		return 0;
+	for (i = 0; i < l->nqueues; i++) {
+		struct tcpfsm_record rec;
+		uint64_t held;
+
+		if (l->queues[i].ring->hdr && ring_oldest(l->queues[i].ring, &rec, &held) && rec.seq > 1 &&
+		    rec.ts > since)
+			since = rec.ts;
+	}
+	return since;
+}
+
 static bool total_item(struct live *l, const struct tcpfsm_item **item)
 {
 	if (l->totals && l->next_total < l->ntotals) {
@@ -294,7 +331,7 @@ static int live_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
 	struct queue *q = l->out;
 
 	if (__builtin_expect(l->aside, 0)) {
-		if (snapshot_item(l, item) || total_item(l, item))
+		if (clock_item(l, item) || snapshot_item(l, item) || total_item(l, item))
 			return 1;
 		l->aside = false;
 		src->below = l->below;
@@ -317,6 +354,8 @@ static int live_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
 
 		if (err)
 			return err;
+		if (l->aside)
+			return live_next(src, item);
 	}
 
 	if (!l->merge.n || l->merge.e[0].key > l->horizon || l->blocked) {
@@ -401,6 +440,7 @@ int source_open_rings(struct tcpfsm_source **out, struct ring_reader *rings,
 	l->src.close = live_close;
 	l->src.watch_fd = -1;
 	l->src.epoch_offset = epoch_offset;
+	l->src.abi = TCPFSM_ABI_VERSION;
 	l->timens = clock_timens_offset();
 	l->slack = slack_ns;
 
@@ -539,9 +579,38 @@ int tcpfsm_source_reach(const struct tcpfsm_source *src, uint32_t cpu, struct tc
 	return src->reach ? src->reach(src, cpu, reach) : -ENODEV;
 }
 
+void source_recorded_info(const struct tcpfsm_source *src, struct tcpfsm_info *info)
+{
+	struct tcpfsm_info i = { .size = sizeof(i), .features = UINT64_MAX };
+	unsigned int n;
+
+	memcpy(i.error, src->feature_error, sizeof(i.error));
+	for (n = 0; n < TCPFSM_FEATURE_SLOTS; n++)
+		if (i.error[n])
+			i.features &= ~(1ULL << n);
+	give_info(info, &i);
+}
+
+unsigned int tcpfsm_source_abi(const struct tcpfsm_source *src)
+{
+	return src->abi;
+}
+
 int64_t tcpfsm_source_epoch_offset(const struct tcpfsm_source *src)
 {
 	return src->epoch_offset;
+}
+
+enum tcpfsm_end tcpfsm_source_end(const struct tcpfsm_source *src, unsigned int *code)
+{
+	if (code)
+		*code = src->end_code;
+	return src->how_ended;
+}
+
+const char *tcpfsm_source_missing(struct tcpfsm_source *src)
+{
+	return src->missing ? src->missing(src) : "";
 }
 
 const char *tcpfsm_source_error(const struct tcpfsm_source *src)

@@ -23,8 +23,13 @@ struct tcpfsm_source {
 	int (*resync)(struct tcpfsm_source *src);	/* likewise */
 	/* NULL: it has no rings */
 	int (*reach)(const struct tcpfsm_source *src, uint32_t cpu, struct tcpfsm_reach *reach);
+	const char *(*missing)(struct tcpfsm_source *src);	/* NULL: nothing is */
 	void (*close)(struct tcpfsm_source *src);
+	enum tcpfsm_end how_ended;
+	unsigned int end_code;
 	int64_t epoch_offset;
+	unsigned int abi;
+	int32_t feature_error[TCPFSM_FEATURE_SLOTS];	/* recording: as in struct tcpfsm_info */
 	uint64_t delivered;
 	uint64_t lost;
 	int watch_fd;			/* that ends wait(), too; -1: none */
@@ -43,6 +48,9 @@ struct tcpfsm_source {
  */
 int source_attach(struct device **dev, struct snapshot **snapshot, const char *path,
 		  const struct tcpfsm_source_options *opts, struct tcpfsm_info *info);
+
+/* What a recording tells of the module that made its records: features and their errors. */
+void source_recorded_info(const struct tcpfsm_source *src, struct tcpfsm_info *info);
 
 /**
  * source_open_rings() - a live source without a device (tests, benchmarks)

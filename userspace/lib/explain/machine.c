@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /* What advice needs to know of this machine. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,7 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "explain.h"
+#include "source/process.h"
+#include "tcpfsm.h"
 
 static uint32_t read_number(const char *path)
 {
@@ -43,12 +44,15 @@ static uint32_t slab_bytes(const char *cache)
 	return bytes;
 }
 
-void explain_look_around(struct tcpfsm_explain_options *o)
+void tcpfsm_explain_machine(struct tcpfsm_explain_options *o)
 {
 	struct stat st;
 
 	if (!stat("/proc/self/ns/net", &st))
 		o->own_netns = (uint32_t)st.st_ino;
+	if (process_numbers_are_ours())
+		o->proc = "/proc";
+	o->live = true;
 	o->request_bytes = slab_bytes("request_sock_TCP");
 	o->socket_bytes = slab_bytes("TCP");
 	o->timewait_bytes = slab_bytes("tw_sock_TCP");

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * tcpfsm serve: this machine's metrics, for Prometheus.
+ *
+ * Listeners and network namespaces need no record: their totals are read when somebody asks, and for
+ * explain each ten seconds.  With --ledger the records are read, too, as tcpfsm top does.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../serve/http.h"
+#include "../serve/metrics.h"
+#include "../show/recent.h"
+#include "cli.h"
+
+#define WHERE		"127.0.0.1:9823"
+#define JUDGE_NS	(10 * NSEC_PER_SEC)
+/* What is judged as "now". */
+#define WINDOW_NS	(30 * NSEC_PER_SEC)
+/* The kernel's counters are compared so often, by so many readings, if they move meanwhile. */
+#define CHECK_NS	(60 * NSEC_PER_SEC)
+#define CHECK_READINGS	20
+#define CHECK_PAUSE_MS	5
+/* A reading is as good as a new one for so long. */
+#define FRESH_NS	NSEC_PER_SEC
+/* Of one step of the follower, so that who asks does not wait long. */
+#define STEP_NS		(8 * NSEC_PER_MSEC)
+#define AGAIN_MS	1000
+
+struct serve {
+	const struct options *opts;
+	struct http *http;
+	/* As long as the module is there: */
+	struct tcpfsm_follow *follow;
+	struct tcpfsm_info info;
+	struct tcpfsm_listeners *ls;
+	struct tcpfsm_timewaits *ledger; /* --ledger, or NULL */
+	struct tcpfsm_explain *explain;
+	struct tcpfsm_checks *checks;
+	struct recent recent;
+	bool checking;			/* readings are for checks */
+	uint64_t read_at, judged_at, checked_at; /* CLOCK_MONOTONIC; 0: never */
+	struct found *found;
+	size_t nfound, room;
+};
+
+/* ---- what is known ------------------------------------------------------------------------ */
+
+static int on_finding(const struct tcpfsm_finding *f, void *arg)
+{
+	struct serve *s = arg;
+	struct found *to;
+
+	if (s->nfound == s->room) {
+		size_t room = s->room ? 2 * s->room : 16;
+
+		to = realloc(s->found, room * sizeof(*to));
+		if (!to)
+			return -ENOMEM;
+		s->found = to;
+		s->room = room;
+	}
+	to = &s->found[s->nfound++];
+	snprintf(to->verdict, sizeof(to->verdict), "%s", f->verdict);
+	to->severity = f->severity;
+	to->netns = f->netns;
+	return 0;
+}
+
+static int judge(struct serve *s, uint64_t now)
+{
+	int rc;
+
+	/* One reading is none to compare with. */
+	if (s->recent.first_ts[0] == s->recent.last_ts)
+		return 0;
+	s->nfound = 0;
+	s->judged_at = now;
+	if (s->ledger)
+		tcpfsm_timewaits_mark(s->ledger, realtime_ns());
+	rc = tcpfsm_explain_findings(s->explain, s->recent.ls[0], on_finding, s);
+	recent_move_on(&s->recent, WINDOW_NS);
+	return rc;
+}
+
+static int on_item(const struct tcpfsm_item *item, void *arg)
+{
+	struct serve *s = arg;
+	int err = tcpfsm_listeners_item(s->ls, item);
+
+	if (!err && s->checking)
+		return tcpfsm_checks_item(s->checks, item);
+	return err ? err : recent_item(&s->recent, item);
+}
+
+static int on_notice(const struct tcpfsm_notice *n, void *arg)
+{
+	struct serve *s = arg;
+	uint64_t now = monotonic_ns();
+
+	if (n->type != TCPFSM_NOTICE_TOTALS || n->error)
+		return tell_notice(n, arg);
+	s->read_at = now;
+	return s->checking || (s->judged_at && now - s->judged_at < JUDGE_NS) ? 0 : judge(s, now);
+}
+
+/* Counters that move while they are read are read again. */
+static int check(struct serve *s)
+{
+	unsigned int i;
+	int rc = 0;
+
+	s->checked_at = monotonic_ns();
+	s->checking = true;
+	for (i = 0; !rc && i < CHECK_READINGS; i++) {
+		if (i)
+			poll(NULL, 0, CHECK_PAUSE_MS);
+		rc = tcpfsm_follow_totals(s->follow);
+		if (!rc && tcpfsm_checks_settled(s->checks))
+			break;
+	}
+	s->checking = false;
+	return rc;
+}
+
+/* ---- pages ---------------------------------------------------------------------------------- */
+
+static int on_page(const char *path, const char *accept, struct http_page *page, void *arg)
+{
+	bool openmetrics = strstr(accept, "application/openmetrics-text");
+	struct serve *s = arg;
+	struct out *o;
+	int err = 0;
+
+	if (strcmp(path, "/metrics"))
+		return -ENOENT;
+	if (!s->follow || !s->read_at)
+		return -ENODEV;
+	if (!s->opts->ledger && monotonic_ns() - s->read_at > FRESH_NS)
+		err = tcpfsm_follow_totals(s->follow);
+	o = err ? NULL : malloc(sizeof(*o));
+	if (!o)
+		return err ? err : -ENOMEM;
+	page->type = openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" :
+				   "text/plain; version=0.0.4; charset=utf-8";
+	out_to_text(o, &page->text);
+	err = metrics_write(o, &(struct known) {
+		.info = &s->info, .src = tcpfsm_follow_source(s->follow), .ls = s->ls, .ledger = s->ledger,
+		.checks = s->checked_at ? s->checks : NULL, .filter = &s->opts->filter,
+		.found = s->judged_at ? s->found : NULL, .nfound = s->nfound, .now = realtime_ns(),
+	}, openmetrics);
+	free(o);
+	return err;
+}
+
+/* ---- as long as the module is there ----------------------------------------------------------- */
+
+static void stop(struct serve *s)
+{
+	tcpfsm_explain_free(s->explain);
+	tcpfsm_timewaits_free(s->ledger);
+	tcpfsm_checks_free(s->checks);
+	tcpfsm_listeners_free(s->ls);
+	recent_free(&s->recent);
+	tcpfsm_follow_close(s->follow);
+	s->follow = NULL;
+	s->explain = NULL;
+	s->ledger = NULL;
+	s->checks = NULL;
+	s->ls = NULL;
+	s->read_at = s->judged_at = s->checked_at = 0;
+	s->nfound = 0;
+}
+
+static int make_consumers(struct serve *s)
+{
+	struct tcpfsm_source *src = tcpfsm_follow_source(s->follow);
+	const struct tcpfsm_filter *filter = &s->opts->filter;
+	struct tcpfsm_explain_options eo = {
+		.size = sizeof(eo), .filter = filter, .epoch_offset = tcpfsm_source_epoch_offset(src),
+		.info = &s->info, .model = tcpfsm_follow_model(s->follow), .since = realtime_ns(),
+		.complete_since = tcpfsm_source_complete_since(src),
+	};
+	struct tcpfsm_timewaits_options to = {
+		.size = sizeof(to), .filter = filter, .epoch_offset = eo.epoch_offset, .since = eo.since,
+	};
+	struct tcpfsm_consumers all = { .size = sizeof(all) };
+	int err = s->opts->ledger ? tcpfsm_timewaits_new(&s->ledger, &to) : 0;
+
+	tcpfsm_explain_machine(&eo);
+	eo.ledger = s->ledger;
+	if (!err)
+		err = tcpfsm_explain_new(&s->explain, &eo);
+	if (!err)
+		err = tcpfsm_checks_new(&s->checks, &s->info);
+	if (!err)
+		err = tcpfsm_listeners_new(&s->ls);
+	if (!err)
+		err = recent_new(&s->recent, true, true);
+	if (err)
+		return err;
+	tcpfsm_listeners_live(s->ls, true);
+	all.timewaits = s->ledger;
+	all.explain = s->explain;
+	return tcpfsm_follow_consumers(s->follow, &all);
+}
+
+/* Return: 0, or the exit status after an error was told. */
+static int begin(struct serve *s)
+{
+	static const struct tcpfsm_model_options mo = { .size = sizeof(mo), .watch = true };
+	struct tcpfsm_follow_options fo = {
+		.snapshot = true, .totals = true, .item = on_item, .notice = on_notice, .arg = s,
+		.state_only = !s->opts->ledger, .totals_ns = s->opts->ledger ? NSEC_PER_SEC : JUDGE_NS,
+		.resync = s->opts->ledger, .model = s->opts->ledger ? &mo : NULL,
+		.interrupted = &interrupted,
+	};
+	int status = open_follow(&s->follow, s->opts, &fo, &s->info);
+	int err;
+
+	if (status)
+		return status;
+	err = make_consumers(s);
+	if (err) {
+		stop(s);
+		return fail(err, "serve");
+	}
+	tell_features(&s->info, FEATURES_ALL);
+	tcpfsm_source_watch(tcpfsm_follow_source(s->follow), http_fd(s->http));
+	return 0;
+}
+
+/* Return: what tcpfsm_follow_step() does. */
+static int step(struct serve *s, int ms)
+{
+	int rc = tcpfsm_follow_step(s->follow, STEP_NS, ms);
+
+	if (rc == TCPFSM_FOLLOW_IDLE && !s->opts->ledger &&
+	    (!s->checked_at || monotonic_ns() - s->checked_at > CHECK_NS)) {
+		int err = check(s);
+
+		return err < 0 ? err : rc;
+	}
+	return rc;
+}
+
+/* The module is gone.  Return: as begin(). */
+static int look_again(struct serve *s)
+{
+	struct pollfd pfd = { .fd = http_fd(s->http), .events = POLLIN };
+	int status;
+
+	poll(&pfd, 1, AGAIN_MS);
+	if (access(s->opts->device ? s->opts->device : TCPFSM_DEVICE, R_OK))
+		return 0;
+	status = begin(s);
+	if (!status)
+		complain("serve: the module is there again");
+	return status;
+}
+
+static int serve(struct serve *s)
+{
+	int ms = 0, rc, status;
+
+	while (!interrupted) {
+		if (!s->follow) {
+			status = look_again(s);
+			if (status)
+				return status;
+			ms = http_run(s->http);
+			continue;
+		}
+		rc = step(s, ms);
+		if (rc == -ENODEV) {
+			complain("serve: the module has gone; /metrics answers 503 until it is loaded again");
+			stop(s);
+			continue;
+		}
+		if (rc < 0)
+			return fail(rc, "serve");
+		ms = http_run(s->http);
+		if (rc == TCPFSM_FOLLOW_MORE)
+			ms = 0;
+	}
+	return EXIT_DONE;
+}
+
+static int fail_http(int err, const char *where, const char *why)
+{
+	if (why) {
+		complain("--listen %s: %s; give ADDRESS:PORT, as in " WHERE, where, why);
+		return EXIT_USAGE;
+	}
+	if (err == -EADDRINUSE) {
+		complain("--listen %s: that port is taken; choose another one", where);
+		return EXIT_ERROR;
+	}
+	return fail(err, where ? where : "the socket of systemd");
+}
+
+static int run(const struct options *opts)
+{
+	const char *where = opts->listen ? opts->listen : getenv("LISTEN_FDS") ? NULL : WHERE;
+	struct serve s = { .opts = opts };
+	const char *why;
+	int err, status;
+
+	err = http_open(&s.http, where, on_page, &s, &why);
+	if (err)
+		return fail_http(err, where, why);
+	status = begin(&s);
+	if (!status) {
+		complain("serve: http://%s/metrics", http_where(s.http));
+		status = serve(&s);
+	}
+	if (s.follow)
+		stop(&s);
+	free(s.found);
+	http_close(s.http);
+	return status;
+}
+
+const struct command cmd_serve = {
+	.columns =
+		"  /metrics    listeners, network namespaces, findings of explain and how well\n"
+		"              the module sees, in the text format of Prometheus, or as\n"
+		"              OpenMetrics; tcpfsm-serve(8) lists the names\n"
+		"  Nothing else is there, and a request changes nothing.  It has neither TLS nor\n"
+		"  passwords: other machines should see a proxy in front of it.\n",
+	.examples =
+		"  For the Prometheus of this machine:\n"
+		"    tcpfsm serve\n"
+		"  With ports and mini-sockets by destination, at another port:\n"
+		"    tcpfsm serve --ledger --listen 127.0.0.1:9100\n",
+	.run = run,
+};

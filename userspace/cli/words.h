@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The words of the command line: what getopt, help and the shells' completion are made of.
+ */
+#ifndef TCPFSM_CLI_WORDS_H
+#define TCPFSM_CLI_WORDS_H
+
+#include "uapi/tcpfsm.h"
+
+/* Which options were given: to tell of those that do nothing for a command. */
+#define OPT_SOCKET	0x001		/* filters of sockets */
+#define OPT_TIME	0x002
+#define OPT_COUNT	0x004
+#define OPT_DURATION	0x008
+#define OPT_READ	0x010
+#define OPT_JSON	0x020
+#define OPT_RAW		0x040
+#define OPT_FOLLOW_NEW	0x080
+#define OPT_WIDE	0x100
+#define OPT_SVG		0x200
+#define OPT_CONN	0x400
+#define OPT_NETNS	0x800
+#define OPT_EVENT	0x1000		/* filters of events */
+#define OPT_FILTER	(OPT_SOCKET | OPT_EVENT | OPT_NETNS)
+#define OPT_INTERVAL	0x2000
+#define OPT_HISTOGRAM	0x4000
+#define OPT_TOP		0x8000
+#define OPT_SORT	0x10000
+#define OPT_VERBOSE	0x20000
+#define OPT_EXIT_CODE	0x40000
+#define OPT_WHAT_IF	0x80000
+#define OPT_KEEP	0x800000		/* what record keeps, and when it ends */
+#define OPT_BY		0x100000
+#define OPT_ORDER	0x200000
+#define OPT_SERVE	0x400000
+
+enum {
+	LONG_JSON = 256,
+	LONG_RAW,
+	LONG_DEVICE,
+	LONG_SVG,
+	LONG_CONN,
+	LONG_HISTOGRAM,
+	LONG_SORT,
+	LONG_EXIT_CODE,
+	LONG_WHAT_IF,
+	LONG_STRICT,
+	LONG_KEEP,
+	LONG_MAX_SIZE,
+	LONG_DUMP,
+	LONG_BY,
+	LONG_LISTEN,
+	LONG_LEDGER,
+};
+
+#define SORTS "population, in, out, growth, ports, failed"
+
+/* X(short or LONG_*, long, argument, OPT_*, text); of two that share a letter, see in_force() */
+#define OPTIONS(X) \
+	X('L', "lport",	    "PORTS",  OPT_SOCKET,     "only these local ports (comma-separated)") \
+	X('D', "rport",	    "PORTS",  OPT_EVENT,      "only these remote ports") \
+	X('4', "ipv4",	    NULL,     OPT_SOCKET,     "only IPv4 (mapped addresses included)") \
+	X('6', "ipv6",	    NULL,     OPT_SOCKET,     "only IPv6") \
+	X('p', "pid",	    "PID",    OPT_SOCKET,     "only connections of this process") \
+	X('N', "netns",	    "NETNS",  OPT_NETNS,      "only this network namespace: inode, name or path") \
+	X('s', "state",	    "STATES", OPT_EVENT,      "only events in, into or out of these states") \
+	X('C', "cause",	    "CAUSES", OPT_EVENT,      "only transitions with these causes") \
+	X('T', "time",	    NULL,     OPT_TIME,	      "time of day instead of seconds since the start") \
+	X('c', "count",	    "N",      OPT_COUNT,      "stop after N events, ladders, readings, records") \
+	X('d', "duration",  "SECONDS", OPT_DURATION,  "stop after so many seconds") \
+	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording instead of the device") \
+	X(LONG_STRICT, "strict", NULL, OPT_READ,      "exit with 6 when a recording is not complete") \
+	X('W', "follow-new", NULL,    OPT_FOLLOW_NEW, "leave out what the flight recorder holds") \
+	X('w', "wide",	    NULL,     OPT_WIDE,	      "owner and local address too, however wide") \
+	X('w', "interval",  "SECONDS", OPT_INTERVAL,  "show it again every so many seconds") \
+	X('n', "top",	    "N",      OPT_TOP,	      "so many rows of each table") \
+	X(LONG_SORT, "sort", "KEY",   OPT_SORT,	      "rows by " SORTS) \
+	X(LONG_SORT, "sort", "ORDER", OPT_ORDER,      "rows by attempts, failed, slow, resent, live, ports") \
+	X(LONG_BY, "by",    "WHAT",   OPT_BY,	      "sums by host, net, port, process or container") \
+	X(LONG_WHAT_IF, "what-if", "KEY=VALUE", OPT_WHAT_IF, "replay with backlog=N, ports=LOW-HIGH or tw_reuse=1") \
+	X(LONG_HISTOGRAM, "histogram", NULL, OPT_HISTOGRAM, "queue lengths and times as histograms") \
+	X(LONG_CONN, "conn", "COOKIE", OPT_CONN,      "only this socket's: decimal, or sk:HEX as ss -e") \
+	X(LONG_SVG, "svg",  "FILE",   OPT_SVG,	      "write a picture, too") \
+	X('v', "verbose",   NULL,     OPT_VERBOSE,    "evidence, everything to do, and what it costs") \
+	X(LONG_EXIT_CODE, "exit-code", NULL, OPT_EXIT_CODE, "exit with 10 for a warning, 20 when critical") \
+	X(LONG_KEEP, "keep", "SIZE|TIME", OPT_KEEP,   "only the last 500M, 20G, 12h, 7d, in chunks") \
+	X(LONG_MAX_SIZE, "max-size", "SIZE", OPT_KEEP, "stop when it is as large, as 500M or 20G") \
+	X(LONG_DUMP, "dump", NULL,    OPT_KEEP,	      "what the flight recorder holds, and no more") \
+	X(LONG_LISTEN, "listen", "WHERE", OPT_SERVE,  "at ADDRESS:PORT, not only 127.0.0.1:9823") \
+	X(LONG_LEDGER, "ledger", NULL, OPT_SERVE,     "ports by destination, too: reads the records") \
+	X(LONG_JSON, "json", NULL,    OPT_JSON,	      "one JSON object per line") \
+	X(LONG_RAW, "raw",  NULL,     OPT_RAW,	      "the kernel's own view, artefacts included") \
+	X(LONG_DEVICE, "device", "PATH", 0,	      "instead of " TCPFSM_DEVICE) \
+	X('h', "help",	    NULL,     0,	      "this text") \
+	X('V', "version",   NULL,     0,	      "version")
+
+/* X(name, what it takes besides, text, OPT_* that mean something) */
+#define COMMANDS(X) \
+	X(trace, "", "every transition as it happens, one line each", \
+	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_RAW | OPT_FOLLOW_NEW | OPT_WIDE) \
+	X(conns, "", "one line for each connection that is over: times, who closed, how", \
+	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_FOLLOW_NEW | OPT_WIDE) \
+	X(ladder, "", "each connection as a sequence diagram: states and segments", \
+	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_FOLLOW_NEW | OPT_WIDE | OPT_SVG | OPT_CONN) \
+	X(diagram, "", "the state diagram of RFC 9293, live, with counts on its arrows", \
+	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_FOLLOW_NEW | OPT_SVG) \
+	X(listen, "", "listeners: both queues, what becomes of SYNs, which limit bites", \
+	  OPT_SOCKET | OPT_NETNS | OPT_COUNT | OPT_DURATION | OPT_READ | \
+	  OPT_JSON | OPT_INTERVAL | OPT_HISTOGRAM) \
+	X(timewait, "", "TIME_WAIT by destination and owner, and when ports run out", \
+	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_INTERVAL | OPT_FOLLOW_NEW | OPT_TOP | OPT_SORT) \
+	X(connect, "", "who connects where, how long it takes, and why it fails", \
+	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_INTERVAL | OPT_FOLLOW_NEW | OPT_TOP | OPT_ORDER | OPT_BY) \
+	X(explain, "", "what is wrong and what to do now; -v: and why", \
+	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_JSON | OPT_FOLLOW_NEW | \
+	  OPT_INTERVAL | OPT_COUNT | OPT_VERBOSE | OPT_EXIT_CODE | OPT_WHAT_IF) \
+	X(top, "", "all of it on one live screen: like htop, for TCP", \
+	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_FOLLOW_NEW) \
+	X(serve, "", "metrics of this machine, for Prometheus", \
+	  OPT_NETNS | OPT_SERVE) \
+	X(check, "", "its own totals against the kernel's counters; differences", \
+	  OPT_NETNS | OPT_READ | OPT_JSON | OPT_WIDE) \
+	X(record, "DIR", "save the records to DIR as a CTF trace, for -r", \
+	  OPT_COUNT | OPT_DURATION | OPT_FOLLOW_NEW | OPT_KEEP) \
+	X(info, "", "versions, features and why one is off, rings, memory, losses", \
+	  OPT_READ | OPT_JSON)
+
+#endif /* TCPFSM_CLI_WORDS_H */
