@@ -248,7 +248,7 @@ static double run_part(size_t part, unsigned int rings, uint64_t records, const 
 	bench_open(&b, rings);
 	err = tcpfsm_model_new(&b.model, &opts);
 	if (!err && !strcmp(parts[part].name, "record"))
-		err = recorder_open_rings(&b.recorder, b.r, rings, dir,
+		err = recorder_open_rings(&b.recorder, b.r, rings, dir, NULL,
 					  &(struct tcpfsm_info){ .version = "bench" });
 	if (err)
 		die(dir, err);
@@ -262,7 +262,7 @@ static double run_part(size_t part, unsigned int rings, uint64_t records, const 
 	}
 	if (b.recorder) {
 		t1 = clock_ns(CLOCK_MONOTONIC);
-		err = tcpfsm_recorder_close(b.recorder);
+		err = tcpfsm_recorder_close(b.recorder, NULL);
 		t_read += clock_ns(CLOCK_MONOTONIC) - t1;
 		if (err)
 			die("record", err);

@@ -4,10 +4,14 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "../unit/consistent.h"
 #include "../../userspace/lib/model/timewait.h"
 #include "../../userspace/lib/source/clock.h"
 #include "../../userspace/show/text.h"
 #include "../../userspace/tui/top.h"
+
+/* Of findings at a time. */
+#define SAID_MAX	64
 
 struct chain {
 	const struct input *in;
@@ -17,6 +21,8 @@ struct chain {
 	struct tcpfsm_listeners *listeners;
 	struct tcpfsm_checks *checks;
 	struct tcpfsm_explain *explain;
+	struct said said[SAID_MAX];
+	size_t nsaid;
 	struct tcpfsm_filter filter;
 	struct text text;
 	struct top *top;
@@ -139,20 +145,47 @@ static int on_check(const struct tcpfsm_check *check, void *arg)
 	return 0;
 }
 
+/* Who is meant is all that stands before the verdict. */
+static void keep_said(struct said *s, const struct tcpfsm_finding *f, char *json)
+{
+	*s = (struct said) { .verdict = f->verdict, .all = json, .severity = f->severity };
+	snprintf(s->listener, sizeof(s->listener), "%u %llu", f->netns, (unsigned long long)f->conn);
+	snprintf(s->subject, sizeof(s->subject), "%.*s", (int)(strstr(json, "\"cpu\"") - json), json);
+}
+
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
 {
+	struct chain *c = arg;
 	char *buf = malloc(TCPFSM_FINDING_JSON_MAX);
-	size_t i;
+	size_t n = tcpfsm_finding_json(f, buf), i;
 
-	(void)arg;
-	line(buf, tcpfsm_finding_json(f, buf), TCPFSM_FINDING_JSON_MAX);
-	free(buf);
+	line(buf, n, TCPFSM_FINDING_JSON_MAX);
+	buf[n - 1] = '\0';
+	buf = realloc(buf, n);
+	if (c->nsaid < SAID_MAX)
+		keep_said(&c->said[c->nsaid++], f, buf);
+	else
+		free(buf);
 	printable(f->text, strlen(f->text));
 	printable(f->remedy, strlen(f->remedy));
 	printable(f->cost, strlen(f->cost));
 	for (i = 0; i < f->nevidence; i++)
 		printable(f->evidence[i], strlen(f->evidence[i]));
 	return 0;
+}
+
+/* The records need not fit each other, and so the numbers; but what is concluded from them has to. */
+static void check_findings(struct chain *c)
+{
+	char why[512];
+
+	c->nsaid = 0;
+	tcpfsm_explain_findings(c->explain, c->listeners, on_finding, c);
+	if (contradiction(c->said, c->nsaid, false, why, sizeof(why)))
+		fprintf(stderr, "%s\n", why);
+	REQUIRE(!contradiction(c->said, c->nsaid, false, why, sizeof(why)));
+	while (c->nsaid)
+		free((char *)c->said[--c->nsaid].all);
 }
 
 static void on_move(const struct tcpfsm_move *m, void *arg)
@@ -212,6 +245,7 @@ struct chain *chain_new(const struct input *in)
 	REQUIRE(!tcpfsm_timewaits_new(&c->ledger, &to));
 	REQUIRE(!tcpfsm_listeners_new(&c->listeners));
 	REQUIRE(!tcpfsm_checks_new(&c->checks, NULL));
+	xo.model = c->model;
 	REQUIRE(!tcpfsm_explain_new(&c->explain, &xo));
 	tcpfsm_timewaits_sort(c->ledger, h->sort % 6);
 	if (mo.watch && mo.lives && !mo.raw && h->flags & FLAG_EXTRA) {
@@ -245,7 +279,7 @@ static void look(struct chain *c)
 	tcpfsm_listeners_each(c->listeners, on_listener, NULL);
 	tcpfsm_checks_settled(c->checks);
 	tcpfsm_checks_each(c->checks, on_check, NULL);
-	tcpfsm_explain_findings(c->explain, c->listeners, on_finding, NULL);
+	check_findings(c);
 	tcpfsm_ladders_settle(c->ladders, on_ladder, NULL);
 	if (!c->top)
 		return;

@@ -86,7 +86,7 @@ static void write_recording(const struct input *in)
 	}
 	if (in->h.seed & 1)
 		ctf_writer_lost(w, 0, in->h.max, in->h.epoch_offset);
-	ctf_writer_close(w);
+	ctf_writer_close(w, NULL, NULL);
 }
 
 static void damage(const struct patch *p)
@@ -154,14 +154,14 @@ static void damage(const struct patch *p)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct command *const commands[] = {
-		&cmd_trace, &cmd_conns, &cmd_ladder, &cmd_diagram, &cmd_listen, &cmd_explain,
-		&cmd_check, &cmd_timewait, &cmd_info,
+	static const char * const commands[] = {
+		"trace", "conns", "ladder", "diagram", "listen", "explain", "check", "timewait", "info",
+		"connect",
 	};
 	static struct input in;
 	static struct out out;
 	struct options o = { .duration = UINT64_MAX, .replay = dir, .out = &out };
-	const struct command *cmd;
+	const struct entry *cmd;
 	size_t i;
 
 	if (!*base)
@@ -172,10 +172,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < in.h.npatches % 8 && i < 7; i++)
 		damage(&in.h.patch[i]);
 
-	cmd = commands[in.h.what % (sizeof(commands) / sizeof(commands[0]))];
+	cmd = command_by_name(commands[in.h.what % (sizeof(commands) / sizeof(commands[0]))]);
 	o.json = in.h.flags & FLAG_JSON;
 	o.raw = in.h.flags & FLAG_RAW;
 	o.wide = in.h.flags & FLAG_WIDE;
+	o.strict = in.h.flags & FLAG_WIDE;
 	o.time_of_day = in.h.flags & FLAG_LIVES;
 	o.count = in.h.flags & FLAG_SMALL ? 1 + in.h.max % 4 : 0;
 	o.top = in.h.flags & FLAG_SMALL ? 1 + in.h.max % 3 : 0;
@@ -193,7 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* Commands close what they write to. */
 	out_to_file(&out, open("/dev/null", O_WRONLY | O_CLOEXEC));
 	REQUIRE(out.fd >= 0);
-	cmd->run(&o);
+	cmd->command->run(&o);
 	close(out.fd);
 	wipe();
 	return 0;

@@ -35,7 +35,7 @@ def sum($events; $until):
 	| .tw = ($live | map(select(.new == "TIME_WAIT") | .who = $pid[.conn | tostring]));
 
 def overview($x):
-	"^ 1 Overview  2 Listeners", "^EACH SECOND ",
+	"^ 1 Overview 2 Listeners", "^EACH SECOND ",
 	($x.population[] | "^\(.what) +\(.n)( |$)"),
 	"^SOCKETS +\([$x.population[].n] | add // 0)( |$)",
 	" TIME_WAIT \($x.tw | length)( |$)",

@@ -16,18 +16,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "calls.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP	262
@@ -53,62 +52,10 @@ static int make(int protocol)
 	return fd;
 }
 
-/* ---- io_uring, one call at a time ------------------------------------------------- */
-
-static int ring_fd = -1;
-static struct io_uring_params ring;
-static char *sq, *cq;
-static struct io_uring_sqe *sqes;
-
-static void ring_make(void)
-{
-	ring_fd = (int)syscall(__NR_io_uring_setup, 4, &ring);
-	if (ring_fd < 0)
-		err(1, "io_uring_setup");
-	sq = mmap(NULL, ring.sq_off.array + ring.sq_entries * 4, PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd,
-		  IORING_OFF_SQ_RING);
-	cq = mmap(NULL, ring.cq_off.cqes + ring.cq_entries * sizeof(struct io_uring_cqe), PROT_READ | PROT_WRITE,
-		  MAP_SHARED, ring_fd, IORING_OFF_CQ_RING);
-	sqes = mmap(NULL, ring.sq_entries * sizeof(*sqes), PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd, IORING_OFF_SQES);
-	if (sq == MAP_FAILED || cq == MAP_FAILED || sqes == MAP_FAILED)
-		err(1, "mmap");
-}
-
-static int ring_call(uint8_t op, int fd, uint32_t len)
-{
-	unsigned int *tail = (unsigned int *)(sq + ring.sq_off.tail), *array = (unsigned int *)(sq + ring.sq_off.array);
-	unsigned int *head = (unsigned int *)(cq + ring.cq_off.head), i = *tail & (ring.sq_entries - 1);
-	struct io_uring_cqe *cqe = (struct io_uring_cqe *)(cq + ring.cq_off.cqes);
-	int res;
-
-	memset(&sqes[i], 0, sizeof(sqes[i]));
-	sqes[i].opcode = op;
-	sqes[i].fd = fd;
-	sqes[i].len = len;
-	array[i] = i;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	if (syscall(__NR_io_uring_enter, ring_fd, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
-		err(1, "io_uring_enter");
-	res = cqe[*head & (ring.cq_entries - 1)].res;
-	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
-	return res;
-}
-
 /* ---- system calls of 32-bit programs ---------------------------------------------- */
 
 /* Of a static program: below 4 GiB. */
 static uint32_t args[3];
-
-static int call32(int nr, long a, long b, long c, long d)
-{
-	int ret = -ENOSYS;
-#ifdef __x86_64__
-	__asm__ volatile("int $0x80" : "=a"(ret) : "0"(nr), "b"(a), "c"(b), "d"(c), "S"(d) : "memory", "r8", "r9", "r10", "r11");
-#else
-	(void)nr, (void)a, (void)b, (void)c, (void)d;
-#endif
-	return ret;
-}
 
 static int socketcall32(int call, int a, int b, int c)
 {
@@ -141,9 +88,9 @@ static int do_accept(int fd)
 	int got;
 
 	if (is("uring"))
-		got = ring_call(IORING_OP_ACCEPT, fd, 0);
+		got = accept_by_uring(fd);
 	else if (is("compat"))
-		got = call32(364, fd, 0, 0, 0);
+		got = accept_by_compat(fd);
 	else if (is("socketcall"))
 		got = socketcall32(5, fd, 0, 0);
 	else
@@ -245,8 +192,6 @@ int main(int argc, char **argv)
 	n = atoi(argv[3]);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	to.sin_port = htons((uint16_t)atoi(argv[4]));
-	if (is("uring"))
-		ring_make();
 	fd = listener(is("mptcp") || is("mptcp-both") ? IPPROTO_MPTCP : 0);
 	if (is("reuseport") || is("migrate"))
 		fd2 = listener(0);

@@ -5,11 +5,13 @@
 Each step is done when the one before it has been, at both ends: what the kernel does in
 an interrupt is waited for, not slept for.
 """
+import ctypes
 import errno
 import os
 import select
 import socket
 import sys
+import threading
 import time
 
 # As /proc/net/tcp has them; mini-sockets, too.
@@ -276,6 +278,110 @@ def backlog(port, family):
     sys.stdin.readline()
     clients += [server.accept(), server.accept()]
     sys.stdin.read()
+
+
+def heir(port, family):
+    """Who called listen() has gone; its heir accepts one of two connections when told to."""
+    rename('old')
+    server = listener(port, family)
+    reader, writer = os.pipe()
+    if os.fork():
+        os.read(reader, 1)
+        os._exit(0)
+    rename('heir')
+    clients = [socket.create_connection(server.getsockname()[:2]) for _ in range(2)]
+    parent = os.getppid()
+    os.write(writer, b'x')
+    wait_for(lambda: os.getppid() != parent)
+    print('ready', os.getpid(), parent, flush=True)
+    sys.stdin.readline()
+    clients += server.accept()
+    print('done', flush=True)
+    sys.stdin.read()
+
+
+def links(port, _):
+    """Listeners at fe80::1 of b0 and of b1, three connections to each from the same ports of a0 and of a1."""
+    def bound(device, address, number):
+        sock = socket.socket(socket.AF_INET6)
+        sock.bind((address, number, 0, socket.if_nametoindex(device)))
+        return sock
+
+    listeners = [bound('b0', 'fe80::1', port), bound('b1', 'fe80::1', port)]
+    for server in listeners:
+        server.listen(5)
+    for number in range(6):
+        client = bound(f'a{number % 2}', 'fe80::2', 40000 + number // 2)
+        client.connect(('fe80::1', port, 0, socket.if_nametoindex(f'a{number % 2}')))
+        close_one_by_one_at(client, listeners[number % 2].accept()[0], number)
+    print('ready', os.getpid(), flush=True)
+    sys.stdin.read()
+
+
+def close_one_by_one_at(client, server, number):
+    """Both links have the same ports: there is a TIME_WAIT more each time."""
+    client.close()
+    server.recv(1)
+    server.close()
+
+    def waiting():
+        with open('/proc/net/tcp6') as lines:
+            return sum(int(line.split()[3], 16) == TIME_WAIT for line in list(lines)[1:])
+    wait_for(lambda: waiting() == number + 1)
+
+
+def rename(name):
+    """PR_SET_NAME: of the thread, and if it is the first one, of the process."""
+    ctypes.CDLL(None).prctl(15, name.encode() + b'\0', 0, 0, 0)
+
+
+def pool(port, family):
+    """Four threads with names of their own make a connection each; then the process is another one."""
+    def work(number):
+        rename(f'worker-{number}')
+        client_first(port + number, family)
+
+    rename('first')
+    for number in range(4):
+        thread = threading.Thread(target=work, args=(number,))
+        thread.start()
+        thread.join()
+    rename('second')
+    print('ready', os.getpid(), flush=True)
+    sys.stdin.read()
+
+
+def outbound(port, family):
+    """Connections of all fates: three refused, five established, of which one closes first, one is closed by
+    the peer and three stay; one that gets through at its second SYN; one that times out."""
+    server = listener(port, family)
+    clients, accepted = [], []
+    for _ in range(5):
+        clients.append(socket.create_connection(server.getsockname()[:2]))
+        accepted.append(server.accept()[0])
+    close_one_by_one(clients.pop(), accepted.pop())
+    close_one_by_one(accepted.pop(), clients.pop())
+    for _ in range(3):
+        sock = socket.socket(family)
+        assert sock.connect_ex((server.getsockname()[0], port + 1)) == errno.ECONNREFUSED
+    # Its queue holds one; while it is full, SYNs are dropped.
+    full = listener(port + 2, family, 0)
+    first = socket.create_connection(full.getsockname()[:2])
+    wait_for(lambda: table(family)[(port + 2, 0)][1] == 1)
+    slow = socket.socket(family)
+    slow.setblocking(False)
+    slow.connect_ex(full.getsockname()[:2])
+    wait_for(lambda: (slow.getsockname()[1], port + 2) in table(family))
+    accepted.append(full.accept()[0])
+    select.select([], [slow], [])
+    assert not slow.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    wait_for(lambda: table(family)[(port + 2, 0)][1] == 1)
+    late = socket.socket(family)
+    late.setsockopt(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 1)
+    assert late.connect_ex(full.getsockname()[:2]) == errno.ETIMEDOUT
+    print('ready', os.getpid(), flush=True)
+    sys.stdin.read()
+    del first
 
 
 def main():

@@ -24,7 +24,7 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	if (request == TCPFSM_IOC_CONSUMED && file && !access(file, F_OK)) {
+	if ((request == TCPFSM_IOC_CONSUMED || request == TCPFSM_IOC_TOTALS) && file && !access(file, F_OK)) {
 		errno = ENODEV;
 		return -1;
 	}

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * peer ADDRESS ADDRESS ADDRESS6 ADDRESS6: one end of connections, for
- * tests/lab/run.  The addresses are its own and the other end's, IPv4 and IPv6.
+ * peer ADDRESS ADDRESS ADDRESS6 ADDRESS6 [6]: one end of connections, for
+ * tests/lab/run.  The addresses are its own and the other end's, IPv4 and IPv6;
+ * 6: IPv6 in all commands.
  *
  * Reads lines of commands separated by " ; " and does them at once, one after
  * the other.  Answers each line with "ok", or with the errno's name and the
  * command that failed; the rest of the line is not done then.  Sockets have
  * one-letter names.
  *
- *   listen A [port N] [backlog N] [6] [defer SECONDS] [fastopen N] [reuseport]
+ *   listen A [port N] [backlog N] [6] [defer SECONDS] [fastopen N] [reuseport] [mptcp] [transparent]
+ *            [minttl N]      of N hops left, or more (IP_MINTTL)
  *   accept B A             waits for a connection of listener A, calls it B
- *   serve A N [every MS] [for SECONDS]   accepts N connections of listener A, MS apart
- *                          at least, and keeps them; fewer when none comes for so long
- *   connect A [port N] [from N] [6] [start] [fastopen N]
- *                          start: does not wait; fastopen: with N bytes in the SYN
+ *   serve A N [every MS] [for SECONDS] [uring] [compat]   accepts N connections of listener A, MS
+ *                          apart at least, and keeps them; fewer when none comes for so long; by
+ *                          io_uring; by the system call of 32-bit programs
+ *   heir                   a child with all its sockets goes on as "heir", and the process ends
+ *   connect A [port N] [from N] [bind] [6] [start] [fastopen N]
+ *                          start: does not wait; fastopen: with N bytes in the SYN; bind: bind() chooses the
+ *                          port first
  *   wait A                 for a connect that was started
  *   crowd N [port N] [6] [every MS]   begins N connections more and does not wait
  *   joined N               waits until N of the crowd are connected, for the rest not
@@ -25,6 +30,10 @@
  *   shutdown A             of the sending side
  *   linger A               close() shall send an RST (SO_LINGER, 0 s)
  *   close A
+ *   repair A               from now on nothing is sent for it (TCP_REPAIR)
+ *   restore A from N port N send N recv N [6]   a connection that is there already, with the
+ *                          next numbers to send and to be received, as CRIU makes it
+ *   descriptors N          it may open N more, and then fails with EMFILE
  *   set NAME VALUE         a sysctl
  *   get NAME               "ok VALUE"; "ok -" when this kernel has none such
  *   keep                   a copy of each TCP segment sent from now on
@@ -46,9 +55,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "calls.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP	262
+#endif
 #define PORT		5555
 #define WAIT_MS		1000000
 #define WORDS		12
@@ -56,6 +72,7 @@
 static int sockets[26];
 static int keeper = -1;
 static const char *addresses[4];
+static bool always_v6;
 static char answer[128];
 
 struct args {
@@ -77,6 +94,11 @@ static long option(const struct args *a, const char *name, long otherwise)
 static bool has(const struct args *a, const char *name)
 {
 	return option(a, name, -1) >= 0;
+}
+
+static bool is_v6(const struct args *a)
+{
+	return always_v6 || has(a, "6");
 }
 
 static int *slot(const struct args *a, int i)
@@ -138,16 +160,22 @@ static int set_option(int fd, int option, long value)
 
 static int do_listen(const struct args *a)
 {
-	bool v6 = has(a, "6");
+	bool v6 = is_v6(a);
 	struct sockaddr_storage ss;
 	socklen_t len = address(&ss, v6, NULL, option(a, "port", PORT));
-	int one = 1, fd;
+	int one = 1, ttl, fd;
 
-	fd = socket(ss.ss_family, SOCK_STREAM, 0);
+	fd = socket(ss.ss_family, SOCK_STREAM, has(a, "mptcp") ? IPPROTO_MPTCP : 0);
 	if (fd < 0)
 		return -1;
 	*slot(a, 1) = fd;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (has(a, "transparent") && setsockopt(fd, v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT,
+						&one, sizeof(one)))
+		return -1;
+	ttl = (int)option(a, "minttl", 0);
+	if (ttl && setsockopt(fd, v6 ? SOL_IPV6 : SOL_IP, v6 ? IPV6_MINHOPCOUNT : IP_MINTTL, &ttl, sizeof(ttl)))
+		return -1;
 	if (has(a, "reuseport"))
 		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
 	if (bind(fd, (struct sockaddr *)&ss, len) ||
@@ -182,7 +210,7 @@ static int result(int fd)
 static int do_connect(const struct args *a)
 {
 	long from = option(a, "from", 0), bytes = option(a, "fastopen", 0);
-	bool v6 = has(a, "6"), start = has(a, "start");
+	bool v6 = is_v6(a), start = has(a, "start");
 	struct sockaddr_storage ss;
 	static char data[4096];
 	int one = 1, rc, fd;
@@ -192,8 +220,9 @@ static int do_connect(const struct args *a)
 	if (fd < 0)
 		return -1;
 	*slot(a, 1) = fd;
-	if (from) {
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (from || has(a, "bind")) {
+		if (from)
+			setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		len = address(&ss, v6, addresses[v6 ? 2 : 0], from);
 		if (bind(fd, (struct sockaddr *)&ss, len))
 			return -1;
@@ -247,6 +276,22 @@ static int enlist(int fd)
 	return 0;
 }
 
+static int accept_as(const struct args *a, int fd)
+{
+	int got;
+
+	if (has(a, "uring"))
+		got = accept_by_uring(fd);
+	else if (has(a, "compat"))
+		got = accept_by_compat(fd);
+	else
+		return accept(fd, NULL, NULL);
+	if (got >= 0)
+		return got;
+	errno = -got;
+	return -1;
+}
+
 static int do_serve(const struct args *a)
 {
 	long n = number(a, 2), seconds = option(a, "for", 0);
@@ -257,7 +302,7 @@ static int do_serve(const struct args *a)
 		if (seconds ? poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1,
 				   (int)seconds * 1000) == 0 : wait_for(fd, POLLIN))
 			return seconds ? 0 : -1;
-		accepted = accept(fd, NULL, NULL);
+		accepted = accept_as(a, fd);
 		if (enlist(accepted))
 			return -1;
 		is_joined[ncrowd - 1] = true;
@@ -266,9 +311,19 @@ static int do_serve(const struct args *a)
 	return 0;
 }
 
+static int do_heir(const struct args *a)
+{
+	pid_t pid = fork();
+
+	(void)a;
+	if (pid > 0)
+		_exit(0);
+	return pid || prctl(PR_SET_NAME, "heir") ? -1 : 0;
+}
+
 static int do_crowd(const struct args *a)
 {
-	bool v6 = has(a, "6");
+	bool v6 = is_v6(a);
 	struct sockaddr_storage ss;
 	socklen_t len = address(&ss, v6, addresses[v6 ? 3 : 1], option(a, "port", PORT));
 	long n = number(a, 1);
@@ -405,6 +460,48 @@ static int do_close(const struct args *a)
 	return close(fd);
 }
 
+static int do_repair(const struct args *a)
+{
+	return set_option(*slot(a, 1), TCP_REPAIR, TCP_REPAIR_ON);
+}
+
+static int set_number(int fd, int queue, long number)
+{
+	return set_option(fd, TCP_REPAIR_QUEUE, queue) || set_option(fd, TCP_QUEUE_SEQ, number) ? -1 : 0;
+}
+
+static int do_restore(const struct args *a)
+{
+	bool v6 = is_v6(a);
+	struct sockaddr_storage ss;
+	int one = 1, fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM, 0);
+	socklen_t len = address(&ss, v6, addresses[v6 ? 2 : 0], option(a, "from", 0));
+
+	if (fd < 0)
+		return -1;
+	*slot(a, 1) = fd;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (do_repair(a) || set_number(fd, TCP_SEND_QUEUE, option(a, "send", 0)) ||
+	    set_number(fd, TCP_RECV_QUEUE, option(a, "recv", 0)) ||
+	    bind(fd, (struct sockaddr *)&ss, len))
+		return -1;
+	len = address(&ss, v6, addresses[v6 ? 3 : 1], option(a, "port", PORT));
+	if (connect(fd, (struct sockaddr *)&ss, len))
+		return -1;
+	return set_option(fd, TCP_REPAIR, TCP_REPAIR_OFF_NO_WP);
+}
+
+static int do_descriptors(const struct args *a)
+{
+	struct rlimit limit;
+	int next = dup(0);
+
+	if (next < 0 || close(next) || getrlimit(RLIMIT_NOFILE, &limit))
+		return -1;
+	limit.rlim_cur = (rlim_t)(next + number(a, 1));
+	return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static FILE *sysctl(const struct args *a, const char *mode)
 {
 	char path[160], *p;
@@ -534,8 +631,9 @@ static const struct {
 	{ "wait", do_wait }, { "send", do_send }, { "recv", do_recv }, { "eof", do_eof },
 	{ "shutdown", do_shutdown }, { "linger", do_linger },
 	{ "serve", do_serve }, { "crowd", do_crowd }, { "joined", do_joined },
-	{ "refused", do_refused }, { "leave", do_leave },
+	{ "refused", do_refused }, { "leave", do_leave }, { "heir", do_heir },
 	{ "close", do_close }, { "set", do_set }, { "get", do_get },
+	{ "descriptors", do_descriptors }, { "repair", do_repair }, { "restore", do_restore },
 	{ "keep", do_keep }, { "replay", do_replay },
 };
 
@@ -583,10 +681,11 @@ int main(int argc, char **argv)
 {
 	char line[512];
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: peer ADDRESS ADDRESS ADDRESS6 ADDRESS6\n");
+	if (argc < 5) {
+		fprintf(stderr, "usage: peer ADDRESS ADDRESS ADDRESS6 ADDRESS6 [6]\n");
 		return 2;
 	}
+	always_v6 = argc > 5;
 	memcpy(addresses, argv + 1, sizeof(addresses));
 	memset(sockets, -1, sizeof(sockets));
 	setvbuf(stdout, NULL, _IOLBF, 0);

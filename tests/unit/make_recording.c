@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow]]: a recording without
+ * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live]]: a recording without
  * a kernel, for tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
  * "totals": nothing but totals, of which so many SYNs have no fate.
  * "listeners": nothing but two readings of the totals of listeners.
  * "slow": all of that and the listeners' totals, a connection each second, for who plays it.
+ * "live": a hundred connections a second, at the time it is, for so many seconds, or until it is killed.
  * "timewait": so many sockets that enter TIME_WAIT and stay, to many destinations.
  * "ports": so many to one destination, until neither a port nor a mini-socket is left.
  */
@@ -15,8 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ring_writer.h"
+#include "../../userspace/lib/source/clock.h"
 #include "../../userspace/lib/source/recorder.h"
 
 #define S(s)		TCPFSM_STATE_##s
@@ -331,6 +334,7 @@ static void reading(uint64_t n)
 	is(TCPFSM_TOTAL_SYN_COOKIE, 200 * n);
 	is(TCPFSM_TOTAL_COMPLETED, 90 * n);
 	is(TCPFSM_TOTAL_COMPLETED_COOKIE, 9 * n);
+	is(TCPFSM_TOTAL_ACCEPTED, 99 * n > 129 ? 99 * n - 129 : 0);
 	is(TCPFSM_TOTAL_SYNQ_FULL_NS, 250000000);
 	is(TCPFSM_TOTAL_ACCEPTQ_FULL_NS, 600000000000);
 	is(TCPFSM_TOTAL_ACCEPTQ_PEAK, 129);
@@ -381,18 +385,19 @@ static void reading(uint64_t n)
 }
 
 /* One after the other, each from the next port. */
+/* 400 to each destination, in turn, so that all of it goes on to the end. */
 static void in_time_wait(unsigned long n)
 {
-	unsigned long i;
+	unsigned long destinations = n < 400 ? 1 : n / 400, i;
 
 	total(0, TCPFSM_TOTAL_NOW_SINCE_TS, 1000000000);
 	total(0, TCPFSM_TOTAL_NOW_TW_MAX, 262144);
 	total(0, TCPFSM_TOTAL_NOW_PORTS, 28232);
 	for (i = 0; i < n; i++) {
-		client_port = (uint16_t)(20000 + i % 40000);
+		client_port = (uint16_t)(20000 + i / destinations);
 		record(TCPFSM_TYPE_STATE, 1000 + 2 * i, F(ORPHAN));
-		rec.raddr[2] = (uint8_t)(i / 40000);
-		rec.raddr[3] = (uint8_t)(i % 100);
+		rec.raddr[2] = (uint8_t)(i % destinations / 100);
+		rec.raddr[3] = (uint8_t)(i % destinations % 100);
 		rec.old_state = S(FIN_WAIT2);
 		rec.new_state = S(CLOSE);
 		rec.verdict = TCPFSM_TW_ENTER;
@@ -494,6 +499,17 @@ static void slowly(unsigned long n)
 	reading(n);
 }
 
+static void live(unsigned long n)
+{
+	uint64_t end = monotonic_ns() + n * NSEC_PER_SEC, i;
+
+	for (i = 0; (now = monotonic_ns()) < end; i++) {
+		connection(1000 + 2 * i);
+		if (tcpfsm_recorder_drain(recorder) < 0 || usleep(10000))
+			return;
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*make)(unsigned long n);
@@ -504,6 +520,7 @@ static const struct {
 	{ "timewait", in_time_wait },
 	{ "ports", out_of_ports },
 	{ "slow", slowly },
+	{ "live", live },
 };
 
 int main(int argc, char **argv)
@@ -517,14 +534,14 @@ int main(int argc, char **argv)
 			make = kinds[i].make;
 	if (argc < 2 || !make) {
 		fprintf(stderr, "usage: make_recording DIR "
-			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow]]\n");
+			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow | live]]\n");
 		return 2;
 	}
 	for (cpu = 0; cpu < 2; cpu++) {
 		writer_init(&writers[cpu], SLOTS, cpu);
 		writer_attach(&writers[cpu], &readers[cpu], false);
 	}
-	err = recorder_open_rings(&recorder, readers, 2, argv[1],
+	err = recorder_open_rings(&recorder, readers, 2, argv[1], NULL,
 				  &(struct tcpfsm_info){ .version = "0.0.0" });
 	if (err) {
 		fprintf(stderr, "make_recording: %s: %s\n", argv[1], strerror(-err));
@@ -532,6 +549,6 @@ int main(int argc, char **argv)
 	}
 	make(argc > 2 ? strtoul(argv[2], NULL, 10) : 10);
 	tcpfsm_recorder_drain(recorder);
-	err = tcpfsm_recorder_close(recorder);
+	err = tcpfsm_recorder_close(recorder, NULL);
 	return err ? 1 : 0;
 }

@@ -61,13 +61,63 @@ else
 	not_ok 'help fits 80 columns' "$(awk 'length($0) > 80' out)"
 fi
 
-usage 'no command' 'no command; use one of: trace, .*record, info$'
+run; expect 'alone: what to type first' 0 '' '^  tcpfsm explain  '
+if [ "$(sed '/^commands/,$d' out | grep -c '^  tcpfsm ')" = 5 ] && [ "$(sed -n '/^commands/,/^$/p' out | wc -l)" = 15 ]; then
+	ok 'alone: five lines for an incident, then the commands'
+else
+	not_ok 'alone: five lines for an incident, then the commands' "$(cat out)"
+fi
+if [ ! -e /dev/tcpfsm ]; then
+	run; expect 'alone: the module is loaded first' 0 '' '^  make -C /.* load$'
+fi
+run help; mv out helped
+run -h
+if cmp -s out helped; then ok 'help as a word'; else not_ok 'help as a word'; fi
+commands=$(sed -n '/^commands/,/^$/s/^  \([a-z]*\).*/\1/p' out)
+for command in $commands; do
+	run help "$command"; mv out helped
+	run "$command" --help; expect "help of $command" 0 '' "^usage: tcpfsm $command "
+	if cmp -s out helped; then ok "help $command is $command --help"; else not_ok "help $command is $command --help"; fi
+	if [ "$(awk 'length($0) > 80' out)" ] || ! grep -qx 'what is shown' out; then
+		not_ok "help of $command fits 80 columns and says what is shown" "$(awk 'length($0) > 80' out)"
+	else
+		ok "help of $command fits 80 columns and says what is shown"
+	fi
+	# They are words that the command takes: here there is no module, and no recording.
+	sed -n '/^examples/,/^$/s/^    tcpfsm \([^;|]*\).*/\1/p' helped >examples
+	while read -r line; do
+		# shellcheck disable=SC2086 # words
+		run $line --device "$tmp/no-such-device"
+		case "$status $(cat err)" in
+		'3 '*'module not loaded'* | '1 '*/var/tmp/*'no recording there'* | '1 '*'needs a terminal'*) ok "example: $line" ;;
+		*) not_ok "example: $line" "exit status $status" "$(head -3 err)" ;;
+		esac
+	done <examples
+	if [ "$(wc -l <examples)" = 2 ]; then ok "two examples of $command"; else not_ok "two examples of $command" "$(cat examples)"; fi
+done
+
+usage 'no command' 'no command; use one of: trace, .*record, info$' -4
+usage 'nearly a command' 'lsiten: unknown command; did you mean listen\?' lsiten
+usage 'the beginning of two commands' 'co: unknown command; did you mean conns or connect\?' co
+usage 'help of an unknown command' 'tarce: unknown command; did you mean trace\?' help tarce
+usage 'help of two commands' 'top: one argument too many' help trace top
+usage 'nearly an option' '--lprot: unknown option; did you mean --lport or --rport\? See tcpfsm help trace$' trace --lprot
+usage 'nearly an option, with an argument' '--stae=LISTEN: unknown option; did you mean --state\?' trace --stae=LISTEN
+usage 'nearly an option of another command' '--what-ij: unknown option; use one of: --lport .* --version$' trace --what-ij
+usage 'a letter that is no option' '-x: unknown option; use one of: -L .* -V$' trace -x
+usage 'no state' '-s SYN_SNT: only ESTABLISHED SYN_SENT .* LISTEN .* are states; see tcpfsm help trace$' trace -s SYN_SNT
+usage 'no cause' '-C LISTEN,rst: only active_open .* netns_exit .*are causes; see' trace -C LISTEN,rst
+usage 'no setting' '--what-if mss=1: not one of: backlog=N ports=LOW-HIGH tw_reuse=' explain --what-if mss=1
 usage 'unknown command' 'frobnicate: unknown command; use one of: trace, .*record, info$' frobnicate
-usage 'unknown short option' '-x: unknown option' trace -x
 usage 'unknown long option' '--frob: unknown option' trace --frob
 usage 'option without its argument' '-L: needs an argument' trace -L
 usage 'long option without its argument' '-d: needs an argument' trace --duration
-usage 'argument too many' 'more: one argument too many' trace more
+usage 'argument too many' 'more: one argument too many' info more
+usage 'no word of a filter' 'filter: sprot: not one of src dst .*; see tcpfsm help trace' trace dst 10.0.0.1 and sprot 80
+usage 'half a filter' 'filter: at the end: a condition is missing' conns 'dport = 80 and'
+usage 'a filter of cgroups of a recording' 'filter: cgroup and container are those of this machine' top -r rec cgroup /
+usage 'an unknown order of connect' '--sort growth: not one of attempts, ' connect --sort growth
+usage 'an unknown sum of connect' '--by moon: not one of destination, ' connect --by moon
 usage 'flag with an argument' '--json=1: takes no argument' trace --json=1
 usage 'record without a directory' 'record: needs a directory' record
 usage 'record with an empty directory name' 'record: needs a directory' record ''
@@ -104,13 +154,18 @@ for command in trace diagram listen explain info "record $tmp/new"; do
 	# shellcheck disable=SC2086 # a command and its argument
 	run $command --device "$device"
 	expect "${command%% *} without the module" 3 \
-		'no-such-device: module not loaded; run: insmod build/.*/tcpfsm.ko \(or make load\)(; this kernel wants it signed.*)?$'
+		'no-such-device: module not loaded; run: make -C /.* load(; this kernel wants it signed.*)?$'
 done
 if [ ! -e "$tmp/new" ]; then
 	ok 'record without the module leaves nothing behind'
 else
 	not_ok 'record without the module leaves nothing behind'
 fi
+# Outside of its tree it is an installed one.
+cp "$bin" "$tmp" &&
+	"$tmp/tcpfsm" trace --device "$device" >out 2>err
+status=$?
+expect 'installed, without the module' 3 'no-such-device: module not loaded; run: modprobe tcpfsm(; this kernel .*, see man 4 tcpfsm)?$'
 run trace --device "$device" -4 -6 -T -c 5 -d 1.5 --json --raw -L 80,443 -D 1 -p 1 -N 4026531840 -W -w
 expect 'every option is taken' 3 'module not loaded'
 run --json -d .5 trace -N "/proc/$$/ns/net" --device "$device"
@@ -153,6 +208,11 @@ expect 'help to a closed pipe' 0
 status=$?
 expect 'no stdout at all' 1 'standard output: Bad file descriptor'
 
+run record --keep 5 new; expect 'record: not what can be kept' 2 "--keep 5: neither a size .* nor a time"
+run record --keep 1M new; expect 'record: too little to keep' 2 '--keep 1M: less than 8M'
+run record --keep 30s new; expect 'record: too short to keep' 2 '--keep 30s: less than 60s'
+run record --max-size 5000000T new; expect 'record: no size' 2 '--max-size 5000000T: not a size'
+
 # ---- recordings ------------------------------------------------------------------------
 
 if [ ! -x "$make_recording" ]; then
@@ -175,11 +235,74 @@ else
 	not_ok 'with the time of day too' "$(awk 'length($0) > 80' out | head -3)"
 fi
 
+# explained NAME HEADINGS ARGS...: help has each heading
+explained() {
+	local word missing=
+	run help "$3"
+	sed -n '/^what is shown/,/^options/p' out >shown
+	run "${@:3}"
+	for word in $(grep -E "$2" out | tr ',' ' '); do
+		case $word in *[A-Z][A-Z]* | IN/s | OUT/s) ;; *) continue ;; esac
+		grep -qi -e "$word" shown || missing="$missing $word"
+	done
+	if [ -z "$missing" ] && grep -qE "$2" out; then ok "$1"; else not_ok "$1" "missing:$missing" "$(cat shown)"; fi
+}
+explained 'help tells the columns of trace' 'REMOTE' trace -r rec
+explained 'and of its wide text' 'REMOTE' trace -r rec -w
+explained 'help tells the columns of conns' 'REMOTE' conns -r rec
+explained 'and of its wide text' 'REMOTE' conns -r rec -w
+explained 'help tells the columns of timewait' '^(DESTINATION|OWNER|AGE)' timewait -r rec
+
+# An older ABI: the metadata says where what is, and all is there.
+older='^tcpfsm: old: recorded by an older version of tcpfsm \(ABI 0\); what it did not tell is not known$'
+cp -r rec old && sed -i 's/tcpfsm_abi = 1;/tcpfsm_abi = 0;/' old/metadata
+for command in trace conns ladder timewait; do
+	run "$command" --json -r rec
+	cp out today
+	run "$command" --json -r old
+	expect "$command of an older ABI" 0 "($older|$lost)" '^\{'
+	if cmp out today >cmp.out 2>&1 && grep -qE "$older" err; then
+		ok "$command of an older ABI, all of it"
+	else
+		not_ok "$command of an older ABI, all of it" "$(cat cmp.out err)"
+	fi
+done
+sed -i 's/tcpfsm_abi = 0;/tcpfsm_abi = 2;/' old/metadata
+run trace -r old
+expect 'a younger ABI' 4 '^tcpfsm: old: recorded by a younger version of tcpfsm, with another ABI; use the tcpfsm it was recorded with$'
+
+# What is missing from a recording, in one line of every command; and none where nothing is.
+for command in trace conns ladder diagram listen timewait explain check info; do
+	"$bin" $command -r rec >/dev/null 2>err.whole; whole=$?
+	"$bin" $command -r rec --strict >/dev/null 2>err; status=$?
+	[ $status = $whole ] || not_ok "$command --strict of a whole recording" "status $status, not $whole"
+	for damage in 'rm marks:it was not ended .its recorder was killed, or the machine went down.: what came after [-0-9: ]+ is not in it' \
+		'rm cpu_0:file cpu_0 missing' 'truncate -s 0 cpu_1:file cpu_1 cut: shorter than recorded'; do
+		rm -rf broken && cp -r rec broken
+		(cd broken && ${damage%%:*})
+		"$bin" $command -r broken >out 2>err; status=$?
+		"$bin" $command -r broken --strict >/dev/null 2>/dev/null; strict=$?
+		if [ "$(grep -cE "^tcpfsm: broken: ${damage#*:}" err)" = 1 ] && ! grep -q '\<0 lost' out &&
+			[ $status = $whole ] && [ $strict = $((whole ? whole : 6)) ]; then
+			ok "$command: ${damage%%:*}"
+		else
+			not_ok "$command: ${damage%%:*}" "status $status, with --strict $strict" "$(cat err)"
+		fi
+	done
+done
+rm -rf broken
+if [ "$(stat -c %a rec rec/metadata rec/cpu_0 rec/marks | tr '\n' ' ')" = '700 600 600 600 ' ]; then
+	ok 'a recording is only for its owner'
+else
+	not_ok 'a recording is only for its owner' "$(ls -la rec)"
+fi
+
 # check
 if "$make_recording" even 0 totals && "$make_recording" odd 3 totals; then
 	run check -r even; expect 'check' 0 '' '^TcpExtListenDrops +999 +999 +0 *$'
 	expect 'check tells why counters differ' 0 '' '^TcpExtTCPTimeouts +1 +0 +1 explained$'
 	if [ "$(awk 'length($0) > 80' out | wc -l)" = 0 ]; then ok 'check fits 80 columns'; else not_ok 'check fits 80 columns'; fi
+	explained 'help tells the columns of check' '^COUNTER' check -r even
 	run check -r even -w; expect 'check tells the parts' 0 '' '^   = 990 syn_dropped.acceptq_full \+ 9 syn_dropped.no_route$'
 	run check -r odd; expect 'check finds a difference' 1 '^tcpfsm: 1 counter differs and nothing explains it' \
 		'^SYNs seen, SYNs judged +1003 +1000 +3 unexplained$'
@@ -202,13 +325,15 @@ fi
 for bad in '' x 0 0.09 -1 1s; do
 	usage "bad interval '$bad'" '-w ' listen -w "$bad"
 done
-usage 'an interval is for listen' '--interval: unknown option' trace --interval 1
+usage 'an interval is for listen' '--interval: unknown option; use one of' trace --interval 1
 usage 'listen is always as wide as it needs' '--wide: unknown option' listen --wide
 run -w 2 --device "$device" listen; expect 'an interval before the command' 3 'module not loaded'
 run listen -h; expect 'help of listen' 0 '' '^  -w, --interval SECONDS '
 if "$make_recording" listeners 5 listeners; then
 	lost_listeners='^tcpfsm: more listeners than the module.s table holds.*larger listeners=$'
 	run listen -r listeners; expect 'listen' 0 "$lost_listeners" '^0.0.0.0:80 +nginx/799 +1/0/129 +129/129/129$'
+	explained 'help tells the columns of listen' '^(LISTENER|  LIMITS)' listen -r listeners
+	run listen -r listeners
 	expect 'the fate of SYNs, and why' 0 "$lost_listeners" '^  ACCQ COOKIE CLAMP +5000 +1000 +3525 +495 +- +-$'
 	expect 'since when it refuses' 0 "$lost_listeners" '^    since 1970-01-0[^ ]* ..:..:03, last 7s ago; full: SYNQ 250ms, ACCQ 10m$'
 	expect 'a group of SO_REUSEPORT' 0 "$lost_listeners" '^0.0.0.0:443 +2 by SO_REUSEPORT +0/0/1024 +4/23/1024$'
@@ -226,6 +351,10 @@ if "$make_recording" listeners 5 listeners; then
 	else
 		not_ok 'the worst listener is the first' "$(grep -E '^[^ ]+:[0-9]+ ' out)"
 	fi
+	run listen -r listeners sport 80 and dst 10.0.0.1
+	expect 'filter: listeners have no peers' 0 'listen: what the filter says of peers, states and causes has no effect here' '^0.0.0.0:80 '
+	run listen -r listeners not sport 80; expect 'filter: no listener is left' 0 "$lost_listeners"
+	if grep -q '^0.0.0.0:80 ' out; then not_ok 'filter: none of port 80'; else ok 'filter: none of port 80'; fi
 	run listen -r listeners --json
 	if jq -es 'map(select(.event == "listener")) as $l | map(select(.event == "netns")) as $n
 		| ($l | length == 6 and all(.ts == 71000000000 and .refused >= 0 and (.synq_length | length == 32)
@@ -261,8 +390,12 @@ run listen -r rec; expect 'listen without totals' 1 '^tcpfsm: rec: no totals in 
 run check -r rec; expect 'check without totals' 1 '^tcpfsm: no totals'
 
 # explain
-run explain -r even; expect 'explain' 0 '' '^warning acceptq_'
-expect 'explain shows the comparison' 0 '' 'the comparison: accept queue'
+run explain -r even; expect 'explain' 0 '' '^warning acceptq_' '^  Do: '
+if ! grep -q 'the comparison' out; then ok 'explain: two lines'; else not_ok 'explain: two lines'; fi
+run explain -r even --exit-code
+if [ $status = 10 ] && [ ! -s err ]; then ok 'explain: a warning as exit status'; else not_ok 'explain: a warning as exit status'; fi
+run explain -r even -v; expect 'explain shows the comparison' 0 '' 'the comparison: accept queue' '^  What to do:' \
+	'^  What it costs: '
 if [ "$(awk 'length($0) > 80' out | wc -l)" = 0 ]; then ok 'explain fits 80 columns'; else not_ok 'explain fits 80 columns'; fi
 if ! LC_ALL=C grep -q '[^ -~]' out; then ok 'explain is plain text in a file'; else not_ok 'explain is plain text in a file'; fi
 run explain -r even --json
@@ -278,7 +411,49 @@ fi
 run explain -r even -L 81; expect 'explain of nobody' 0 '' '^ok no_listener'
 "$make_recording" bare 2 open
 run explain -r bare; expect 'explain without totals' 1 '^tcpfsm: bare: this recording has no listener totals'
+for words in backlog backlog=x ports=9-5 tw_reuse=7 somaxconn=5; do
+	run explain -r even --what-if backlog=5 --what-if $words
+	expect "explain --what-if $words" 2 "^tcpfsm: --what-if $words: "
+done
+run explain -r even --what-if backlog=64
+expect 'explain --what-if: nothing to replay' 0 '^tcpfsm: explain: no connection was seen that could be replayed'
+"$make_recording" ports 100 ports
+run explain -r ports --what-if ports=1024-65535 --what-if tw_reuse=1
+expect 'explain --what-if' 0 '' '^    - none of 114 connect\(\) would have failed for want of a port; 14 did$'
+run explain -r ports --json --what-if ports=1024-65535 --what-if tw_reuse=1
+if jq -es 'map([.event, .setting, .value, .attempts, .failed_before, .failed, .rport])
+	== [["what_if", "ports", "1024-65535", 114, 14, 0, 80], ["what_if", "tw_reuse", 1, 114, 14, 0, 80]]' out >/dev/null; then
+	ok 'explain --what-if --json'
+else
+	not_ok 'explain --what-if --json' "$(cat out)"
+fi
 run explain -r even -T -c 1; expect 'explain: options without effect' 0 '-c has no effect' '^warning'
+
+# A recording of a module with features off.
+cp -r even blind
+sed -i 's/^\ttcpfsm_record_size.*/&\n\ttcpfsm_error_syn = 16;\n\ttcpfsm_error_tw_enter = 16;/' blind/metadata
+off='^tcpfsm: features off: .*(syn|tw_enter); what they see is missing here: kernel.ftrace_enabled was 0'
+for command in trace conns ladder diagram listen timewait; do
+	run $command -r blind
+	expect "$command: features that were off" 0 "$off"
+done
+run explain -r blind; expect 'explain: features that were off' 0 '' '^warning not_judged'
+run info -r blind; expect 'info: features that were off' 0 '' '^feature off +syn: kernel.ftrace_enabled was 0'
+run info -r blind --json; expect 'info --json: features that were off' 0 '' '"features_off":\["syn","tw_enter"\]}$'
+run info -r even --json; expect 'info --json: no feature was off' 0 '' '"features_off":\[\]}$'
+run conns -r rec --json; mv out conns
+run ladder -r rec --json
+# The recording gives cookies twice.
+if jq -n -e --slurpfile conns conns --slurpfile ladders out '
+	def same: [.conn, .laddr, .lport, .raddr, .rport];
+	[$ladders[] | select(.event == "ladder") | . as $l | $conns[] | select(same == ($l | same)) | { said: .closed_first,
+		local: (if $l.ends[0].seen then [0] else [1] end), remote: (if $l.ends[0].seen then [1] else [0] end),
+		both: [0, 1], none: [], drawn: $l.closed_first }]
+	| length >= 5 and all(.[.said] == .drawn)' >jq.out 2>&1; then
+	ok 'ladder and conns say alike who closed first'
+else
+	not_ok 'ladder and conns say alike who closed first' "$(head -3 jq.out)"
+fi
 
 # conns
 run conns -r rec
@@ -299,7 +474,7 @@ run conns -r rec -s SYN_SENT -C rcv_synack -L 40001; expect 'conns by state and 
 # A million open connections in 256 MiB, and what is more is forgotten and said.
 "$make_recording" open 1048581 open || exit 1
 (
-	ulimit -v 262144
+	ulimit -d 262144
 	run conns -r open
 	expect 'a million open connections fit in 256 MiB' 0 '^tcpfsm: 5 connections forgotten'
 	exit $failed
@@ -511,6 +686,26 @@ if cmp out slow >differs 2>&1; then
 else
 	not_ok 'a slow reader' "$(head -1 differs)" "status $status, $(wc -l <out) and $(wc -l <slow) lines" "$(head -3 err)"
 fi
+# Options and words are one thing, and the words of a shell.
+same_lines() { # NAME COMMAND OPTIONS -- WORDS...
+	local name=$1 command=$2 options=() words=()
+	shift 2
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	shift
+	run "$command" -r rec "${options[@]}"; mv out by_option
+	run "$command" -r rec "$@"
+	if [ -s out ] && cmp -s out by_option; then ok "$name"; else not_ok "$name" "$(diff by_option out | head -5)"; fi
+}
+same_lines 'filter: -L is sport' trace -L 80 -- sport = :80
+same_lines 'filter: -D is dport' trace -D 80 -- '(dport=80)'
+same_lines 'filter: -4 -6 is ipv4 ipv6' trace -4 -6 -4 -- ipv4 ipv6 ipv4
+same_lines 'filter: -p and -s' trace -p 700 -s time-wait -- pid 700 and state time-wait
+same_lines 'filter: -s of conns' conns -s time-wait -L 80 -- 'sport 80 and state time-wait'
+same_lines 'filter: not' trace -D 80 -- 'not ( not dport 80 )'
+same_lines 'filter: of the ledger' timewait -D 80 -- dport 80
+same_lines 'filter: names of services' trace -L 80 -- sport = http
+run trace -r rec not port 80 and not port 443 and host 10.0.0.0/8; expect 'filter: nothing is left' 0 "$lost"
+
 # A filter takes lines away and changes none.
 run trace -r rec --json
 cp out all
@@ -634,7 +829,7 @@ fi
 
 run timewait -h; expect 'help of timewait' 0 '' '^  -n, --top N '
 usage 'a bad number of rows' '-n 0' timewait -n 0
-usage 'a key that there is not' '--sort x: not one of population, in, out, growth, ports, failed; see tcpfsm -h' timewait --sort x
+usage 'a key that there is not' '--sort x: not one of population, in, out, growth, ports, failed; see tcpfsm help timewait' timewait --sort x
 run timewait -n 3 --device "$device"; expect 'timewait without the module' 3 'module not loaded'
 run timewait -r rec; expect 'timewait' 0 "$lost" '^netns 4026531840: TIME_WAIT [0-9]+, FIN_WAIT2 0; kernel 1234 of 262144$'
 fits 'timewait fits 80 columns'
@@ -661,7 +856,7 @@ run timewait -r rec -s TIME_WAIT; expect 'timewait: no states' 0 'timewait: -s a
 if "$make_recording" million 1000000 timewait; then
 	status=$( (ulimit -v 204800; run timewait -r million -n 2; echo $status) )
 	expect 'a million in TIME_WAIT in 200 MiB' 0 '' '^netns 4026531840: TIME_WAIT 1.0M, '
-	expect 'usable ports' 0 '' 'settles at 3429, 12% of 28232 ports$'
+	expect 'usable ports' 0 '' 'settles at 3429, 12% of 28232 ports; all together take 1.0M: see explain$'
 	for key in population in out growth ports FAILED; do
 		run timewait -r million -n 1 --sort $key
 		expect "timewait --sort $key" 0 '' '^10.0.0.1 > 192.168.0.0:80 +400 '
@@ -678,6 +873,56 @@ if "$make_recording" burst 100000 timewait; then
 	expect 'before the ports run out' 0 '' '% of 28232 ports; tcp_max_tw_buckets is reached first$'
 	fits 'a forecast fits 80 columns'
 	rm -r burst
+fi
+
+# ---- connect --------------------------------------------------------------------
+
+run connect --device "$device"; expect 'connect without the module' 3 'module not loaded'
+run connect -r rec -4
+expect 'connect' 0 "$lost" '^192\.168\.100\.200:80 curl/80123 +[1-9][0-9]* +[1-9][0-9]* +0 +1 +[0-9]+us +[0-9]+us +1 +0 +0 +-$'
+expect 'connect: why, and who closed first' 0 "$lost" '^    failed: ECONNREFUSED 1; closed first: we [0-9]+$'
+expect 'connect: losses make it uncertain' 0 "$lost" '^UNCERTAIN: [0-9]+ records lost, 0 sockets without a place$'
+fits 'connect fits 80 columns'
+run connect -r rec
+expect 'connect: a refused one' 0 "$lost" '^    failed: ECONNREFUSED 1$'
+for by in destination host net port process container; do
+	run connect -r rec --json --by $by
+	if jq -es '(map(.attempts) | add) as $all | $all > 1 and all(.event == "connect" and .by == "'$by'"
+		and .failed == (.failed_by | add) and (.handshake_us | add) <= .established
+		and .established + .failed + .given_up + .in_progress >= .attempts
+		and .attempts >= .established + .failed + .given_up
+		and (.closed_first | add) + .live >= .established)
+		and any(.failed_by.ECONNREFUSED == 1)' out >sums 2>&1; then
+		ok "connect --json --by $by adds up"
+	else
+		not_ok "connect --json --by $by adds up" "$(cat out)"
+	fi
+done
+run connect -r rec -n 1 --json
+if jq -es 'length == 2 and .[1].rest and .[1].rows >= 1 and .[1].pid == null' out >/dev/null; then
+	ok 'connect: the rest is summed'
+else
+	not_ok 'connect: the rest is summed' "$(cat out)"
+fi
+# One connection is what conns and connect have of it.
+run conns -r rec --json 'dport = :80' and ipv4
+mv out lives
+run connect -r rec --json 'dport = :80' and ipv4
+if [ "$(jq -s 'map(.established) | add' out)" = "$(jq -s 'map(select(.handshake_ms)) | length' lives)" ] && [ -s lives ]; then
+	ok 'connect has the connections that conns has'
+else
+	not_ok 'connect has the connections that conns has' "$(head -2 lives)" "$(cat out)"
+fi
+if "$make_recording" million 1000000 open; then
+	status=$( (ulimit -v 204800; run connect -r million -n 2; echo $status) )
+	expect 'a million connections in 200 MiB' 0 '' '^192.168.100.200:80 .* 1.0M +1.0M +0 +0 .* 1.0M +-$'
+	rm -r million
+fi
+if "$make_recording" none 40000 ports; then
+	run connect -r none
+	expect 'connect: ports that are taken, and none left' 0 '' ' 100.0%$'
+	expect 'connect: why it fails then' 0 '' '^    failed: EADDRNOTAVAIL [0-9]+; closed first: we [0-9]+$'
+	rm -r none
 fi
 
 "$bin" ladder -r big 2>err | head -n 1 >out

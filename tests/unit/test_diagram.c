@@ -546,7 +546,7 @@ static void test_members(void)
 	enum { CONNS = 5000 };
 	static uint8_t truth[CONNS];
 	uint64_t population[DIAGRAM_STATES] = { 0 }, expected[DIAGRAM_STATES] = { 0 };
-	struct members s = { .size = 0 };
+	struct members s = { .missed = 0 };
 	size_t alive = 0;
 	int i;
 
@@ -570,7 +570,7 @@ static void test_members(void)
 		}
 	}
 	CHECK(!memcmp(population, expected, sizeof(population)));
-	CHECK_EQ(s.used, alive);
+	CHECK_EQ(s.table.n, alive);
 	CHECK_EQ(s.missed, 0);
 	members_free(&s);
 }

@@ -148,6 +148,7 @@ static void explain(void)
 	nfound = 0;
 	CHECK_EQ(tcpfsm_explain_findings(w.x, w.ls, on_finding, NULL), 0);
 	CHECK(nfound);
+	check_consistent();
 }
 
 static void end(void)
@@ -285,6 +286,47 @@ static void test_accepts_unseen(void)
 	end();
 }
 
+/* The first second of an overload: 2.5 are accepted a second, 10 arrive, and the queue holds 5. */
+static void test_overload_begins(void)
+{
+	world(4, 4096);
+	attach(1);
+	SET(SYN, 10);
+	SET(SYN_QUEUED, 7);
+	SET(COMPLETED, 7);
+	SET(ACCEPTED, 2);
+	WAITED(300000, 2);
+	DROP(ACCEPTQ_FULL, 3);
+	SET(NOW_ACCEPTQ, 5);
+	SET(ACCEPTQ_PEAK, 5);
+	SET(ACCEPTQ_FULL_NS, SEC / 3);
+	SET(REFUSED_FIRST_TS, END - 300 * MS);
+	SET(REFUSED_LAST_TS, END - 100 * MS);
+	explain();
+	CHECK(first("not_judged"));
+	CHECK(says("not_judged", "2 of a queue of 5 were accepted"));
+	CHECK(says("not_judged", "tcpfsm explain -d 10 -L 80"));
+	CHECK(!verdict("acceptq_app_slow") && !verdict("acceptq_limit_small") && !verdict("nothing_wrong"));
+	end();
+
+	/* Emptied meanwhile: bursts. */
+	world(4, 4096);
+	attach(1);
+	SET(SYN, 10);
+	SET(SYN_QUEUED, 7);
+	SET(COMPLETED, 7);
+	SET(ACCEPTED, 7);
+	WAITED(3000, 7);
+	DROP(ACCEPTQ_FULL, 3);
+	SET(ACCEPTQ_PEAK, 5);
+	SET(ACCEPTQ_FULL_NS, 3 * MS);
+	SET(REFUSED_FIRST_TS, END - 300 * MS);
+	SET(REFUSED_LAST_TS, END - 299 * MS);
+	explain();
+	CHECK(first("acceptq_limit_small"));
+	end();
+}
+
 /* Closed with connections in its queue. */
 static void test_listener_closed(void)
 {
@@ -351,6 +393,47 @@ static void test_slow_now(void)
 	end();
 }
 
+/*
+ * Two that waited for 40 s do not hide a thousand that waited for 0.4 s: the queue stood. Nor are
+ * 0 places taken of a queue that was full.
+ */
+static void test_little(void)
+{
+	world(5, 4096);
+	SET(SYN, 1500);
+	SET(SYN_QUEUED, 1031);
+	SET(COMPLETED, 1031);
+	SET(ACCEPTED, 1031);
+	WAITED(391000, 1000);
+	WAITED(40000000, 2);
+	WAITED(50, 29);
+	DROP(ACCEPTQ_FULL, 469);
+	SET(ACCEPTQ_PEAK, 6);
+	SET(ACCEPTQ_FULL_NS, 10 * SEC);
+	SET(REFUSED_FIRST_TS, END - 162 * SEC);
+	SET(REFUSED_LAST_TS, END - 100 * SEC);
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK(says("acceptq_app_slow", "on average 6.0 of 6 places were taken while clients were refused"));
+	end();
+
+	world(2, 4096);
+	SET(SYN, 200);
+	SET(SYN_QUEUED, 51);
+	SET(COMPLETED, 51);
+	SET(ACCEPTED, 51);
+	WAITED(1, 51);
+	DROP(ACCEPTQ_FULL, 149);
+	SET(ACCEPTQ_PEAK, 3);
+	SET(ACCEPTQ_FULL_NS, 22 * SEC);
+	SET(REFUSED_FIRST_TS, END - 124 * SEC);
+	SET(REFUSED_LAST_TS, END - 100 * SEC);
+	explain();
+	CHECK(first("acceptq_app_slow"));
+	CHECK(says("acceptq_app_slow", "on average 2.7 of 3 places"));
+	end();
+}
+
 /* Bursts of 20 into a queue of 9, accepted within 50 ms. */
 static void bursts(uint64_t places)
 {
@@ -410,7 +493,7 @@ static void test_clamped(void)
 	CHECK(first("acceptq_somaxconn"));
 	CHECK(says("acceptq_somaxconn", "net.core.somaxconn=128 kept the accept queue"));
 	CHECK(says("acceptq_somaxconn", "sysctl -w net.core.somaxconn=4096"));
-	CHECK(says("acceptq_somaxconn", "call listen() again"));
+	CHECK(says("acceptq_somaxconn", "then restart nginx"));
 	CHECK(!verdict("acceptq_app_slow") && !verdict("acceptq_limit_small"));
 	end();
 
@@ -588,7 +671,7 @@ static void test_flood_cookie(void)
 	CHECK(first("syn_flood"));
 	CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_WARNING);
 	CHECK(says("syn_flood", "SYN cookies let clients in"));
-	CHECK(says("syn_cookies", "leave them on"));
+	CHECK(says("syn_cookies", "Leave tcp_syncookies on"));
 	CHECK(says("cookies_forged", "50 invalid"));
 	CHECK_EQ(verdict("cookies_forged")->f.severity, TCPFSM_SEVERITY_INFO);
 	check_advice();
@@ -798,6 +881,25 @@ static void test_defer(void)
 	check_advice();
 	end();
 
+	/* The queue was full before anybody looked. */
+	world(16, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	SET(NOW_DEFER_ACCEPT, 5);
+	SET(SYN, 13);
+	SET(NOW_SYNQ, 17);
+	SET(SYNQ_PEAK, 17);
+	DROP(SYNQ_FULL, 13);
+	SET(REFUSED_LAST_TS, END);
+	explain();
+	CHECK(first("defer_accept"));
+	CHECK(says("defer_accept", "17 of its 17 places are taken, and 0 SYNs came in since"));
+	CHECK(says("defer_accept", "whether those from before have sent their third ACK"));
+	/* That is how one sends again who gets no answer. */
+	SET(SYNACK_RETRANSMIT, 1);
+	explain();
+	CHECK(!verdict("defer_accept"));
+	end();
+
 	/* Clients that speak at once: the bare ACK is dropped, the data completes. */
 	world(511, 4096);
 	SET(NOW_DEFER_ACCEPT, 2);
@@ -997,9 +1099,13 @@ static void test_netns(void)
 	world(511, 4096);
 	set(0, TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_ACCEPTQ_FULL, 7);
 	set(0, TCPFSM_TOTAL_LISTENERS_LOST, 5);
+	set(0, TCPFSM_TOTAL_REFUSED_LAST_TS, END - 299 * SEC);
 	explain();
 	CHECK(says("listeners_gone", "7 SYNs or ACKs"));
-	CHECK(says("listeners_unwatched", "listeners=N"));
+	CHECK(says("listeners_unwatched", "listeners=4096"));
+	set(0, TCPFSM_TOTAL_REFUSED_LAST_TS, END - 301 * SEC);
+	explain();
+	CHECK(!verdict("listeners_gone"));
 	end();
 	/* Who asks for a port does not ask for that. */
 	world(511, 4096);
@@ -1027,19 +1133,59 @@ static void test_placeless(void)
 	end();
 }
 
-/* A command for a sysctl of another network namespace says so. */
-static void test_elsewhere(void)
+static void elsewhere(void)
 {
-	world(4096, 128);
-	clamped();
 	tcpfsm_explain_free(w.x);
 	CHECK_EQ(tcpfsm_explain_new(&w.x, &(struct tcpfsm_explain_options) {
 		.size = sizeof(struct tcpfsm_explain_options), .filter = &w.filter,
 		.own_netns = NETNS + 1 }), 0);
+}
+
+/* A command for a sysctl of another network namespace says so, and of several each is for that one. */
+static void test_elsewhere(void)
+{
+	world(4096, 128);
+	clamped();
+	elsewhere();
 	explain();
 	CHECK(says("acceptq_somaxconn", "in network namespace 4026531840, which is not ours"));
-	CHECK(says("acceptq_somaxconn", "Run: nsenter -t 1001 -n sysctl -w net.core.somaxconn=4096"));
+	CHECK(says("acceptq_somaxconn", ": nsenter -t 1001 -n sysctl -w net.core.somaxconn=4096"));
 	end();
+
+	world(64, 4096);
+	SYSCTL(SYNCOOKIES, 0);
+	flood(65, 735);
+	SET(SYNACK_RETRANSMIT, 120);
+	SET(SYNACK_TIMEOUT, 60);
+	elsewhere();
+	explain();
+	CHECK(says("return_path", "nsenter -t 1001 -n sh -c 'nft list ruleset; nstat -az TcpExtIPReversePathFilter; conntrack -S'"));
+	end();
+}
+
+/* A recording whose recorder was killed. */
+static void test_without_end(void)
+{
+	struct tcpfsm_event ev = { .type = TCPFSM_EVENT_TRANSITION, .ts = END + 7 * SEC + (uint64_t)OFFSET };
+	const struct tcpfsm_item total = { .rec = { .type = TCPFSM_TYPE_TOTAL, .ts = END } };
+	int ended;
+
+	for (ended = 0; ended < 2; ended++) {
+		world(511, 4096);
+		tcpfsm_explain_free(w.x);
+		CHECK_EQ(tcpfsm_explain_new(&w.x, &(struct tcpfsm_explain_options) {
+			.size = sizeof(struct tcpfsm_explain_options), .filter = &w.filter,
+			.epoch_offset = OFFSET, .ended = ended }), 0);
+		CHECK_EQ(tcpfsm_explain_item(w.x, &total), 0);
+		explain();
+		CHECK(first("nothing_wrong"));
+		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+		explain();
+		CHECK(first(ended ? "not_judged" : "nothing_wrong"));
+		if (ended)
+			CHECK(says("not_judged", "in the last 7.0 s of it was not counted"));
+		end();
+	}
 }
 
 static void test_nothing(void)
@@ -1065,8 +1211,34 @@ static void test_nothing(void)
 	set(0, TCPFSM_TOTAL_KERNEL + TCPFSM_KERNEL_LISTENDROPS, 20);
 	w.ts += SEC;
 	explain();
-	CHECK(says("nothing_wrong", "moved by 3"));
+	CHECK(first("not_judged"));
+	CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_WARNING);
+	CHECK(says("not_judged", "ListenDrops has moved by 3, and listeners here tell of 0"));
+	/* The kernel drops a request for an ICMP, too. */
+	DIED(ICMP, 3);
+	w.ts += SEC;
+	explain();
+	CHECK(first("nothing_wrong"));
 	end();
+
+	/* Records were lost. */
+	world(511, 4096);
+	w.ts = END;
+	explain();
+	CHECK(first("nothing_wrong"));
+	CHECK_EQ(tcpfsm_explain_event(w.x, &(struct tcpfsm_event) {
+		.type = TCPFSM_EVENT_LOST, .lost = 1, .ts = END + (uint64_t)OFFSET }), 0);
+	explain();
+	CHECK(first("not_judged"));
+	CHECK(says("not_judged", "1 record was lost"));
+	/* An hour later. */
+	CHECK_EQ(tcpfsm_explain_event(w.x, &(struct tcpfsm_event) {
+		.type = TCPFSM_EVENT_ACCEPT, .ts = END + 3600 * SEC + (uint64_t)OFFSET }), 0);
+	explain();
+	CHECK(first("nothing_wrong"));
+	end();
+
+	test_without_end();
 	/* Nobody listens. */
 	world(511, 4096);
 	w.n = 1;
@@ -1174,7 +1346,7 @@ static void test_clients(void)
 	CHECK(says("syn_flood", "by network 198.51.100.0/24 (71 %)"));
 	CHECK(says("syn_flood", "100 (29 %) completed"));
 	CHECK(says("syn_flood", "limited by the module's syn_limit"));
-	CHECK(says("syn_flood", "Ask first whose network"));
+	CHECK(says("syn_flood", "Ask whose network 198.51.100.0/24 is"));
 	CHECK(!strstr(verdict("syn_flood")->all, "nft add rule"));
 	CHECK(says("synq_full", "a sample of 250 refused, 250 addresses in 1 network;"));
 	end();
@@ -1236,13 +1408,55 @@ static void fails(unsigned int n, uint8_t error)
 		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
 }
 
-static void again(unsigned int n, uint8_t what, uint8_t count, uint16_t lport, uint16_t rport)
+/* n connections, each of another port of the client, at a time before END. */
+static void again_at(unsigned int n, uint8_t what, uint8_t count, uint16_t lport, uint16_t rport, uint64_t before)
 {
 	struct tcpfsm_event ev = of_conn(TCPFSM_EVENT_RETRANSMIT, lport, rport, 3);
 
+	ev.ts = END - before + (uint64_t)OFFSET;
 	ev.rec.verdict = what;
-	for (ev.rec.arg = count; n; n--)
+	ev.rec.arg = count;
+	for (; n; n--) {
+		ev.rec.conn = 1000 + n;
+		*(lport > rport ? &ev.rec.lport : &ev.rec.rport) += 1;
 		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+	}
+}
+
+static void again(unsigned int n, uint8_t what, uint8_t count, uint16_t lport, uint16_t rport)
+{
+	again_at(n, what, count, lport, rport, 2 * SEC);
+}
+
+/* SYNs of the same ports come to a listener of another network namespace. */
+static void come(unsigned int n, uint8_t verdict, uint16_t lport, uint16_t rport, uint64_t before)
+{
+	struct tcpfsm_event ev = { .type = TCPFSM_EVENT_SYN, .ts = END - before + (uint64_t)OFFSET };
+
+	ev.rec.family = 4;
+	ev.rec.netns = NETNS + 1;
+	ev.rec.listener = 900;
+	ev.rec.flags = TCPFSM_F_PASSIVE;
+	ev.rec.verdict = verdict;
+	ev.rec.lport = lport;
+	ev.rec.rport = rport;
+	ev.rec.raddr[0] = ev.rec.laddr[0] = 10;
+	ev.rec.laddr[3] = 3;
+	for (; n; n--) {
+		ev.rec.rport++;
+		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+	}
+}
+
+static void left_out(uint16_t lport)
+{
+	struct tcpfsm_event ev = { .type = TCPFSM_EVENT_LOST, .suppressed = true, .lost = 1000 };
+
+	ev.ts = ev.to_ts = END - 2 * SEC + (uint64_t)OFFSET;
+	ev.from_ts = ev.ts - SEC;
+	ev.rec.verdict = TCPFSM_TYPE_SYN;
+	ev.rec.lport = lport;
+	CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
 }
 
 static void closes(unsigned int n, uint8_t cause, uint16_t lport, uint16_t rport)
@@ -1253,6 +1467,93 @@ static void closes(unsigned int n, uint8_t cause, uint16_t lport, uint16_t rport
 	ev.new_state = TCPFSM_STATE_CLOSE;
 	for (ev.cause = cause; n; n--)
 		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+}
+
+static void connected_to(uint16_t port, unsigned int n, int64_t ns)
+{
+	struct tcpfsm_event ev = of_conn(TCPFSM_EVENT_TRANSITION, 40000, port, 3);
+
+	ev.old_state = TCPFSM_STATE_SYN_SENT;
+	ev.new_state = TCPFSM_STATE_ESTABLISHED;
+	for (ev.dur_ns = ns; n; n--) {
+		ev.rec.lport++;
+		CHECK_EQ(tcpfsm_explain_event(w.x, &ev), 0);
+	}
+}
+
+static void connected(unsigned int n, int64_t ns)
+{
+	connected_to(8080, n, ns);
+}
+
+static void test_connects_slow(void)
+{
+	world(128, 4096);
+	connected(100, MS);
+	connected(5, 1 * SEC);
+	/* 2 s where time-outs are not doubled at once. */
+	again(7, TCPFSM_SEGMENT_SYN, 2, 40000, 8080);
+	connected(7, 2 * SEC);
+	connected(100, MS);
+	explain();
+	CHECK(first("connects_slow"));
+	CHECK(says("connects_slow", "connect() of curl to 10.0.0.3:8080 takes a second or more, as SYNs get lost: 12 of 112"));
+	CHECK(says("connects_slow", "12 succeeded after the SYN had been sent again, 7 of them twice or more; the longest took 2.0 s"));
+	end();
+
+	/* Few, or a small share; and how long is not known of a snapshot's. */
+	world(128, 4096);
+	connected(4, 1 * SEC);
+	explain();
+	CHECK(first("nothing_wrong"));
+	connected(1, 1 * SEC);
+	connected(300, MS);
+	connected(300, -1);
+	explain();
+	CHECK(first("nothing_wrong"));
+	end();
+
+	/* Who got in at last did get an answer: one finding for one destination. */
+	world(128, 4096);
+	again(20, TCPFSM_SEGMENT_SYN, 2, 40000, 8080);
+	connected(18, 3 * SEC);
+	explain();
+	CHECK(first("connects_slow"));
+	CHECK(!verdict("connects_time_out"));
+	again(20, TCPFSM_SEGMENT_SYN, 2, 40000, 8080);
+	explain();
+	CHECK(first("connects_time_out"));
+	CHECK(says("connects_time_out", "does not answer: 22 connect()s"));
+	CHECK(says("connects_time_out", "18 others succeeded"));
+	CHECK(!verdict("connects_slow"));
+	end();
+
+	/* Their SYNs left before anybody looked. */
+	world(128, 4096);
+	fails(4, ETIMEDOUT);
+	explain();
+	CHECK(first("connects_time_out"));
+	CHECK(says("connects_time_out", "does not answer: 4 connect()s of curl failed with ETIMEDOUT"));
+	end();
+
+	/* The first SYN came to a listener here, whose queue was full: that is the cause, and told there. */
+	world(128, 4096);
+	come(1000, TCPFSM_VERDICT_DROPPED, 80, 40000, 3 * SEC);
+	again(1000, TCPFSM_SEGMENT_SYN, 1, 40000, 80);
+	come(1000, TCPFSM_VERDICT_QUEUED, 80, 40000, 2 * SEC);
+	connected_to(80, 1000, SEC);
+	explain();
+	CHECK(!verdict("connects_slow"));
+	end();
+
+	/* Only the second one came. */
+	world(128, 4096);
+	again(20, TCPFSM_SEGMENT_SYN, 1, 40000, 80);
+	come(20, TCPFSM_VERDICT_QUEUED, 80, 40000, 2 * SEC);
+	connected_to(80, 20, SEC);
+	explain();
+	CHECK(first("connects_slow"));
+	end();
 }
 
 static void test_connects(void)
@@ -1290,9 +1591,39 @@ static void test_connects(void)
 	CHECK(says("connects_time_out", "10.0.0.3:8080 does not answer: 46 connect()s"));
 	end();
 
-	/* A listener here has met them: what is wrong is said of that. */
+	/* A listener at that port, of another network namespace, too, that no SYN came to. */
 	world(128, 4096);
 	SET(SYN, 46);
+	again(46, TCPFSM_SEGMENT_SYN, 2, 40000, 80);
+	come(46, TCPFSM_VERDICT_QUEUED, 80, 50000, 2 * SEC);
+	explain();
+	CHECK(first("connects_time_out"));
+	CHECK(says("connects_time_out", "10.0.0.3:80 does not answer: 46 connect()s"));
+	end();
+
+	/* They came to it: what is wrong is said of that. */
+	world(128, 4096);
+	come(46, TCPFSM_VERDICT_DROPPED, 80, 40000, 5 * SEC);
+	again(46, TCPFSM_SEGMENT_SYN, 2, 40000, 80);
+	explain();
+	CHECK(!verdict("connects_time_out"));
+	end();
+
+	/* So did the third of each. */
+	world(128, 4096);
+	again(46, TCPFSM_SEGMENT_SYN, 2, 40000, 80);
+	explain();
+	CHECK(first("connects_time_out"));
+	come(46, TCPFSM_VERDICT_DROPPED, 80, 40000, 2 * SEC - MS);
+	fails(4, ETIMEDOUT);
+	explain();
+	CHECK(!verdict("connects_time_out") || !says("connects_time_out", ":80 "));
+	end();
+
+	/* Amid a flood that the module does not tell all of. */
+	world(128, 4096);
+	again(46, TCPFSM_SEGMENT_SYN, 1, 40000, 80);
+	left_out(80);
 	again(46, TCPFSM_SEGMENT_SYN, 2, 40000, 80);
 	explain();
 	CHECK(!verdict("connects_time_out"));
@@ -1322,7 +1653,7 @@ static void test_ends(void)
 	explain();
 	CHECK(first("nothing_wrong"));
 	CHECK(says("nothing_wrong", "20 reset by the peer"));
-	CHECK(says("nothing_wrong", "not judged"));
+	CHECK(says("nothing_wrong", "CLOSE_WAIT"));
 	end();
 
 	world(128, 4096);
@@ -1330,6 +1661,32 @@ static void test_ends(void)
 	again(5, TCPFSM_SEGMENT_DATA, 7, 80, 40000);
 	explain();
 	CHECK(first("peer_gone"));
+	CHECK(says("peer_gone", "10.0.0.3 does not answer any more: 5 connections"));
+	end();
+
+	/* They try on, ever more seldom: more than a minute apart in the end. */
+	world(128, 4096);
+	again_at(5, TCPFSM_SEGMENT_DATA, 6, 80, 40000, 140 * SEC);
+	again_at(5, TCPFSM_SEGMENT_DATA, 7, 80, 40000, 127 * SEC);
+	again_at(5, TCPFSM_SEGMENT_DATA, 8, 80, 40000, 102 * SEC);
+	again_at(5, TCPFSM_SEGMENT_DATA, 9, 80, 40000, 51 * SEC);
+	explain();
+	CHECK(first("peer_gone"));
+	CHECK(says("peer_gone", "10.0.0.3 does not answer any more: 5 connections"));
+	end();
+
+	/* They have stopped. */
+	world(128, 4096);
+	again_at(5, TCPFSM_SEGMENT_DATA, 6, 80, 40000, 140 * SEC);
+	again_at(5, TCPFSM_SEGMENT_DATA, 7, 80, 40000, 127 * SEC);
+	explain();
+	CHECK(says("peer_gone", "10.0.0.3 did not answer any more: 5 connections"));
+	end();
+
+	/* Nobody looked in the first minutes. */
+	world(128, 4096);
+	again_at(5, TCPFSM_SEGMENT_FIN, 11, 80, 40000, 90 * SEC);
+	explain();
 	CHECK(says("peer_gone", "10.0.0.3 does not answer any more: 5 connections"));
 	end();
 }
@@ -1361,7 +1718,7 @@ static int on_json(const struct tcpfsm_finding *f, void *arg)
 #ifdef HAVE_JSON_C
 	static const char * const keys[] = {
 		"ts", "event", "conn", "netns", "family", "laddr", "lport", "pid", "comm",
-		"verdict", "severity", "text", "evidence", "remedy", "cost",
+		"verdict", "severity", "text", "evidence", "remedy", "cost", "summary", "do", "not_judged",
 	};
 	json_object *o = json_tokener_parse(buf), *v;
 	size_t i;
@@ -1376,6 +1733,11 @@ static int on_json(const struct tcpfsm_finding *f, void *arg)
 		CHECK_EQ(json_object_array_length(v), f->nevidence);
 		json_object_object_get_ex(o, "ts", &v);
 		CHECK_EQ(json_object_get_int64(v), (int64_t)END + OFFSET);
+		json_object_object_get_ex(o, "do", &v);
+		CHECK_EQ(json_object_array_length(v), f->nactions);
+		v = json_object_array_get_idx(v, 0);
+		CHECK(json_object_object_get_ex(v, "command", &v));
+		CHECK(!strcmp(v ? json_object_get_string(v) : "", f->actions[0].command));
 		json_object_object_get_ex(o, "laddr", &v);
 		CHECK(!strcmp(json_object_get_string(v), "0.0.0.0"));
 	}
@@ -1406,6 +1768,7 @@ static void test_any(void)
 	unsigned int round, i, index, n;
 	const char *p;
 
+	any_numbers = true;
 	srandom(1);
 	for (round = 0; round < 400; round++) {
 		world((uint64_t)random() % 5000, (uint64_t)random() % 5000);
@@ -1425,6 +1788,7 @@ static void test_any(void)
 				CHECK((*p >= ' ' && *p < 0x7f) || *p == '\n');
 		end();
 	}
+	any_numbers = false;
 }
 
 /* Hooks that are off: what they do not see is never called right, whatever is asked for. */
@@ -1461,7 +1825,7 @@ static void test_not_judged(void)
 			CHECK_EQ(found[0].f.severity, TCPFSM_SEVERITY_WARNING);
 			CHECK_EQ(found[0].f.netns, netns[i]);
 			CHECK(says("not_judged", "off: syn, accept (EBUSY: kernel.ftrace_enabled was 0"));
-			CHECK(strstr(found[0].remedy, "sysctl -w kernel.ftrace_enabled=1, then rmmod"));
+			CHECK(strstr(found[0].remedy, "sysctl -w kernel.ftrace_enabled=1 && rmmod"));
 			end();
 		}
 	}
@@ -1501,9 +1865,11 @@ int main(void)
 	TEST("explain: the application does not accept", test_stuck());
 	TEST("explain: nobody accepts, and the queue is not full yet", test_stalled());
 	TEST("explain: accepts that were not seen", test_accepts_unseen());
+	TEST("explain: an overload begins", test_overload_begins());
 	TEST("explain: a listener closed with connections in its queue", test_listener_closed());
 	TEST("explain: it accepted too slowly", test_slow_ever());
 	TEST("explain: it accepts too slowly now, after years of good service", test_slow_now());
+	TEST("explain: Little's law", test_little());
 	TEST("explain: the backlog is too small for bursts", test_small());
 	TEST("explain: clamped by somaxconn, then, perhaps, and not", test_clamped());
 	TEST("explain: clamped, but slow all the same", test_clamped_and_slow());
@@ -1534,6 +1900,7 @@ int main(void)
 	TEST("explain: the worst comes first", test_order());
 	TEST("explain: which clients", test_clients());
 	TEST("explain: connects that are refused or get no answer", test_connects());
+	TEST("explain: connect() that succeeds after its SYN was sent again", test_connects_slow());
 	TEST("explain: resets, and peers that are gone", test_ends());
 	TEST("explain: since when, with several reasons", test_since());
 	TEST("explain: a hostile name; JSON", test_hostile());

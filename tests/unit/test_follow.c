@@ -164,7 +164,7 @@ static void test_enough(void)
 	put_some(3);
 	answer = -ENOMEM;
 	CHECK_EQ(tcpfsm_follow_step(follow, 0, -1), -ENOMEM);
-	CHECK_STORY("Se");
+	CHECK_STORY("tSe");
 	end();
 }
 
@@ -229,13 +229,13 @@ static void test_duration(void)
 	put_some(1);
 	CHECK_EQ(run(5000), TCPFSM_FOLLOW_END);
 	CHECK(monotonic_ns() - begun > 50 * NSEC_PER_MSEC);
-	CHECK_STORY("Se");
+	CHECK_STORY("tSe");
 	end();
 	/* What is younger than the end is not told, whenever it is read. */
 	begin((struct tcpfsm_follow_options) { .duration = 1 });
 	put_some(5);
 	CHECK_EQ(run(5000), TCPFSM_FOLLOW_END);
-	CHECK_STORY("S");
+	CHECK_STORY("tS");
 	end();
 }
 

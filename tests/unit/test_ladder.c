@@ -627,7 +627,7 @@ static void test_refused(void)
 	run();
 	CHECK(strstr(got, "> S s0 SYN_SENT|-\n"));
 	CHECK(strstr(got, " a1 CLOSE|(reset)\n"));
-	CHECK(strstr(got, "finished exact first=-1\n"));
+	CHECK(strstr(got, "finished exact first=1\n"));
 }
 
 static void test_no_port(void)
@@ -644,7 +644,7 @@ static void test_no_port(void)
 	r->arg = EADDRNOTAVAIL;
 	expect("* SYN_SENT|-\n"
 	       "* CLOSE|-\n"
-	       "finished first=-1\n");
+	       "finished first=0\n");
 }
 
 static void test_simultaneous_open(void)
@@ -986,6 +986,120 @@ static void test_data_after_close(void)
 	       "finished exact first=0\n");
 }
 
+/*
+ * The client was gone without a segment.  Its next SYN, with another number, meets the old
+ * socket, which answers with an ACK; an RST ends that socket, and the SYN again opens a new one.
+ */
+static void test_challenge_ack(void)
+{
+	begin();
+	open_both();
+	now += SEC;
+	st(CLIENT, S(ESTABLISHED), S(CLOSE), 1, 1)->flags = F(TASK) | F(REPAIR);
+	now += SEC;
+	cookies[CLIENT] = 12;
+	isns[CLIENT] = 900000;
+	client_syn();
+	rst(CLIENT, TCPFSM_DIRECTION_SENT, S(SYN_SENT), 1, -1);
+	isns[CLIENT] = 1000;
+	rst(SERVER, TCPFSM_DIRECTION_RECEIVED, S(ESTABLISHED), 1, 1);
+	st(SERVER, S(ESTABLISHED), S(CLOSE), 1, 1)->arg = ECONNRESET;
+	now += SEC;
+	cookies[SERVER] = 13;
+	isns[CLIENT] = 900000;
+	isns[SERVER] = 700000;
+	again(CLIENT, TCPFSM_SEGMENT_SYN, S(SYN_SENT), 1, 0, -1);
+	server_syn();
+	client_established();
+	server_established();
+	run();
+	CHECK_EQ(nladders, 2);
+	CHECK(strstr(got, "* CLOSE|-\n> R -|CLOSE\nfinished exact first=0\n"));
+	CHECK(strstr(got, "> S s0 SYN_SENT|-\n< A -|-\n> R (reset)|-\n"
+			  "> S s0 r1 (retransmit)|SYN_RECV\n< SA s0 a1 ESTABLISHED|-\n"));
+	/* Two SYNs before the answer: it is not known which arrived, but that one did. */
+	begin();
+	client_syn();
+	now += SEC;
+	again(CLIENT, TCPFSM_SEGMENT_SYN, S(SYN_SENT), 1, 0, -1);
+	rst(CLIENT, TCPFSM_DIRECTION_SENT, S(SYN_SENT), 1, -1);
+	now += SEC;
+	again(CLIENT, TCPFSM_SEGMENT_SYN, S(SYN_SENT), 2, 0, -1);
+	server_syn();
+	run();
+	CHECK(strstr(got, ">? S s0 SYN_SENT|-\n> S s0 r1 (retransmit)|-\n< A -|-\n>? R (reset)|-\n"
+			  "> S s0 r2 (retransmit)|SYN_RECV\n"));
+}
+
+/* The FIN waits for the peer's window: it leaves nobody knows when. */
+static void test_window_shut(void)
+{
+	begin();
+	open_both();
+	now += SEC;
+	st(CLIENT, S(ESTABLISHED), S(FIN_WAIT1), 101, 1)->flags = F(UNSENT);
+	now += 3 * SEC;
+	st(SERVER, S(ESTABLISHED), S(CLOSE_WAIT), 1, 202);
+	st(CLIENT, S(FIN_WAIT1), S(FIN_WAIT2), 202, 1);
+	expect(OPEN_BOTH
+	       "= 100 0\n"
+	       "* FIN_WAIT1|-\n"
+	       "= 100 0\n"
+	       "> AF s201 -|CLOSE_WAIT\n"
+	       "< A a202 FIN_WAIT2|-\n"
+	       "open exact first=0\n");
+	/* It never opened. */
+	nitems -= 2;
+	st(CLIENT, S(FIN_WAIT1), S(CLOSE), 101, 1)->arg = ETIMEDOUT;
+	expect(OPEN_BOTH
+	       "= 100 0\n"
+	       "* FIN_WAIT1|-\n"
+	       "* CLOSE|-\n"
+	       "open exact first=0\n");
+}
+
+/* TCP_REPAIR: both ends begin in the midst of a connection, and end, without a segment. */
+static void test_repair(void)
+{
+	static const uint8_t flags = F(TASK) | F(OWNER) | F(REPAIR);
+	int end;
+
+	begin();
+	for (end = CLIENT; end <= SERVER; end++) {
+		st(end, S(CLOSE), S(SYN_SENT), 101, 201)->flags = flags;
+		st(end, S(SYN_SENT), S(ESTABLISHED), 101, 201)->flags = flags;
+		isns[CLIENT] = 1100;
+		isns[SERVER] = 4900;
+	}
+	isns[CLIENT] = 1000;
+	isns[SERVER] = 5000;
+	now += SEC;
+	st(CLIENT, S(ESTABLISHED), S(CLOSE), 106, 201)->flags = flags;
+	st(SERVER, S(ESTABLISHED), S(CLOSE), 201, 106)->flags = flags;
+	run();
+	CHECK_EQ(nladders, 1);
+	CHECK(!strstr(got, ">") && !strstr(got, "<"));
+	CHECK(strstr(got, "* SYN_SENT|-\n* ESTABLISHED|-\n"));
+	CHECK(strstr(got, "* CLOSE|-\n* -|CLOSE\nfinished exact first=0\n"));
+}
+
+/* MPTCP gives a subflow up when an RST comes, and sends one itself: each is drawn once. */
+static void test_reset_answered(void)
+{
+	begin();
+	open_both();
+	st(SERVER, S(ESTABLISHED), S(CLOSE), 1, 1);
+	rst(SERVER, TCPFSM_DIRECTION_SENT, S(CLOSE), 1, 1);
+	rst(CLIENT, TCPFSM_DIRECTION_RECEIVED, S(ESTABLISHED), 1, 1);
+	rst(CLIENT, TCPFSM_DIRECTION_SENT, S(ESTABLISHED), 1, 1);
+	now += 2 * MS;
+	st(CLIENT, S(ESTABLISHED), S(CLOSE), 1, 1);
+	expect(OPEN_BOTH
+	       "< AR s1 a1 CLOSE|CLOSE\n"
+	       ">? R (reset)|-\n"
+	       "finished exact first=1\n");
+}
+
 static void test_timeout(void)
 {
 	begin();
@@ -1261,6 +1375,10 @@ int main(void)
 	TEST("ladder: FIN again after TIME_WAIT", test_late_fin());
 	TEST("ladder: reset", test_reset());
 	TEST("ladder: reset that crosses a FIN", test_reset_crosses());
+	TEST("ladder: reset that is answered", test_reset_answered());
+	TEST("ladder: challenge ACK", test_challenge_ack());
+	TEST("ladder: shut window", test_window_shut());
+	TEST("ladder: TCP_REPAIR", test_repair());
 	TEST("ladder: data after close", test_data_after_close());
 	TEST("ladder: timeout", test_timeout());
 	TEST("ladder: begins in mid-life", test_mid_life());

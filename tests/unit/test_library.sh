@@ -2,30 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # test_library.sh build/tcpfsm: the library as another program has it, installed and found by
 # pkg-config; the example of the manual counts the closes of a recording.
-# shellcheck disable=SC2317 # called by check
+# shellcheck disable=SC1091,SC2317 # called by check
 set -u
 
 bin=$(realpath "${1:?usage: test_library.sh PATH-OF-TCPFSM}") || exit
 cd "$(dirname "$0")/../.." || exit
+. tests/check
 out=$(dirname "$bin")
 tmp=$(mktemp -d) || exit
 trap 'rm -rf "$tmp"' EXIT
 export LC_ALL=C.UTF-8
 example=docs/examples/closes.c
-failed=0
-
-# check NAME COMMAND...: its output only matters when it fails
-check() {
-	local said
-	if said=$("${@:2}" 2>&1); then
-		echo "ok - library: $1"
-	else
-		printf '%s\n' "$said" | tail -n 20 | sed 's/^/# /'
-		echo "not ok - library: $1"
-		failed=1
-	fi
-}
-
 compiles() {
 	local flags
 	flags=$(PKG_CONFIG_PATH=$tmp/usr/lib/pkgconfig pkg-config --cflags --libs libtcpfsm) || return
@@ -58,13 +45,19 @@ in_manual() {
 		diff "$example" -
 }
 
-check 'make install' make -s -C userspace install OUT="$out" PREFIX="$tmp/usr" DESTDIR=
-check 'manual pages are installed' test -e "$tmp/usr/share/man/man8/tcpfsm.8" -a -e "$tmp/usr/share/man/man3/tcpfsm.3"
-check 'the example compiles with what pkg-config says' compiles
-check 'the example counts the closes of a recording' counts
-check 'the example says that there is no recording' fails 'not a recording' /etc
+check 'library: make install' make -s -C userspace install OUT="$out" PREFIX="$tmp/usr" DESTDIR=
+check 'library: manual pages are installed' test -e "$tmp/usr/share/man/man8/tcpfsm.8" -a -e "$tmp/usr/share/man/man3/tcpfsm.3"
+names_what_is_installed() { ! grep -r /usr/local "$tmp/usr/share/man" && grep -rq "$tmp/usr/lib/udev" "$tmp/usr/share/man"; }
+check 'library: manual pages name what is installed' names_what_is_installed
+check 'library: completions are installed, for bash and zsh' test -s "$tmp/usr/share/bash-completion/completions/tcpfsm" -a \
+	-s "$tmp/usr/share/zsh/vendor-completions/_tcpfsm"
+installed_says() { "$tmp/usr/bin/tcpfsm" info --device /no/such/device 2>&1 | grep 'module not loaded; run: modprobe tcpfsm'; }
+check 'library: what is installed says how an installed module is loaded' installed_says
+check 'library: the example compiles with what pkg-config says' compiles
+check 'library: the example counts the closes of a recording' counts
+check 'library: the example says that there is no recording' fails 'not a recording' /etc
 if [ ! -e /dev/tcpfsm ]; then
-	check 'the example says that the module is not loaded' fails '/dev/tcpfsm: No such file'
+	check 'library: the example says that the module is not loaded' fails '/dev/tcpfsm: No such file'
 fi
-check 'the example of the manual page is the one that was run' in_manual
+check 'library: the example of the manual page is the one that was run' in_manual
 exit $failed

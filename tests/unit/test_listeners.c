@@ -3,9 +3,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "../../userspace/lib/model/listeners.h"
+#include "../../userspace/lib/source/clock.h"
+#include "../../userspace/lib/source/process.h"
 #include "../../userspace/lib/tcpfsm.h"
 
 #define T(t)		TCPFSM_TOTAL_##t
@@ -178,6 +183,29 @@ static void test_churn(void)
 	begin();
 }
 
+/* Live, who has gone is not the owner, if another one is known to be there. */
+static void test_owner_gone(void)
+{
+	const uint32_t me = (uint32_t)getpid();
+	const uint64_t now = monotonic_ns() - (uint64_t)clock_timens_offset();
+	pid_t gone = fork();
+
+	if (!gone)
+		_exit(0);
+	waitpid(gone, NULL, 0);
+	prctl(PR_SET_NAME, "renamed");
+	begin();
+	tcpfsm_listeners_live(ls, true);
+	owned(item(1, now, T(SYN), 1), me, "listened");
+	owned(item(1, now, T(NOW_SINCE_TS), now), me, "listened");
+	owned(item(1, now, T(NOW_ACCEPTED_TS), now), (uint32_t)gone, "accepted");
+	owned(item(2, now, T(NOW_ACCEPTED_TS), now), (uint32_t)gone, "accepted");
+	CHECK_EQ(all(), 2);
+	CHECK(find(1)->pid == me && !strcmp(find(1)->comm, "renamed") && !find(1)->owner_gone);
+	CHECK(find(2)->has_owner && find(2)->pid == (uint32_t)gone && find(2)->owner_gone);
+	begin();
+}
+
 /* Not more than 65536, whatever a recording claims. */
 static void test_too_many(void)
 {
@@ -190,6 +218,24 @@ static void test_too_many(void)
 	CHECK_EQ(find(65536)->total[T(SYN)], 65536);
 	CHECK(!tcpfsm_listeners_find(ls, 65537));
 	begin();
+}
+
+/* With the same inode there is another network namespace: it counts from nothing. */
+static void test_netns_reborn(void)
+{
+	const struct tcpfsm_listener *l;
+
+	begin();
+	total(0, 10, T(NOW_NETNS_COOKIE), 7);
+	total(0, 10, T(SYN), 5);
+	total(0, 20, T(NOW_NETNS_COOKIE), 7);
+	total(0, 20, T(SYN), 9);
+	l = listeners_netns(ls, NETNS);
+	CHECK(l && l->first[T(SYN)] == 5 && l->before[T(SYN)] == 5);
+	total(0, 30, T(NOW_NETNS_COOKIE), 8);
+	total(0, 30, T(SYN), 1);
+	l = listeners_netns(ls, NETNS);
+	CHECK(l && l->total[T(SYN)] == 1 && l->first == l->total && l->first_ts == 30 && !l->before);
 }
 
 static void test_owner(void)
@@ -213,16 +259,25 @@ static void test_owner(void)
 	total(3, 10, T(SYN), 1);
 	total(4, 10, T(SYN), 1);
 	CHECK(find(1)->has_owner && find(1)->pid == 100 && !strcmp(find(1)->comm, "snapshot"));
-	/* Who called listen() is more than who has it open, before and after. */
-	CHECK(find(2)->pid == 201 && !strcmp(find(2)->comm, "exactly 16 bytes"));
+	/* Who has it open is more than who called listen(), before and after. */
+	CHECK(find(2)->pid == 200 && !strcmp(find(2)->comm, "snapshot"));
+	CHECK(find(2)->has_caller && find(2)->caller_pid == 201);
+	CHECK(!strcmp(find(2)->caller_comm, "exactly 16 bytes"));
+	CHECK(!find(1)->has_caller);
+	owned(item(5, 10, T(SYN), 1), 500, "listened");
+	CHECK_EQ(find(5)->pid, 500);
+	/* And who accepts is more than both, to the end. */
+	owned(item(2, 10, T(NOW_ACCEPTED_TS), 9), 202, "accepted");
+	owned(item(2, 10, T(NOW_SINCE_TS), 1), 201, "exactly 16 bytes");
 	owned(listening(2), 200, "snapshot");
-	CHECK_EQ(find(2)->pid, 201);
+	CHECK(find(2)->pid == 202 && !strcmp(find(2)->comm, "accepted"));
+	CHECK_EQ(find(2)->caller_pid, 201);
 	CHECK(!find(3)->has_owner && !find(4)->has_owner);
 
 	/* Known for good. */
 	total(1, 20, T(SYN), 1);
 	total(2, 20, T(SYN), 1);
-	CHECK(find(1)->pid == 100 && find(2)->pid == 201);
+	CHECK(find(1)->pid == 100 && find(2)->pid == 202);
 }
 
 static void test_hostile(void)
@@ -395,7 +450,11 @@ int main(void)
 	TEST("listeners: one more in the middle of a reading", test_growing());
 	TEST("listeners: one after the other", test_churn());
 	TEST("listeners: never more than 65536", test_too_many());
+	TEST("listeners: an inode that another network namespace has", test_netns_reborn());
 	TEST("listeners: who owns them", test_owner());
+	/* Elsewhere the numbers are others, and nothing is looked up. */
+	if (process_numbers_are_ours())
+		TEST("listeners: an owner that has gone", test_owner_gone());
 	TEST("listeners: hostile indexes, times and types", test_hostile());
 	TEST("listeners: by network namespace, port and address", test_order());
 	TEST("listeners: totals put together by the table", test_merge());

@@ -826,6 +826,73 @@ static void listener_asked(void)
 	       "0 syn dropped acceptq_full 1/0 asked 0\n");
 }
 
+/* A network namespace that has the inode of one that was deleted. */
+static void netns_made(uint64_t cookie)
+{
+	struct tcpfsm_record *r = add(TCPFSM_TYPE_NETNS, 0, OWNED);
+
+	r->family = 0;
+	r->lport = r->rport = 0;
+	memset(r->laddr, 0, sizeof(r->laddr));
+	memset(r->raddr, 0, sizeof(r->raddr));
+	r->listener = cookie;
+}
+
+static int count_netns(const struct tcpfsm_event *ev, void *arg)
+{
+	const struct tcpfsm_filter f = { .size = sizeof(f), .netns = 4026531840U };
+	unsigned int *n = arg;
+
+	n[0] += ev->type == TCPFSM_EVENT_NETNS;
+	n[1] += ev->netns_gone;
+	n[2] += tcpfsm_filter_match(&f, ev);
+	return 0;
+}
+
+static void netns_are(unsigned int news, unsigned int gone, unsigned int pass)
+{
+	struct tcpfsm_model_options opts = { .size = sizeof(opts) };
+	unsigned int n[3] = { 0, 0, 0 };
+	struct tcpfsm_model *m;
+
+	CHECK_EQ(tcpfsm_model_new(&m, &opts), 0);
+	CHECK_EQ(tcpfsm_model_items(m, items, nitems, count_netns, n), 0);
+	tcpfsm_model_free(m);
+	CHECK_EQ(n[0], news);
+	CHECK_EQ(n[1], gone);
+	CHECK_EQ(n[2], pass);
+}
+
+static void netns_reborn(void)
+{
+	/* It is told when it comes: what came before passed for its own. */
+	begin();
+	active_open(1);
+	netns_made(7);
+	active_open(2);
+	netns_are(1, 0, 5);
+
+	/* Its totals were read before what the flight recorder holds of both. */
+	begin();
+	total(0, TCPFSM_TOTAL_NOW_NETNS_COOKIE, 7);
+	total(0, TCPFSM_TOTAL_NOW_MADE_TS, now + 6 * STEP);
+	netns_made(6);
+	total(0, TCPFSM_TOTAL_NOW_NETNS_COOKIE, 6);
+	active_open(1);
+	netns_made(7);
+	active_open(2);
+	netns_are(0, 2, 2);
+
+	/* It was made before the module was loaded; and then the record of the next one is lost. */
+	begin();
+	total(0, TCPFSM_TOTAL_NOW_NETNS_COOKIE, 7);
+	active_open(1);
+	total(0, TCPFSM_TOTAL_NOW_NETNS_COOKIE, 8);
+	total(0, TCPFSM_TOTAL_NOW_MADE_TS, now - STEP);
+	active_open(2);
+	netns_are(1, 0, 5);
+}
+
 static void suppressed(uint32_t n, uint32_t us)
 {
 	struct tcpfsm_record *r = queues(add(TCPFSM_TYPE_SUPPRESSED, 0, 0), 3, 129);
@@ -1232,7 +1299,7 @@ static void close_reset(void)
 	st(9, S(ESTABLISHED), S(CLOSE), EHOSTUNREACH, 0);
 	expect("1 reset sent ESTABLISHED\n"
 	       "1 ESTABLISHED>CLOSE snd_rst\n"
-	       "2 CLOSE_WAIT>CLOSE snd_rst\n"
+	       "2 CLOSE_WAIT>CLOSE abort\n"
 	       "5 reset received ESTABLISHED\n"
 	       "5 ESTABLISHED>CLOSE rcv_rst\n"
 	       "6 reset received CLOSE_WAIT\n"
@@ -1273,7 +1340,7 @@ static void close_unread_data(void)
 	expect("1 reset sent ESTABLISHED\n"
 	       "1 ESTABLISHED>CLOSE snd_rst\n"
 	       "9 ESTABLISHED>CLOSE_WAIT rcv_fin\n"
-	       "2 ESTABLISHED>CLOSE snd_rst\n"
+	       "2 ESTABLISHED>CLOSE abort\n"
 	       "0 reset sent CLOSE\n");
 
 	/* A real one, and by chance an RST to somebody else afterwards. */
@@ -1304,6 +1371,58 @@ static void close_unread_data(void)
 	       "2 FIN_WAIT1>FIN_WAIT2 rcv_ack_of_fin\n"
 	       "2 reset sent FIN_WAIT2\n"
 	       "2 FIN_WAIT2>CLOSE timeout 20\n");
+}
+
+/* A cause names an RST or an ICMP error only if one was seen. */
+static void close_unseen(void)
+{
+	/* A listener that was a connection once; a listener closes, whatever sk_err is left. */
+	begin();
+	st(1, S(LISTEN), S(CLOSE), ECONNRESET, CLOSING_FD);
+	/* TCP_REPAIR, an error of a socket map, and an RST whose record was lost. */
+	st(2, S(ESTABLISHED), S(CLOSE), 0, CLOSING_FD | F(REPAIR));
+	st(3, S(ESTABLISHED), S(CLOSE), EPIPE, CLOSING_FD);
+	st(4, S(SYN_RECV), S(CLOSE), 0, 0);
+	expect("1 LISTEN>CLOSE close\n"
+	       "2 ESTABLISHED>CLOSE abort\n"
+	       "3 ESTABLISHED>CLOSE abort\n"
+	       "4 SYN_RECV>CLOSE abort\n");
+
+	/* Before the RST, which is not seen in raw view yet. */
+	begin();
+	st(1, S(ESTABLISHED), S(CLOSE), 0, CLOSING_FD);
+	rst(1, TCPFSM_DIRECTION_SENT, S(CLOSE));
+	expect_raw("1 ESTABLISHED>CLOSE abort\n"
+		   "1 reset sent CLOSE\n");
+
+	/* Without the hooks of TIME_WAIT it may have gone on as a mini-socket. */
+	begin();
+	st(1, S(FIN_WAIT1), S(FIN_WAIT2), 0, 0);
+	st(1, S(FIN_WAIT2), S(CLOSE), 0, 0);
+	st(2, S(CLOSING), S(CLOSE), 0, 0);
+	st(3, S(CLOSING), S(CLOSE), 0, CLOSING_FD);
+	expect("1 FIN_WAIT1>FIN_WAIT2 rcv_ack_of_fin\n"
+	       "1 FIN_WAIT2>CLOSE  10\n"
+	       "2 CLOSING>CLOSE \n"
+	       "3 CLOSING>CLOSE abort\n");
+
+	/* The soft error of a time-out: of an ICMP error, or for want of a route. */
+	begin();
+	st(1, S(ESTABLISHED), S(CLOSE), ENETUNREACH, 0)->reason = TCPFSM_REASON_NO_ROUTE;
+	st(2, S(ESTABLISHED), S(CLOSE), EHOSTUNREACH, 0);
+	expect("1 ESTABLISHED>CLOSE no_route\n"
+	       "2 ESTABLISHED>CLOSE icmp\n");
+
+	/* MPTCP: a join that is refused leaves no error, and is answered with an RST. */
+	begin();
+	active_open(1);
+	rst(1, TCPFSM_DIRECTION_RECEIVED, S(ESTABLISHED));
+	rst(1, TCPFSM_DIRECTION_SENT, S(ESTABLISHED));
+	st(1, S(ESTABLISHED), S(CLOSE), 0, 0);
+	expect(OPENED
+	       "1 reset received ESTABLISHED\n"
+	       "1 reset sent ESTABLISHED\n"
+	       "1 ESTABLISHED>CLOSE rcv_rst 30\n");
 }
 
 /* ---- TIME_WAIT ----------------------------------------------------------------------- */
@@ -1968,6 +2087,25 @@ static void live_it(void)
 	tcpfsm_model_free(m);
 }
 
+/* The clock is set amid a handshake: times are by the new one from then on, durations as they were. */
+static void clock_set(void)
+{
+	const uint64_t by = 7200000000000ULL;
+	struct tcpfsm_record *r;
+
+	begin();
+	st(1, S(CLOSE), S(SYN_SENT), 0, OWNED);
+	r = add(TCPFSM_TYPE_MARK, (uint64_t)EPOCH + by, 0);
+	r->snd = TCPFSM_MARK_CLOCK;
+	r->family = 0;
+	st(1, S(SYN_SENT), S(ESTABLISHED), 0, 0);
+	st(1, S(ESTABLISHED), S(CLOSE), ECONNRESET, 0);
+	live_it();
+	CHECK_EQ(life.setup, 2 * STEP);
+	CHECK_EQ(life.begin, items[0].rec.ts + (uint64_t)EPOCH + by);
+	CHECK_EQ(life_end.ts, now + (uint64_t)EPOCH + by);
+}
+
 static void lives(void)
 {
 	/* Active: closed first, and TIME_WAIT is part of it. */
@@ -2019,6 +2157,18 @@ static void lives(void)
 	live_it();
 	CHECK_EQ(life.closer, TCPFSM_CLOSER_REMOTE);
 	CHECK_EQ(tcpfsm_life_end(&life_end), TCPFSM_CAUSE_RCV_RST);
+	begin();
+	active_open(1);
+	rst(1, TCPFSM_DIRECTION_RECEIVED, S(ESTABLISHED));
+	rst(1, TCPFSM_DIRECTION_SENT, S(ESTABLISHED));
+	st(1, S(ESTABLISHED), S(CLOSE), 0, 0);
+	live_it();
+	CHECK_EQ(life.closer, TCPFSM_CLOSER_REMOTE);
+	/* In FIN_WAIT2 when it is heard of first. */
+	begin();
+	st(1, S(FIN_WAIT2), S(CLOSE), ECONNABORTED, 0);
+	live_it();
+	CHECK_EQ(life.closer, TCPFSM_CLOSER_LOCAL);
 	begin();
 	st(1, S(ESTABLISHED), S(CLOSE), 0, CLOSING_FD);
 	live_it();
@@ -2106,6 +2256,7 @@ static void hostile_records(void)
 		{ .size = sizeof(modes[0]), .raw = true },
 		{ .size = sizeof(modes[0]), .lives = true },
 		{ .size = sizeof(modes[0]), .lives = true, .watch = true },
+		{ .size = sizeof(modes[0]), .lives = true, .watch = true, .clients = true },
 	};
 	struct tcpfsm_model *m = NULL;
 	uint64_t x = 88172645463325252ULL, n = 0;
@@ -2113,7 +2264,7 @@ static void hostile_records(void)
 	size_t i, j;
 
 	/* A damaged recording may hold anything: every byte at random. */
-	for (i = 0; i < 400000; i++) {
+	for (i = 0; i < 500000; i++) {
 		uint8_t *p = (uint8_t *)&items[0];
 
 		if (i % 100000 == 0) {
@@ -2154,6 +2305,7 @@ static void hostile_records(void)
 		last.has_owner = x & 1;
 		last.has_queues = x & 2;
 		last.suppressed = x & 4;
+		last.netns_gone = x & 8;
 		CHECK(tcpfsm_event_json(&last, line) < TCPFSM_JSON_MAX - 64);
 	}
 }
@@ -2269,6 +2421,7 @@ static void json_keys(void)
 	ev.rec.listener = 99;
 	ev.rec.acceptq = 7;
 	ev.rec.backlog = UINT32_MAX;
+	ev.rec.flags |= TCPFSM_F_PASSIVE;
 	ev.has_owner = true;
 	ev.pid = 700;
 	strcpy(ev.comm, "nginx");
@@ -2326,12 +2479,15 @@ static void json_keys(void)
 	ev.type = TCPFSM_EVENT_LISTEN;
 	ev.rec.snd = 4096;
 	ev.rec.backlog = 128;
+	ev.rec.flags |= TCPFSM_F_PASSIVE;
 	expect_json(&ev, ALWAYS("listen") ",\"backlog\":4096,\"effective\":128,\"pid\":4194304,"
 		    "\"comm\":\"a\"}\n");
 	ev.rec.snd = UINT32_MAX;
 	ev.has_owner = false;
 	expect_json(&ev, ALWAYS("listen") ",\"effective\":128}\n");
 	ev.type = TCPFSM_EVENT_TIMEWAIT;
+	ev.rec.flags &= (uint8_t)~TCPFSM_F_PASSIVE;
+	ev.rec.dev = 0;
 	ev.rec.verdict = TCPFSM_TW_REFRESH;
 	ev.rec.old_state = S(FIN_WAIT2);
 	ev.rec.new_state = S(TIME_WAIT);
@@ -2344,6 +2500,9 @@ static void json_keys(void)
 	ev.type = TCPFSM_EVENT_CONNECT_FAILED;
 	ev.rec.arg = EADDRNOTAVAIL;
 	expect_json(&ev, ALWAYS("connect_failed") ",\"errno\":\"EADDRNOTAVAIL\"}\n");
+	ev.rec.dev = 7;
+	ev.netns_gone = true;
+	expect_json(&ev, ALWAYS("connect_failed") ",\"errno\":\"EADDRNOTAVAIL\",\"dev\":7,\"netns_gone\":true}\n");
 	ev.type = TCPFSM_EVENT_LOST;
 	ev.lost = 123;
 	ev.from_ts = 1;
@@ -2447,6 +2606,7 @@ static size_t longest_line(char line[TCPFSM_JSON_MAX])
 		ev.cause = TCPFSM_CAUSE_RCV_ACK_OF_SYN;
 		ev.has_queues = true;
 		ev.has_owner = true;
+		ev.netns_gone = true;
 		ev.suppressed = type == TCPFSM_EVENT_LOST;
 		ev.rec.verdict = TCPFSM_VERDICT_DROPPED;
 		ev.rec.reason = TCPFSM_REASON_COOKIE_INVALID;
@@ -2628,6 +2788,7 @@ int main(void)
 	TEST("model: retransmits are counted", counted_retransmits());
 	TEST("model: close-reset and errors", close_reset());
 	TEST("model: data after close()", close_unread_data());
+	TEST("model: ends without an RST", close_unseen());
 	TEST("model: ends of TIME_WAIT", tw_ends());
 	TEST("model: who takes over from TIME_WAIT", tw_predecessor());
 	TEST("model: ways into TIME_WAIT", tw_from());
@@ -2646,9 +2807,11 @@ int main(void)
 	TEST("model: states set again", repeated_states());
 	TEST("model: raw view", raw_view());
 	TEST("model: stopping", stopping());
+	TEST("model: the clock is set", clock_set());
 	TEST("model: lives", lives());
 	TEST("model: bounded memory", bounded());
 	TEST("model: hostile records", hostile_records());
+	TEST("model: an inode that another network namespace has", netns_reborn());
 	TEST("filter: every field", filtering());
 	TEST("names: in and out of range", names());
 	TEST("json: keys and order", json_keys());

@@ -19,11 +19,12 @@ static char *page_end;
 static int make_pages(void)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *p = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t room = 4 * page;		/* the longest is that of filters */
+	char *p = mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (p == MAP_FAILED || mprotect(p + page, page, PROT_NONE))
+	if (p == MAP_FAILED || mprotect(p + room, page, PROT_NONE))
 		return -1;
-	page_end = p + page;
+	page_end = p + room;
 	return 0;
 }
 
@@ -224,7 +225,7 @@ static void test_frozen(void)
 	CHECK_EQ(sizeof(struct tcpfsm_ladder_end), 72);
 	CHECK_EQ(sizeof(struct tcpfsm_ladder_row), 168);
 	CHECK_EQ(sizeof(struct tcpfsm_ladder_cell), 48);
-	CHECK_EQ(sizeof(struct tcpfsm_finding), 144);
+	CHECK_EQ(sizeof(struct tcpfsm_finding), 184);
 	CHECK_EQ(sizeof(struct tcpfsm_timewait_reuse), 40);
 }
 
@@ -245,7 +246,7 @@ int main(void)
 	TEST("opts: of a source, shorter and longer",
 	     test_sizes(take_source, sizeof(struct tcpfsm_source_options), -ENOENT));
 	TEST("opts: of a recorder, shorter and longer",
-	     test_sizes(take_recorder, sizeof(struct tcpfsm_source_options), -ENOENT));
+	     test_sizes(take_recorder, sizeof(struct tcpfsm_recorder_options), -ENOENT));
 	TEST("opts: filter of ladders, shorter and longer",
 	     test_sizes(filter_ladders, sizeof(struct tcpfsm_filter), 0));
 	TEST("opts: filter of timewaits, shorter and longer",

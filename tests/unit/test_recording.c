@@ -6,11 +6,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,7 +26,8 @@
 
 #define EPOCH_OFFSET	1700000000123456789LL
 
-static char top[] = "/tmp/tcpfsm-test-XXXXXX";
+/* In memory: each recording waits until it is on its disk. */
+static char top[] = "/dev/shm/tcpfsm-test-XXXXXX";
 static char dir[sizeof(top) + 16];
 static uint64_t random_state = 88172645463325252ULL;
 
@@ -141,7 +145,7 @@ static void write_small(void)
 		if (i == 3)
 			ctf_writer_flush(w, UINT64_MAX);
 	}
-	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
 }
 
 struct outcome {
@@ -149,7 +153,9 @@ struct outcome {
 	const char *why;
 	uint64_t delivered, lost, per_cpu[256];
 	bool ordered, intact;
-	char error[256];
+	enum tcpfsm_end how;
+	unsigned int code;
+	char error[256], missing[512];
 };
 
 /* Reads it all; checks each record against make(). */
@@ -190,6 +196,8 @@ static struct outcome read_all(void)
 	CHECK(o.end == 0 || o.end == -EBADMSG);
 	snprintf(o.error, sizeof(o.error), "%s", tcpfsm_source_error(src));
 	CHECK(!o.error[0] == !o.end);
+	o.how = tcpfsm_source_end(src, &o.code);
+	snprintf(o.missing, sizeof(o.missing), "%s", tcpfsm_source_missing(src));
 	tcpfsm_source_counts(src, &delivered, &lost);
 	CHECK_EQ(delivered, o.delivered);
 	CHECK_EQ(lost, o.lost);
@@ -231,7 +239,7 @@ static void write_with_sockets(void)
 		if (i == 2)
 			CHECK_EQ(ctf_writer_flush(w, UINT64_MAX), 0);
 	}
-	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
 }
 
 /* Reads all, the sockets first and whole, then the records.  Return: the end. */
@@ -311,7 +319,7 @@ static void test_sockets_again(void)
 	write_mark(w, 6, TCPFSM_RESYNC_END, 85);
 	write_mark(w, 7, TCPFSM_RESYNC_BEGIN, 90);
 	write_mark(w, 8, TCPFSM_RESYNC_END, 91);
-	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
 
 	CHECK_EQ(tcpfsm_source_open_recording(&src, dir, &why), 0);
 	CHECK_EQ(tcpfsm_source_resync(src), 0);
@@ -384,7 +392,7 @@ static void test_sockets(void)
 	for (i = 1; i <= CTF_PACKET_RECORDS_MAX; i++)
 		write_socket(w, i);
 	write_socket(w, i);
-	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
 	CHECK_EQ(read_sockets(&sockets, &records, error), 0);
 	CHECK_EQ(sockets, CTF_PACKET_RECORDS_MAX + 1);
 	CHECK_EQ(records, 0);
@@ -424,7 +432,7 @@ static void write_with_totals(void)
 		if (i == 2)
 			CHECK_EQ(ctf_writer_flush(w, UINT64_MAX), 0);
 	}
-	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
 }
 
 /* Reads all in the order of time, records first.  Return: the end. */
@@ -544,7 +552,7 @@ static void test_round_trip(unsigned int cpus, unsigned int records)
 
 		write_record(w, cpu, &rec, 0);
 	}
-	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
 	o = read_all();
 	CHECK_EQ(o.open, 0);
 	CHECK_EQ(o.end, 0);
@@ -563,7 +571,7 @@ static void test_empty(void)
 	struct ctf_writer *w = writer(4);
 	struct outcome o;
 
-	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
 	o = read_all();
 	CHECK(!o.open && !o.end && !o.delivered && !o.lost);
 	/* A stream without a packet is no different. */
@@ -594,7 +602,7 @@ static void test_gaps(void)
 	CHECK_EQ(ctf_writer_lost(w, 2, 9, 95), 0);	/* nothing but lost */
 	rec = make(3, 1, 100);
 	write_record(w, 3, &rec, 0);
-	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
 
 	CHECK_EQ(tcpfsm_source_open_recording(&src, dir, NULL), 0);
 	for (; tcpfsm_source_next(src, &item) == 1; n++) {
@@ -838,6 +846,258 @@ static void test_foreign(void)
 	CHECK_EQ(read_all().delivered, 12);
 }
 
+/* ---- older ABIs ------------------------------------------------------------------- */
+
+/* As no version has made it: fewer fields, in another order, and one that is gone. */
+struct older_event {
+	uint64_t ts;
+	uint8_t type;
+	uint16_t rport;
+	uint8_t gone[3];
+	uint64_t seq;
+	uint64_t conn;
+	uint8_t new_state, old_state;
+	uint8_t family;
+	uint16_t pid;
+	uint8_t raddr[16];
+} __attribute__((packed));
+
+#define OLDER_EVENTS	100
+
+static struct older_event older(uint64_t i)
+{
+	return (struct older_event) {
+		.ts = 1000 + i, .type = TCPFSM_TYPE_STATE, .rport = (uint16_t)(i + 1), .gone = "xx",
+		.seq = i + 1, .conn = 7 * i + 1, .new_state = 1, .old_state = 2, .family = 4,
+		.pid = 65535, .raddr = { 10, 0, 0, (uint8_t)i },
+	};
+}
+
+static const char older_fields[] =
+	"		uint16_t rport; uint8_t gone[3]; uint64_t seq; uint64_t conn;\n"
+	"		state_t new; state_t old; uint8_t family; uint16_t pid; uint8_t raddr[16];\n";
+
+static void write_older_metadata(unsigned int unit, const char *fields, const char *abi,
+				 const char *more)
+{
+	static char text[16384];
+	int n = snprintf(text, sizeof(text),
+		"/* CTF 1.8 */\n"
+		"typealias integer { size = 8; align = 8; signed = false; } := uint8_t;\n"
+		"typealias integer { size = 16; align = 8; signed = false; } := uint16_t;\n"
+		"typealias integer { size = 32; align = 8; signed = false; } := uint32_t;\n"
+		"typealias integer { size = 64; align = 8; signed = false; } := uint64_t;\n"
+		"trace { major = 1; minor = 8; uuid = \"10111213-1415-1617-1819-1a1b1c1d1e1f\";\n"
+		"	byte_order = " CTF_BYTE_ORDER ";\n"
+		"	packet.header := struct { uint32_t magic; uint8_t uuid[16]; uint32_t stream_id; };\n"
+		"};\n"
+		"env { tracer_name = \"tcpfsm\"; tcpfsm_abi = %s; tcpfsm_record_size = 49; };\n"
+		"clock { name = \"monotonic\"; offset_s = 1700000000; offset = 123456789; };\n"
+		"typealias integer { size = 64; align = 8; signed = false; "
+		"map = clock.monotonic.value; } := time_t;\n"
+		"stream {\n"
+		"	id = 0;\n"
+		"	packet.context := struct { uint64_t cpu_id; time_t timestamp_begin; } align(512);\n"
+		"	event.header := struct { time_t timestamp; uint8_t id; } align(%u);\n"
+		"};\n"
+		"typealias enum : uint8_t { \"none\" = 0, \"ESTABLISHED } ;\" = 1, } := state_t;\n"
+		"event { name = \"tcpfsm:state\"; id = 1; stream_id = 0;\n"
+		"	fields := struct {\n%s	};\n"
+		"};\n"
+		"event { name = \"tcpfsm:socket\"; id = 12; stream_id = 0;\n"
+		"	fields := struct { uint64_t seq; uint64_t conn; };\n"
+		"};\n%s", abi, 8 * unit, fields, more);
+
+	spew("metadata", text, (size_t)n);
+}
+
+/* Two packets of one CPU. */
+static void write_older_cpu(unsigned int unit)
+{
+	static char file[65536];
+	size_t half = OLDER_EVENTS / 2, bytes = ctf_packet_bytes(half, unit), i;
+
+	memset(file, 0, sizeof(file));
+	for (i = 0; i < 2; i++) {
+		struct ctf_packet p = {
+			.magic = CTF_MAGIC, .packet_seq_num = i, .packet_size = 8 * bytes,
+			.content_size = ctf_content_bits(half, unit),
+		};
+		size_t n;
+
+		for (n = 0; n < sizeof(p.uuid); n++)
+			p.uuid[n] = (uint8_t)(0x10 + n);
+		memcpy(file + i * bytes, &p, sizeof(p));
+		for (n = 0; n < half; n++) {
+			struct older_event ev = older(i * half + n);
+
+			memcpy(file + i * bytes + CTF_UNIT + n * unit, &ev, sizeof(ev));
+		}
+	}
+	spew("cpu_0", file, 2 * bytes);
+}
+
+static void write_older(unsigned int unit)
+{
+	wipe();
+	CHECK_EQ(mkdir(dir, 0755), 0);
+	write_older_metadata(unit, older_fields, "0", "");
+	write_older_cpu(unit);
+}
+
+static bool is_today(const struct tcpfsm_record *rec, uint64_t i)
+{
+	struct older_event ev = older(i);
+	struct tcpfsm_record want = {
+		.ts = ev.ts, .seq = ev.seq, .type = ev.type, .rport = ev.rport, .conn = ev.conn,
+		.new_state = ev.new_state, .old_state = ev.old_state, .family = ev.family,
+		.pid = ev.pid,
+	};
+
+	memcpy(want.raddr, ev.raddr, sizeof(want.raddr));
+	return !memcmp(rec, &want, sizeof(want));
+}
+
+static void test_older(unsigned int unit)
+{
+	const struct tcpfsm_item *item;
+	struct tcpfsm_source *src;
+	const char *why = NULL;
+	uint64_t i = 0, wrong = 0;
+
+	write_older(unit);
+	CHECK_EQ(tcpfsm_source_open_recording(&src, dir, &why), 0);
+	if (why)
+		return;
+	CHECK_EQ(tcpfsm_source_abi(src), 0);
+	CHECK_EQ(tcpfsm_source_epoch_offset(src), EPOCH_OFFSET);
+	while (tcpfsm_source_next(src, &item) == 1)
+		wrong += item->lost || !is_today(&item->rec, i++);
+	CHECK_EQ(wrong, 0);
+	CHECK_EQ(i, OLDER_EVENTS);
+	CHECK(!*tcpfsm_source_error(src));
+	tcpfsm_source_close(src);
+}
+
+/* How old its mini-sockets were, it did not tell: that is not the same as 0. */
+static void test_older_socket(void)
+{
+	struct { uint64_t ts; uint8_t type; uint64_t seq, conn; } __attribute__((packed)) ev = {
+		.ts = 5, .type = TCPFSM_TYPE_SOCKET, .seq = 1, .conn = 77,
+	};
+	struct ctf_packet p = {
+		.magic = CTF_MAGIC, .packet_size = 8 * CTF_ALIGN, .content_size = ctf_content_bits(1, 64),
+	};
+	const struct tcpfsm_item *item = NULL;
+	static char file[CTF_ALIGN];
+	struct tcpfsm_source *src;
+	size_t i;
+
+	write_older(64);
+	for (i = 0; i < sizeof(p.uuid); i++)
+		p.uuid[i] = (uint8_t)(0x10 + i);
+	memcpy(file, &p, sizeof(p));
+	memcpy(file + CTF_UNIT, &ev, sizeof(ev));
+	spew("sockets", file, sizeof(file));
+	CHECK_EQ(tcpfsm_source_open_recording(&src, dir, NULL), 0);
+	CHECK_EQ(tcpfsm_source_next(src, &item), 1);
+	CHECK(item && item->rec.type == TCPFSM_TYPE_SOCKET && item->rec.conn == 77 &&
+	      item->rec.rcv == UINT32_MAX);
+	tcpfsm_source_close(src);
+}
+
+/* Cut off anywhere it is refused, or read as far as it goes. */
+static void test_older_cut(void)
+{
+	static char file[65536], text[16384];
+	size_t n, len, size;
+
+	write_older(64);
+	n = slurp("metadata", text, sizeof(text));
+	for (len = 0; len < n; len++) {
+		struct tcpfsm_source *src;
+		const char *why = NULL;
+		int err;
+
+		spew("metadata", text, len);
+		err = tcpfsm_source_open_recording(&src, dir, &why);
+		CHECK(err == -EBADMSG || !err);
+		if (err)
+			CHECK(why && *why && !strchr(why, '\n'));
+		else
+			tcpfsm_source_close(src);
+	}
+	spew("metadata", text, n);
+	size = slurp("cpu_0", file, sizeof(file));
+	for (len = 0; len < size; len += 37) {
+		const struct tcpfsm_item *item;
+		struct tcpfsm_source *src;
+		int rc;
+
+		spew("cpu_0", file, len);
+		CHECK_EQ(tcpfsm_source_open_recording(&src, dir, NULL), 0);
+		while ((rc = tcpfsm_source_next(src, &item)) == 1)
+			;
+		CHECK_EQ(rc, len && len != size / 2 ? -EBADMSG : 0);
+		tcpfsm_source_close(src);
+	}
+}
+
+static void expect_hostile(unsigned int unit, const char *fields, const char *more)
+{
+	struct tcpfsm_source *src;
+	const char *why = NULL;
+
+	write_older_metadata(unit, fields, "0", more);
+	CHECK_EQ(tcpfsm_source_open_recording(&src, dir, &why), -EBADMSG);
+	CHECK(!src && why && strstr(why, "metadata is damaged") && !strchr(why, '\n'));
+}
+
+static void test_older_hostile(void)
+{
+	static char many[8192];
+	unsigned int i;
+
+	write_older(64);
+	/* More than the record has room for, or a number can say. */
+	expect_hostile(64, "uint64_t seq; uint8_t x[48];", "");
+	expect_hostile(64, "uint64_t seq; uint8_t x[4294967297];", "");
+	expect_hostile(64, "uint64_t seq; uint64_t x[536870912];", "");
+	expect_hostile(64, "uint64_t seq; uint8_t x[-1];", "");
+	expect_hostile(128, "uint64_t seq; uint8_t x[112];", "");
+	expect_hostile(0, older_fields, "");
+	expect_hostile(32, older_fields, "");
+	expect_hostile(96, older_fields, "");
+	expect_hostile(256, older_fields, "");
+	expect_hostile(4096, older_fields, "");
+	/* What it cannot be. */
+	expect_hostile(64, "uint64_t conn;", "");
+	expect_hostile(64, "none_t seq;", "");
+	expect_hostile(64, "uint64_t seq[2];", "");
+	expect_hostile(64, "uint64_t seq; uint64_t pid;", "");
+	expect_hostile(64, "uint64_t seq; uint8_t comm[17];", "");
+	expect_hostile(64, "uint64_t seq; uint8_t comm;", "");
+	expect_hostile(64, "uint64_t seq; uint8_t", "");
+	expect_hostile(64, "uint64_t seq; struct { uint8_t x; } y;", "");
+	/* The same type twice; one that no record can have; blocks without an end. */
+	expect_hostile(64, older_fields, "event { id = 1; fields := struct { uint64_t seq; }; };");
+	expect_hostile(64, older_fields, "event { id = 256; fields := struct { uint64_t seq; }; };");
+	expect_hostile(64, older_fields, "event { fields := struct { uint64_t seq; }; };");
+	expect_hostile(64, older_fields, "x { { {");
+	expect_hostile(64, older_fields, "typealias integer { size = 24; align = 8; } := t;");
+	expect_hostile(64, older_fields, "typealias integer { size = 32; align = 32; } := t;");
+	expect_hostile(64, older_fields, "typealias enum : t { } := u;");
+	for (i = 0; i < 100; i++)
+		strcat(many, "typealias integer { size = 8; align = 8; } := t;");
+	expect_hostile(64, older_fields, many);
+	strcpy(many, "uint64_t seq;");
+	for (i = 0; i < 40; i++)
+		strcat(many, "uint8_t family;");
+	expect_hostile(64, many, "");
+	write_older_metadata(64, older_fields, "-1", "");
+	expect(-EBADMSG, "ABI");
+}
+
 static void test_directory(void)
 {
 	struct ctf_env env = { .epoch_offset = -5 };
@@ -847,7 +1107,7 @@ static void test_directory(void)
 	wipe();
 	CHECK_EQ(mkdir(dir, 0755), 0);
 	CHECK_EQ(ctf_writer_open(&w, dir, 1, &env), 0);
-	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
 	/* A clock before its epoch. */
 	CHECK_EQ(tcpfsm_source_open_recording(&src, dir, NULL), 0);
 	CHECK_EQ(tcpfsm_source_epoch_offset(src), -5);
@@ -857,6 +1117,33 @@ static void test_directory(void)
 	CHECK(access(path("metadata"), F_OK) == 0);
 	CHECK_EQ(ctf_writer_open(&w, path("no/such"), 1, &env), -ENOENT);
 	CHECK_EQ(ctf_writer_open(&w, path("metadata"), 1, &env), -ENOTDIR);
+}
+
+/* Who reads it knows what its module could not see, and why. */
+static void test_features_off(void)
+{
+	struct ctf_env env = {
+		.error = { [TCPFSM_FEATURE_SYN] = -EBUSY, [TCPFSM_FEATURE_SYNACK_TIMER] = -ENOENT },
+	};
+	const struct tcpfsm_follow_options fo = { .size = sizeof(fo), .recording = dir };
+	struct tcpfsm_info info = { .size = sizeof(info) };
+	struct tcpfsm_follow *f;
+	struct ctf_writer *w;
+
+	wipe();
+	CHECK_EQ(ctf_writer_open(&w, dir, 1, &env), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
+	CHECK_EQ(tcpfsm_follow_open(&f, &fo, &info, NULL), 0);
+	CHECK_EQ(tcpfsm_features_off(&info), 1ULL << TCPFSM_FEATURE_SYN |
+					      1ULL << TCPFSM_FEATURE_SYNACK_TIMER);
+	CHECK_EQ(info.error[TCPFSM_FEATURE_SYN], -EBUSY);
+	CHECK_EQ(info.error[TCPFSM_FEATURE_SYNACK_TIMER], -ENOENT);
+	tcpfsm_follow_close(f);
+	/* Of an older one nothing is known. */
+	write_small();
+	CHECK_EQ(tcpfsm_follow_open(&f, &fo, &info, NULL), 0);
+	CHECK_EQ(tcpfsm_features_off(&info), 0);
+	tcpfsm_follow_close(f);
 }
 
 /* The disk is full in the middle of a packet: what is whole can be read. */
@@ -892,12 +1179,14 @@ static void test_disk_full(void)
 	CHECK_EQ(ctf_writer_commit(w, 0, 1, 0, i), -EFBIG);
 	CHECK_EQ(ctf_writer_flush(w, UINT64_MAX), -EFBIG);
 	CHECK_EQ(ctf_writer_bytes(w), CTF_PACKET_BYTES_MAX);
-	CHECK_EQ(ctf_writer_close(w), -EFBIG);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), -EFBIG);
 	setrlimit(RLIMIT_FSIZE, &old);
 	o = read_all();
 	CHECK_EQ(o.end, 0);
 	CHECK_EQ(o.delivered, CTF_PACKET_RECORDS_MAX);
 	CHECK(o.intact);
+	CHECK(o.how == TCPFSM_END_ERROR && o.code == EFBIG);
+	CHECK(strstr(o.missing, "its recorder failed (File too large)") && strstr(o.missing, "2047 records"));
 }
 
 static void put(struct ring_writer *w, uint64_t ts)
@@ -905,6 +1194,162 @@ static void put(struct ring_writer *w, uint64_t ts)
 	struct tcpfsm_record rec = make(w->hdr->cpu, w->pos + 1, ts);
 
 	writer_put(w, &rec);
+}
+
+/* ---- what is not there ------------------------------------------------------------- */
+
+/* Of write(), from the so many-th on, counted down: this errno, once or for good. */
+static unsigned int fail_after;
+static int fail_errno;
+static bool fail_for_good;
+
+static bool fails(void)
+{
+	if (!fail_after || --fail_after)
+		return false;
+	fail_after = fail_for_good;
+	errno = fail_errno;
+	return true;
+}
+
+ssize_t pwrite(int fd, const void *buf, size_t n, off_t off)
+{
+	return fails() ? -1 : syscall(SYS_pwrite64, fd, buf, n, off);
+}
+
+int fdatasync(int fd)
+{
+	return fails() ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+static const char *missing(void)
+{
+	static char text[512];
+	const struct tcpfsm_item *item;
+	struct tcpfsm_source *src;
+
+	CHECK_EQ(tcpfsm_source_open_recording(&src, dir, NULL), 0);
+	while (tcpfsm_source_next(src, &item) == 1)
+		;
+	CHECK(!*tcpfsm_source_error(src));
+	snprintf(text, sizeof(text), "%s", tcpfsm_source_missing(src));
+	tcpfsm_source_close(src);
+	return text;
+}
+
+static void test_ended(void)
+{
+	struct outcome o;
+	struct stat st;
+
+	write_small();
+	o = read_all();
+	CHECK(!o.open && !o.end && o.how == TCPFSM_END_STOPPED);
+	CHECK(!*o.missing);
+	CHECK(!stat(dir, &st) && (st.st_mode & 0777) == 0700);
+	CHECK(!stat(path("metadata"), &st) && (st.st_mode & 0777) == 0600);
+	CHECK(!stat(path("cpu_0"), &st) && (st.st_mode & 0777) == 0600);
+	CHECK(!stat(path("marks"), &st) && (st.st_mode & 0777) == 0600);
+}
+
+/* A stream that is gone, or cut after a whole packet, was longer: its recorder counted. */
+static void test_cut_and_gone(void)
+{
+	static const char * const files[] = { "cpu_0", "cpu_1", "sockets", "totals" };
+	char file[4 * SMALL_PACKET], want[64];
+	struct outcome o;
+	size_t i, len, n;
+
+	for (i = 0; i < 4; i++) {
+		if (i == 2)
+			write_with_sockets();
+		else if (i == 3)
+			write_with_totals();
+		else
+			write_small();
+		n = slurp(files[i], file, sizeof(file));
+		CHECK_EQ(n, 2 * SMALL_PACKET);
+		for (len = 0; len < n; len += SMALL_PACKET) {
+			spew(files[i], file, len);
+			snprintf(want, sizeof(want), "file %s cut: shorter than recorded", files[i]);
+			CHECK(!strcmp(missing(), want));
+		}
+		unlink(path(files[i]));
+		snprintf(want, sizeof(want), "file %s missing", files[i]);
+		CHECK(!strcmp(missing(), want));
+	}
+	/* Two of them, and what would tell. */
+	write_small();
+	unlink(path("cpu_0"));
+	unlink(path("cpu_1"));
+	o = read_all();
+	CHECK(!o.open && strstr(o.missing, " and 1 more missing"));
+	write_small();
+	n = slurp("marks", file, sizeof(file));
+	for (len = 0; len < n; len += CTF_UNIT) {
+		spew("marks", file, len);
+		o = read_all();
+		CHECK(!o.open && o.how == TCPFSM_END_NONE && strstr(o.missing, "it was not ended"));
+		CHECK_EQ(o.delivered, 12);
+	}
+	unlink(path("marks"));
+	o = read_all();
+	CHECK(!o.open && o.how == TCPFSM_END_NONE && strstr(o.missing, "it was not ended"));
+}
+
+/* Small packets, so that there are many: each write and each wait for the disk fails in turn. */
+static void test_failing_writes(int errnum, bool for_good)
+{
+	struct ring_writer w[2];
+	struct ring_reader r[2];
+	unsigned int at, i, failed;
+	int err;
+
+	for (at = 1; at < 1000; at++) {
+		uint64_t written, lost, unwritten;
+		struct tcpfsm_recorder *rec;
+		struct outcome o;
+
+		wipe();
+		for (i = 0; i < 2; i++) {
+			writer_init(&w[i], 1024, i);
+			writer_attach(&w[i], &r[i], false);
+		}
+		CHECK_EQ(recorder_open_rings(&rec, r, 2, dir, NULL, &(struct tcpfsm_info){ .version = "1.0" }), 0);
+		fail_after = at;
+		fail_errno = errnum;
+		fail_for_good = for_good;
+		err = 0;
+		for (i = 0; !err && i < 5000; i++) {
+			put(&w[i & 1], 10 + i);
+			if (i % 500 == 499)
+				err = tcpfsm_recorder_drain(rec);
+			err = err < 0 ? err : 0;
+		}
+		tcpfsm_recorder_counts(rec, &written, &lost, NULL);
+		i = (unsigned int)tcpfsm_recorder_close(rec, &unwritten);
+		failed = !fail_after || fail_for_good;
+		fail_after = 0;
+		o = read_all();
+		CHECK(!o.open && !o.end && o.intact);
+		CHECK_EQ(o.delivered, written - unwritten);
+		writer_free(&w[0]);
+		writer_free(&w[1]);
+		if (o.how == TCPFSM_END_STOPPED) {
+			CHECK(!*o.missing && o.delivered == 5000);
+			/* Beyond the last write: that of the end, which is not needed any more. */
+			if (!i)
+				break;
+			continue;
+		}
+		CHECK(failed);
+		CHECK(*o.missing);
+		CHECK(for_good ? o.how == TCPFSM_END_NONE || o.how == TCPFSM_END_ERROR :
+				 o.how == TCPFSM_END_ERROR || o.how == TCPFSM_END_NONE);
+		if (o.how == TCPFSM_END_ERROR)
+			CHECK_EQ(o.code, errnum);
+	}
+	CHECK(at > 5 && at < 1000);
 }
 
 /* The recorder itself, on rings without a device. */
@@ -922,7 +1367,7 @@ static void test_recorder(void)
 		writer_init(&w[i], 1024, (uint32_t)i);
 		writer_attach(&w[i], &r[i], false);
 	}
-	CHECK_EQ(recorder_open_rings(&rec, r, 3, dir,
+	CHECK_EQ(recorder_open_rings(&rec, r, 3, dir, NULL,
 				     &(struct tcpfsm_info){ .version = "1.0" }), 0);
 	CHECK_EQ(tcpfsm_recorder_drain(rec), 0);
 	for (i = 0; i < 500; i++)
@@ -952,7 +1397,7 @@ static void test_recorder(void)
 	CHECK_EQ(written, 500 + 1024 - 128 + 2024);
 	CHECK_EQ(lost, 976 + 128);
 	CHECK_EQ(bytes, CTF_ALIGN + CTF_PACKET_BYTES_MAX);
-	CHECK_EQ(tcpfsm_recorder_close(rec), 0);
+	CHECK_EQ(tcpfsm_recorder_close(rec, NULL), 0);
 	o = read_all();
 	CHECK_EQ(o.end, 0);
 	CHECK_EQ(o.delivered, written);
@@ -961,6 +1406,176 @@ static void test_recorder(void)
 	CHECK(access(path("cpu_2"), F_OK));
 	for (i = 0; i < 3; i++)
 		writer_free(&w[i]);
+}
+
+/* ---- chunks ------------------------------------------------------------------------- */
+
+static uint64_t tree_bytes;
+
+static int add_bytes(const char *name, const struct stat *st, int type, struct FTW *at)
+{
+	(void)name;
+	(void)at;
+	if (type == FTW_F)
+		tree_bytes += (uint64_t)st->st_size;
+	return 0;
+}
+
+static int rm(const char *name, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(name);
+}
+
+static void wipe_tree(void)
+{
+	nftw(dir, rm, 16, FTW_PHYS | FTW_DEPTH);
+}
+
+/* The numbers of the first and the last chunk. */
+static unsigned int count_chunks(unsigned long *first, unsigned long *last)
+{
+	DIR *d = opendir(dir);
+	unsigned int n = 0;
+	struct dirent *e;
+
+	*first = ULONG_MAX;
+	*last = 0;
+	while (d && (e = readdir(d))) {
+		unsigned long number = strtoul(e->d_name, NULL, 10);
+
+		if (e->d_name[0] == '.')
+			continue;
+		n++;
+		*first = number < *first ? number : *first;
+		*last = number > *last ? number : *last;
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
+/* So long, with losses: the disk is bounded, nothing is missing at the borders, each chunk can be read. */
+static void test_keep(void)
+{
+	const struct tcpfsm_recorder_options opts = { .size = sizeof(opts), .keep_bytes = 4 << 20 };
+	uint64_t ts = 1, written, lost, first_seq[2] = { 0 };
+	unsigned long first, last, whole_first;
+	struct tcpfsm_recorder *rec;
+	const struct tcpfsm_item *item;
+	struct tcpfsm_source *src;
+	struct ring_writer w[2];
+	struct ring_reader r[2];
+	char saved[sizeof(dir)];
+	struct outcome o;
+	unsigned int i, n;
+	uint64_t each;
+
+	wipe_tree();
+	for (i = 0; i < 2; i++) {
+		writer_init(&w[i], 1024, i);
+		writer_attach(&w[i], &r[i], false);
+	}
+	CHECK_EQ(recorder_open_rings(&rec, r, 2, dir, &opts, &(struct tcpfsm_info){ .version = "1.0" }), 0);
+	for (i = 0; i < 600; i++) {
+		/* Now and then more than the ring holds. */
+		for (n = 0; n < (i % 50 == 49 ? 1500 : 500); n++) {
+			put(&w[0], ts);
+			put(&w[1], ts++);
+		}
+		CHECK(tcpfsm_recorder_drain(rec) >= 0);
+		tree_bytes = 0;
+		nftw(dir, add_bytes, 16, FTW_PHYS);
+		CHECK(tree_bytes <= opts.keep_bytes);
+	}
+	/* As SIGUSR1 does. */
+	count_chunks(&first, &last);
+	CHECK_EQ(tcpfsm_recorder_next_chunk(rec), 0);
+	put(&w[0], ts++);
+	CHECK(tcpfsm_recorder_drain(rec) >= 0);
+	tcpfsm_recorder_counts(rec, &written, &lost, NULL);
+	CHECK_EQ(written + lost, w[0].pos + w[1].pos);
+	CHECK(lost > 0);
+	CHECK_EQ(tcpfsm_recorder_close(rec, NULL), 0);
+	n = count_chunks(&whole_first, &first);
+	CHECK_EQ(first, last + 1);
+	CHECK(n >= 3 && n <= 9 && whole_first > 10);
+	CHECK_EQ(first - whole_first + 1, n);
+
+	/* As one: from the first record that is there to the last that was produced. */
+	CHECK_EQ(tcpfsm_source_open_recording(&src, dir, NULL), 0);
+	while (tcpfsm_source_next(src, &item) == 1)
+		if (!item->lost && !first_seq[item->cpu])
+			first_seq[item->cpu] = item->rec.seq;
+	tcpfsm_source_close(src);
+	o = read_all();
+	CHECK(!o.open && !o.end && o.ordered && o.intact && !*o.missing);
+	CHECK_EQ(o.delivered + o.lost, w[0].pos + w[1].pos - (first_seq[0] - 1) - (first_seq[1] - 1));
+
+	/* And each by itself. */
+	each = 0;
+	memcpy(saved, dir, sizeof(dir));
+	for (i = 0; i < n; i++) {
+		snprintf(dir, sizeof(dir), "%s/rec/%06lu", top, whole_first + i);
+		o = read_all();
+		CHECK(!o.open && !o.end && o.intact && !*o.missing);
+		CHECK_EQ(o.how, i + 1 < n ? TCPFSM_END_CHUNK : TCPFSM_END_STOPPED);
+		each += o.delivered;
+	}
+	memcpy(dir, saved, sizeof(dir));
+	o = read_all();
+	CHECK_EQ(each, o.delivered);
+
+	/* One that is gone from the middle, and the end of it. */
+	snprintf(dir, sizeof(dir), "%s/rec/%06lu", top, whole_first + 1);
+	wipe_tree();
+	memcpy(dir, saved, sizeof(dir));
+	o = read_all();
+	CHECK(!o.open && !o.end && o.ordered && !strcmp(o.missing, "1 chunk of it missing"));
+	CHECK_EQ(o.delivered + o.lost, w[0].pos + w[1].pos - (first_seq[0] - 1) - (first_seq[1] - 1));
+	snprintf(dir, sizeof(dir), "%s/rec/%06lu", top, whole_first + n - 1);
+	wipe_tree();
+	memcpy(dir, saved, sizeof(dir));
+	o = read_all();
+	CHECK(!o.open && !o.end && strstr(o.missing, "it was not ended"));
+
+	/* Only into a new directory. */
+	CHECK_EQ(recorder_open_rings(&rec, r, 2, dir, &opts, &(struct tcpfsm_info){ .version = "1.0" }), -EEXIST);
+	wipe_tree();
+	writer_free(&w[0]);
+	writer_free(&w[1]);
+}
+
+/* By time, with little to record. */
+static void test_keep_time(void)
+{
+	const struct tcpfsm_recorder_options opts = { .size = sizeof(opts), .keep_ns = 400 * NSEC_PER_MSEC };
+	struct tcpfsm_recorder *rec;
+	unsigned long first, last;
+	struct ring_writer w;
+	struct ring_reader r;
+	struct outcome o;
+	unsigned int i;
+
+	wipe_tree();
+	writer_init(&w, 1024, 0);
+	writer_attach(&w, &r, false);
+	CHECK_EQ(recorder_open_rings(&rec, &r, 1, dir, &opts, &(struct tcpfsm_info){ .version = "1.0" }), 0);
+	for (i = 0; i < 200; i++) {
+		put(&w, i + 1);
+		CHECK(tcpfsm_recorder_drain(rec) >= 0);
+		usleep(5000);
+	}
+	CHECK_EQ(tcpfsm_recorder_close(rec, NULL), 0);
+	CHECK(count_chunks(&first, &last) >= 2);
+	CHECK(first > 1);
+	o = read_all();
+	CHECK(!o.open && !o.end && o.intact && !*o.missing && !o.lost);
+	CHECK(o.delivered < 200 && o.delivered >= 20);
+	wipe_tree();
+	writer_free(&w);
 }
 
 /* Killed: what was flushed is there. */
@@ -993,13 +1608,19 @@ static void test_killed(void)
 	o = read_all();
 	CHECK(!o.open && !o.end);
 	CHECK_EQ(o.delivered, 2);
+	CHECK_EQ(o.how, TCPFSM_END_NONE);
+	CHECK(strstr(o.missing, "it was not ended") && strstr(o.missing, " after 2023-11-14 "));
+	/* And where the machine went down amid a packet. */
+	CHECK_EQ(truncate(path("cpu_0"), 1000), 0);
+	o = read_all();
+	CHECK(!o.open && !o.end && !o.delivered && strstr(o.missing, "it was not ended"));
 }
 
 /* Does the reference implementation read it, without a word of complaint? */
 static void test_babeltrace(void)
 {
 	static char line[4096];
-	unsigned int events = 0, sockets = 0, totals = 0, named = 0, complaints = 0, discarded = 0;
+	unsigned int events = 0, sockets = 0, totals = 0, marks = 0, named = 0, complaints = 0, discarded = 0;
 	struct ctf_writer *w;
 	struct tcpfsm_record rec;
 	char cmd[128];
@@ -1024,7 +1645,7 @@ static void test_babeltrace(void)
 	memset(rec.comm, 'x', sizeof(rec.comm));
 	write_record(w, 0, &rec, 6);
 	CHECK_EQ(ctf_writer_lost(w, 1, 7, (i + 1) * 1000), 0);
-	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
 
 	snprintf(cmd, sizeof(cmd), "babeltrace2 --clock-seconds %s 2>%s.err", dir, dir);
 	f = popen(cmd, "r");
@@ -1035,6 +1656,10 @@ static void test_babeltrace(void)
 		}
 		if (strstr(line, " tcpfsm:total: ")) {
 			totals++;
+			continue;
+		}
+		if (strstr(line, " tcpfsm:mark: ")) {
+			marks++;
 			continue;
 		}
 		events++;
@@ -1048,6 +1673,8 @@ static void test_babeltrace(void)
 	CHECK(f && !pclose(f));
 	CHECK_EQ(sockets, 3);
 	CHECK_EQ(totals, 4);
+	/* One for each other stream, and the end. */
+	CHECK_EQ(marks, 6);
 	CHECK_EQ(events, 5002);
 	CHECK_EQ(named, 5002);
 
@@ -1068,8 +1695,9 @@ static void test_babeltrace(void)
 
 	/* And an empty one. */
 	w = writer(1);
-	CHECK_EQ(ctf_writer_close(w), 0);
+	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
 	f = popen(cmd, "r");
+	CHECK(f && fgets(line, sizeof(line), f) && strstr(line, " tcpfsm:mark: "));
 	CHECK(f && !fgets(line, sizeof(line), f));
 	CHECK(f && !pclose(f));
 	CHECK_EQ(slurp("../rec.err", line, sizeof(line)), 0);
@@ -1090,15 +1718,27 @@ int main(int argc, char **argv)
 	TEST("recording: gaps before, between and after records", test_gaps());
 	TEST("recording: a stream cut off at every length", test_truncated_stream());
 	TEST("recording: metadata cut off at every length", test_truncated_metadata());
+	TEST("recording: features that were off", test_features_off());
 	TEST("recording: hostile packets", test_hostile_packets());
 	TEST("recording: the sockets of a snapshot", test_sockets());
 	TEST("recording: sockets read again", test_sockets_again());
 	TEST("recording: the totals", test_totals());
 	TEST("recording: random bit flips", test_bit_flips(flips));
 	TEST("recording: things that are not recordings", test_foreign());
+	TEST("recording: of an older ABI, records of 64 bytes", test_older(64));
+	TEST("recording: of an older ABI, records of 128 bytes", test_older(128));
+	TEST("recording: of an older ABI, sockets", test_older_socket());
+	TEST("recording: of an older ABI, cut off", test_older_cut());
+	TEST("recording: of an older ABI, made to do harm", test_older_hostile());
 	TEST("recording: only into a new or empty directory", test_directory());
 	TEST("recording: disk full", test_disk_full());
+	TEST("recording: ended, and nobody else's to read", test_ended());
+	TEST("recording: files cut after a packet, and gone", test_cut_and_gone());
+	TEST("recording: each write fails with ENOSPC", test_failing_writes(ENOSPC, false));
+	TEST("recording: each write fails with EIO, and all after it", test_failing_writes(EIO, true));
 	TEST("recording: the recorder on rings", test_recorder());
+	TEST("recording: in chunks, the last so many bytes", test_keep());
+	TEST("recording: in chunks, the last so many seconds", test_keep_time());
 	TEST("recording: the recorder is killed", test_killed());
 	if (system("babeltrace2 --version >/dev/null 2>&1"))
 		puts("ok - recording: babeltrace2 reads it # SKIP babeltrace2 is not installed");

@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
+#include "../../userspace/show/timewait.h"
 #include "../../userspace/lib/tcpfsm.h"
 
 #define S(s)		TCPFSM_STATE_##s
@@ -137,10 +139,12 @@ static void lose(uint64_t n, uint64_t ts)
 	feed(&ev);
 }
 
+static uint64_t totals_ts = T0;
+
 static void total_of(uint32_t netns, uint32_t index, uint64_t value)
 {
 	struct tcpfsm_item item = { .rec = {
-		.type = TCPFSM_TYPE_TOTAL, .ts = T0, .netns = netns, .rcv = index, .listener = value,
+		.type = TCPFSM_TYPE_TOTAL, .ts = totals_ts, .netns = netns, .rcv = index, .listener = value,
 	} };
 
 	CHECK_EQ(tcpfsm_timewaits_item(ledger, &item), 0);
@@ -340,7 +344,115 @@ static void test_maker(void)
 	CHECK(!strcmp(g->maker_comm, "client"));
 }
 
+/* Link-local addresses mean nothing without their link: its ports are its own. */
+static void test_devices(void)
+{
+	const struct tcpfsm_timewait *g;
+	uint32_t i;
+
+	begin();
+	for (i = 0; i < 5; i++) {
+		struct tcpfsm_event ev = event(TCPFSM_EVENT_TIMEWAIT, 1 + i, T0 + i, 40000, 1);
+
+		ev.old_state = ev.new_state = ev.rec.old_state = ev.rec.new_state = S(TIME_WAIT);
+		ev.rec.verdict = TW(ENTER);
+		ev.rec.dev = 3 + i / 3;
+		feed(&ev);
+	}
+	g = DESTS(T0 + SEC);
+	CHECK_EQ(ngot, 2);
+	CHECK(g[0].dev == 3 && g[0].time_wait == 3);
+	CHECK(g[1].dev == 4 && g[1].time_wait == 2);
+}
+
+/* With the same inode there is another network namespace, which has nothing of this. */
+static void test_netns_reborn(void)
+{
+	struct tcpfsm_event ev = event(TCPFSM_EVENT_NETNS, 0, T0 + 5, 0, 0);
+
+	begin();
+	enter(1, T0, 1, 7);
+	enter(2, T0 + 1, 1, 7);
+	feed(&ev);
+	CHECK(!NETNSES(T0 + SEC)->time_wait && ngot == 1);
+	CHECK_EQ(got->flow[TW(ENTER)], 0);
+	DESTS(T0 + SEC);
+	CHECK_EQ(ngot, 0);
+	enter(3, T0 + 6, 1, 7);
+	CHECK_EQ(DESTS(T0 + SEC)->time_wait, 1);
+	CHECK_EQ(NETNSES(T0 + SEC)->flow[TW(ENTER)], 1);
+	leave(TW(EXPIRE), 1, T0 + 7);
+	CHECK_EQ(DESTS(T0 + SEC)->time_wait, 1);
+	/* What the flight recorder holds of the one before. */
+	ev = event(TCPFSM_EVENT_TIMEWAIT, 9, T0 + 4, 40000, 1);
+	ev.netns_gone = true;
+	ev.old_state = ev.new_state = S(TIME_WAIT);
+	ev.rec.verdict = TW(ENTER);
+	feed(&ev);
+	CHECK_EQ(DESTS(T0 + SEC)->time_wait, 1);
+}
+
+/* Of a pool of threads, or renamed, it is one process, with the name that came last. */
+static void test_threads(void)
+{
+	const struct tcpfsm_timewait *g;
+	uint32_t i;
+
+	begin();
+	for (i = 0; i < 6; i++) {
+		struct tcpfsm_event ev = event(TCPFSM_EVENT_TIMEWAIT, 1 + i, T0 + i, 40000, 1);
+
+		ev.old_state = ev.new_state = ev.rec.old_state = ev.rec.new_state = S(TIME_WAIT);
+		ev.rec.verdict = TW(ENTER);
+		ev.has_owner = true;
+		ev.pid = 7 + i / 5;
+		sprintf(ev.comm, "thread-%u", i);
+		feed(&ev);
+	}
+	g = OWNERS(T0 + SEC);
+	CHECK_EQ(ngot, 2);
+	CHECK_EQ(g[0].time_wait, 5);
+	CHECK(!strcmp(g[0].comm, "thread-4"));
+	g = DESTS(T0 + SEC);
+	CHECK_EQ(g->maker_pid, 7);
+	CHECK(!strcmp(g->maker_comm, "thread-4"));
+}
+
 /* ---- before ---------------------------------------------------------------------------- */
+
+/* Totals tell of it no more: what the kernel said last is of the past. */
+static void test_deleted_netns(void)
+{
+	const struct tcpfsm_timewait *g;
+
+	begin();
+	total_of(77, TCPFSM_TOTAL_NOW_SINCE_TS, 1);
+	total_of(77, TCPFSM_TOTAL_NOW_TW_MAX, 500);
+	total(TCPFSM_TOTAL_NOW_SINCE_TS, 1);
+	tcpfsm_timewaits_mark(ledger, T0);
+	enter(1, T0 + SEC, 1, 7);
+	leave(TW(PURGE), 1, T0 + 2 * SEC);
+	totals_ts = T0 + SEC;
+	total_of(77, TCPFSM_TOTAL_NOW_SINCE_TS, 1);
+	total_of(77, TCPFSM_TOTAL_NOW_TW_MAX, 500);
+	/* It told of itself after that reading. */
+	g = NETNSES(T0 + 3 * SEC);
+	CHECK_EQ(ngot, 2);
+	CHECK_EQ(g->netns, NETNS);
+	CHECK_EQ(g->tw, 77);
+	CHECK_EQ(g->limit, 1000);
+	totals_ts = T0 + 4 * SEC;
+	total_of(77, TCPFSM_TOTAL_NOW_SINCE_TS, 1);
+	total_of(77, TCPFSM_TOTAL_NOW_TW_MAX, 500);
+	totals_ts = T0;
+	g = NETNSES(T0 + 5 * SEC);
+	CHECK_EQ(ngot, 2);
+	CHECK_EQ(g->netns, NETNS);
+	CHECK_EQ(g->tw, 0);
+	CHECK_EQ(g->limit, 0);
+	CHECK_EQ(g->flow[TW(PURGE)], 1);
+	CHECK_EQ(g[1].limit, 500);
+}
 
 static void test_snapshot(void)
 {
@@ -1034,6 +1146,39 @@ static void test_failed(void)
 	CHECK_EQ(g[1].failed, 1);
 }
 
+/* What tcpfsm timewait says of n destinations with two mini-sockets each, which came in ten seconds. */
+static bool text_says(unsigned int n, const char *what)
+{
+	struct out_text text = { .len = 0 };
+	struct timewait_reading r = { .ts = T0 + 10 * SEC };
+	static struct out o;
+	uint64_t i;
+	bool says;
+
+	begin();
+	total(TCPFSM_TOTAL_NOW_PORTS, 20);
+	total(TCPFSM_TOTAL_NOW_TW_REUSE, 1);
+	total(TCPFSM_TOTAL_NOW_TIMESTAMPS, 1);
+	for (i = 0; i < 2 * n; i++)
+		enter(1 + i, T0 + i * 10 * SEC / (2 * n), (uint32_t)(i % n), 7);
+	r.ledger = ledger;
+	out_to_text(&o, &text);
+	CHECK_EQ(timewait_text(&o, &r), 0);
+	CHECK_EQ(out_flush(&o), 0);
+	says = strstr(text.s, what);
+	if (!says)
+		printf("# %s", text.s);
+	out_text_free(&text);
+	return says;
+}
+
+/* Ports that bind() took are no destination's alone, and tcp_tw_reuse does not free them. */
+static void test_ports_of_all(void)
+{
+	CHECK(text_says(10, "; all together take 20: see explain"));
+	CHECK(text_says(3, "; tcp_tw_reuse frees them"));
+}
+
 int main(void)
 {
 	TEST("timewait: from enter to expire", test_life());
@@ -1042,7 +1187,11 @@ int main(void)
 	TEST("timewait: which could be reused", test_reuse());
 	TEST("timewait: which could be reused, by tcp_tw_reuse_delay", test_reuse_delay());
 	TEST("timewait: who makes most of them", test_maker());
+	TEST("timewait: the same addresses on two links", test_devices());
+	TEST("timewait: an inode that another network namespace has", test_netns_reborn());
+	TEST("timewait: threads of a process are one owner", test_threads());
 	TEST("timewait: what was there before", test_snapshot());
+	TEST("timewait: a deleted network namespace", test_deleted_netns());
 	TEST("timewait: ages", test_ages());
 	TEST("timewait: losses are told", test_lost());
 	TEST("timewait: sockets read again after a loss", test_resync());
@@ -1059,6 +1208,7 @@ int main(void)
 	TEST("timewait: forecast of buckets", test_forecast_buckets());
 	TEST("timewait: forecast with tcp_tw_reuse", test_forecast_reuse());
 	TEST("timewait: connect() without a port", test_failed());
+	TEST("timewait: ports that are short for all destinations", test_ports_of_all());
 	tcpfsm_timewaits_free(ledger);
 	return check_done();
 }

@@ -238,6 +238,12 @@ static void syn(uint64_t listener, uint8_t verdict, uint8_t reason, uint32_t acc
 static void test_worst_listener(void)
 {
 	const uint64_t now = START + SECOND;
+	uint64_t total[TCPFSM_TOTAL_NUM] = { 0 };
+	struct tcpfsm_listener quiet = { .conn = 84, .family = 4, .lport = 84, .ts = now, .total = total };
+	struct tcpfsm_event closed = {
+		.type = TCPFSM_EVENT_TRANSITION, .old_state = TCPFSM_STATE_LISTEN,
+		.new_state = TCPFSM_STATE_CLOSE,
+	};
 	unsigned int i;
 
 	begin(NULL);
@@ -259,8 +265,22 @@ static void test_worst_listener(void)
 	for (i = 0; i < TOP_LISTENERS; i++)
 		if (t.listener[i].conn == 81)
 			CHECK_EQ(history_at(&t.listener[i].fill, now / SECOND), 900);
+	/* A queue stands, and nobody calls: the totals tell. */
+	total[TCPFSM_TOTAL_NOW_BACKLOG] = 128;
+	top_reading(&t, &quiet);
+	CHECK_EQ(top_worst(&t, now)->conn, 82);
+	total[TCPFSM_TOTAL_NOW_ACCEPTQ] = 64;
+	quiet.conn = 83;
+	quiet.ts = (now + 70 * SECOND) - t.epoch_offset;
+	top_reading(&t, &quiet);
+	CHECK_EQ(top_worst(&t, now + 70 * SECOND)->conn, 83);
+	CHECK_EQ(top_worst(&t, now + 70 * SECOND)->acceptq, 64);
+	/* What is closed is not bad any more. */
+	closed.rec.conn = 83;
+	top_event(&t, &closed);
+	CHECK(!top_worst(&t, now + 70 * SECOND));
 	/* It was long ago. */
-	CHECK_EQ(history_rate(&top_worst(&t, now)->refusals, now / SECOND + 300, 60), 0);
+	CHECK(!top_worst(&t, now + 300 * SECOND));
 	/* More than there is room for: the quiet ones go, and nothing else happens. */
 	for (i = 1000; i < 1000 + 3 * TOP_LISTENERS; i++)
 		syn(i, TCPFSM_VERDICT_DROPPED, TCPFSM_REASON_SYNQ_FULL, 20);
@@ -570,6 +590,30 @@ static void test_list_ended(void)
 	end();
 }
 
+/* The kernel gives an inode again: who ended before that was not in the network namespace that has it now. */
+static void test_list_ended_elsewhere(void)
+{
+	struct tcpfsm_filter f = { .size = sizeof(f), .netns = 7 };
+
+	begin(NULL);
+	feed(1, TCPFSM_TYPE_STATE, S(CLOSE), S(ESTABLISHED), 100);
+	feed(1, TCPFSM_TYPE_STATE, S(ESTABLISHED), S(CLOSE), 200);
+	flush();
+	filter(&f);
+	make_list(1000);
+	CHECK_EQ(t.list.matched, 1);
+	put(&(struct tcpfsm_item) { .rec = {
+		.ts = 300, .type = TCPFSM_TYPE_NETNS, .netns = 7, .listener = 4711, .rcv = ~0U,
+	} });
+	feed(2, TCPFSM_TYPE_STATE, S(CLOSE), S(SYN_SENT), 400);
+	feed(2, TCPFSM_TYPE_STATE, S(SYN_SENT), S(CLOSE), 500);
+	flush();
+	make_list(1000);
+	CHECK_EQ(t.list.matched, 1);
+	CHECK_EQ(t.list.rows[0].conn, 2);
+	end();
+}
+
 /* Records come between the slices. */
 static void test_list_while_fed(void)
 {
@@ -623,6 +667,7 @@ int main(void)
 	TEST("top: the first rows are those of plain sorting", test_list_sorts());
 	TEST("top: filters of the list", test_list_filters());
 	TEST("top: connections that ended", test_list_ended());
+	TEST("top: one that ended in an earlier network namespace with that inode", test_list_ended_elsewhere());
 	TEST("top: a list made while records come", test_list_while_fed());
 	TEST("top: sockets of the snapshot have addresses", test_snapshot_has_addresses());
 	return check_done();

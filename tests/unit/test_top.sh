@@ -27,8 +27,8 @@ holds() {
 start 80 24 -- -r slow
 shows 'overview: the verdict, rates, the worst listener' '^critical acceptq_app_slow: nginx' \
 	'^EACH SECOND +now +10 s +1 min' '^opens +[0-9]' '^SOCKETS ' 'TIME_WAIT [0-9]+  100% of curl/80123' \
-	'WORST LISTENER 0.0.0.0:80 nginx/700|WORST LISTENER 192.168.100.200:80 nginx/700' 'refused 45683/min'
-shows 'menu, status and keys' '^ 1 Overview  2 Listeners  3 TIME_WAIT  4 Connections  5 Diagram  6 Log' \
+	'WORST LISTENER (0.0.0.0|192.168.100.200):80 nginx/799' 'refused 45683/min'
+shows 'menu, status and keys' '^ 1 Overview 2 Listeners 3 TIME_WAIT 4 Connections 5 Diagram 6 Log 7 Out ' \
 	'^recording 0:[0-9]+  x1' '^\? help  q quit  space pause  f filter'
 keys Enter
 shows 'overview: what helps' '^critical acceptq_app_slow$' 'the comparison: accept queue' '^q back'
@@ -52,6 +52,16 @@ shows 'connections' '^[0-9]+ connections, ended ones included, by FOR, reversed'
 	'^CLOSE +[0-9.]+m?s curl/80123 +4'
 keys 6
 shows 'log' '^TIME +LPORT REMOTE' 'CLOSE->SYN_SENT active_open curl' 'TIME_WAIT->CLOSE 2msl'
+keys 7
+shows 'out: who connects where' '^DESTINATION +PROCESS +TRIES +OK' '^192\.168\.100\.200:80 curl/80123 +[1-9][0-9]* +[1-9]' '^ +closed first: we [1-9]'
+keys s
+shows 'out: sorted' '^sorted by failed'
+keys b
+shows 'out: by host' '^by host' '^HOST +TRIES'
+keys / 1 9 2 . 1 6 8 Enter Enter
+shows 'out: the connections of a row' 'filter: dst 192.168.100.200' '^STATE +FOR PROCESS/PID'
+keys BSpace
+shows 'out: back' '^HOST +TRIES'
 keys F1
 shows 'help' '^Views' 'PgUp PgDn' '^Time'
 keys Escape 5
@@ -81,9 +91,9 @@ comes 'filter: nothing else' '[ "$(screen | grep -c ^00:)" = 7 ]'
 keys 1
 shows 'filter: rates are those of what passes' '^opens +0 +0 +0.0' '^refused +0 +0 +0$'
 keys f C-u 'lport 80,' Enter
-shows 'a filter that is none' '^filter: 80,: not a list of ports' 'filter: lport 40005'
+shows 'a filter that is none' '^filter: 80,: a value is missing beside the comma' 'filter: lport 40005'
 keys f C-u frob Enter
-shows 'a word that is none' '^filter: frob: not one of lport rport'
+shows 'a word that is none' '^filter: frob: not one of src dst'
 keys f C-u Enter 4
 shows 'all again' '^6[0-9] connections'
 keys s s g
@@ -140,6 +150,8 @@ keys Right
 shows 'ten seconds on' '^recording 0:1[0-9].*PAUSED'
 keys Left
 shows 'ten seconds back' '^recording 0:0[0-9].*PAUSED'
+keys Left Left .
+comes 'back and a step at once: the first line' '[ "$(screen | grep -c ^00:)" = 1 ]'
 keys Space + +
 shows 'faster' '^recording 0:.*x5'
 keys - - - -
