@@ -8,7 +8,7 @@ export PREFIX DESTDIR
 
 MODULE := build/$(KVER)/tcpfsm.ko
 
-.PHONY: all run test test-debug test-storm test-incidents test-matrix test-variants test-packages test-arm64 crosscheck fuzz proof bench
+.PHONY: all run test test-debug test-storm test-incidents test-matrix test-variants test-packages test-fleet test-arm64 crosscheck fuzz proof bench
 .PHONY: lab module userspace check load unload deb install clean help
 
 all: module userspace ## module for this kernel (or the newest headers) and userspace
@@ -46,6 +46,10 @@ test-variants: ## the module builds on other kernels, and on what is known of ke
 test-packages: ## make deb, and the packages on bare systems of Debian 12 and 13
 	scripts/setup build vm packages
 	tests/run packages
+
+test-fleet: ## alerts, the board, and many hosts in one machine, by Prometheus, Alertmanager and VictoriaMetrics
+	scripts/setup build vm lab fleet
+	tests/run fleet
 
 test-arm64: ## the ring's barriers in code for arm64, and the module's tests in an emulated arm64 machine, without IPv6, too
 	scripts/setup build vm lab test arm64

@@ -64,9 +64,11 @@ static int on_finding(const struct tcpfsm_finding *f, void *arg)
 		s->room = room;
 	}
 	to = &s->found[s->nfound++];
+	*to = (struct found) {
+		.severity = f->severity, .netns = f->netns, .family = f->family, .port = f->rport ? f->rport : f->lport,
+	};
 	snprintf(to->verdict, sizeof(to->verdict), "%s", f->verdict);
-	to->severity = f->severity;
-	to->netns = f->netns;
+	memcpy(to->addr, f->rport ? f->raddr : f->laddr, sizeof(to->addr));
 	return 0;
 }
 

@@ -576,6 +576,25 @@ static void put_destinations(struct page *p)
 
 /* ---- findings ------------------------------------------------------------------------------- */
 
+static bool same_series(const struct found *a, const struct found *b)
+{
+	return a->netns == b->netns && a->severity == b->severity && a->family == b->family && a->port == b->port &&
+	       !memcmp(a->addr, b->addr, sizeof(a->addr)) && !strcmp(a->verdict, b->verdict);
+}
+
+static void label_end(struct labels *l, const struct found *f)
+{
+	char addr[INET6_ADDRSTRLEN] = "";
+
+	if (f->family)
+		inet_ntop(f->family == 6 ? AF_INET6 : AF_INET, f->addr, addr, sizeof(addr));
+	label(l, "address", addr);
+	if (f->family)
+		label_number(l, "port", f->port);
+	else
+		label(l, "port", "");
+}
+
 static void put_findings(struct page *p)
 {
 	size_t i, j, n;
@@ -589,8 +608,7 @@ static void put_findings(struct page *p)
 		for (j = n = 0; j < p->k->nfound; j++) {
 			const struct found *o = &p->k->found[j];
 
-			if (o->netns != f->netns || o->severity != f->severity ||
-			    strcmp(o->verdict, f->verdict))
+			if (!same_series(o, f))
 				continue;
 			if (j < i)
 				break;
@@ -605,6 +623,7 @@ static void put_findings(struct page *p)
 			label_number(&l, "netns", f->netns);
 		else
 			label(&l, "netns", "");
+		label_end(&l, f);
 		value(&l, n);
 	}
 }

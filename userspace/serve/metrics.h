@@ -50,7 +50,7 @@
 	X(PORTS_USED, GAUGE, "tcpfsm_ports_used", DESTINATION_LABELS, "Ports in use towards a destination; the 20 with most mini-sockets (with --ledger)") \
 	X(PORTS_USABLE, GAUGE, "tcpfsm_ports_usable", DESTINATION_LABELS, "Ports that connect() can choose for it (with --ledger)") \
 	X(PORTS_LEFT_OUT, GAUGE, "tcpfsm_ports_destinations_left_out", "", "1: there are more destinations than are told (with --ledger)") \
-	X(FINDING, GAUGE, "tcpfsm_finding", "verdict,severity,netns", "Findings of explain now; netns is empty where it is of all")
+	X(FINDING, GAUGE, "tcpfsm_finding", "verdict,severity,netns,address,port", "Findings of explain now, of a listener, a destination of connect(), a network namespace or (empty) of all")
 #define LISTENER_LABELS		"netns,address,port"
 #define DESTINATION_LABELS	"netns,laddr,raddr,rport"
 
@@ -59,6 +59,9 @@ struct found {
 	char verdict[32];
 	uint8_t severity;		/* enum tcpfsm_severity */
 	uint32_t netns;			/* 0: of all */
+	uint8_t family;			/* 4 or 6; 0: neither of a listener nor of a destination */
+	uint16_t port;
+	uint8_t addr[16];
 };
 
 /* What is known; of what is NULL nothing is told. */
