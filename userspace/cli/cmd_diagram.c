@@ -66,49 +66,13 @@ static void count_population(struct view_diagram *v)
 static void print_json(struct view_diagram *v)
 {
 	const struct diagram *d = &v->d;
-	struct out *o = v->opts->out;
-	const char *sep = "";
-	unsigned int old, new, cause;
 
 	count_population(v);
-	out_printf(o, "{\"ts\":%" PRIu64 ",\"event\":\"diagram\",\"transitions\":%" PRIu64
-		   ",\"lost\":%" PRIu64 ",\"states\":{",
-		   v->opts->replay ? d->last : now_of(v), d->all.n, d->lost);
-	for (old = TCPFSM_STATE_ESTABLISHED; old <= TCPFSM_STATE_CLOSING; old++) {
-		if (old == TCPFSM_STATE_CLOSE)
-			continue;
-		out_printf(o, "%s\"%s\":%" PRIu64, sep, tcpfsm_state_name(old), d->population[old]);
-		sep = ",";
-	}
-	out_printf(o, "},\"arrows\":[");
-	sep = "";
-	for (old = 0; old < DIAGRAM_STATES; old++) {
-		for (new = 0; new < DIAGRAM_STATES; new++) {
-			for (cause = 0; cause < DIAGRAM_CAUSES; cause++) {
-				if (!d->count[old][new][cause])
-					continue;
-				out_printf(o, "%s{\"old\":\"%s\",\"new\":\"%s\",\"cause\":\"%s\","
-					   "\"count\":%" PRIu64 "}", sep, tcpfsm_state_name(old),
-					   tcpfsm_state_name(new), tcpfsm_cause_name(cause),
-					   d->count[old][new][cause]);
-				sep = ",";
-			}
-		}
-	}
-	out_printf(o, "]}\n");
+	diagram_json(v->opts->out, d, v->opts->replay ? d->last : now_of(v));
+	out_printf(v->opts->out, "\n");
 }
 
 /* ---- pictures ------------------------------------------------------------------------ */
-
-static uint64_t sockets(const struct diagram *d)
-{
-	uint64_t sum = 0;
-	int i;
-
-	for (i = 0; i < DIAGRAM_STATES; i++)
-		sum += d->population[i];
-	return sum;
-}
 
 static void draw_title(const struct view_diagram *v, struct grid *g, uint64_t now)
 {
@@ -121,7 +85,7 @@ static void draw_title(const struct view_diagram *v, struct grid *g, uint64_t no
 	grid_fill(g, 0, 0, g->cols, ATTR_TITLE, ' ');
 	figure_number(number, d->all.n, diagram_rate(d, &d->all, now), 22);
 	x = snprintf(text, sizeof(text), "tcpfsm diagram  transitions %s  sockets %" PRIu64 "%s",
-		     number, sockets(d), v->filtered ? "  filtered" : "");
+		     number, diagram_sockets(d), v->filtered ? "  filtered" : "");
 	grid_text(g, 0, 0, ATTR_TITLE, text);
 	if (d->lost) {
 		snprintf(text, sizeof(text), "  lost %" PRIu64, d->lost);
@@ -279,7 +243,7 @@ static int write_svg(struct view_diagram *v)
 		strftime(when, sizeof(when), ", %F %T", &tm);
 	snprintf(title, sizeof(title), "TCP state diagram (RFC 9293): %" PRIu64
 		 " transitions%s, %" PRIu64 " sockets%s", v->d.all.n,
-		 v->filtered ? " (filtered)" : "", sockets(&v->d), when);
+		 v->filtered ? " (filtered)" : "", diagram_sockets(&v->d), when);
 	figure_svg(svg, &v->d, title);
 	v->svg = NULL;
 	err = svg_close(svg);

@@ -97,6 +97,12 @@ void diagram_add(struct diagram *d, const struct tcpfsm_move *m, uint64_t ts);
 void diagram_count(struct diagram *d, const struct tcpfsm_event *ev);
 /* Forgets what was counted, but not who is in which state. */
 void diagram_reset(struct diagram *d);
+/* In all states together. */
+uint64_t diagram_sockets(const struct diagram *d);
+
+struct out;
+/* All of it at a time, as an object. */
+void diagram_json(struct out *o, const struct diagram *d, uint64_t ts);
 /* How often in the second before now. */
 uint64_t diagram_rate(const struct diagram *d, const struct moves *m, uint64_t now);
 

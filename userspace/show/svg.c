@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SVG 1.1.  What is drawn goes to a temporary file first: size and style may be
+ * SVG 1.1.  What is drawn goes to a temporary file, or to memory, first: size and style may be
  * known only at the end, and the file asked for may be a pipe.
  */
 #include <errno.h>
@@ -18,6 +18,8 @@
 
 struct svg {
 	FILE *file, *body;
+	char *drawn;			/* body's memory; NULL: a temporary file */
+	size_t ndrawn;
 	char *css;
 	int width, height;
 	int err;			/* negative errno of the first failure */
@@ -55,6 +57,26 @@ struct svg *svg_open(const char *path, int width, int height)
 		fclose(s->file);
 	free(s);
 	errno = err;
+	return NULL;
+}
+
+struct svg *svg_open_text(char **text, size_t *len, int width, int height)
+{
+	struct svg *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->width = width;
+	s->height = height;
+	s->file = open_memstream(text, len);
+	s->body = s->file ? open_memstream(&s->drawn, &s->ndrawn) : NULL;
+	if (s->body)
+		return s;
+	if (s->file) {
+		fclose(s->file);
+		free(*text);
+	}
+	free(s);
 	return NULL;
 }
 
@@ -243,8 +265,11 @@ static void write_all(struct svg *s)
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
 		"viewBox=\"0 0 %d %d\">\n<style><![CDATA[\n%s%s]]></style>\n",
 		s->width, s->height, s->width, s->height, base_css, s->css ? s->css : "");
-	rewind(s->body);
-	while ((n = fread(buf, 1, sizeof(buf), s->body)))
+	if (s->drawn)
+		fwrite(s->drawn, 1, s->ndrawn, s->file);
+	else
+		rewind(s->body);
+	while (!s->drawn && (n = fread(buf, 1, sizeof(buf), s->body)))
 		if (fwrite(buf, 1, n, s->file) != n)
 			break;
 	if (ferror(s->body))
@@ -268,6 +293,7 @@ int svg_close(struct svg *s)
 		failed(s, errno);
 	fclose(s->body);
 	err = s->err;
+	free(s->drawn);
 	free(s->css);
 	free(s);
 	return err;

@@ -29,6 +29,8 @@ struct svg;
  * Return: the picture, or NULL and errno.
  */
 struct svg *svg_open(const char *path, int width, int height);
+/* The same in memory: svg_close() sets *text, which is to be freed in any case, and *len.  NULL: -ENOMEM. */
+struct svg *svg_open_text(char **text, size_t *len, int width, int height);
 /* Another size than at first, any time before svg_close(). */
 void svg_size(struct svg *s, int width, int height);
 /* CSS rules after those of svg.c, "." and class names included; any time. */
