@@ -31,7 +31,7 @@ enum {
 
 struct options {
 	struct out *out;		/* standard output */
-	const char *dir;		/* record: where to */
+	const char *file;		/* record, report: where to */
 	const char *replay;		/* -r, or NULL */
 	const char *device;
 	const char *svg;		/* --svg, or NULL */

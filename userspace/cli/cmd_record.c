@@ -23,7 +23,7 @@ static int close_chunk(struct tcpfsm_recorder *rec, const struct options *opts)
 	chunk_wanted = 0;
 	if (rc != -EINVAL)
 		return rc;
-	complain("%s: SIGUSR1 closes a chunk, and there are none without --keep", opts->dir);
+	complain("%s: SIGUSR1 closes a chunk, and there are none without --keep", opts->file);
 	return 0;
 }
 
@@ -91,14 +91,14 @@ static int run(const struct options *opts)
 	/* Beyond RLIMIT_FSIZE write() shall fail, not kill. */
 	signal(SIGXFSZ, SIG_IGN);
 	sigaction(SIGUSR1, &usr1, NULL);
-	rc = tcpfsm_recorder_open(&rec, opts->device, opts->dir, &o, &info);
+	rc = tcpfsm_recorder_open(&rec, opts->device, opts->file, &o, &info);
 	if (rc == -EEXIST) {
-		complain("%s: exists and is not empty; choose a new directory", opts->dir);
+		complain("%s: exists and is not empty; choose a new directory", opts->file);
 		return EXIT_ERROR;
 	}
 	/* Did the device answer?  Then it is the directory that failed. */
 	if (rc)
-		return info.rings && rc != -EPROTO ? fail(rc, opts->dir) :
+		return info.rings && rc != -EPROTO ? fail(rc, opts->file) :
 						     fail_open(rc, opts, &info);
 	tell_features(&info, FEATURES_ALL);
 	end = opts->duration < NEVER ? monotonic_ns() + opts->duration : UINT64_MAX;
@@ -113,11 +113,11 @@ static int run(const struct options *opts)
 		rc = err;
 	if (unwritten)
 		complain("%s: %" PRIu64 " records, %" PRIu64 " lost, %" PRIu64 " not written, %" PRIu64 " bytes",
-			 opts->dir, written - unwritten, lost, unwritten, bytes_in(opts->dir));
+			 opts->file, written - unwritten, lost, unwritten, bytes_in(opts->file));
 	else
-		complain("%s: %" PRIu64 " records, %" PRIu64 " lost, %" PRIu64 " bytes", opts->dir,
-			 written, lost, bytes_in(opts->dir));
-	return rc ? fail(rc, opts->dir) : EXIT_DONE;
+		complain("%s: %" PRIu64 " records, %" PRIu64 " lost, %" PRIu64 " bytes", opts->file,
+			 written, lost, bytes_in(opts->file));
+	return rc ? fail(rc, opts->file) : EXIT_DONE;
 }
 
 const struct command cmd_record = {

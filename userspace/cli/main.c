@@ -477,8 +477,9 @@ int main(int argc, char **argv)
 	rest = optind + 1;
 	if (*cmd->args) {
 		if (rest == argc || !*argv[rest])
-			return usage(cmd->name, "needs a directory to write to");
-		o.dir = argv[rest++];
+			return usage(cmd->name, !strcmp(cmd->args, "DIR") ? "needs a directory to write to" :
+									    "needs a file to write to");
+		o.file = argv[rest++];
 	}
 	if (rest < argc && !(cmd->options & OPT_NETNS))
 		return usage(argv[rest], "one argument too many");
