@@ -62,7 +62,7 @@ else
 fi
 
 run; expect 'alone: what to type first' 0 '' '^  tcpfsm explain  '
-if [ "$(sed '/^commands/,$d' out | grep -c '^  tcpfsm ')" = 5 ] && [ "$(sed -n '/^commands/,/^$/p' out | wc -l)" = 15 ]; then
+if [ "$(sed '/^commands/,$d' out | grep -c '^  tcpfsm ')" = 5 ] && [ "$(sed -n '/^commands/,/^$/p' out | wc -l)" = 16 ]; then
 	ok 'alone: five lines for an incident, then the commands'
 else
 	not_ok 'alone: five lines for an incident, then the commands' "$(cat out)"
@@ -96,7 +96,7 @@ for command in $commands; do
 	if [ "$(wc -l <examples)" = 2 ]; then ok "two examples of $command"; else not_ok "two examples of $command" "$(cat examples)"; fi
 done
 
-usage 'no command' 'no command; use one of: trace, .*record, info$' -4
+usage 'no command' 'no command; use one of: trace, .*record, report, info$' -4
 usage 'nearly a command' 'lsiten: unknown command; did you mean listen\?' lsiten
 usage 'the beginning of two commands' 'co: unknown command; did you mean conns or connect\?' co
 usage 'help of an unknown command' 'tarce: unknown command; did you mean trace\?' help tarce
@@ -108,7 +108,7 @@ usage 'a letter that is no option' '-x: unknown option; use one of: -L .* -V$' t
 usage 'no state' '-s SYN_SNT: only ESTABLISHED SYN_SENT .* LISTEN .* are states; see tcpfsm help trace$' trace -s SYN_SNT
 usage 'no cause' '-C LISTEN,rst: only active_open .* netns_exit .*are causes; see' trace -C LISTEN,rst
 usage 'no setting' '--what-if mss=1: not one of: backlog=N ports=LOW-HIGH tw_reuse=' explain --what-if mss=1
-usage 'unknown command' 'frobnicate: unknown command; use one of: trace, .*record, info$' frobnicate
+usage 'unknown command' 'frobnicate: unknown command; use one of: trace, .*record, report, info$' frobnicate
 usage 'unknown long option' '--frob: unknown option' trace --frob
 usage 'option without its argument' '-L: needs an argument' trace -L
 usage 'long option without its argument' '-d: needs an argument' trace --duration

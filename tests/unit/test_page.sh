@@ -37,6 +37,9 @@ is 'it needs a recording' "$? $(cat err)" '2 tcpfsm: report: needs a recording: 
 is 'it needs a file' "$? $(cat err)" '2 tcpfsm: report: needs a file to write to; see tcpfsm help report'
 "$bin" report -r nothing there.html >out 2>err </dev/null
 is 'no recording, no file' "$? $(wc -l <err) $(test -e there.html; echo $?)" '1 1 1'
+echo kept >here.html
+"$bin" report -r nothing here.html >out 2>err </dev/null
+is 'no recording, and the file of before is as it was' "$(cat here.html)" kept
 "$bin" report -r "$dir" /dev/full >out 2>err </dev/null
 is 'a full disk' "$? $(grep -c 'No space left' err)" '1 1'
 

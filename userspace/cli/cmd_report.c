@@ -67,6 +67,7 @@ struct report {
 	struct watch watch;
 	bool begun;			/* there is something to tell */
 	int fd;
+	bool created;			/* the file, by us */
 	struct out_text data, ladders;
 	struct wanted wanted[FINDINGS];
 	size_t nwanted;
@@ -306,6 +307,9 @@ static int write_page(struct report *r)
 	int err = find_ladders(r);
 
 	if (!err) {
+		/* What it was before is kept as long as there is nothing better; a device has no length. */
+		if (ftruncate(r->fd, 0))
+			errno = 0;
 		out_to_file(r->to, r->fd);
 		err = page_html(r->to, r->data.s, r->ladders.s);
 	}
@@ -332,7 +336,10 @@ static int run(const struct options *opts)
 		return EXIT_USAGE;
 	}
 	/* Now, as reading may take minutes.  What it tells is as private as the recording. */
-	r.fd = open(opts->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	r.fd = open(opts->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	r.created = r.fd >= 0;
+	if (r.fd < 0 && errno == EEXIST)
+		r.fd = open(opts->file, O_WRONLY | O_CLOEXEC);
 	if (r.fd < 0)
 		return fail(-errno, opts->file);
 	status = stream(opts, &view, &r);
@@ -340,8 +347,7 @@ static int run(const struct options *opts)
 		written = write_page(&r);
 		status = status ? status : written;
 	}
-	/* Nothing was written: a file of ours that was new goes. */
-	if (r.fd >= 0 && !fstat(r.fd, &st) && S_ISREG(st.st_mode) && !st.st_size)
+	if (r.fd >= 0 && r.created && !fstat(r.fd, &st) && !st.st_size)
 		unlink(opts->file);
 	tcpfsm_explain_free(r.explain);
 	tcpfsm_connects_free(r.connects);
@@ -356,10 +362,11 @@ static int run(const struct options *opts)
 
 const struct command cmd_report = {
 	.columns =
-		"  FILE is one page of HTML for a browser, which needs nothing else: what explain\n"
-		"  finds, with the connections that show it; queues, refusals, TIME_WAIT and ports\n"
-		"  over time; listeners, destinations and resets in tables; the state diagram; and\n"
-		"  what is missing from the recording.  An existing FILE is overwritten.\n",
+		"  FILE is one page of HTML for a browser, which needs nothing else: what\n"
+		"  explain finds, with the connections that show it; queues, refusals,\n"
+		"  TIME_WAIT and ports over time; listeners, destinations and resets in\n"
+		"  tables; the state diagram; and what is missing from the recording.\n"
+		"  An existing FILE is overwritten.\n",
 	.examples =
 		"  The incident of lunch time, for a ticket:\n"
 		"    tcpfsm report -r /var/tmp/lunch lunch.html\n"

@@ -128,7 +128,7 @@ enum {
 	  OPT_NETNS | OPT_READ | OPT_JSON | OPT_WIDE) \
 	X(record, "DIR", "save the records to DIR as a CTF trace, for -r", \
 	  OPT_COUNT | OPT_DURATION | OPT_FOLLOW_NEW | OPT_KEEP) \
-	X(report, "FILE", "a recording as one page for a browser: for the incident's ticket", \
+	X(report, "FILE", "a recording as one page for a browser, for a ticket", \
 	  OPT_FILTER | OPT_READ) \
 	X(info, "", "versions, features and why one is off, rings, memory, losses", \
 	  OPT_READ | OPT_JSON)
