@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live]]: a recording without
+ * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | wide]]: a recording without
  * a kernel, for tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
@@ -9,6 +9,7 @@
  * "slow": all of that and the listeners' totals, a connection each second, for who plays it.
  * "live": a hundred connections a second, at the time it is, for so many seconds, or until it is killed.
  * "timewait": so many sockets that enter TIME_WAIT and stay, to many destinations.
+ * "wide": so many connections over IPv6, of which nothing can be longer, and two that are short; and listeners.
  * "ports": so many to one destination, until neither a port nor a mini-socket is left.
  */
 #include <arpa/inet.h>
@@ -27,6 +28,10 @@
 #define SLOTS		1024
 #define CLOSING_FD	(F(OWNER) | F(TASK) | F(SHUT_SEND) | F(SHUT_RCV))
 
+#define LONG_CLIENT	"2001:db8:aaaa:bbbb:cccc:dddd:eeee:1111"
+#define LONG_SERVER	"2001:dbff:aaaa:bbbb:cccc:dddd:eeee:2222"
+#define LONG_COMM	"0123456789abcde"
+
 static struct ring_writer writers[2];
 static struct ring_reader readers[2];
 static struct tcpfsm_recorder *recorder;
@@ -34,6 +39,7 @@ static struct tcpfsm_record rec;
 static uint64_t now = 1000000000;
 static uint16_t client_port = 40000;
 static uint32_t tw = 1234, tw_max = 262144;
+static bool longest;			/* addresses and names */
 /* Sequence numbers used so far, by the client and by the server. */
 static uint32_t sent[2] = { 1, 1 };
 
@@ -53,13 +59,22 @@ static struct tcpfsm_record *record(uint8_t type, uint64_t conn, uint8_t flags)
 	rec.rport = server ? client_port : 80;
 	inet_pton(AF_INET, server ? "192.168.100.200" : "10.0.0.1", rec.laddr);
 	inet_pton(AF_INET, server ? "10.0.0.1" : "192.168.100.200", rec.raddr);
+	if (longest) {
+		rec.family = 6;
+		rec.lport = server ? 65535 : client_port;
+		rec.rport = server ? client_port : 65535;
+		inet_pton(AF_INET6, server ? LONG_SERVER : LONG_CLIENT, rec.laddr);
+		inet_pton(AF_INET6, server ? LONG_CLIENT : LONG_SERVER, rec.raddr);
+	}
 	rec.snd = (server ? 3000000000U : 1000000) + sent[server];
 	rec.rcv = (server ? 1000000 : 3000000000U) + sent[!server];
 	rec.tw = tw;
 	rec.tw_max = tw_max;
 	if (flags & F(OWNER)) {
 		rec.pid = server ? 700 : 80123;
-		strcpy((char *)rec.comm, server ? "nginx" : "curl");
+		strcpy((char *)rec.comm, longest ? LONG_COMM : server ? "nginx" : "curl");
+		if (longest)
+			rec.pid = 4194304;
 	}
 	return &rec;
 }
@@ -485,6 +500,38 @@ static void two_readings(unsigned long n)
 	reading(n);
 }
 
+static void wide(unsigned long n)
+{
+	unsigned long i;
+
+	longest = true;
+	netns_reading(28232, 3000000000, 0);
+	in_time_wait(n);
+	for (i = 0; i < n; i++)
+		connection(100000 + 2 * i);
+	longest = false;
+	connection(10);
+	reading(1);
+	now += 10000000000;
+	connection(12);
+	reading(123456789);
+	of(61, 4026531840U, LONG_SERVER, 65535, LONG_COMM);
+	rec.pid = 4194304;
+	is(TCPFSM_TOTAL_SYN, 123456789012);
+	is(TCPFSM_TOTAL_SYN_COOKIE, 12345678901);
+	is(TCPFSM_TOTAL_COMPLETED, 12345678901);
+	is(TCPFSM_TOTAL_SYN_DROPPED + TCPFSM_REASON_ACCEPTQ_FULL, 98765432101);
+	is(TCPFSM_TOTAL_ACCEPTQ_PEAK, 4294967295);
+	is(TCPFSM_TOTAL_NOW_ACCEPTQ, 4294967295);
+	is(TCPFSM_TOTAL_NOW_SYNQ, 4294967295);
+	is(TCPFSM_TOTAL_SYNQ_PEAK, 4294967295);
+	is(TCPFSM_TOTAL_NOW_BACKLOG, 4294967294);
+	is(TCPFSM_TOTAL_NOW_SYNQ_PLACES, 4294967295);
+	is(TCPFSM_TOTAL_HANDSHAKE_US + 30, 12);
+	is(TCPFSM_TOTAL_ACCEPT_US + 30, 12);
+	is(TCPFSM_TOTAL_NOW_SINCE_TS, 2000000000);
+}
+
 static void slowly(unsigned long n)
 {
 	unsigned long i;
@@ -521,6 +568,7 @@ static const struct {
 	{ "ports", out_of_ports },
 	{ "slow", slowly },
 	{ "live", live },
+	{ "wide", wide },
 };
 
 int main(int argc, char **argv)
@@ -534,7 +582,7 @@ int main(int argc, char **argv)
 			make = kinds[i].make;
 	if (argc < 2 || !make) {
 		fprintf(stderr, "usage: make_recording DIR "
-			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow | live]]\n");
+			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | wide]]\n");
 		return 2;
 	}
 	for (cpu = 0; cpu < 2; cpu++) {

@@ -223,13 +223,14 @@ fi
 lost='^tcpfsm: [0-9]+ records lost'
 
 run trace -r rec; expect 'trace of a recording' 0 "$lost" 'SYN_RECV->ESTABLISHED 14us acceptq 1/128'
-if [ "$(grep -v '2001:db8' out | awk 'length($0) > 80' | wc -l)" = 0 ]; then
+run trace -4 -r rec
+if [ "$(awk 'length($0) > 80' out | wc -l)" = 0 ]; then
 	ok 'text fits 80 columns for IPv4'
 else
 	not_ok 'text fits 80 columns for IPv4' "$(awk 'length($0) > 80' out | head -3)"
 fi
-run trace -r rec -T
-if [ "$(grep -v '2001:db8' out | awk 'length($0) > 80' | wc -l)" = 0 ]; then
+run trace -4 -r rec -T
+if [ "$(awk 'length($0) > 80' out | wc -l)" = 0 ]; then
 	ok 'with the time of day too'
 else
 	not_ok 'with the time of day too' "$(awk 'length($0) > 80' out | head -3)"
@@ -456,9 +457,9 @@ else
 fi
 
 # conns
-run conns -r rec
+run conns -4 -r rec
 expect 'conns' 0 "$lost" '^curl +40001 192.168.100.200:80 .* we fin$'
-if [ "$(grep -v '2001:db8' out | awk 'length($0) > 80' | wc -l)" = 0 ]; then
+if [ "$(awk 'length($0) > 80' out | wc -l)" = 0 ]; then
 	ok 'conns fits 80 columns for IPv4'
 else
 	not_ok 'conns fits 80 columns for IPv4' "$(awk 'length($0) > 80' out | head -3)"

@@ -2400,7 +2400,7 @@ static void expect_json(const struct tcpfsm_event *ev, const char *expected)
 #define ALWAYS(event) \
 	"{\"ts\":1700000000123456789,\"event\":\"" event "\",\"conn\":4711,\"netns\":4026531840," \
 	"\"family\":4,\"laddr\":\"192.168.255.1\",\"lport\":80,\"raddr\":\"0.10.99.100\"," \
-	"\"rport\":65535,\"cpu\":3"
+	"\"rport\":65535,\"cpu\":3,\"ts_ms\":1700000000123.456"
 #define SEQ ",\"snd\":4294967295,\"rcv\":100000000"
 #define QUEUES \
 	",\"listener\":99,\"synq\":0,\"synq_max\":4294967295,\"acceptq\":7,\"acceptq_max\":4294967295"
@@ -2507,7 +2507,7 @@ static void json_keys(void)
 	ev.lost = 123;
 	ev.from_ts = 1;
 	ev.to_ts = UINT64_MAX;
-	expect_json(&ev, "{\"ts\":1700000000123456789,\"event\":\"lost\",\"kind\":\"overrun\","
+	expect_json(&ev, "{\"ts\":1700000000123456789,\"ts_ms\":1700000000123.456,\"event\":\"lost\",\"kind\":\"overrun\","
 		    "\"cpu\":3,\"count\":123,\"from_ts\":1,\"to_ts\":18446744073709551615}\n");
 	ev.suppressed = true;
 	ev.has_queues = true;
@@ -2545,6 +2545,9 @@ static void json_numbers(void)
 		line[tcpfsm_event_json(&ev, line)] = '\0';
 		snprintf(expected, sizeof(expected), "{\"ts\":%" PRIu64 ",", v);
 		CHECK(!strncmp(line, expected, strlen(expected)));
+		snprintf(expected, sizeof(expected), ",\"ts_ms\":%" PRIu64 ".%03u,", v / 1000000,
+			 (unsigned int)(v / 1000 % 1000));
+		CHECK(strstr(line, expected));
 		snprintf(expected, sizeof(expected), "\"lport\":%u,", (uint16_t)v);
 		CHECK(strstr(line, expected));
 		snprintf(expected, sizeof(expected), "\"netns\":%u,", (uint32_t)v);

@@ -11,6 +11,7 @@
 #include "source/clock.h"
 #include "tcpfsm.h"
 #include "../show/out.h"
+#include "../show/screen.h"
 #include "../show/text.h"
 #include "words.h"
 
@@ -107,7 +108,7 @@ static inline struct text text_of(const struct options *opts)
 {
 	return (struct text) {
 		.wide = opts->wide, .raw = opts->raw, .time_of_day = opts->time_of_day,
-		.colour = opts->out->colour,
+		.colour = opts->out->colour, .width = screen_width(opts->out), .address = TEXT_ADDRESS,
 	};
 }
 

@@ -67,14 +67,14 @@ static void put_heading(const struct check_view *v, const struct tcpfsm_check *c
 {
 	struct out *o = v->opts->out;
 	time_t since = (time_t)((c->since + (uint64_t)v->epoch_offset) / NSEC_PER_SEC);
-	char took[32], time[32];
+	char took[32], time[32], netns[OUT_NETNS_MAX];
 	struct tm tm;
 
 	*put_duration(took, (int64_t)(c->ts - c->since)) = '\0';
 	localtime_r(&since, &tm);
 	strftime(time, sizeof(time), "%Y-%m-%d %H:%M:%S", &tm);
-	out_printf(o, "%snetwork namespace %" PRIu32 ", counted for %s, since %s\n",
-		   v->rows ? "\n" : "", c->netns, took, time);
+	out_printf(o, "%snetwork namespace %s, counted for %s, since %s\n",
+		   v->rows ? "\n" : "", out_netns_text(c->netns, netns), took, time);
 	out_printf(o, "%-26s %13s %13s %11s\n", "COUNTER", "KERNEL", "TCPFSM", "DIFFERENCE");
 }
 

@@ -10,9 +10,9 @@
 #define COMM_LEN	9
 #define END_LEN		14		/* what then is left of 80 columns */
 #define OWNER_LEN	23		/* "4194304/0123456789abcde" */
-#define ADDRESS_LEN	21		/* "255.255.255.255:65535" */
 #define TIME_LEN	6		/* "12.3ms" */
-#define BLANKS		128		/* more than the columns before the times */
+#define TIMES_LEN	29		/* four of them, with a blank behind */
+#define BLANKS		192		/* more than the columns before the times */
 
 #define STOP		1
 
@@ -48,9 +48,9 @@ static const struct column columns[] = {
 	{ .title = NULL }
 };
 
-static const struct column *columns_of(const struct conns_view *v)
+static const struct column *columns_of(const struct text *t)
 {
-	return v->opts->wide ? wide_columns : columns;
+	return t->wide ? wide_columns : columns;
 }
 
 /* ---- lines ----------------------------------------------------------------------- */
@@ -141,12 +141,15 @@ static char *put_end(char *p, const struct tcpfsm_event *ev, bool wide)
 	return p;
 }
 
-static char *put_ends(char *p, const struct tcpfsm_event *ev, bool wide)
+/* At p, in the line that begins at buf.  Return: the end; NULL: see text_fit(), TEXT_GROWS. */
+static char *put_ends(struct text *t, char *buf, char *p, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
+	enum text_fit fit = TEXT_FITS;
 	char *column = p;
+	size_t behind;
 
-	if (!wide) {
+	if (!t->wide) {
 		if (ev->has_owner)
 			put_comm(p, ev->comm);
 		else
@@ -161,49 +164,68 @@ static char *put_ends(char *p, const struct tcpfsm_event *ev, bool wide)
 		p = pad_to(p, column, OWNER_LEN);
 		*p++ = ' ';
 		column = p;
-		p = pad_to(put_address(p, r, r->laddr, r->lport), column, ADDRESS_LEN);
+		p = put_address(p, r, r->laddr, r->lport);
+		fit = text_fit(t, (size_t)(p - column), 0, 0);
+		p = pad_to(p, column, t->address);
 	}
 	*p++ = ' ';
 	column = p;
-	return pad_to(put_address(p, r, r->raddr, r->rport), column, ADDRESS_LEN);
+	p = put_address(p, r, r->raddr, r->rport);
+	if (fit != TEXT_GROWS)
+		fit = text_fit(t, (size_t)(p - column), (size_t)(column - buf), TIMES_LEN + END_LEN);
+	if (fit == TEXT_GROWS)
+		return NULL;
+	if (fit == TEXT_FITS)
+		return pad_to(p, column, t->address);
+	behind = (size_t)(column - buf) + t->address;
+	*p++ = '\n';
+	memset(p, ' ', behind);
+	return p + behind;
+}
+
+static size_t header(const struct text *t, char buf[TEXT_MAX])
+{
+	const struct column *col;
+	char *p = buf;
+
+	if (t->time_of_day || t->wide)
+		p += sprintf(p, "%s ", t->time_of_day ? "TIME           " : "   TIME(s)");
+	if (t->wide)
+		p += sprintf(p, "%-*s %-*s", OWNER_LEN, "PID/COMM", (int)t->address, "LOCAL");
+	else
+		p += sprintf(p, "%-*s LPORT", COMM_LEN, "COMM");
+	p += sprintf(p, " %-*s %*s", (int)t->address, "REMOTE", TIME_LEN, "SETUP");
+	for (col = columns_of(t); col->title; col++)
+		p += sprintf(p, " %*s", TIME_LEN, col->title);
+	p += sprintf(p, " CLOSED BY\n");
+	return (size_t)(p - buf);
 }
 
 static size_t line(struct conns_view *v, const struct tcpfsm_event *ev, char buf[TEXT_MAX])
 {
 	const struct tcpfsm_life *life = ev->life;
+	struct text *t = &v->text;
 	char *p = buf;
 
 	memset(buf, ' ', BLANKS);
-	if (v->opts->time_of_day || v->opts->wide) {
-		p = text_time(&v->text, p, ev->ts);
+	if (t->time_of_day || t->wide) {
+		p = text_time(t, p, ev->ts);
 		*p++ = ' ';
 	}
-	p = put_ends(p, ev, v->opts->wide);
-	memset(p, ' ', TIME_LEN + 1);	/* addresses of IPv6 take more than their column */
+	p = put_ends(t, buf, p, ev);
+	if (!p) {
+		size_t len = header(t, buf);
+
+		return len + line(v, ev, buf + len);
+	}
+	memset(p, ' ', TIME_LEN + 1);
 	p = put_time_column(p, life->setup, false, false);
 	memset(p, ' ', TIME_LEN + 1);
-	p = put_states(p, ev, columns_of(v));
+	p = put_states(p, ev, columns_of(t));
 	*p++ = ' ';
-	p = put_end(p, ev, v->opts->wide);
+	p = put_end(p, ev, t->wide);
 	*p++ = '\n';
 	return (size_t)(p - buf);
-}
-
-static void header(const struct conns_view *v)
-{
-	struct out *o = v->opts->out;
-	const struct column *col;
-
-	if (v->opts->time_of_day || v->opts->wide)
-		out_printf(o, "%s ", v->opts->time_of_day ? "TIME           " : "   TIME(s)");
-	if (v->opts->wide)
-		out_printf(o, "%-*s %-*s", OWNER_LEN, "PID/COMM", ADDRESS_LEN, "LOCAL");
-	else
-		out_printf(o, "%-*s LPORT", COMM_LEN, "COMM");
-	out_printf(o, " %-*s %*s", ADDRESS_LEN, "REMOTE", TIME_LEN, "SETUP");
-	for (col = columns_of(v); col->title; col++)
-		out_printf(o, " %*s", TIME_LEN, col->title);
-	out_printf(o, " CLOSED BY\n");
 }
 
 /* ---- view ------------------------------------------------------------------------ */
@@ -267,7 +289,7 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	(void)to;
 	v->model = tcpfsm_follow_model(f);
 	if (!v->opts->json)
-		header(v);
+		out_add(v->opts->out, header(&v->text, out_room(v->opts->out, TEXT_MAX)));
 	return 0;
 }
 

@@ -41,6 +41,7 @@ static int show(struct listen *v)
 	struct listen_reading *r = &v->reader.r;
 	int err = listen_reading_make(&v->reader, v->ls, v->epoch_offset);
 
+	r->width = screen_width(v->opts->out);
 	if (!err && v->opts->json)
 		listen_json(v->opts->out, r);
 	else if (!err && v->opts->histogram)

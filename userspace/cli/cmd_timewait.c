@@ -14,7 +14,7 @@ static int show(void *arg, uint64_t ts)
 	const struct options *o = &v->readings.opts;
 	struct timewait_reading r = {
 		.top = o->top, .interval = o->interval, .ledger = v->ledger, .ts = ts,
-		.redraw = v->readings.redraw,
+		.redraw = v->readings.redraw, .width = screen_width(o->out),
 	};
 	int err = o->json ? timewait_json(o->out, &r) : timewait_text(o->out, &r);
 

@@ -47,6 +47,21 @@ static inline char *put_ms(char *p, int64_t ns)
 	return put_more(p, (uint32_t)(us % 1000));
 }
 
+#define TS_LEN	19			/* digits of a time since 1970, from 2001 to 2286 */
+
+/* The time again, as what a double can hold; digits: of ts, n of them. */
+static inline char *put_ts_ms(char *p, uint64_t ts, const char *digits, long n)
+{
+	PUT(p, ",\"ts_ms\":");
+	if (n != TS_LEN)
+		return put_ms(p, (int64_t)ts);
+	memcpy(p, digits, BLOCK);
+	p += TS_LEN - 6;
+	*p++ = '.';
+	memcpy(p, digits + TS_LEN - 6, 3);
+	return p + 3;
+}
+
 /* ---- addresses -------------------------------------------------------------- */
 
 /* RFC 5952: lower case, no leading zeros, "::" for the longest run of zeros. */
@@ -386,11 +401,15 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struct head *head)
 {
 	const struct tcpfsm_record *r = &ev->rec;
+	const char *digits;
+	long n;
 
 	PUT(p, "{\"ts\":");
+	digits = p;
 	p = put_u64(p, ev->ts);
+	n = p - digits;
 	if (!head)
-		return p;
+		return put_ts_ms(p, ev->ts, digits, n);
 	memcpy(p, head->s, sizeof(head->s));
 	p += head->len;
 	p = put_u64(p, r->conn);
@@ -414,7 +433,8 @@ static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struc
 	PUT(p, "\",\"rport\":");
 	p = put_u32(p, r->rport);
 	PUT(p, ",\"cpu\":");
-	return put_u32(p, ev->cpu);
+	p = put_u32(p, ev->cpu);
+	return put_ts_ms(p, ev->ts, digits, n);
 }
 
 size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX])

@@ -225,7 +225,7 @@ struct json_head {
 	uint16_t lport, rport;
 };
 
-/* "{" and the keys that every object of a line has. */
+/* "{" and the keys that every object of a line has; ts_ms is for jq 1.6, which rounds ts. */
 static inline void json_begin(struct json *j, const struct json_head *h)
 {
 	json_open(j, NULL, '{');
@@ -238,6 +238,8 @@ static inline void json_begin(struct json *j, const struct json_head *h)
 	json_number(j, "lport", h->lport);
 	json_address(j, "raddr", h->family, h->raddr);
 	json_number(j, "rport", h->rport);
+	json_number(j, "cpu", 0);
+	json_ms(j, "ts_ms", h->ts);
 }
 
 #endif /* TCPFSM_LIB_JSON_WRITER_H */

@@ -940,6 +940,11 @@ const char *tcpfsm_load_command(char command[TCPFSM_LOAD_COMMAND_MAX]);
 /* Of a process: the container that it is in (its name, or twelve digits), or else the unit; "": not known. */
 #define TCPFSM_CONTAINER_NAME_MAX	256
 const char *tcpfsm_container_name(uint32_t pid, char name[TCPFSM_CONTAINER_NAME_MAX]);
+/*
+ * Of a network namespace, for people: as "ip netns" has it, or else the container or unit of a process in
+ * it, as /proc showed at most five seconds ago; "": neither.  Any thread.
+ */
+const char *tcpfsm_netns_label(uint32_t netns, char label[TCPFSM_CONTAINER_NAME_MAX]);
 
 const char *tcpfsm_severity_name(unsigned int severity);
 /* Longest JSON line of a finding, newline included. */

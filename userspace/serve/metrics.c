@@ -303,7 +303,7 @@ static int take(const struct tcpfsm_listener *l, void *arg)
 
 static void put_netns(struct page *p)
 {
-	char name[TCPFSM_NETNS_NAME_MAX];
+	char name[TCPFSM_CONTAINER_NAME_MAX];
 	const struct row *r;
 
 	begin(p, METRIC_NETNS);

@@ -127,7 +127,7 @@ static int look(const struct tcpfsm_connect *c, void *arg)
 
 static int add_row(const struct tcpfsm_connect *c, void *arg)
 {
-	char what[300], a[32], name[TCPFSM_NETNS_NAME_MAX];
+	char what[300], a[32], name[TCPFSM_CONTAINER_NAME_MAX];
 	const struct tcpfsm_connect_counts *n = &c->total;
 	struct page *p = arg;
 	struct columns *t = &p->t;

@@ -20,8 +20,8 @@ void diagram_json(struct out *o, const struct diagram *d, uint64_t ts)
 	const char *sep = "";
 	unsigned int old, new, cause;
 
-	out_printf(o, "{\"ts\":%" PRIu64 ",\"event\":\"diagram\",\"transitions\":%" PRIu64
-		   ",\"lost\":%" PRIu64 ",\"states\":{", ts, d->all.n, d->lost);
+	out_printf(o, "{\"ts\":%" PRIu64 ",\"ts_ms\":%" PRIu64 ".%03u,\"event\":\"diagram\",\"transitions\":%" PRIu64
+		   ",\"lost\":%" PRIu64 ",\"states\":{", ts, ts / 1000000, (unsigned int)(ts / 1000 % 1000), d->all.n, d->lost);
 	for (old = TCPFSM_STATE_ESTABLISHED; old <= TCPFSM_STATE_CLOSING; old++) {
 		if (old == TCPFSM_STATE_CLOSE)
 			continue;

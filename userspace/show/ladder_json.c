@@ -160,6 +160,7 @@ static void put_step(struct json *j, const struct tcpfsm_ladder *l,
 
 	json_open(j, NULL, '{');
 	json_number(j, "ts", r->ts);
+	json_ms(j, "ts_ms", r->ts);
 	json_string(j, "step", kinds[r->kind]);
 	switch (r->kind) {
 	case TCPFSM_LADDER_DATA:

@@ -245,7 +245,7 @@ void ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
 		     char buf[WORDS_MAX])
 {
 	const struct tcpfsm_ladder_end *e = &l->end[end];
-	char comm[sizeof(e->comm)];
+	char comm[sizeof(e->comm)], netns[OUT_NETNS_MAX];
 	const char *sep = " (";
 
 	buf[0] = '\0';
@@ -264,7 +264,7 @@ void ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
 		sep = " ";
 	}
 	if (wide && e->netns) {
-		append(buf, "%snetns %" PRIu32, sep, e->netns);
+		append(buf, "%snetns %s", sep, out_netns_text(e->netns, netns));
 		sep = " ";
 	}
 	if (sep[1] != '(')

@@ -60,6 +60,7 @@ struct listen_reading {
 	struct listen_row *netns;		/* in the order of rows */
 	size_t nnetns;
 	size_t listeners, refusing;		/* members of groups included */
+	unsigned int width;			/* columns of the screen; 0: as it may be */
 };
 
 /* Makes readings of the totals, one after the other. */

@@ -11,10 +11,11 @@
 
 #define T(t)		TCPFSM_TOTAL_##t
 
-#define ADDRESS_LEN	21		/* "255.255.255.255:65535" */
+#define ADDRESS_LEN	21		/* "255.255.255.255:65535"; longer ones may get more */
 #define OWNER_LEN	21
 #define QUEUE_LEN	17		/* "SYNQ now/peak/max" */
 #define LIMITS_LEN	20
+#define REST_LEN	58		/* columns behind the address */
 #define STARS		40
 
 /* ---- pieces --------------------------------------------------------------------------- */
@@ -195,24 +196,47 @@ static void when_line(const struct listen_reading *r, const struct listen_row *r
 	out_printf(s->out, "%s", s->eol);
 }
 
-static size_t listener_height(const struct listen_row *row)
+static const char *name_of(const struct listen_row *row, char buf[80])
 {
-	return row->total[T(NOW_PLACE)] && has_when(row) ? 3 : 2;
+	if (!row->member)
+		return address(row->l, buf);
+	snprintf(buf, 80, "  sk:%" PRIx64, row->l->conn);
+	return buf;
+}
+
+/* Columns of all addresses. */
+static unsigned int first_column(const struct listen_reading *r)
+{
+	size_t longest = 0, i;
+	char name[80];
+
+	for (i = 0; i < r->nrows; i++) {
+		size_t len = strlen(name_of(&r->row[i], name));
+
+		if (len > longest)
+			longest = len;
+	}
+	return screen_first(r->width, longest, ADDRESS_LEN, REST_LEN);
+}
+
+static size_t listener_height(const struct listen_row *row, unsigned int first)
+{
+	char name[80];
+
+	return (row->total[T(NOW_PLACE)] && has_when(row) ? 3U : 2U) +
+	       screen_folds(name_of(row, name), first);
 }
 
 static void listener_lines(const struct listen_reading *r, const struct listen_row *row,
-			   const struct screen *s)
+			   unsigned int first, const struct screen *s)
 {
 	const uint64_t *t = row->total, *n = row->recent;
 	bool gone = t[T(NOW_GONE_TS)], counted = t[T(NOW_PLACE)];
 	char name[80], who[64], synq[QUEUE_SIZE], acceptq[QUEUE_SIZE], state[64], limits[LIMITS_LEN + 1];
 	char a[4][32], q[2][64], since[32];
 
-	if (row->member)
-		snprintf(name, sizeof(name), "  sk:%" PRIx64, row->l->conn);
-	else
-		address(row->l, name);
-	out_printf(s->out, "%-*s %-*s %*s %*s%s", ADDRESS_LEN, name, OWNER_LEN, owner(row, who),
+	screen_put_first(s, name_of(row, name), first);
+	out_printf(s->out, " %-*s %*s %*s%s", OWNER_LEN, owner(row, who),
 		   QUEUE_LEN, queue(t[T(NOW_SYNQ)], t[T(SYNQ_PEAK)], t[T(NOW_SYNQ_PLACES)], gone, synq),
 		   QUEUE_LEN, queue(t[T(NOW_ACCEPTQ)], t[T(ACCEPTQ_PEAK)], acceptq_places(row), gone,
 				    acceptq), s->eol);
@@ -248,10 +272,10 @@ static void netns_lines(const struct listen_reading *r, const struct listen_row 
 {
 	const uint64_t *t = netns->total, *now = t + TCPFSM_TOTAL_KERNEL;
 	const uint64_t *base = t + TCPFSM_TOTAL_KERNEL_BASE;
-	char a[2][32], from[32];
+	char a[2][32], from[32], name[OUT_NETNS_MAX];
 
-	out_printf(s->out, "%snetns %u: somaxconn %" PRIu64 ", tcp_max_syn_backlog %" PRIu64
-		   ", tcp_syncookies %" PRIu64 "%s", s->eol, netns->l->netns, t[T(NOW_SOMAXCONN)],
+	out_printf(s->out, "%snetns %s: somaxconn %" PRIu64 ", tcp_max_syn_backlog %" PRIu64
+		   ", tcp_syncookies %" PRIu64 "%s", s->eol, out_netns_text(netns->l->netns, name), t[T(NOW_SOMAXCONN)],
 		   t[T(NOW_MAX_SYN_BACKLOG)], t[T(NOW_SYNCOOKIES)], s->eol);
 	out_printf(s->out, "  ListenDrops %s, ListenOverflows %s since %s%s",
 		   count_text(now[TCPFSM_KERNEL_LISTENDROPS] - base[TCPFSM_KERNEL_LISTENDROPS], a[0]),
@@ -281,7 +305,7 @@ static void rest_lines(const struct listen_row *row, const struct screen *s)
 		   quantiles(n + TCPFSM_TOTAL_ACCEPT_US, q[1]), s->eol);
 }
 
-static void header(const struct listen_reading *r, const struct screen *s)
+static void header(const struct listen_reading *r, unsigned int first, const struct screen *s)
 {
 	bool rates = r->seconds > 0;
 	char at[32], from[32];
@@ -293,7 +317,7 @@ static void header(const struct listen_reading *r, const struct screen *s)
 	else
 		out_printf(s->out, "counts since %s%s",
 			   when(r->since_ts, r->epoch_offset, "%F %T", from), s->eol);
-	out_printf(s->out, "%-*s %-*s %*s %*s%s", ADDRESS_LEN, "LISTENER", OWNER_LEN, "OWNER",
+	out_printf(s->out, "%-*s %-*s %*s %*s%s", (int)first, "LISTENER", OWNER_LEN, "OWNER",
 		   QUEUE_LEN, "SYNQ now/peak/max", QUEUE_LEN, "ACCQ now/peak/max", s->eol);
 	out_printf(s->out, "  %-*s %7s %7s %7s %7s %13s %12s%s", LIMITS_LEN - 2, "LIMITS THAT BITE",
 		   rates ? "SYN/s" : "SYN", rates ? "COOK/s" : "COOKIE", rates ? "REF/s" : "REFUSED",
@@ -303,9 +327,10 @@ static void header(const struct listen_reading *r, const struct screen *s)
 void listen_text(struct out *o, const struct listen_reading *r, bool redraw)
 {
 	struct screen screen = screen_begin(o, redraw), *s = &screen;
+	unsigned int first = first_column(r);
 	size_t i, j, hidden = 0;
 
-	header(r, s);
+	header(r, first, s);
 	s->left -= 3;
 	for (i = 0; i < r->nnetns; i++) {
 		const struct listen_row *netns = &r->netns[i];
@@ -316,14 +341,14 @@ void listen_text(struct out *o, const struct listen_reading *r, bool redraw)
 
 			if (row->l->netns != netns->l->netns)
 				continue;
-			if (s->left < listener_height(row) + (begun ? 0 : 3)) {
+			if (s->left < listener_height(row, first) + (begun ? 0 : 3)) {
 				hidden += !row->members;
 				continue;
 			}
 			if (!begun)
 				netns_lines(r, netns, s);
-			listener_lines(r, row, s);
-			s->left -= listener_height(row) + (begun ? 0 : 3);
+			listener_lines(r, row, first, s);
+			s->left -= listener_height(row, first) + (begun ? 0 : 3);
 			begun = true;
 		}
 		if (!show_rest(netns) || s->left < 5)

@@ -166,10 +166,21 @@ void out_is_here(bool is)
 	here = is;
 }
 
-const char *out_netns(uint32_t netns, char name[TCPFSM_NETNS_NAME_MAX])
+const char *out_netns(uint32_t netns, char name[TCPFSM_CONTAINER_NAME_MAX])
 {
 	*name = '\0';
-	return here && netns ? tcpfsm_netns_name(netns, name) : name;
+	return here && netns ? tcpfsm_netns_label(netns, name) : name;
+}
+
+const char *out_netns_text(uint32_t netns, char text[OUT_NETNS_MAX])
+{
+	char name[TCPFSM_CONTAINER_NAME_MAX];
+
+	if (*out_netns(netns, name))
+		snprintf(text, OUT_NETNS_MAX, "%s (%u)", name, netns);
+	else
+		snprintf(text, OUT_NETNS_MAX, "%u", netns);
+	return text;
 }
 
 const char *out_dev(uint32_t netns, uint32_t dev, char name[TCPFSM_DEV_NAME_MAX])
@@ -203,10 +214,9 @@ void out_json_closers(struct json *j, const uint64_t n[4])
 
 void out_json_begin(struct json *j, const struct json_head *h)
 {
-	char name[TCPFSM_NETNS_NAME_MAX];
+	char name[TCPFSM_CONTAINER_NAME_MAX];
 
 	json_begin(j, h);
-	json_number(j, "cpu", 0);
 	if (*out_netns(h->netns, name))
 		json_string(j, "netns_name", name);
 }

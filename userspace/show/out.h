@@ -70,7 +70,10 @@ void out_json_closers(struct json *j, const uint64_t n[4]);
 /* What is told is of this machine: places have the names that it has for them now. */
 void out_is_here(bool here);
 /* Name of a network namespace, "": none. */
-const char *out_netns(uint32_t netns, char name[TCPFSM_NETNS_NAME_MAX]);
+const char *out_netns(uint32_t netns, char name[TCPFSM_CONTAINER_NAME_MAX]);
+/* "web1 (4026532213)", or the inode alone. */
+#define OUT_NETNS_MAX	(TCPFSM_CONTAINER_NAME_MAX + 16)
+const char *out_netns_text(uint32_t netns, char text[OUT_NETNS_MAX]);
 /* Name of a device, or its index; "": 0, none. */
 const char *out_dev(uint32_t netns, uint32_t dev, char name[TCPFSM_DEV_NAME_MAX]);
 

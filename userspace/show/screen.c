@@ -29,6 +29,20 @@ unsigned int screen_width(const struct out *o)
 	return !ioctl(o->fd, TIOCGWINSZ, &w) ? w.ws_col : 0;
 }
 
+unsigned int screen_first(unsigned int width, size_t longest, unsigned int least, unsigned int rest)
+{
+	return longest > least && (!width || longest + rest <= width) ? (unsigned int)longest : least;
+}
+
+void screen_put_first(const struct screen *s, const char *text, unsigned int first)
+{
+	if (screen_folds(text, first)) {
+		out_printf(s->out, "%s%s", text, s->eol);
+		text = "";
+	}
+	out_printf(s->out, "%-*s", (int)first, text);
+}
+
 void screen_end(const struct screen *s, bool redraw, uint64_t interval, size_t hidden,
 		const char *what)
 {

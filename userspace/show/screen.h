@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "out.h"
 
@@ -21,9 +22,21 @@ struct screen screen_begin(struct out *o, bool redraw);
 void screen_end(const struct screen *s, bool redraw, uint64_t interval, size_t hidden,
 		const char *what);
 
-/* ts: CLOCK_MONOTONIC, with its offset; fmt: strftime(). */
 /* Columns of the terminal; 0: it is none. */
 unsigned int screen_width(const struct out *o);
+/*
+ * How wide the first column is: as its longest text, unless the screen (of @width columns; 0: it is none)
+ * has no room for that beside @rest more.  @least: what it is at least.
+ */
+unsigned int screen_first(unsigned int width, size_t longest, unsigned int least, unsigned int rest);
+/* Does a text that is longer need a line of its own? */
+static inline bool screen_folds(const char *s, unsigned int first)
+{
+	return strlen(s) > first;
+}
+/* The first column. */
+void screen_put_first(const struct screen *s, const char *text, unsigned int first);
+/* ts: CLOCK_MONOTONIC, with its offset; fmt: strftime(). */
 const char *when(uint64_t ts, int64_t epoch_offset, const char *fmt, char buf[32]);
 /* At most 6 columns. */
 const char *count_text(uint64_t n, char buf[32]);

@@ -4,6 +4,7 @@
  * happened.  The last column is made of parts that are left out, the least
  * important first, when 80 columns are not enough; some go on lines of their own
  * then.  --wide leaves nothing out and adds the owner and the local address.
+ * Columns of addresses grow with them where that is possible.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 
 #define WIDTH		80
 #define TAIL_MIN	36
-#define BLANKS		128		/* more than the columns before the last take */
+#define BLANKS		192		/* more than the columns before the last take */
 
 #define S(s)		TCPFSM_STATE_##s
 
@@ -52,6 +53,39 @@ char *text_time(struct text *t, char *p, uint64_t ts)
 	p = put_padded(p, us / 1000000, 6, ' ');
 	*p++ = '.';
 	return put_padded(p, us % 1000000 / 1000, 3, '0');
+}
+
+/* ---- columns of addresses -------------------------------------------------------- */
+
+#define ADDRESS6	47U		/* "[" 39 "]:65535": then no other is longer */
+
+enum text_fit text_fit(struct text *t, size_t len, size_t before, size_t behind)
+{
+	size_t all = before + ADDRESS6 + 1 + behind;
+
+	if (len > t->longest)
+		t->longest = (unsigned int)len;
+	if (len <= t->address)
+		return TEXT_FITS;
+	if (t->one_line)
+		return TEXT_CUTS;
+	if (t->width && !t->wide && all > t->width)
+		return TEXT_FOLDS;
+	t->address = len > ADDRESS6 ? (unsigned int)len : ADDRESS6;
+	return TEXT_GROWS;
+}
+
+char *text_cut(const struct text *t, char *column, char *end)
+{
+	size_t len = (size_t)(end - column);
+
+	if (len <= t->address)
+		return end;
+	memmove(column + 2, end - (t->address - 2), t->address - 2);
+	memcpy(column, "..", 2);
+	end = column + t->address;
+	memset(end, ' ', len - t->address);
+	return end;
 }
 
 /* ---- the last column ------------------------------------------------------------ */
@@ -540,7 +574,6 @@ static char *put_carried(struct text *t, char *p, size_t indent, const struct pa
 /* ---- lines ----------------------------------------------------------------------- */
 
 #define COL_OWNER	23		/* "4194304/0123456789abcde" */
-#define COL_ADDRESS	21		/* "255.255.255.255:65535" */
 
 size_t text_header(const struct text *t, char buf[TEXT_MAX])
 {
@@ -548,10 +581,10 @@ size_t text_header(const struct text *t, char buf[TEXT_MAX])
 
 	if (t->wide)
 		return (size_t)snprintf(buf, TEXT_MAX, "%s %-*s %-*s %-*s %s\n", time,
-					COL_OWNER, "PID/COMM", COL_ADDRESS, "LOCAL",
-					COL_ADDRESS, "REMOTE",
+					COL_OWNER, "PID/COMM", (int)t->address, "LOCAL",
+					(int)t->address, "REMOTE",
 					"OLD->NEW STATE, CAUSE, TIME IN OLD STATE");
-	return (size_t)snprintf(buf, TEXT_MAX, "%s LPORT %-*s %s\n", time, COL_ADDRESS, "REMOTE",
+	return (size_t)snprintf(buf, TEXT_MAX, "%s LPORT %-*s %s\n", time, (int)t->address, "REMOTE",
 				"OLD->NEW STATE, CAUSE, TIME IN OLD");
 }
 
@@ -594,11 +627,11 @@ bool text_tells(const struct text *t, const struct tcpfsm_event *ev)
 size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_MAX])
 {
 	const struct tcpfsm_record *r = &ev->rec;
-	size_t width = t->width ? t->width : WIDTH;
+	enum text_fit fit = TEXT_FITS;
+	size_t behind, width;
 	enum attr ink;
 	struct parts ps;
 	char *p, *column;
-	size_t room;
 
 	if (!text_tells(t, ev))
 		return 0;
@@ -622,7 +655,8 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 		p = pad_to(p, column, COL_OWNER) + 1;
 		column = p;
 		p = put_address(p, r, r->laddr, r->lport);
-		p = pad_to(p, column, COL_ADDRESS);
+		fit = text_fit(t, (size_t)(p - column), (size_t)(column - buf), TAIL_MIN);
+		p = pad_to(text_cut(t, column, p), column, t->address);
 	} else {
 		p = put_padded(p, r->lport, 5, ' ');
 	}
@@ -632,18 +666,27 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 		*p++ = '-';
 	else
 		p = put_address(p, r, r->raddr, r->rport);
-	p = pad_to(p, column, COL_ADDRESS);
-	*p++ = ' ';
-	if (!t->wide) {
-		/* IPv6 addresses take more than their column. */
-		room = (size_t)(p - buf) + TAIL_MIN > width || (!t->width && r->family == 6) ?
-		       TAIL_MIN : width - (size_t)(p - buf);
-		parts_fit(&ps, room);
+	if (fit != TEXT_GROWS)
+		fit = text_fit(t, (size_t)(p - column), (size_t)(column - buf), TAIL_MIN);
+	if (fit == TEXT_GROWS) {
+		size_t len = text_header(t, buf);
+
+		return len + text_event(t, ev, buf + len);
 	}
-	room = (size_t)(p - buf);
+	behind = (size_t)(column - buf) + t->address + 1;
+	if (fit == TEXT_FOLDS) {
+		*p++ = '\n';
+		memset(p, ' ', behind);
+		p += behind;
+	} else {
+		p = pad_to(text_cut(t, column, p), column, t->address) + 1;
+	}
+	width = t->width ? t->width : WIDTH + t->address - TEXT_ADDRESS;
+	if (!t->wide)
+		parts_fit(&ps, width > behind + TAIL_MIN ? width - behind : TAIL_MIN);
 	p = put_parts(t, buf, p, &ps, ink);
 	if (!t->one_line)
-		p = put_carried(t, p, room, &ps, ev);
+		p = put_carried(t, p, behind, &ps, ev);
 	*p++ = '\n';
 	return (size_t)(p - buf);
 }

@@ -14,7 +14,9 @@ struct text {
 	bool wide, raw, time_of_day;
 	bool colour;			/* escape sequences in the line */
 	uint64_t start;			/* of the column TIME(s); 0: not yet */
-	unsigned int width;		/* of the terminal; 0: 80 */
+	unsigned int width;		/* of the terminal; 0: it is none */
+	unsigned int address;		/* columns of an address: TEXT_ADDRESS at first */
+	unsigned int longest;		/* address of a line: so many it would take */
 	bool one_line;			/* what has no room in it is left out */
 	uint64_t carried, carried_ts;	/* what had lines of its own last, and when */
 	/* How the last line looks between these two; ATTR_PLAIN: there is no such place. */
@@ -23,6 +25,18 @@ struct text {
 	int64_t second;			/* whose hms is kept */
 	char hms[9];
 };
+
+#define TEXT_ADDRESS	21U		/* "255.255.255.255:65535" */
+
+/*
+ * An address of so many columns is about to be shown, behind others and before what needs so many at least.
+ * GROW: all from here on are as wide, and the header comes again; FOLD: what follows goes on a line of its
+ * own, in its columns; CUT: there is one line only, and it lacks its beginning.
+ */
+enum text_fit { TEXT_FITS, TEXT_GROWS, TEXT_FOLDS, TEXT_CUTS };
+enum text_fit text_fit(struct text *t, size_t len, size_t before, size_t behind);
+/* The end of the address between the two, so that it takes no more than its column. */
+char *text_cut(const struct text *t, char *column, char *end);
 
 size_t text_header(const struct text *t, char buf[TEXT_MAX]);
 /* The column of time: p holds blanks. */

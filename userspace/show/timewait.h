@@ -12,6 +12,7 @@ struct timewait_reading {
 	struct tcpfsm_timewaits *ledger;
 	const struct tcpfsm_filter *filter; /* of rows, besides the ledger's; NULL: all */
 	uint64_t ts;			/* epoch */
+	unsigned int width;		/* columns of the screen; 0: as it may be */
 	bool redraw;
 };
 

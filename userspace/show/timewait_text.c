@@ -9,6 +9,7 @@
 #include "timewait.h"
 
 #define ENDS_LEN	41		/* "255.255.255.255 > 255.255.255.255:65535" */
+#define NUMBERS_LEN	35		/* of a destination */
 #define OWNER_LEN	24		/* "0123456789abcde/4194304" */
 #define CGROUP_LEN	74		/* columns left in a line of its own */
 #define OWNERS_MIN	4		/* that a full screen has room for */
@@ -42,6 +43,8 @@ struct page {
 	size_t reserved;		/* lines for what comes after this table */
 	unsigned int n;			/* rows of this kind */
 	size_t max;			/* with a filter, which each() does not know */
+	size_t longest;			/* name of a destination */
+	unsigned int first;		/* columns that they have */
 };
 
 /* ---- pieces ------------------------------------------------------------------------- */
@@ -93,7 +96,7 @@ static const char *ends(const struct tcpfsm_timewait *g, char buf[160])
 	char dev[TCPFSM_DEV_NAME_MAX], *p = buf;
 
 	if (g->rest)
-		return "all others";
+		return strcpy(buf, "all others");
 	out_dev(g->netns, g->dev, dev);
 	if (g->inbound) {
 		p = put(put_bound(p, &r, g->laddr, g->lport, dev), " < *");
@@ -104,6 +107,25 @@ static const char *ends(const struct tcpfsm_timewait *g, char buf[160])
 	}
 	*p = '\0';
 	return buf;
+}
+
+/* Longer than the screen is wide? Then its second end goes below the first. */
+static bool splits(const struct page *p, const char *ends)
+{
+	return p->r->width && strlen(ends) > p->r->width && strstr(ends, " > ");
+}
+
+static void put_ends(struct page *p, char *ends)
+{
+	char below[160], *second = splits(p, ends) ? strstr(ends, " > ") : NULL;
+
+	if (second) {
+		snprintf(below, sizeof(below), "    %s", second + 3);
+		second[2] = '\0';
+		out_printf(p->s.out, "%s%s", ends, p->s.eol);
+		ends = below;
+	}
+	screen_put_first(&p->s, ends, p->first);
 }
 
 /* Of a reading that has a filter of its own. */
@@ -151,7 +173,7 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 {
 	struct page *p = arg;
 	uint64_t all = g->time_wait + g->fin_wait2;
-	char a[4][32];
+	char a[4][32], name[OUT_NETNS_MAX];
 	size_t i;
 
 	/* Of no interest, unless there is no other. */
@@ -166,7 +188,7 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 	if (g->rest)
 		out_printf(p->s.out, "other network namespaces: ");
 	else
-		out_printf(p->s.out, "netns %u: ", g->netns);
+		out_printf(p->s.out, "netns %s: ", out_netns_text(g->netns, name));
 	out_printf(p->s.out, "TIME_WAIT %s, FIN_WAIT2 %s", count_text(g->time_wait, a[0]),
 		   count_text(g->fin_wait2, a[1]));
 	if (g->limit)
@@ -214,6 +236,11 @@ static int note_local(const struct tcpfsm_timewait *g, void *arg)
 {
 	struct page *p = arg;
 	struct local *l = local_of(p, g);
+	char name[160];
+	size_t len = strlen(ends(g, name));
+
+	if (len > p->longest)
+		p->longest = len;
 
 	if (g->rest || g->inbound || (!l && p->nlocals == LOCALS))
 		return 0;
@@ -280,17 +307,18 @@ static int destination_lines(const struct tcpfsm_timewait *g, void *arg)
 
 	if (!shown(p, g))
 		return 0;
-	if (!room(p, 1U + growing + maker + !!g->recent_failed + (p->n ? 0 : 2)))
+	ends(g, name);
+	if (!room(p, 1U + splits(p, name) + screen_folds(name, p->first) + growing + maker + !!g->recent_failed + (p->n ? 0 : 2)))
 		return 0;
 	if (!p->n++)
-		out_printf(p->s.out, "%s%-*s %6s %6s %6s %6s %6s%s", p->s.eol, ENDS_LEN, "DESTINATION", "TW",
+		out_printf(p->s.out, "%s%-*s %6s %6s %6s %6s %6s%s", p->s.eol, (int)p->first, "DESTINATION", "TW",
 			   "FINW2", "IN/s", "OUT/s", "PORTS", p->s.eol);
 	if (g->limit)
 		snprintf(share, sizeof(share), "%.1f%%", 100 * (double)g->used / (double)g->limit);
-	out_printf(p->s.out, "%-*s %6s %6s %6s %6s %6s%s", ENDS_LEN, ends(g, name),
-		   count_text(g->time_wait, a[0]), count_text(g->fin_wait2, a[1]),
-		   rate(g, g->recent[TCPFSM_TW_ENTER], a[2]), rate(g, out_of(g->recent), a[3]), share,
-		   p->s.eol);
+	put_ends(p, name);
+	out_printf(p->s.out, " %6s %6s %6s %6s %6s%s", count_text(g->time_wait, a[0]),
+		   count_text(g->fin_wait2, a[1]), rate(g, g->recent[TCPFSM_TW_ENTER], a[2]),
+		   rate(g, out_of(g->recent), a[3]), share, p->s.eol);
 	if (growing)
 		forecast_lines(p, g);
 	return 0;
@@ -354,6 +382,7 @@ int timewait_text(struct out *o, struct timewait_reading *r)
 		p.s.left -= p.s.left != SIZE_MAX;
 	}
 	err = tcpfsm_timewaits_each(r->ledger, TCPFSM_TIMEWAIT_DESTINATION, r->ts, SIZE_MAX, note_local, &p);
+	p.first = screen_first(r->width, p.longest, ENDS_LEN, NUMBERS_LEN);
 	for (kind = 0; !err && kind < TCPFSM_TIMEWAIT_KINDS; kind++) {
 		p.n = 0;
 		p.reserved = kind == TCPFSM_TIMEWAIT_DESTINATION ? OWNERS_MIN + 2 : 0;

@@ -246,7 +246,7 @@ int loop_begin(struct loop *l)
 	u->over = VIEWS_ALL;
 	u->place[VIEW_LOG].follow = true;
 	u->play.speed = play_normal;
-	u->text = (struct text) { .time_of_day = true, .one_line = true };
+	u->text = (struct text) { .time_of_day = true, .one_line = true, .address = TEXT_ADDRESS };
 	err = story_begin(l);
 	return err ? err : top_init(&u->top, *u->filter_text ? &u->filter : NULL, tells,
 				    u->epoch_offset);

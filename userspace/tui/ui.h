@@ -97,6 +97,7 @@ struct ui {
 	struct out out;			/* into the page that is made */
 	struct grid grid;
 	struct text text;
+	int longest;			/* address among the connections shown so far */
 
 	/* The worst finding, and who has most in TIME_WAIT. */
 	char finding[1024], action[2048];

@@ -40,6 +40,26 @@ static bool is_shown(const struct ui *u, int f)
 	return u->grid.cols >= fields[f].from && u->grid.cols < fields[f].below;
 }
 
+static bool is_address(int f)
+{
+	return f == F_LOCAL || f == F_REMOTE;
+}
+
+/* Addresses share what the others leave, as far as they need it. */
+static int width_of(const struct ui *u, int f)
+{
+	int left = u->grid.cols, addresses = 0, i;
+
+	if (!is_address(f) || u->longest <= fields[f].width)
+		return fields[f].width;
+	for (i = 0; i < NFIELDS; i++) {
+		left -= is_shown(u, i) ? fields[i].width + 1 : 0;
+		addresses += is_shown(u, i) && is_address(i);
+	}
+	left = left > 0 ? left / addresses : 0;
+	return u->longest < fields[f].width + left ? u->longest : fields[f].width + left;
+}
+
 /* What is known of a row, wherever it comes from. */
 struct row {
 	uint64_t since, until;		/* epoch; until: over, or now */
@@ -151,13 +171,19 @@ static size_t line(struct ui *u, uint64_t i, char buf[ROW_MAX])
 	if (!find_row(u, i, &r))
 		return (size_t)snprintf(buf, ROW_MAX, "(gone)");
 	for (f = 0; f < NFIELDS; f++) {
-		int len;
+		int len, width = width_of(u, f), cut = 0;
 
 		if (!is_shown(u, f))
 			continue;
 		len = (int)(put_field(field, &r, f) - field);
-		p += sprintf(p, fields[f].right ? "%*.*s " : "%-*.*s ", fields[f].width, len,
-			     field);
+		if (is_address(f) && len > u->longest)
+			u->longest = len;
+		/* Of an address the end tells most. */
+		if (is_address(f) && len > width) {
+			cut = len - width;
+			memcpy(field + cut, "..", 2);
+		}
+		p += sprintf(p, fields[f].right ? "%*.*s " : "%-*.*s ", width, len - cut, field + cut);
 	}
 	return (size_t)(p - buf);
 }
@@ -201,16 +227,16 @@ static void draw_headline(struct ui *u, struct grid *g, int y)
 	int left = (int)u->place[VIEW_CONNS].left, x = -left, f, i;
 
 	for (f = 0; f < NFIELDS; f++) {
-		char title[32];
+		char title[128];
 
 		if (!is_shown(u, f))
 			continue;
-		snprintf(title, sizeof(title), fields[f].right ? "%*s" : "%-*s", fields[f].width,
+		snprintf(title, sizeof(title), fields[f].right ? "%*s" : "%-*s", width_of(u, f),
 			 fields[f].title);
 		for (i = 0; title[i]; i++)
 			grid_put(g, x + i, y, is_sorted_by(u, f) ? ATTR_TITLE : ATTR_BOLD,
 				 (uint8_t)title[i]);
-		x += fields[f].width + 1;
+		x += width_of(u, f) + 1;
 	}
 }
 
@@ -287,9 +313,9 @@ static void click(struct ui *u, int x)
 	for (f = 0; f < NFIELDS; f++) {
 		if (!is_shown(u, f))
 			continue;
-		if (x >= at && x < at + fields[f].width && fields[f].column < TOP_NCOLUMNS)
+		if (x >= at && x < at + width_of(u, f) && fields[f].column < TOP_NCOLUMNS)
 			sort_by(u, fields[f].column, is_sorted_by(u, f) && !u->top.list.reverse);
-		at += fields[f].width + 1;
+		at += width_of(u, f) + 1;
 	}
 }
 

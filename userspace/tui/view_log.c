@@ -14,18 +14,37 @@ static uint64_t rows(struct ui *u, uint64_t *first)
 	return end > *first ? end : *first;
 }
 
+#define WIDE_FROM	150		/* columns */
+#define REST		53		/* columns of a line that are not the address, at least */
+#define WIDE_REST	80
+
+/* Addresses get what they need, as far as the screen has it. */
+static struct text text_here(struct ui *u)
+{
+	unsigned int cols = (unsigned int)u->grid.cols, room;
+	struct text text = u->text;
+
+	text.wide = cols >= WIDE_FROM;
+	text.width = cols;
+	room = text.wide ? (cols - WIDE_REST) / 2 : cols > REST ? cols - REST : 0;
+	if (room > text.longest)
+		room = text.longest;
+	if (room > text.address)
+		text.address = room;
+	return text;
+}
+
 /* Between the two runs it looks as it does in tcpfsm trace. */
 static size_t line(struct ui *u, uint64_t row, char buf[TEXT_MAX], struct out_run run[2])
 {
 	const struct tcpfsm_event *ev = top_log_at(&u->top, row);
-	struct text text = u->text;
+	struct text text = text_here(u);
 	size_t len;
 
 	if (!ev)
 		return 0;
-	text.wide = u->grid.cols >= 150;
-	text.width = (unsigned int)u->grid.cols;
 	len = text_event(&text, ev, buf);
+	u->text.longest = text.longest;
 	len -= len && buf[len - 1] == '\n';
 	buf[len] = '\0';
 	run[0] = (struct out_run) { text.ink_from, text.ink };
@@ -56,13 +75,12 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 {
 	struct place *p = &u->place[VIEW_LOG];
 	uint64_t first, end = rows(u, &first), row = ui_list_top(u, a.rows - 1);
-	struct text heading = u->text;
+	struct text heading = text_here(u);
 	struct out_run run[2];
 	char buf[TEXT_MAX];
 	size_t len;
 	int y, x;
 
-	heading.wide = g->cols >= 150;
 	len = text_header(&heading, buf);
 	page_draw_line(g, a.y, p->left, buf, len, NULL, 0);
 	for (x = 0; x < g->cols; x++)

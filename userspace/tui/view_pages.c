@@ -88,6 +88,7 @@ static void refresh_listeners(struct ui *u)
 		if (!u->since_load && r->last_ts >= r->first_ts[0] + RATE_MIN_NS)
 			reader.last_ts = r->first_ts[0];
 		err = listen_reading_make(&reader, r->ls[0], u->epoch_offset);
+		reader.r.width = (unsigned int)u->grid.cols;
 		if (!err)
 			listen_text(o, &reader.r, false);
 		listen_reading_free(&reader);
@@ -191,6 +192,7 @@ static void refresh_timewait(struct ui *u)
 {
 	struct timewait_reading r = {
 		.ledger = u->ledger, .ts = u->now, .filter = *u->filter_text ? &u->filter : NULL,
+		.width = (unsigned int)u->grid.cols,
 	};
 	struct out *o;
 	int err;

@@ -162,7 +162,6 @@ static void put_about(struct json *j, const struct json_head *h, bool has_owner,
 		      const char comm[17])
 {
 	json_begin(j, h);
-	json_number(j, "cpu", 0);
 	if (has_owner)
 		json_process(j, true, pid, comm, "");
 }

@@ -126,9 +126,9 @@ struct words ends_of(const struct tcpfsm_timewait *tw)
 
 struct words netns_name(const struct facts *f)
 {
-	char name[TCPFSM_NETNS_NAME_MAX];
+	char name[TCPFSM_CONTAINER_NAME_MAX];
 
-	if (f->opts->live && *tcpfsm_netns_name(f->l->netns, name))
+	if (f->opts->live && *tcpfsm_netns_label(f->l->netns, name))
 		return words("network namespace %s", name);
 	return words("network namespace %u", f->l->netns);
 }
