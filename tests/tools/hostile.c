@@ -523,6 +523,9 @@ static bool all_zero(const void *p, size_t n)
 	return !n || (!*c && !memcmp(c, c + 1, n - 1));
 }
 
+#define IS_TYPE(s, n, name, text)	[n] = true,
+static const bool is_type[UINT8_MAX + 1] = { TCPFSM_TYPES(IS_TYPE) };
+
 /* What a record does not use is 0, and no word in it an address of the kernel's. */
 static void check_record(const struct tcpfsm_record *r)
 {
@@ -530,7 +533,7 @@ static void check_record(const struct tcpfsm_record *r)
 	bool total = r->type == TCPFSM_TYPE_TOTAL;
 	size_t i, n;
 
-	CHECK(r->type >= TCPFSM_TYPE_STATE && r->type <= TCPFSM_TYPE_SUPPRESSED);
+	CHECK(is_type[r->type]);
 	CHECK(r->type != TCPFSM_TYPE_SOCKET);
 	CHECK(r->family == 4 || r->family == 6 || (!r->family && !r->lport));
 	CHECK(r->old_state < 14 && r->new_state < 14 && r->reason < 16);

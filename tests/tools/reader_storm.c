@@ -122,6 +122,9 @@ static void unmap_ring(unsigned int i)
 	books->unmapped++;
 }
 
+#define IS_TYPE(s, n, name, text)	[n] = true,
+static const bool is_type[UINT8_MAX + 1] = { TCPFSM_TYPES(IS_TYPE) };
+
 /* Up to @until, or all there is. */
 static void read_ring(unsigned int i, uint64_t until)
 {
@@ -136,7 +139,7 @@ static void read_ring(unsigned int i, uint64_t until)
 		for (k = 0; k < n; k++) {
 			const struct tcpfsm_record *r = &batch[k];
 
-			if (r->seq <= me.last[i] || !r->type || r->type > TCPFSM_TYPE_SUPPRESSED)
+			if (r->seq <= me.last[i] || !is_type[r->type])
 				fail("not a record", i);
 			me.lost[i] += r->seq - me.last[i] - 1;
 			me.last[i] = r->seq;
