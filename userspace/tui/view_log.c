@@ -15,8 +15,8 @@ static uint64_t rows(struct ui *u, uint64_t *first)
 }
 
 #define WIDE_FROM	150		/* columns */
-#define REST		53		/* columns of a line that are not the address, at least */
-#define WIDE_REST	80
+#define REST		54		/* columns of a line that are not the address, at least */
+#define WIDE_REST	81
 
 /* Addresses get what they need, as far as the screen has it. */
 static struct text text_here(struct ui *u)
