@@ -38,7 +38,7 @@ struct options {
 	const char *svg;		/* --svg, or NULL */
 	const char *listen;		/* serve: where, or NULL */
 	struct tcpfsm_filter filter;
-	bool json, raw, follow_new, time_of_day, wide, histogram, verbose, exit_code, strict, ledger;
+	bool json, raw, follow_new, time_of_day, wide, histogram, verbose, exit_code, strict, ledger, to_stdout;
 	uint64_t interval;		/* nanoseconds between readings; 0: one only */
 	uint64_t conn;			/* socket cookie, 0: any */
 	uint64_t count;			/* 0: no limit */

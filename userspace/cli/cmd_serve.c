@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * tcpfsm serve: this machine's metrics, for Prometheus.
+ * tcpfsm serve: this machine's metrics for Prometheus, and what is wrong for the journal.
  *
  * Listeners and network namespaces need no record: their totals are read when somebody asks, and for
  * explain each ten seconds.  With --ledger the records are read, too, as tcpfsm top does.
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../serve/http.h"
+#include "../serve/journal.h"
 #include "../serve/metrics.h"
 #include "../show/recent.h"
 #include "cli.h"
@@ -38,6 +39,9 @@ struct serve {
 	struct tcpfsm_info info;
 	struct tcpfsm_listeners *ls;
 	struct tcpfsm_timewaits *ledger; /* --ledger, or NULL */
+	struct tcpfsm_connects *connects; /* likewise */
+	struct outgoings outgoing;	/* what they came to, as long as this process lives */
+	struct journal *journal;	/* NULL: nobody wants it */
 	struct tcpfsm_explain *explain;
 	struct tcpfsm_checks *checks;
 	struct recent recent;
@@ -54,6 +58,12 @@ static int on_finding(const struct tcpfsm_finding *f, void *arg)
 	struct serve *s = arg;
 	struct found *to;
 
+	if (s->journal) {
+		int err = journal_finding(s->journal, f);
+
+		if (err)
+			return err;
+	}
 	if (s->nfound == s->room) {
 		size_t room = s->room ? 2 * s->room : 16;
 
@@ -72,6 +82,25 @@ static int on_finding(const struct tcpfsm_finding *f, void *arg)
 	return 0;
 }
 
+/* How many, and which failed, since the last time. */
+static int on_connect(const struct tcpfsm_connect *c, void *arg)
+{
+	struct serve *s = arg;
+
+	outgoing_add(&s->outgoing, c);
+	return s->journal ? journal_connect(s->journal, c, realtime_ns()) : 0;
+}
+
+static int count_connects(struct serve *s)
+{
+	uint64_t now = realtime_ns();
+	int rc = tcpfsm_connects_each(s->connects, TCPFSM_CONNECT_BY_DESTINATION, TCPFSM_CONNECT_SORT_FAILED, now, SIZE_MAX,
+				      &s->opts->filter, on_connect, s);
+
+	tcpfsm_connects_mark(s->connects, now);
+	return rc;
+}
+
 static int judge(struct serve *s, uint64_t now)
 {
 	int rc;
@@ -85,7 +114,9 @@ static int judge(struct serve *s, uint64_t now)
 		tcpfsm_timewaits_mark(s->ledger, realtime_ns());
 	rc = tcpfsm_explain_findings(s->explain, s->recent.ls[0], on_finding, s);
 	recent_move_on(&s->recent, WINDOW_NS);
-	return rc;
+	if (!rc && s->journal)
+		rc = journal_judged(s->journal, realtime_ns());
+	return !rc && s->connects ? count_connects(s) : rc;
 }
 
 static int on_item(const struct tcpfsm_item *item, void *arg)
@@ -106,6 +137,12 @@ static int on_notice(const struct tcpfsm_notice *n, void *arg)
 	if (n->type != TCPFSM_NOTICE_TOTALS || n->error)
 		return tell_notice(n, arg);
 	s->read_at = now;
+	if (s->journal) {
+		int err = journal_listeners(s->journal, s->ls, realtime_ns());
+
+		if (err)
+			return err;
+	}
 	return s->checking || (s->judged_at && now - s->judged_at < JUDGE_NS) ? 0 : judge(s, now);
 }
 
@@ -150,7 +187,7 @@ static int on_page(const char *path, const char *accept, struct http_page *page,
 				   "text/plain; version=0.0.4; charset=utf-8";
 	out_to_text(o, &page->text);
 	err = metrics_write(o, &(struct known) {
-		.info = &s->info, .src = tcpfsm_follow_source(s->follow), .ls = s->ls, .ledger = s->ledger,
+		.outgoing = s->connects ? &s->outgoing : NULL, .info = &s->info, .src = tcpfsm_follow_source(s->follow), .ls = s->ls, .ledger = s->ledger,
 		.checks = s->checked_at ? s->checks : NULL, .filter = &s->opts->filter,
 		.found = s->judged_at ? s->found : NULL, .nfound = s->nfound, .now = realtime_ns(),
 	}, openmetrics);
@@ -163,6 +200,7 @@ static int on_page(const char *path, const char *accept, struct http_page *page,
 static void stop(struct serve *s)
 {
 	tcpfsm_explain_free(s->explain);
+	tcpfsm_connects_free(s->connects);
 	tcpfsm_timewaits_free(s->ledger);
 	tcpfsm_checks_free(s->checks);
 	tcpfsm_listeners_free(s->ls);
@@ -170,11 +208,13 @@ static void stop(struct serve *s)
 	tcpfsm_follow_close(s->follow);
 	s->follow = NULL;
 	s->explain = NULL;
+	s->connects = NULL;
 	s->ledger = NULL;
 	s->checks = NULL;
 	s->ls = NULL;
 	s->read_at = s->judged_at = s->checked_at = 0;
 	s->nfound = 0;
+	journal_forget(s->journal);
 }
 
 static int make_consumers(struct serve *s)
@@ -189,11 +229,14 @@ static int make_consumers(struct serve *s)
 	struct tcpfsm_timewaits_options to = {
 		.size = sizeof(to), .filter = filter, .epoch_offset = eo.epoch_offset, .since = eo.since,
 	};
+	struct tcpfsm_connects_options co = { .size = sizeof(co), .epoch_offset = eo.epoch_offset };
 	struct tcpfsm_consumers all = { .size = sizeof(all) };
 	int err = s->opts->ledger ? tcpfsm_timewaits_new(&s->ledger, &to) : 0;
 
 	tcpfsm_explain_machine(&eo);
-	eo.ledger = s->ledger;
+	eo.ledger = co.ledger = s->ledger;
+	if (!err && s->ledger)
+		err = tcpfsm_connects_new(&s->connects, &co);
 	if (!err)
 		err = tcpfsm_explain_new(&s->explain, &eo);
 	if (!err)
@@ -207,6 +250,7 @@ static int make_consumers(struct serve *s)
 	tcpfsm_listeners_live(s->ls, true);
 	all.timewaits = s->ledger;
 	all.explain = s->explain;
+	all.connects = s->connects;
 	return tcpfsm_follow_consumers(s->follow, &all);
 }
 
@@ -282,6 +326,9 @@ static int serve(struct serve *s)
 			stop(s);
 			continue;
 		}
+		/* Nobody reads what --stdout tells: close_stdout() knows whether that is an error. */
+		if (s->opts->out->error)
+			return EXIT_DONE;
 		if (rc < 0)
 			return fail(rc, "serve");
 		ms = http_run(s->http);
@@ -311,9 +358,16 @@ static int run(const struct options *opts)
 	const char *why;
 	int err, status;
 
+	if (opts->to_stdout || journal_is_stderr()) {
+		s.journal = journal_new(opts->to_stdout ? opts->out : NULL, &opts->filter);
+		if (!s.journal)
+			return fail(-ENOMEM, "serve");
+	}
 	err = http_open(&s.http, where, on_page, &s, &why);
-	if (err)
+	if (err) {
+		journal_free(s.journal);
 		return fail_http(err, where, why);
+	}
 	status = begin(&s);
 	if (!status) {
 		complain("serve: http://%s/metrics", http_where(s.http));
@@ -323,7 +377,8 @@ static int run(const struct options *opts)
 		stop(&s);
 	free(s.found);
 	http_close(s.http);
-	return status;
+	journal_free(s.journal);
+	return status ? status : close_stdout(opts->out);
 }
 
 const struct command cmd_serve = {
@@ -331,12 +386,16 @@ const struct command cmd_serve = {
 		"  /metrics    listeners, network namespaces, findings of explain and how well\n"
 		"              the module sees, in the text format of Prometheus, or as\n"
 		"              OpenMetrics; tcpfsm-serve(8) lists the names\n"
+		"  journal     (as a service; --stdout: JSON lines) findings that begin and end,\n"
+		"              what listeners refuse and, with --ledger, connects that fail\n"
 		"  Nothing else is there, and a request changes nothing.  It has neither TLS nor\n"
 		"  passwords: other machines should see a proxy in front of it.\n",
 	.examples =
 		"  For the Prometheus of this machine:\n"
 		"    tcpfsm serve\n"
 		"  With ports and mini-sockets by destination, at another port:\n"
-		"    tcpfsm serve --ledger --listen 127.0.0.1:9100\n",
+		"    tcpfsm serve --ledger --listen 127.0.0.1:9100\n"
+		"  In a container, whose log is its standard output:\n"
+		"    tcpfsm serve --stdout\n",
 	.run = run,
 };

@@ -373,6 +373,9 @@ static int take_option(struct options *o, int val, const char *arg)
 	case LONG_LEDGER:
 		o->ledger = true;
 		break;
+	case LONG_STDOUT:
+		o->to_stdout = true;
+		break;
 	case LONG_JSON:
 		o->json = true;
 		break;

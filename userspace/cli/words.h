@@ -51,6 +51,7 @@ enum {
 	LONG_BY,
 	LONG_LISTEN,
 	LONG_LEDGER,
+	LONG_STDOUT,
 };
 
 #define SORTS "population, in, out, growth, ports, failed"
@@ -88,6 +89,7 @@ enum {
 	X(LONG_DUMP, "dump", NULL,    OPT_KEEP,	      "what the flight recorder holds, and no more") \
 	X(LONG_LISTEN, "listen", "WHERE", OPT_SERVE,  "at ADDRESS:PORT, not only 127.0.0.1:9823") \
 	X(LONG_LEDGER, "ledger", NULL, OPT_SERVE,     "ports by destination, too: reads the records") \
+	X(LONG_STDOUT, "stdout", NULL, OPT_SERVE,     "findings and refusals as JSON lines") \
 	X(LONG_JSON, "json", NULL,    OPT_JSON,	      "one JSON object per line") \
 	X(LONG_RAW, "raw",  NULL,     OPT_RAW,	      "the kernel's own view, artefacts included") \
 	X(LONG_DEVICE, "device", "PATH", 0,	      "instead of " TCPFSM_DEVICE) \
@@ -122,7 +124,7 @@ enum {
 	  OPT_INTERVAL | OPT_COUNT | OPT_VERBOSE | OPT_EXIT_CODE | OPT_WHAT_IF) \
 	X(top, "", "all of it on one live screen: like htop, for TCP", \
 	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_FOLLOW_NEW) \
-	X(serve, "", "metrics of this machine, for Prometheus", \
+	X(serve, "", "metrics for Prometheus, findings for the journal", \
 	  OPT_NETNS | OPT_SERVE) \
 	X(check, "", "its own totals against the kernel's counters; differences", \
 	  OPT_NETNS | OPT_READ | OPT_JSON | OPT_WIDE) \

@@ -574,6 +574,36 @@ static void put_destinations(struct page *p)
 	value(&l, d.rest);
 }
 
+static void put_connect(struct page *p, const struct outgoing *of, const char *result, uint64_t n)
+{
+	struct labels l = open_sample(p, NULL);
+
+	if (of->netns)
+		label_number(&l, "netns", of->netns);
+	else
+		label(&l, "netns", "");
+	label(&l, "comm", of->comm);
+	label(&l, "result", result);
+	value(&l, n);
+}
+
+static void put_connects(struct page *p)
+{
+	const struct outgoing *of;
+	unsigned int i;
+
+	begin(p, METRIC_CONNECTS);
+	for (of = p->k->outgoing->of; of < p->k->outgoing->of + p->k->outgoing->n; of++) {
+		put_connect(p, of, "established", of->established);
+		if (of->given_up)
+			put_connect(p, of, "given_up", of->given_up);
+		for (i = 0; i < TCPFSM_CONNECT_ERRORS; i++)
+			if (of->failed[i])
+				put_connect(p, of, tcpfsm_connect_errno(i) ? strerrorname_np(tcpfsm_connect_errno(i)) :
+					    "other", of->failed[i]);
+	}
+}
+
 /* ---- findings ------------------------------------------------------------------------------- */
 
 static bool same_series(const struct found *a, const struct found *b)
@@ -654,6 +684,8 @@ int metrics_write(struct out *o, const struct known *k, bool openmetrics)
 		put_timewaits(&p);
 		if (k->ledger)
 			put_destinations(&p);
+		if (k->outgoing)
+			put_connects(&p);
 		if (k->found)
 			put_findings(&p);
 		if (openmetrics)

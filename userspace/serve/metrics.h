@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "outgoing.h"
 #include "tcpfsm.h"
 #include "../show/out.h"
 
@@ -50,6 +51,7 @@
 	X(PORTS_USED, GAUGE, "tcpfsm_ports_used", DESTINATION_LABELS, "Ports in use towards a destination; the 20 with most mini-sockets (with --ledger)") \
 	X(PORTS_USABLE, GAUGE, "tcpfsm_ports_usable", DESTINATION_LABELS, "Ports that connect() can choose for it (with --ledger)") \
 	X(PORTS_LEFT_OUT, GAUGE, "tcpfsm_ports_destinations_left_out", "", "1: there are more destinations than are told (with --ledger)") \
+	X(CONNECTS, COUNTER, "tcpfsm_connects", "netns,comm,result", "Connections opened from here, since serve has begun; result is established, given_up or an errno (with --ledger)") \
 	X(FINDING, GAUGE, "tcpfsm_finding", "verdict,severity,netns,address,port", "Findings of explain now, of a listener, a destination of connect(), a network namespace or (empty) of all")
 #define LISTENER_LABELS		"netns,address,port"
 #define DESTINATION_LABELS	"netns,laddr,raddr,rport"
@@ -70,6 +72,7 @@ struct known {
 	struct tcpfsm_source *src;	/* live */
 	struct tcpfsm_listeners *ls;
 	struct tcpfsm_timewaits *ledger;
+	const struct outgoings *outgoing;
 	struct tcpfsm_checks *checks;
 	const struct tcpfsm_filter *filter; /* listeners and network namespaces that pass */
 	const struct found *found;
