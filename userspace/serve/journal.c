@@ -175,7 +175,6 @@ static void to_json(struct out *o, const struct note *n)
 		.ts = n->ts, .event = n->event, .conn = n->conn, .netns = n->netns, .family = n->family,
 		.laddr = n->laddr, .lport = n->lport, .raddr = n->raddr, .rport = n->rport,
 	});
-	json_number(&j, "cpu", 0);
 	if (n->pid)
 		json_process(&j, true, n->pid, n->comm ? n->comm : "", "");
 	json_text(&j, "verdict", n->verdict);
