@@ -43,8 +43,16 @@ shows 'listeners: by address' '^sorted by address'
 comes 'listeners: port 22 is before port 80' '[ "$(screen | grep -Eo "^[^ ]+:(22|80) " | head -n 1)" = "[2001:db8::1]:22 " ]'
 keys '<'
 shows 'listeners: the worst again' '^sorted by worst'
-keys Tab
+keys / nginx Enter Enter
+shows 'listeners: the connections of one' 'filter: netns 4026531840 and sport 80' '^STATE +FOR PROCESS/PID'
+keys BSpace
+shows 'listeners: back' '^LISTENER +OWNER'
+keys 3
 shows 'time-wait' 'mini-sockets' '^netns 4026531840: TIME_WAIT' '^in all '
+keys / '> 192' Enter Enter
+shows 'time-wait: the connections of a destination' 'filter: netns 4026531840 .*dst 192.168.100.200:80' '^STATE +FOR PROCESS/PID'
+keys BSpace
+shows 'time-wait: back' '^netns 4026531840: TIME_WAIT'
 keys Tab Tab
 shows 'diagram' '\[ESTABLISHED ' '\[TIME_WAIT ' 'rcv FIN' 'STATE sockets now'
 keys BTab

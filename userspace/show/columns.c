@@ -8,6 +8,7 @@
 #include "columns.h"
 
 #define NOTE		'\001'		/* begins one; cells are printable */
+#define MARK		'\002'
 #define INDENT		4
 
 void columns_begin(struct columns *t, const struct column_head *head, unsigned int n, unsigned int lead)
@@ -57,6 +58,18 @@ void columns_note(struct columns *t, const char *fmt, ...)
 	add(t, buf);
 }
 
+void columns_mark(struct columns *t, const char *fmt, ...)
+{
+	char buf[OUT_MARK_MAX] = { MARK };
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vsnprintf(buf + 1, sizeof(buf) - 1, fmt, ap) >= (int)sizeof(buf) - 1)
+		buf[1] = '\0';
+	va_end(ap);
+	add(t, buf);
+}
+
 struct widths {
 	unsigned int of[COLUMNS_MAX];
 	unsigned int lead, all;		/* with the blanks between them */
@@ -85,7 +98,7 @@ static struct widths measure(const struct columns *t)
 		if (t->head[i].title)
 			widen(&w.of[i], t->head[i].title);
 	for (i = 0; s < end; s = behind(s)) {
-		if (*s == NOTE)
+		if (*s == NOTE || *s == MARK)
 			continue;
 		if (t->head[i].title)
 			widen(&w.of[i], s);
@@ -204,9 +217,13 @@ int columns_end(struct columns *t, struct out *o, const char *eol, unsigned int 
 		put_row(o, t, &w, row, eol, false);
 	}
 	while (s < end) {
-		const char *note = s;
+		const char *note = s, *mark = NULL;
 		size_t need;
 
+		if (*note == MARK) {
+			mark = note + 1;
+			note = behind(note);
+		}
 		for (i = 0; i < t->n && note < end; i++, note = behind(note))
 			row[i] = note;
 		need = put_row(o, t, &w, row, eol, true);
@@ -217,6 +234,7 @@ int columns_end(struct columns *t, struct out *o, const char *eol, unsigned int 
 			continue;
 		}
 		*lines -= *lines == SIZE_MAX ? 0 : need;
+		out_mark(o, "%s", mark ? mark : "");
 		put_row(o, t, &w, row, eol, false);
 		for (; note < s; note = behind(note))
 			out_printf(o, "%*s%s%s", INDENT, "", note + 1, eol);

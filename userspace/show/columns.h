@@ -33,6 +33,8 @@ void columns_begin(struct columns *t, const struct column_head *head, unsigned i
 void columns_cell(struct columns *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A line below the row that has just been filled in. */
 void columns_note(struct columns *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What the row that comes is about, see out_mark(). */
+void columns_mark(struct columns *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
  * Writes it: lines end in @eol.  @width: columns of the screen; 0: as wide as it may be.  @lines: how many
  * there is room for, taken off; a row that has none is left out, and all after it: *hidden says how many.

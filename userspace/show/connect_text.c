@@ -62,6 +62,32 @@ static void put_what(char *p, const struct tcpfsm_connect *c)
 	}
 }
 
+/* The row's connections, as a filter has it; "": those of the rest have nothing in common. */
+static void put_filter(char *p, const struct tcpfsm_connect *c)
+{
+	const struct tcpfsm_record r = { .family = c->family };
+	char *begin = p, address[80];
+
+	*p = '\0';
+	if (c->rest)
+		return;
+	if (c->family) {
+		*put_address(address, &r, c->raddr, c->rport) = '\0';
+		if (!c->rport)
+			strcpy(strrchr(address, ':'), "");
+		if (c->bits && c->bits != 32 && c->bits != 128)
+			sprintf(address + strlen(address), "/%u", c->bits);
+		p = put(put(p, "dst "), address);
+	} else if (c->rport) {
+		p = put_u64(put(p, "dport "), c->rport);
+	}
+	if (c->has_owner)
+		p = put_u64(put(p, p > begin ? " and pid " : "pid "), c->pid);
+	if (c->container && strlen(c->container) < 60)
+		p += sprintf(p, "%s \"%s\"", *c->container == '/' ? "cgroup" : "container", c->container);
+	*p = '\0';
+}
+
 static const char *quantile(const struct tcpfsm_connect_counts *n, double q, char buf[32])
 {
 	uint64_t us = tcpfsm_histogram_quantile(n->handshake_us, q);
@@ -132,6 +158,8 @@ static int add_row(const struct tcpfsm_connect *c, void *arg)
 	struct page *p = arg;
 	struct columns *t = &p->t;
 
+	put_filter(what, c);
+	columns_mark(t, "%s", what);
 	put_what(what, c);
 	columns_cell(t, "%s", what);
 	*what = '\0';

@@ -227,6 +227,20 @@ static size_t listener_height(const struct listen_row *row, unsigned int first)
 	       screen_folds(name_of(row, name), first);
 }
 
+/* Its connections: those of an address, or of all. */
+static void mark_row(struct out *o, const struct tcpfsm_listener *l)
+{
+	static const uint8_t any[sizeof(l->laddr)];
+	struct tcpfsm_record r = { .family = l->family };
+	char address[80];
+
+	*put_address(address, &r, l->laddr, l->lport) = '\0';
+	if (memcmp(l->laddr, any, sizeof(any)))
+		out_mark(o, "netns %u and src %s", l->netns, address);
+	else
+		out_mark(o, "netns %u and sport %u", l->netns, l->lport);
+}
+
 static void listener_lines(const struct listen_reading *r, const struct listen_row *row,
 			   unsigned int first, const struct screen *s)
 {
@@ -235,6 +249,7 @@ static void listener_lines(const struct listen_reading *r, const struct listen_r
 	char name[80], who[64], synq[QUEUE_SIZE], acceptq[QUEUE_SIZE], state[64], limits[LIMITS_LEN + 1];
 	char a[4][32], q[2][64], since[32];
 
+	mark_row(s->out, row->l);
 	screen_put_first(s, name_of(row, name), first);
 	out_printf(s->out, " %-*s %*s %*s%s", OWNER_LEN, owner(row, who),
 		   QUEUE_LEN, queue(t[T(NOW_SYNQ)], t[T(SYNQ_PEAK)], t[T(NOW_SYNQ_PLACES)], gone, synq),
@@ -274,6 +289,7 @@ static void netns_lines(const struct listen_reading *r, const struct listen_row 
 	const uint64_t *base = t + TCPFSM_TOTAL_KERNEL_BASE;
 	char a[2][32], from[32], name[OUT_NETNS_MAX];
 
+	out_mark(s->out, "netns %u", netns->l->netns);
 	out_printf(s->out, "%snetns %s: somaxconn %" PRIu64 ", tcp_max_syn_backlog %" PRIu64
 		   ", tcp_syncookies %" PRIu64 "%s", s->eol, out_netns_text(netns->l->netns, name), t[T(NOW_SOMAXCONN)],
 		   t[T(NOW_MAX_SYN_BACKLOG)], t[T(NOW_SYNCOOKIES)], s->eol);
@@ -296,6 +312,7 @@ static void rest_lines(const struct listen_row *row, const struct screen *s)
 	const uint64_t *n = row->recent;
 	char a[4][32], q[2][64];
 
+	out_mark(s->out, "%s", "");
 	out_printf(s->out, "(closed, or not in the module's table)%s", s->eol);
 	out_printf(s->out, "%*s %7s %7s %7s %7s %13s %12s%s", LIMITS_LEN, "",
 		   figure(row, n[T(SYN)], a[0]),

@@ -39,12 +39,14 @@ void out_to_text(struct out *o, struct out_text *text)
 	o->text = text;
 	text->len = 0;
 	text->nruns = 0;
+	text->nmarks = 0;
 }
 
 void out_text_free(struct out_text *text)
 {
 	free(text->s);
 	free(text->run);
+	free(text->mark);
 	memset(text, 0, sizeof(*text));
 }
 
@@ -67,22 +69,49 @@ static int keep(struct out_text *text, const char *buf, size_t n)
 	return 0;
 }
 
+/* Room for one more of them.  Return: the array, or NULL: then o has the error. */
+static void *grow(struct out *o, void *array, size_t n, size_t *room, size_t size)
+{
+	void *more;
+
+	if (n < *room)
+		return array;
+	more = realloc(array, (2 * *room + 64) * size);
+	if (more)
+		*room = 2 * *room + 64;
+	else
+		o->error = -ENOMEM;
+	return more;
+}
+
 static void keep_run(struct out *o, enum attr attr)
 {
 	struct out_text *text = o->text;
+	struct out_run *run = grow(o, text->run, text->nruns, &text->runs_room, sizeof(*run));
 
-	if (text->nruns == text->runs_room) {
-		size_t room = 2 * text->runs_room + 64;
-		struct out_run *run = realloc(text->run, room * sizeof(*run));
+	if (!run)
+		return;
+	text->run = run;
+	run[text->nruns++] = (struct out_run) { text->len + o->used, attr };
+}
 
-		if (!run) {
-			o->error = -ENOMEM;
-			return;
-		}
-		text->run = run;
-		text->runs_room = room;
-	}
-	text->run[text->nruns++] = (struct out_run) { text->len + o->used, attr };
+void out_mark(struct out *o, const char *fmt, ...)
+{
+	struct out_text *text = o->text;
+	struct out_mark *mark;
+	va_list ap;
+
+	mark = text ? grow(o, text->mark, text->nmarks, &text->marks_room, sizeof(*mark)) : NULL;
+	if (!mark)
+		return;
+	text->mark = mark;
+	mark += text->nmarks++;
+	mark->at = text->len + o->used;
+	va_start(ap, fmt);
+	/* Half a filter would be another one. */
+	if (vsnprintf(mark->filter, sizeof(mark->filter), fmt, ap) >= (int)sizeof(mark->filter))
+		*mark->filter = '\0';
+	va_end(ap);
 }
 
 /* ---- words ----------------------------------------------------------------------- */

@@ -26,12 +26,21 @@ struct out_run {
 	enum attr attr;
 };
 
+/* From here on it is about the connections that pass this filter; "": about none. */
+#define OUT_MARK_MAX	192
+struct out_mark {
+	size_t at;
+	char filter[OUT_MARK_MAX];
+};
+
 /* What was said, kept.  All zero: nothing as yet. */
 struct out_text {
 	char *s;			/* malloc(); with a NUL */
 	size_t len, room;
 	struct out_run *run;
 	size_t nruns, runs_room;
+	struct out_mark *mark;
+	size_t nmarks, marks_room;
 };
 
 struct out {
@@ -51,6 +60,8 @@ void out_to_text(struct out *o, struct out_text *text);
 void out_text_free(struct out_text *text);
 
 void out_printf(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* What follows is about those connections; of use to memory only. */
+void out_mark(struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* What follows looks so. */
 void out_ink(struct out *o, enum attr attr);
 /* The same for these words only; of ATTR_PLAIN nothing is said. */

@@ -109,6 +109,23 @@ static const char *ends(const struct tcpfsm_timewait *g, char buf[160])
 	return buf;
 }
 
+/* The connections of a destination. */
+static void mark_ends(struct out *o, const struct tcpfsm_timewait *g)
+{
+	const struct tcpfsm_record r = { .family = g->family };
+	char address[80];
+
+	if (g->rest) {
+		out_mark(o, "%s", "");
+		return;
+	}
+	if (g->inbound)
+		*put_address(address, &r, g->laddr, g->lport) = '\0';
+	else
+		*put_address(address, &r, g->raddr, g->rport) = '\0';
+	out_mark(o, "netns %u and %s %s", g->netns, g->inbound ? "src" : "dst", address);
+}
+
 /* Longer than the screen is wide? Then its second end goes below the first. */
 static bool splits(const struct page *p, const char *ends)
 {
@@ -185,6 +202,10 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 	if (!room(p, 8))
 		return 0;
 	p->n++;
+	if (g->rest)
+		out_mark(p->s.out, "%s", "");
+	else
+		out_mark(p->s.out, "netns %u and state TIME_WAIT", g->netns);
 	if (g->rest)
 		out_printf(p->s.out, "other network namespaces: ");
 	else
@@ -315,6 +336,7 @@ static int destination_lines(const struct tcpfsm_timewait *g, void *arg)
 			   "FINW2", "IN/s", "OUT/s", "PORTS", p->s.eol);
 	if (g->limit)
 		snprintf(share, sizeof(share), "%.1f%%", 100 * (double)g->used / (double)g->limit);
+	mark_ends(p->s.out, g);
 	put_ends(p, name);
 	out_printf(p->s.out, " %6s %6s %6s %6s %6s%s", count_text(g->time_wait, a[0]),
 		   count_text(g->fin_wait2, a[1]), rate(g, g->recent[TCPFSM_TW_ENTER], a[2]),
@@ -338,6 +360,10 @@ static int owner_line(const struct tcpfsm_timewait *g, void *arg)
 	if (!p->n++)
 		out_printf(p->s.out, "%s%-*s %6s %6s %6s %6s %8s %7s %7s%s", p->s.eol, OWNER_LEN, "OWNER", "TW",
 			   "FINW2", "IN/s", "OUT/s", "WE FIRST", "DENIED", "FAILED", p->s.eol);
+	if (g->has_owner)
+		out_mark(p->s.out, "pid %u", g->pid);
+	else
+		out_mark(p->s.out, "%s", "");
 	out_printf(p->s.out, "%-*s %6s %6s %6s %6s %8s %7s %7s%s", OWNER_LEN, owner(g, who),
 		   count_text(g->time_wait, a[0]), count_text(g->fin_wait2, a[1]),
 		   rate(g, g->recent[TCPFSM_TW_ENTER], a[2]), rate(g, out_of(g->recent), a[3]),

@@ -261,6 +261,5 @@ void loop_end(struct loop *l)
 	top_free(&u->top);
 	for (i = 0; i < VIEWS_ALL; i++)
 		page_free(&u->page[i]);
-	free(u->connect_rows);
 	grid_free(&u->grid);
 }

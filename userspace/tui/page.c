@@ -93,6 +93,18 @@ void page_draw(const struct page *p, struct grid *g, int y, size_t left, size_t 
 		     t->run + t->nruns);
 }
 
+const char *page_mark(const struct page *p, size_t n)
+{
+	const struct out_text *t = &p->text;
+	size_t i = t->nmarks;
+
+	if (n >= p->nlines)
+		return "";
+	while (i && t->mark[i - 1].at > p->line[n])
+		i--;
+	return i ? t->mark[i - 1].filter : "";
+}
+
 size_t page_text(const struct page *p, size_t n, char *buf, size_t size)
 {
 	const char *s = p->text.s + p->line[n];

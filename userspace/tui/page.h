@@ -22,6 +22,8 @@ void page_draw_line(struct grid *g, int y, size_t left, const char *s, size_t le
 		    const struct out_run *run, size_t nruns);
 /* Line n, likewise; beyond the end: nothing. */
 void page_draw(const struct page *p, struct grid *g, int y, size_t left, size_t n);
+/* What it is about, see out_mark(). */
+const char *page_mark(const struct page *p, size_t n);
 /* Its cells.  Return: the length. */
 size_t page_text(const struct page *p, size_t n, char *buf, size_t size);
 

@@ -113,8 +113,6 @@ struct ui {
 	bool since_load;		/* listeners: counts instead of rates */
 	unsigned int connect_sort;	/* enum tcpfsm_connect_sort */
 	unsigned int connect_by;	/* enum tcpfsm_connect_by */
-	char (*connect_rows)[160];	/* of the page: the filter of each row */
-	size_t nconnect_rows, connect_room;
 	/* Where a row's connections were asked for, and what the filter was. */
 	bool drilled;
 	enum view_id drilled_from;

@@ -48,10 +48,24 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 		for (x = 0; x < g->cols; x++)
 			grid_cell(g, x, a.y + y)->attr = ATTR_BOLD;
 	}
-	for (; y < a.rows; y++, row++)
+	for (; y < a.rows; y++, row++) {
 		page_draw(p, g, a.y + y, u->place[id].left, row);
+		for (x = 0; row == u->place[id].cursor && row < p->nlines && x < g->cols; x++)
+			grid_cell(g, x, a.y + y)->attr = ATTR_TITLE;
+	}
 	if (row < p->nlines)
 		grid_text(g, g->cols - 6, a.y + a.rows - 1, ATTR_TITLE, " more ");
+}
+
+/* The connections of what the line is about. */
+static void enter(struct ui *u, uint64_t line)
+{
+	const char *filter = page_mark(&u->page[ui_current(u)], line);
+
+	if (*filter)
+		ui_show_connections(u, filter);
+	else
+		ui_say(u, "nothing to ask for in this line");
 }
 
 static struct out *begin_page(struct ui *u, enum view_id id)
@@ -165,10 +179,12 @@ void listener_name(struct ui *u, const struct top_listener *l, char *buf, size_t
 
 const struct view_ops view_listeners = {
 	.name = "Listeners",
-	.keys = "s sort|t since load/lately",
+	.keys = "s sort|t since load/lately|Enter connections",
 	.refresh_ms = 1000,
 	.refresh = refresh_listeners,
 	.totals = true,
+	.cursor = true,
+	.enter = enter,
 	.draw = draw,
 	.rows = rows,
 	.fixed = fixed,
@@ -222,8 +238,10 @@ static bool key_timewait(struct ui *u, int key)
 
 const struct view_ops view_timewait = {
 	.name = "TIME_WAIT",
-	.keys = "s sort",
+	.keys = "s sort|Enter connections",
 	.key = key_timewait,
+	.cursor = true,
+	.enter = enter,
 	.refresh_ms = 2000,
 	.refresh = refresh_timewait,
 	.draw = draw,
@@ -233,48 +251,6 @@ const struct view_ops view_timewait = {
 };
 
 /* ---- connects -------------------------------------------------------------------- */
-
-/* The filter of a row's connections. */
-static void add_row_filter(struct ui *u, const struct tcpfsm_connect *c)
-{
-	const struct tcpfsm_record r = { .family = c->family };
-	char *p, address[80];
-
-	if (u->nconnect_rows == u->connect_room) {
-		size_t n = u->connect_room ? 2 * u->connect_room : 64;
-		void *rows_of = realloc(u->connect_rows, n * sizeof(*u->connect_rows));
-
-		if (!rows_of)
-			return;
-		u->connect_rows = rows_of;
-		u->connect_room = n;
-	}
-	p = u->connect_rows[u->nconnect_rows++];
-	*p = '\0';
-	if (c->rest)
-		return;
-	if (c->family) {
-		*put_address(address, &r, c->raddr, c->rport) = '\0';
-		if (!c->rport)
-			strcpy(strrchr(address, ':'), "");
-		if (c->bits && c->bits != 32 && c->bits != 128)
-			sprintf(address + strlen(address), "/%u", c->bits);
-		p = put(put(p, "dst "), address);
-	} else if (c->rport) {
-		p = put_u64(put(p, "dport "), c->rport);
-	}
-	if (c->has_owner)
-		p = put_u64(put(p, *u->connect_rows[u->nconnect_rows - 1] ? " and pid " : "pid "), c->pid);
-	if (c->container && strlen(c->container) < 60)
-		p += sprintf(p, "%s \"%s\"", *c->container == '/' ? "cgroup" : "container", c->container);
-	*p = '\0';
-}
-
-static int on_connect_row(const struct tcpfsm_connect *c, void *arg)
-{
-	add_row_filter(arg, c);
-	return 0;
-}
 
 #define CONNECT_ROWS	1000
 
@@ -289,34 +265,9 @@ static void refresh_connect(struct ui *u)
 	struct out *o = begin_page(u, VIEW_CONNECT);
 	int err = connect_text(o, &r);
 
-	u->nconnect_rows = 0;
-	if (!err)
-		err = tcpfsm_connects_each(u->connects, r.by, r.sort, r.ts, r.top, r.filter, on_connect_row, u);
 	end_page(u, VIEW_CONNECT, err);
 	tcpfsm_connects_uncertain(u->connects, &lost, &untold);
 	u->page[VIEW_CONNECT].fixed = lost || untold ? 3 : 2;
-}
-
-/* A row begins at the left; what belongs to it is indented.  SIZE_MAX: none. */
-static size_t connect_row(struct ui *u, uint64_t line)
-{
-	const struct page *p = &u->page[VIEW_CONNECT];
-	size_t row = SIZE_MAX, i;
-	char buf[4];
-
-	for (i = p->fixed; i <= line && i < p->nlines; i++)
-		row += page_text(p, i, buf, sizeof(buf)) && *buf != ' ';
-	return row;
-}
-
-static void enter_connect(struct ui *u, uint64_t line)
-{
-	size_t row = connect_row(u, line);
-
-	if (row >= u->nconnect_rows || !*u->connect_rows[row])
-		ui_say(u, "these have nothing in common to ask for");
-	else
-		ui_show_connections(u, u->connect_rows[row]);
 }
 
 static bool key_connect(struct ui *u, int key)
@@ -341,32 +292,18 @@ static bool key_connect(struct ui *u, int key)
 	return true;
 }
 
-static void draw_connect(struct ui *u, struct grid *g, struct area a)
-{
-	const struct page *p = &u->page[VIEW_CONNECT];
-	const struct place *at = &u->place[VIEW_CONNECT];
-	int x, y;
-
-	draw(u, g, a);
-	y = a.y + (int)p->fixed + (int)(at->cursor - at->top);
-	if (at->cursor < p->fixed || at->cursor >= p->nlines || y >= a.y + a.rows)
-		return;
-	for (x = 0; x < g->cols; x++)
-		grid_cell(g, x, y)->attr = ATTR_TITLE;
-}
-
 const struct view_ops view_connect = {
 	.name = "Out",
 	.keys = "s sort|b by|Enter connections",
 	.refresh_ms = 1000,
 	.refresh = refresh_connect,
 	.cursor = true,
-	.draw = draw_connect,
+	.draw = draw,
 	.rows = rows,
 	.fixed = fixed,
 	.text = text,
 	.key = key_connect,
-	.enter = enter_connect,
+	.enter = enter,
 };
 
 /* ---- what is wrong --------------------------------------------------------------- */
