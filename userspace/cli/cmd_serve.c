@@ -14,6 +14,7 @@
 #include "../serve/http.h"
 #include "../serve/journal.h"
 #include "../serve/metrics.h"
+#include "../serve/page.h"
 #include "../show/recent.h"
 #include "cli.h"
 
@@ -29,6 +30,8 @@
 #define FRESH_NS	NSEC_PER_SEC
 /* Of one step of the follower, so that who asks does not wait long. */
 #define STEP_NS		(8 * NSEC_PER_MSEC)
+/* Browsers are told so often. */
+#define PUSH_NS		NSEC_PER_SEC
 #define AGAIN_MS	1000
 
 struct serve {
@@ -45,6 +48,8 @@ struct serve {
 	struct tcpfsm_explain *explain;
 	struct tcpfsm_checks *checks;
 	struct recent recent;
+	struct watch watch;
+	uint64_t pushed_at;		/* to browsers; CLOCK_MONOTONIC */
 	bool checking;			/* readings are for checks */
 	uint64_t read_at, judged_at, checked_at; /* CLOCK_MONOTONIC; 0: never */
 	struct found *found;
@@ -122,11 +127,20 @@ static int judge(struct serve *s, uint64_t now)
 static int on_item(const struct tcpfsm_item *item, void *arg)
 {
 	struct serve *s = arg;
-	int err = tcpfsm_listeners_item(s->ls, item);
+	int err = s->checking ? 0 : watch_item(&s->watch, item);
 
+	if (!err)
+		err = tcpfsm_listeners_item(s->ls, item);
 	if (!err && s->checking)
 		return tcpfsm_checks_item(s->checks, item);
 	return err ? err : recent_item(&s->recent, item);
+}
+
+static int on_event(const struct tcpfsm_event *ev, void *arg)
+{
+	struct serve *s = arg;
+
+	return watch_event(&s->watch, ev);
 }
 
 static int on_notice(const struct tcpfsm_notice *n, void *arg)
@@ -143,6 +157,8 @@ static int on_notice(const struct tcpfsm_notice *n, void *arg)
 		if (err)
 			return err;
 	}
+	if (tcpfsm_follow_model(s->follow))
+		watch_moves(&s->watch, tcpfsm_follow_model(s->follow), realtime_ns());
 	return s->checking || (s->judged_at && now - s->judged_at < JUDGE_NS) ? 0 : judge(s, now);
 }
 
@@ -167,6 +183,49 @@ static int check(struct serve *s)
 
 /* ---- pages ---------------------------------------------------------------------------------- */
 
+static int make_page(struct http_page *page)
+{
+	struct out *o = malloc(sizeof(*o));
+	int err = -ENOMEM;
+
+	if (!o)
+		return err;
+	page->type = "text/html; charset=utf-8";
+	out_to_text(o, &page->text);
+	err = page_html(o, NULL, NULL);
+	if (!err)
+		err = out_flush(o);
+	free(o);
+	return err;
+}
+
+/* All that is known, to the browsers that look, once a second. */
+static int push(struct serve *s)
+{
+	uint64_t now = monotonic_ns(), epoch = realtime_ns();
+	struct out_text text = { .s = NULL };
+	int err = 0;
+
+	if (!http_streams(s->http) || now - s->pushed_at < PUSH_NS)
+		return 0;
+	s->pushed_at = now;
+	if (!s->opts->ledger)
+		err = tcpfsm_follow_totals(s->follow);
+	if (!err)
+		err = watch_settle(&s->watch, epoch);
+	if (!err)
+		err = page_data(&text, &(struct page_known) {
+			.info = &s->info, .src = tcpfsm_follow_source(s->follow), .model = tcpfsm_follow_model(s->follow),
+			.ls = s->read_at ? s->ls : NULL, .ledger = s->ledger,
+			.explain = s->judged_at ? s->explain : NULL, .judged = s->recent.ls[0], .watch = &s->watch, .now = epoch,
+		});
+	if (err)
+		out_text_free(&text);
+	else
+		http_push(s->http, &text);
+	return err < 0 ? err : 0;
+}
+
 static int on_page(const char *path, const char *accept, struct http_page *page, void *arg)
 {
 	bool openmetrics = strstr(accept, "application/openmetrics-text");
@@ -174,6 +233,8 @@ static int on_page(const char *path, const char *accept, struct http_page *page,
 	struct out *o;
 	int err = 0;
 
+	if (!strcmp(path, "/"))
+		return make_page(page);
 	if (strcmp(path, "/metrics"))
 		return -ENOENT;
 	if (!s->follow || !s->read_at)
@@ -205,6 +266,7 @@ static void stop(struct serve *s)
 	tcpfsm_checks_free(s->checks);
 	tcpfsm_listeners_free(s->ls);
 	recent_free(&s->recent);
+	watch_free(&s->watch);
 	tcpfsm_follow_close(s->follow);
 	s->follow = NULL;
 	s->explain = NULL;
@@ -247,6 +309,12 @@ static int make_consumers(struct serve *s)
 		err = recent_new(&s->recent, true, true);
 	if (err)
 		return err;
+	s->watch = (struct watch) {
+		.epoch_offset = eo.epoch_offset, .ls = s->ls, .ledger = s->ledger, .slides = true, .moves = true,
+	};
+	err = watch_new(&s->watch);
+	if (err)
+		return err;
 	tcpfsm_listeners_live(s->ls, true);
 	all.timewaits = s->ledger;
 	all.explain = s->explain;
@@ -259,7 +327,7 @@ static int begin(struct serve *s)
 {
 	static const struct tcpfsm_model_options mo = { .size = sizeof(mo), .watch = true };
 	struct tcpfsm_follow_options fo = {
-		.snapshot = true, .totals = true, .item = on_item, .notice = on_notice, .arg = s,
+		.snapshot = true, .totals = true, .item = on_item, .event = on_event, .notice = on_notice, .arg = s,
 		.state_only = !s->opts->ledger, .totals_ns = s->opts->ledger ? NSEC_PER_SEC : JUDGE_NS,
 		.resync = s->opts->ledger, .model = s->opts->ledger ? &mo : NULL,
 		.interrupted = &interrupted,
@@ -310,7 +378,7 @@ static int look_again(struct serve *s)
 
 static int serve(struct serve *s)
 {
-	int ms = 0, rc, status;
+	int ms = 0, rc, push_rc, status;
 
 	while (!interrupted) {
 		if (!s->follow) {
@@ -331,6 +399,11 @@ static int serve(struct serve *s)
 			return EXIT_DONE;
 		if (rc < 0)
 			return fail(rc, "serve");
+		push_rc = push(s);
+		if (push_rc == -ENODEV)
+			continue;	/* the next step tells */
+		if (push_rc < 0)
+			return fail(push_rc, "serve");
 		ms = http_run(s->http);
 		if (rc == TCPFSM_FOLLOW_MORE)
 			ms = 0;
@@ -370,7 +443,7 @@ static int run(const struct options *opts)
 	}
 	status = begin(&s);
 	if (!status) {
-		complain("serve: http://%s/metrics", http_where(s.http));
+		complain("serve: http://%s/ for a browser, http://%s/metrics", http_where(s.http), http_where(s.http));
 		status = serve(&s);
 	}
 	if (s.follow)
@@ -383,6 +456,8 @@ static int run(const struct options *opts)
 
 const struct command cmd_serve = {
 	.columns =
+		"  /           what top shows, for a browser, once a second; with --ledger\n"
+		"              TIME_WAIT, ports, resets and the state diagram, too\n"
 		"  /metrics    listeners, network namespaces, findings of explain and how well\n"
 		"              the module sees, in the text format of Prometheus, or as\n"
 		"              OpenMetrics; tcpfsm-serve(8) lists the names\n"

@@ -124,7 +124,7 @@ enum {
 	  OPT_INTERVAL | OPT_COUNT | OPT_VERBOSE | OPT_EXIT_CODE | OPT_WHAT_IF) \
 	X(top, "", "all of it on one live screen: like htop, for TCP", \
 	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_FOLLOW_NEW) \
-	X(serve, "", "metrics for Prometheus, findings for the journal", \
+	X(serve, "", "metrics for Prometheus, a live page, and findings for the journal", \
 	  OPT_NETNS | OPT_SERVE) \
 	X(check, "", "its own totals against the kernel's counters; differences", \
 	  OPT_NETNS | OPT_READ | OPT_JSON | OPT_WIDE) \

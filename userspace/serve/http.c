@@ -23,7 +23,9 @@
 #define PATIENCE_S	10
 /* sd_listen_fds(3): the first one. */
 #define LISTEN_FD	3
-#define NO_PAGE		"there is /metrics\n"
+#define NO_PAGE		"there are / and /metrics\n"
+/* Browsers that are told each second. */
+#define STREAMS		8
 
 /*
  * A page is the same for all who ask within so short a time: then it is made once, and those who
@@ -38,7 +40,25 @@ struct kept {
 	struct MHD_Response *response;
 };
 
+/* What was pushed last, as long as somebody sends it. */
+struct event {
+	struct out_text text;
+	unsigned int users;
+};
+
+struct stream {
+	struct http *h;			/* NULL: free */
+	struct MHD_Connection *c;
+	struct event *event;		/* it sends this one; NULL: it has sent all */
+	size_t at;			/* so much of it, with what stands around */
+	uint64_t serial;		/* of the last event it began */
+	bool suspended;
+};
+
 struct http {
+	struct stream stream[STREAMS];
+	struct event *event;
+	uint64_t serial;
 	struct MHD_Daemon *daemon;
 	http_page_fn fn;
 	void *arg;
@@ -106,10 +126,12 @@ static bool may_ask(struct MHD_Connection *c)
 
 static bool add_headers(struct MHD_Response *r, const char *type)
 {
-	static const char * const headers[][2] = {
+	const char * const headers[][2] = {
 		{ MHD_HTTP_HEADER_CACHE_CONTROL, "no-store" },
 		{ "X-Content-Type-Options", "nosniff" },
-		{ "Content-Security-Policy", "default-src 'none'" },
+		/* A page has a policy of its own in it. */
+		{ "Content-Security-Policy", !strncmp(type, "text/html", 9) ? "frame-ancestors 'none'" : "default-src 'none'" },
+		{ "Referrer-Policy", "no-referrer" },
 		{ MHD_HTTP_HEADER_VARY, "Accept, Accept-Encoding" },
 	};
 	size_t i;
@@ -251,6 +273,128 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c, const ch
 	return MHD_queue_response(c, MHD_HTTP_OK, k->response);
 }
 
+/* ---- events --------------------------------------------------------------------------------- */
+
+static void put_event(struct event *e)
+{
+	if (!e || --e->users)
+		return;
+	out_text_free(&e->text);
+	free(e);
+}
+
+/* "data: TEXT\n\n".  Return: bytes written to buf; 0 when all of it was. */
+static size_t copy_event(struct stream *s, char *buf, size_t max)
+{
+	static const char head[] = "data: ", tail[] = "\n\n";
+	const struct { const char *s; size_t n; } part[] = {
+		{ head, sizeof(head) - 1 }, { s->event->text.s, s->event->text.len }, { tail, sizeof(tail) - 1 },
+	};
+	size_t done = 0, begin = 0, i;
+
+	for (i = 0; i < 3; begin += part[i++].n) {
+		size_t from = s->at - begin, n;
+
+		if (s->at >= begin + part[i].n)
+			continue;
+		n = part[i].n - from < max - done ? part[i].n - from : max - done;
+		memcpy(buf + done, part[i].s + from, n);
+		done += n;
+		s->at += n;
+	}
+	return done;
+}
+
+static ssize_t on_stream(void *arg, uint64_t pos, char *buf, size_t max)
+{
+	struct stream *s = arg;
+	size_t n = s->event ? copy_event(s, buf, max) : 0;
+
+	(void)pos;
+	if (n)
+		return (ssize_t)n;
+	put_event(s->event);
+	s->event = NULL;
+	if (s->h->event && s->serial != s->h->serial) {
+		s->event = s->h->event;
+		s->event->users++;
+		s->serial = s->h->serial;
+		s->at = 0;
+		return (ssize_t)copy_event(s, buf, max);
+	}
+	s->suspended = true;
+	MHD_suspend_connection(s->c);
+	return 0;
+}
+
+static void end_stream(void *arg)
+{
+	struct stream *s = arg;
+
+	put_event(s->event);
+	*s = (struct stream) { .h = NULL };
+}
+
+static enum MHD_Result begin_stream(struct http *h, struct MHD_Connection *c)
+{
+	struct MHD_Response *r;
+	enum MHD_Result sent = MHD_NO;
+	struct stream *s = h->stream;
+
+	while (s < h->stream + STREAMS && s->h)
+		s++;
+	if (s == h->stream + STREAMS)
+		return refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, "too many browsers look already\n");
+	*s = (struct stream) { .h = h, .c = c };
+	r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, OUT_SIZE, on_stream, s, end_stream);
+	if (!r) {
+		s->h = NULL;
+		return MHD_NO;
+	}
+	if (add_headers(r, "text/event-stream"))
+		sent = MHD_queue_response(c, MHD_HTTP_OK, r);
+	MHD_destroy_response(r);
+	return sent;
+}
+
+size_t http_streams(const struct http *h)
+{
+	size_t n = 0, i;
+
+	for (i = 0; i < STREAMS; i++)
+		n += h->stream[i].h != NULL;
+	return n;
+}
+
+static void resume_all(struct http *h)
+{
+	size_t i;
+
+	for (i = 0; i < STREAMS; i++) {
+		if (!h->stream[i].suspended)
+			continue;
+		h->stream[i].suspended = false;
+		MHD_resume_connection(h->stream[i].c);
+	}
+}
+
+void http_push(struct http *h, struct out_text *text)
+{
+	struct event *e = calloc(1, sizeof(*e));
+
+	if (!e) {
+		out_text_free(text);
+		return;
+	}
+	e->text = *text;
+	e->users = 1;
+	memset(text, 0, sizeof(*text));
+	put_event(h->event);
+	h->event = e;
+	h->serial++;
+	resume_all(h);
+}
+
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url, const char *method,
 				  const char *version, const char *body, size_t *size, void **state)
 {
@@ -269,6 +413,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 	if (!may_ask(c))
 		return refuse(c, MHD_HTTP_FORBIDDEN,
 			      "Host must be an address, localhost or the name of this machine, and Origin the same\n");
+	if (!strcmp(url, HTTP_EVENTS) && !strcmp(method, MHD_HTTP_METHOD_GET))
+		return begin_stream(arg, c);
 	return answer(arg, c, url);
 }
 
@@ -368,7 +514,7 @@ int http_open(struct http **out, const char *where, http_page_fn fn, void *arg, 
 		h->fn = fn;
 		h->arg = arg;
 		name_socket(h, fd);
-		h->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, h,
+		h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, h,
 			MHD_OPTION_LISTEN_SOCKET, fd,
 			MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS,
 			MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int)OF_ONE,
@@ -411,6 +557,10 @@ void http_close(struct http *h)
 
 	if (!h)
 		return;
+	/* What is suspended cannot be ended. */
+	put_event(h->event);
+	h->event = NULL;
+	resume_all(h);
 	MHD_stop_daemon(h->daemon);
 	for (i = 0; i < sizeof(h->kept) / sizeof(h->kept[0]); i++)
 		drop(&h->kept[i]);

@@ -13,6 +13,8 @@
 
 struct http;
 
+#define HTTP_EVENTS	"/events"
+
 /* A page: what it is, and its text, which http takes over the memory of. */
 struct http_page {
 	const char *type;		/* Content-Type */
@@ -41,6 +43,10 @@ const char *http_where(const struct http *h);
 int http_fd(const struct http *h);
 /* Answers what has come.  Return: milliseconds after which it has to be called again; -1: none. */
 int http_run(struct http *h);
+/* Who listens at HTTP_EVENTS now (server-sent events). */
+size_t http_streams(const struct http *h);
+/* An event for all of them: its data, without line ends, which http takes over the memory of.  Who is slow gets the newest. */
+void http_push(struct http *h, struct out_text *text);
 void http_close(struct http *h);
 
 #endif /* TCPFSM_SERVE_HTTP_H */

@@ -174,6 +174,7 @@ static int put_diagram(struct json *j, const struct page_known *k, struct out *o
 	size_t len;
 	int err;
 
+	/* Of what is watched now; else the filter's members. */
 	if (k->model && !k->filter)
 		tcpfsm_model_population(k->model, d->population);
 	json_key(j, "diagram");

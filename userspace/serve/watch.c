@@ -414,6 +414,8 @@ int watch_event(struct watch *w, const struct tcpfsm_event *ev)
 	w->events++;
 	err = go_to(w, ev->ts);
 	passes = tcpfsm_filter_match(w->filter, ev);
+	if (w->moves && ev->type == TCPFSM_EVENT_TRANSITION)
+		return err;
 	if (ev->type == TCPFSM_EVENT_TRANSITION) {
 		if (w->filter && is_member(w, ev))
 			members_see(&w->members, ev, w->d.population);
@@ -434,6 +436,27 @@ int watch_event(struct watch *w, const struct tcpfsm_event *ev)
 			put(w, t, (unsigned int)line, ev->ts, 1);
 	}
 	return err;
+}
+
+static void on_move(const struct tcpfsm_move *m, void *arg)
+{
+	static const struct track_key all = { .kind = WATCH_ALL };
+	const struct at *at = arg;
+	struct track *t = track_of(at->w, &all, true);
+
+	diagram_add(&at->w->d, m, at->ts);
+	if (t && m->new_state == TCPFSM_STATE_ESTABLISHED)
+		put(at->w, t, 0, at->ts, m->n);
+	if (t && m->old_state == TCPFSM_STATE_SYN_SENT && m->new_state == TCPFSM_STATE_CLOSE)
+		put(at->w, t, 1, at->ts, m->n);
+}
+
+void watch_moves(struct watch *w, struct tcpfsm_model *m, uint64_t now)
+{
+	struct at at = { w, now };
+
+	if (!go_to(w, now))
+		tcpfsm_model_moves(m, on_move, &at);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------- */

@@ -46,6 +46,7 @@ struct watch {
 	struct tcpfsm_listeners *ls;
 	struct tcpfsm_timewaits *ledger;
 	bool slides;			/* the oldest bins go */
+	bool moves;			/* transitions come by watch_moves() */
 
 	uint64_t begin, width, last;	/* of the bins; epoch, nanoseconds; the newest one in use */
 	struct table tracks, resets;
@@ -64,6 +65,8 @@ int watch_new(struct watch *w);
 /* Before anybody else is told of it.  Return: 0 or -ENOMEM. */
 int watch_item(struct watch *w, const struct tcpfsm_item *item);
 int watch_event(struct watch *w, const struct tcpfsm_event *ev);
+/* With moves, some times a second or less: transitions since the last time. */
+void watch_moves(struct watch *w, struct tcpfsm_model *m, uint64_t now);
 /* The end, or a reading of totals is complete: what it tells counts.  now: epoch. */
 int watch_settle(struct watch *w, uint64_t now);
 /* An object of all lines worth seeing. */
