@@ -122,7 +122,7 @@ usage 'flag with an argument' '--json=1: takes no argument' trace --json=1
 usage 'record without a directory' 'record: needs a directory' record
 usage 'record with an empty directory name' 'record: needs a directory' record ''
 usage 'record from a recording' 'record: reads the device' record d -r r
-usage 'two directories' 'e: one argument too many' record d e
+usage 'two directories' 'filter: e' record d e
 for bad in '' x 0 65536 -1 '80,' ,80 80,x '80 ' 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17 99999999999999999999; do
 	usage "bad port '$bad'" '-L ' trace -L "$bad"
 	usage "bad remote port '$bad'" '-D ' -D "$bad" trace
@@ -211,6 +211,9 @@ expect 'no stdout at all' 1 'standard output: Bad file descriptor'
 run record --keep 5 new; expect 'record: not what can be kept' 2 "--keep 5: neither a size .* nor a time"
 run record --keep 1M new; expect 'record: too little to keep' 2 '--keep 1M: less than 8M'
 run record --keep 30s new; expect 'record: too short to keep' 2 '--keep 30s: less than 60s'
+run record --on-finding=bad new; expect 'record: no severity' 2 '--on-finding bad: neither critical nor warning'
+run record --after x new; expect 'record: not so long' 2 '--after x: not a number of seconds'
+run record new nonsense; expect 'record: no filter' 2 'filter: nonsense'
 run record --max-size 5000000T new; expect 'record: no size' 2 '--max-size 5000000T: not a size'
 
 # ---- recordings ------------------------------------------------------------------------

@@ -1578,6 +1578,184 @@ static void test_keep_time(void)
 	writer_free(&w);
 }
 
+/* ---- only some of it ---------------------------------------------------------------- */
+
+static bool keeps_third(const struct tcpfsm_record *r, void *arg)
+{
+	(void)arg;
+	return r->conn / 1000 % 3 == 0;
+}
+
+/* Every third record, with losses: all that was produced was written, left out or lost. */
+static void test_filter(bool in_chunks)
+{
+	const struct tcpfsm_recorder_options opts = {
+		.size = sizeof(opts), .keeps = keeps_third, .filter = "dst 10.0.0.0/8",
+		.keep_bytes = in_chunks ? 16 << 20 : 0,
+	};
+	uint64_t ts = 1, written, lost, kept = 0, in_gaps = 0, left_out = 0;
+	struct tcpfsm_recorder *rec;
+	const struct tcpfsm_item *item;
+	struct tcpfsm_source *src;
+	struct ring_writer w[2];
+	struct ring_reader r[2];
+	unsigned int i, n;
+
+	wipe_tree();
+	for (i = 0; i < 2; i++) {
+		writer_init(&w[i], 1024, i);
+		writer_attach(&w[i], &r[i], false);
+	}
+	CHECK_EQ(recorder_open_rings(&rec, r, 2, dir, &opts, &(struct tcpfsm_info){ .version = "1.0" }), 0);
+	for (i = 0; i < 60; i++) {
+		for (n = 0; n < (i % 10 == 9 ? 1500 : 500); n++) {
+			put(&w[0], ts);
+			put(&w[1], ts++);
+		}
+		CHECK(tcpfsm_recorder_drain(rec) >= 0);
+		if (in_chunks && i % 16 == 15)
+			CHECK_EQ(tcpfsm_recorder_next_chunk(rec), 0);
+	}
+	/* What comes last is lost, or passes none. */
+	for (n = 0; n < 2000; n++)
+		put(&w[0], ts++);
+	while ((w[1].pos + 1) % 3)
+		put(&w[1], ts++);
+	memset(w[0].slots, 0, 1024 * sizeof(w[0].slots[0]));
+	for (i = 0; i < 100; i++)
+		CHECK(tcpfsm_recorder_drain(rec) >= 0);
+	tcpfsm_recorder_counts(rec, &written, &lost, NULL);
+	left_out = tcpfsm_recorder_left_out(rec);
+	CHECK(lost > 0 && left_out > written);
+	CHECK_EQ(tcpfsm_recorder_close(rec, NULL), 0);
+
+	CHECK_EQ(tcpfsm_source_open_recording(&src, dir, NULL), 0);
+	while (tcpfsm_source_next(src, &item) == 1) {
+		kept += !item->lost;
+		in_gaps += item->lost;
+		CHECK(item->lost || keeps_third(&item->rec, NULL));
+	}
+	CHECK_EQ(kept, written);
+	CHECK_EQ(kept + in_gaps + left_out, w[0].pos + w[1].pos);
+	CHECK(!*tcpfsm_source_error(src) && !*tcpfsm_source_missing(src));
+	CHECK(!strcmp(tcpfsm_source_filter(src, &ts), "dst 10.0.0.0/8"));
+	CHECK_EQ(ts, left_out);
+	CHECK_EQ(tcpfsm_source_end(src, NULL), TCPFSM_END_STOPPED);
+	tcpfsm_source_close(src);
+	wipe_tree();
+	writer_free(&w[0]);
+	writer_free(&w[1]);
+}
+
+/* Two times something happens: each has a chunk, with what the ring held of the past. */
+static void test_held(void)
+{
+	const struct tcpfsm_recorder_options opts = { .size = sizeof(opts), .held = true };
+	uint64_t written, lost, bytes;
+	struct tcpfsm_recorder *rec;
+	char saved[sizeof(dir)];
+	struct ring_writer w;
+	struct ring_reader r;
+	unsigned long first, last;
+	struct outcome o;
+	unsigned int i;
+
+	wipe_tree();
+	writer_init(&w, 1024, 0);
+	writer_attach(&w, &r, false);
+	CHECK_EQ(recorder_open_rings(&rec, &r, 1, dir, &opts, &(struct tcpfsm_info){ .version = "1.0" }), 0);
+	for (i = 0; i < 300; i++)
+		put(&w, i + 1);
+	CHECK_EQ(tcpfsm_recorder_drain(rec), 0);
+	tcpfsm_recorder_counts(rec, &written, &lost, &bytes);
+	CHECK(!written && !lost && !bytes);
+	CHECK_EQ(count_chunks(&first, &last), 0);
+	CHECK_EQ(tcpfsm_recorder_next_chunk(rec), -EINVAL);
+
+	CHECK_EQ(tcpfsm_recorder_resume(rec), 0);
+	for (i = 0; i < 100; i++)
+		put(&w, 1000 + i);
+	CHECK(tcpfsm_recorder_drain(rec) >= 0);
+	CHECK_EQ(tcpfsm_recorder_hold(rec), 0);
+	CHECK_EQ(tcpfsm_recorder_hold(rec), 0);
+	tcpfsm_recorder_counts(rec, &written, &lost, &bytes);
+	CHECK_EQ(written, 400);
+	CHECK(!lost && bytes);
+
+	/* Of these the ring holds the last, of which none is written twice. */
+	for (i = 0; i < 3000; i++)
+		put(&w, 2000 + i);
+	CHECK_EQ(tcpfsm_recorder_drain(rec), 0);
+	CHECK_EQ(tcpfsm_recorder_resume(rec), 0);
+	CHECK_EQ(tcpfsm_recorder_resume(rec), 0);
+	for (i = 0; i < 10; i++)
+		put(&w, 6000 + i);
+	CHECK(tcpfsm_recorder_drain(rec) >= 0);
+	CHECK_EQ(tcpfsm_recorder_hold(rec), 0);
+	for (i = 0; i < 5; i++)
+		put(&w, 7000 + i);
+	CHECK_EQ(tcpfsm_recorder_resume(rec), 0);
+	tcpfsm_recorder_counts(rec, &written, &lost, NULL);
+	CHECK(!lost && written > 400 + 800 && written < 400 + 1024 + 15);
+	CHECK_EQ(tcpfsm_recorder_close(rec, NULL), 0);
+	CHECK_EQ(count_chunks(&first, &last), 3);
+
+	o = read_all();
+	CHECK(!o.open && !o.end && o.ordered && o.intact && !*o.missing);
+	CHECK_EQ(o.delivered, written);
+	CHECK_EQ(o.delivered + o.lost, w.pos);
+	memcpy(saved, dir, sizeof(dir));
+	for (i = 1; i <= 3; i++) {
+		snprintf(dir, sizeof(dir), "%s/rec/%06u", top, i);
+		o = read_all();
+		CHECK(!o.open && !o.end && o.intact && !o.lost && !*o.missing);
+		CHECK_EQ(o.how, TCPFSM_END_STOPPED);
+		CHECK(i == 1 ? o.delivered == 400 : i == 3 ? o.delivered == 5 : o.delivered > 800);
+	}
+	memcpy(dir, saved, sizeof(dir));
+	wipe_tree();
+	writer_free(&w);
+}
+
+/* The oldest go also while nothing is written. */
+static void test_held_keep(void)
+{
+	const struct tcpfsm_recorder_options opts = {
+		.size = sizeof(opts), .held = true, .keep_bytes = 2 << 20,
+	};
+	struct tcpfsm_recorder *rec;
+	unsigned long first, last;
+	struct ring_writer w;
+	struct ring_reader r;
+	struct outcome o;
+	unsigned int i, n;
+	uint64_t ts = 1;
+
+	wipe_tree();
+	writer_init(&w, 1024, 0);
+	writer_attach(&w, &r, false);
+	CHECK_EQ(recorder_open_rings(&rec, &r, 1, dir, &opts, &(struct tcpfsm_info){ .version = "1.0" }), 0);
+	for (i = 0; i < 40; i++) {
+		CHECK_EQ(tcpfsm_recorder_resume(rec), 0);
+		for (n = 0; n < 1000; n++)
+			put(&w, ts++);
+		CHECK(tcpfsm_recorder_drain(rec) >= 0);
+		CHECK_EQ(tcpfsm_recorder_hold(rec), 0);
+		tree_bytes = 0;
+		nftw(dir, add_bytes, 16, FTW_PHYS);
+		CHECK(tree_bytes <= opts.keep_bytes);
+	}
+	CHECK_EQ(tcpfsm_recorder_close(rec, NULL), 0);
+	n = count_chunks(&first, &last);
+	CHECK_EQ(last, 40);
+	CHECK(n >= 5 && first == 40 - n + 1);
+	o = read_all();
+	CHECK(!o.open && !o.end && o.intact && !o.lost && !*o.missing);
+	CHECK_EQ(o.delivered, 1000 * n);
+	wipe_tree();
+	writer_free(&w);
+}
+
 /* Killed: what was flushed is there. */
 static void test_killed(void)
 {
@@ -1739,6 +1917,10 @@ int main(int argc, char **argv)
 	TEST("recording: the recorder on rings", test_recorder());
 	TEST("recording: in chunks, the last so many bytes", test_keep());
 	TEST("recording: in chunks, the last so many seconds", test_keep_time());
+	TEST("recording: with a filter", test_filter(false));
+	TEST("recording: with a filter, in chunks", test_filter(true));
+	TEST("recording: only now and then", test_held());
+	TEST("recording: only now and then, the last of it", test_held_keep());
 	TEST("recording: the recorder is killed", test_killed());
 	if (system("babeltrace2 --version >/dev/null 2>&1"))
 		puts("ok - recording: babeltrace2 reads it # SKIP babeltrace2 is not installed");

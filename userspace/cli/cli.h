@@ -50,6 +50,9 @@ struct options {
 	uint64_t duration;		/* nanoseconds; UINT64_MAX: no limit */
 	uint64_t keep_bytes, keep_ns;	/* record: 0: no limit */
 	uint64_t max_bytes;		/* likewise */
+	bool on_finding;		/* record only around findings as severe as this, */
+	enum tcpfsm_severity severity;
+	uint64_t after;			/* and so many nanoseconds after */
 	unsigned int given;		/* OPT_* */
 };
 

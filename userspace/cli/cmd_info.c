@@ -26,6 +26,8 @@ struct contents {
 	} *rings;			/* those that are there */
 	uint32_t nrings;
 	const char *missing;		/* from a recording, or "" */
+	const char *filter;		/* likewise */
+	uint64_t left_out;
 	enum tcpfsm_end end;
 	unsigned int end_code;
 };
@@ -79,6 +81,7 @@ static int read_contents(struct contents *c, struct tcpfsm_source *src, bool rep
 	c->abi = tcpfsm_source_abi(src);
 	tcpfsm_source_counts(src, NULL, &c->lost);
 	c->missing = tcpfsm_source_missing(src);
+	c->filter = tcpfsm_source_filter(src, &c->left_out);
 	c->end = tcpfsm_source_end(src, &c->end_code);
 	for (i = 0; i < c->ncpus; i++)
 		c->written += c->last_seq[i];
@@ -330,6 +333,10 @@ static void print_recording_json(struct out *o, const struct contents *c,
 		json_number(&j, "lost", c->lost);
 	json_bool(&j, "complete", !*c->missing);
 	json_string(&j, "missing", c->missing);
+	if (*c->filter) {
+		json_string(&j, "filter", c->filter);
+		json_number(&j, "left_out", c->left_out);
+	}
 	json_string(&j, "ended", how_it_ended(c));
 	json_number(&j, "from_ts", begin);
 	json_number(&j, "to_ts", end);
@@ -386,6 +393,8 @@ static void print_recording(const struct options *opts, const struct contents *c
 		out_printf(o, "not complete\n");
 	if (*c->missing)
 		out_printf(o, "missing          %s\n", c->missing);
+	if (*c->filter)
+		out_printf(o, "filter           %s, %" PRIu64 " left out\n", c->filter, c->left_out);
 	for (i = 0; i < TYPES; i++)
 		if (c->types[i])
 			out_printf(o, "  %-15s%" PRIu64 "\n", type_names[i] ? type_names[i] : "?",

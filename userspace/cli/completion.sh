@@ -31,7 +31,7 @@ _tcpfsm_argument() {
 	printf '%s\n' "$_tcpfsm_options" | while read -r letter name argument of rest; do
 		case $1 in "$letter" | "$name") ;; *) continue ;; esac
 		case ,$of, in *",$2,"*) ;; *) [ -z "$2" ] || continue ;; esac
-		[ "$argument" = - ] || printf '%s %s\n' "$name" "$argument"
+		case $argument in - | '['*) ;; *) printf '%s %s\n' "$name" "$argument" ;; esac
 		break
 	done
 }

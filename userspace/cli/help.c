@@ -74,7 +74,7 @@ static void list_options(struct out *o, const struct entry *of)
 		if (!takes(of, t))
 			continue;
 		snprintf(name, sizeof(name), "%c%c%s --%s%s%s", letter ? '-' : ' ',
-			 letter ? t->val : ' ', letter ? "," : " ", t->name, t->arg ? " " : "",
+			 letter ? t->val : ' ', letter ? "," : " ", t->name, t->arg && *t->arg != '[' ? " " : "",
 			 t->arg ? t->arg : "");
 		out_printf(o, "  %-25s %s\n", name, t->text);
 	}

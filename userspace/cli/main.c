@@ -67,7 +67,7 @@ static void make_tables(struct option_tables *t, const char *order)
 			continue;
 		*l++ = (struct option) {
 			.name = o->name,
-			.has_arg = o->arg ? required_argument : no_argument,
+			.has_arg = !o->arg ? no_argument : *o->arg == '[' ? optional_argument : required_argument,
 			.val = o->val,
 		};
 		if (o->val < 256)
@@ -230,9 +230,10 @@ static int parse_netns(const char *s, struct tcpfsm_filter *f)
 static uint32_t answers(const struct entry *cmd)
 {
 	return (cmd->options & OPT_NETNS ? TCPFSM_ASKS_NETNS : 0U) |
-	       (cmd->options & OPT_SOCKET ? TCPFSM_ASKS_FAMILY | TCPFSM_ASKS_LOCAL | TCPFSM_ASKS_OWNER |
-					    TCPFSM_ASKS_CGROUP : 0U) |
-	       (cmd->options & OPT_EVENT ? TCPFSM_ASKS_PEER | TCPFSM_ASKS_STATE | TCPFSM_ASKS_CAUSE : 0U);
+	       (cmd->options & OPT_SOCKET ? TCPFSM_ASKS_FAMILY | TCPFSM_ASKS_LOCAL : 0U) |
+	       (cmd->options & OPT_OWNER ? TCPFSM_ASKS_OWNER | TCPFSM_ASKS_CGROUP : 0U) |
+	       (cmd->options & OPT_PEER ? (uint32_t)TCPFSM_ASKS_PEER : 0U) |
+	       (cmd->options & OPT_EVENT ? TCPFSM_ASKS_STATE | TCPFSM_ASKS_CAUSE : 0U);
 }
 
 /* The words after the options.  0 or the exit status. */
@@ -255,6 +256,7 @@ static int take_filter(struct options *o, const struct entry *cmd, char **words)
 		return usage("filter", "cgroup and container are those of this machine's processes now, not of a recording");
 	if (asks & ~answers(cmd))
 		complain("%s: what the filter says of %s has no effect here", cmd->name,
+			 cmd->options & OPT_PEER ? "processes, states and causes" :
 			 cmd->options & OPT_SOCKET ? "peers, states and causes" : "anything but netns");
 	return 0;
 }
@@ -343,6 +345,15 @@ static int take_option(struct options *o, int val, const char *arg)
 		break;
 	case LONG_MAX_SIZE:
 		why = parse_size(arg, &o->max_bytes) ? NULL : "not a size (500M, 20G)";
+		break;
+	case LONG_ON_FINDING:
+		o->on_finding = true;
+		o->severity = arg && !strcmp(arg, "warning") ? TCPFSM_SEVERITY_WARNING : TCPFSM_SEVERITY_CRITICAL;
+		if (arg && o->severity == TCPFSM_SEVERITY_CRITICAL && strcmp(arg, "critical"))
+			why = "neither critical nor warning";
+		break;
+	case LONG_AFTER:
+		why = parse_duration(arg, &o->after);
 		break;
 	case LONG_DUMP:
 		o->duration = 0;
@@ -441,6 +452,7 @@ int main(int argc, char **argv)
 {
 	struct options o = {
 		.filter = { .size = sizeof(o.filter) }, .duration = UINT64_MAX, .out = &out,
+		.after = 60 * NSEC_PER_SEC,
 	};
 	const struct entry *cmd = NULL;
 	struct option_tables tables;

@@ -124,8 +124,10 @@ void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m)
 
 int tell_missing(struct tcpfsm_source *src, const struct options *opts, int status)
 {
-	const char *missing = tcpfsm_source_missing(src);
+	const char *missing = tcpfsm_source_missing(src), *filter = tcpfsm_source_filter(src, NULL);
 
+	if (*filter)
+		complain("%s: recorded with the filter '%s': nothing else is in it", opts->replay, filter);
 	if (!*missing)
 		return status;
 	complain("%s: %s", opts->replay, missing);

@@ -21,7 +21,9 @@
 #define OPT_CONN	0x400
 #define OPT_NETNS	0x800
 #define OPT_EVENT	0x1000		/* filters of events */
-#define OPT_FILTER	(OPT_SOCKET | OPT_EVENT | OPT_NETNS)
+#define OPT_PEER	0x1000000	/* filters of the other end, and of the process */
+#define OPT_OWNER	0x2000000
+#define OPT_FILTER	(OPT_SOCKET | OPT_EVENT | OPT_NETNS | OPT_PEER | OPT_OWNER)
 #define OPT_INTERVAL	0x2000
 #define OPT_HISTOGRAM	0x4000
 #define OPT_TOP		0x8000
@@ -48,6 +50,8 @@ enum {
 	LONG_KEEP,
 	LONG_MAX_SIZE,
 	LONG_DUMP,
+	LONG_ON_FINDING,
+	LONG_AFTER,
 	LONG_BY,
 	LONG_LISTEN,
 	LONG_LEDGER,
@@ -59,10 +63,10 @@ enum {
 /* X(short or LONG_*, long, argument, OPT_*, text); of two that share a letter, see in_force() */
 #define OPTIONS(X) \
 	X('L', "lport",	    "PORTS",  OPT_SOCKET,     "only these local ports (comma-separated)") \
-	X('D', "rport",	    "PORTS",  OPT_EVENT,      "only these remote ports") \
+	X('D', "rport",	    "PORTS",  OPT_PEER,       "only these remote ports") \
 	X('4', "ipv4",	    NULL,     OPT_SOCKET,     "only IPv4 (mapped addresses included)") \
 	X('6', "ipv6",	    NULL,     OPT_SOCKET,     "only IPv6") \
-	X('p', "pid",	    "PID",    OPT_SOCKET,     "only connections of this process") \
+	X('p', "pid",	    "PID",    OPT_OWNER,      "only connections of this process") \
 	X('N', "netns",	    "NETNS",  OPT_NETNS,      "only this network namespace: inode, name or path") \
 	X('s', "state",	    "STATES", OPT_EVENT,      "only events in, into or out of these states") \
 	X('C', "cause",	    "CAUSES", OPT_EVENT,      "only transitions with these causes") \
@@ -86,6 +90,8 @@ enum {
 	X(LONG_EXIT_CODE, "exit-code", NULL, OPT_EXIT_CODE, "exit with 10 for a warning, 20 when critical") \
 	X(LONG_KEEP, "keep", "SIZE|TIME", OPT_KEEP,   "only the last 500M, 20G, 12h, 7d, in chunks") \
 	X(LONG_MAX_SIZE, "max-size", "SIZE", OPT_KEEP, "stop when it is as large, as 500M or 20G") \
+	X(LONG_ON_FINDING, "on-finding", "[=SEVERITY]", OPT_KEEP, "only around findings: critical, or warning") \
+	X(LONG_AFTER, "after", "SECONDS", OPT_KEEP,   "how long after such a finding, not 60") \
 	X(LONG_DUMP, "dump", NULL,    OPT_KEEP,	      "what the flight recorder holds, and no more") \
 	X(LONG_LISTEN, "listen", "WHERE", OPT_SERVE,  "at ADDRESS:PORT, not only 127.0.0.1:9823") \
 	X(LONG_LEDGER, "ledger", NULL, OPT_SERVE,     "ports by destination, too: reads the records") \
@@ -111,7 +117,7 @@ enum {
 	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
 	  OPT_FOLLOW_NEW | OPT_SVG) \
 	X(listen, "", "listeners: both queues, what becomes of SYNs, which limit bites", \
-	  OPT_SOCKET | OPT_NETNS | OPT_COUNT | OPT_DURATION | OPT_READ | \
+	  OPT_SOCKET | OPT_OWNER | OPT_NETNS | OPT_COUNT | OPT_DURATION | OPT_READ | \
 	  OPT_JSON | OPT_INTERVAL | OPT_HISTOGRAM) \
 	X(timewait, "", "TIME_WAIT by destination and owner, and when ports run out", \
 	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
@@ -129,7 +135,7 @@ enum {
 	X(check, "", "its own totals against the kernel's counters; differences", \
 	  OPT_NETNS | OPT_READ | OPT_JSON | OPT_WIDE) \
 	X(record, "DIR", "save the records to DIR as a CTF trace, for -r", \
-	  OPT_COUNT | OPT_DURATION | OPT_FOLLOW_NEW | OPT_KEEP) \
+	  OPT_SOCKET | OPT_PEER | OPT_NETNS | OPT_COUNT | OPT_DURATION | OPT_FOLLOW_NEW | OPT_KEEP) \
 	X(report, "FILE", "a recording as one page for a browser, for a ticket", \
 	  OPT_FILTER | OPT_READ) \
 	X(info, "", "versions, features and why one is off, rings, memory, losses", \

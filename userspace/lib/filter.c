@@ -285,6 +285,30 @@ void tcpfsm_filter_timewait(struct tcpfsm_filter_subject *s, const struct tcpfsm
 	memcpy(s->raddr, tw->raddr, sizeof(s->raddr));
 }
 
+bool tcpfsm_filter_record(const struct tcpfsm_filter *f, const struct tcpfsm_record *r)
+{
+	struct tcpfsm_filter_subject s = { .size = sizeof(s), .known = TCPFSM_ASKS_NETNS };
+
+	if (!f || r->type == TCPFSM_TYPE_MARK)
+		return true;
+	/* Marks of a resync are of all that is looked at. */
+	if (r->type == TCPFSM_TYPE_SOCKET && !r->conn)
+		return true;
+	s.netns = r->netns;
+	s.lport = r->lport;
+	s.rport = r->rport;
+	s.family = r->family;
+	memcpy(s.laddr, r->laddr, sizeof(s.laddr));
+	memcpy(s.raddr, r->raddr, sizeof(s.raddr));
+	if (r->type != TCPFSM_TYPE_NETNS && (r->type != TCPFSM_TYPE_TOTAL || r->conn)) {
+		s.known |= r->family ? TCPFSM_ASKS_FAMILY : 0U;
+		/* A child has no peer yet, and connect() that fails no port. */
+		s.known |= r->lport ? TCPFSM_ASKS_LOCAL : 0U;
+		s.known |= r->rport ? TCPFSM_ASKS_PEER : 0U;
+	}
+	return tcpfsm_filter_subject(f, &s);
+}
+
 bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev)
 {
 	struct tcpfsm_filter_subject s;

@@ -158,11 +158,14 @@ int tcpfsm_source_resync(struct tcpfsm_source *src);
  * CLOCK: conn is what tcpfsm_source_epoch_offset() is from now on: somebody set the clock, or the machine slept;
  * STREAM: in a recording, one stream's size: conn bytes, listener records, of CPU tw (rcv 0), of
  *	   the sockets (1) or of the totals (2);
+ * LEFT_OUT: in a recording, conn: how many records did not pass its filter;
  * END: in a recording, how it ended: rcv is an enum tcpfsm_end, arg its errno or signal, conn the
  *	records that were not written, listener those that were lost.
  * Only CLOCK is given away as an item.
  */
-enum tcpfsm_mark { TCPFSM_MARK_CLOCK = 1, TCPFSM_MARK_STREAM = 2, TCPFSM_MARK_END = 3 };
+enum tcpfsm_mark {
+	TCPFSM_MARK_CLOCK = 1, TCPFSM_MARK_STREAM = 2, TCPFSM_MARK_END = 3, TCPFSM_MARK_LEFT_OUT = 4,
+};
 
 enum tcpfsm_end {
 	TCPFSM_END_UNKNOWN,		/* live, or its recorder was of a version that did not tell */
@@ -184,6 +187,12 @@ enum tcpfsm_end tcpfsm_source_end(const struct tcpfsm_source *src, unsigned int 
  * Return: part of a sentence, without the name of the recording; "": nothing (or live).
  */
 const char *tcpfsm_source_missing(struct tcpfsm_source *src);
+
+/*
+ * The filter that a recording was made with: what does not pass it was left out; "": nothing was.
+ * *left_out, when not NULL: so many records, if the recording was ended.
+ */
+const char *tcpfsm_source_filter(const struct tcpfsm_source *src, uint64_t *left_out);
 
 /*
  * The ABI of its records: TCPFSM_ABI_VERSION, or that of an older recording.  What did not exist
@@ -247,6 +256,14 @@ struct tcpfsm_recorder_options {
 	uint32_t netns;
 	uint64_t keep_bytes;		/* of all chunks; 0: no limit */
 	uint64_t keep_ns;		/* so far back at least; 0: no limit */
+	/*
+	 * Only records that it returns true for; what is lost counts, whatever it was.  NULL: all.
+	 * Such as tcpfsm_filter_record().
+	 */
+	bool (*keeps)(const struct tcpfsm_record *r, void *arg);
+	void *keeps_arg;
+	const char *filter;		/* the same in words, for who reads the recording; NULL: none */
+	bool held;			/* nothing is written until tcpfsm_recorder_resume() */
 };
 
 /**
@@ -265,11 +282,24 @@ int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path,
 			 struct tcpfsm_info *info);
 /* Closes this chunk and begins another one.  Return: 0; -EINVAL: there are no chunks; another negative errno. */
 int tcpfsm_recorder_next_chunk(struct tcpfsm_recorder *rec);
+/**
+ * tcpfsm_recorder_resume() - write again, from what the rings hold of the past on
+ *
+ * In a chunk of its own, with sockets and totals, and with totals that tcpfsm_recorder_drain() read
+ * before.  What was overwritten meanwhile is not counted as lost, but who reads all chunks as one is told.
+ *
+ * Return: 0, also when it is not held; a negative errno.
+ */
+int tcpfsm_recorder_resume(struct tcpfsm_recorder *rec);
+/* Closes the chunk and writes nothing more for now.  Return: 0; -EINVAL: there are no chunks; another negative errno. */
+int tcpfsm_recorder_hold(struct tcpfsm_recorder *rec);
 /* Write what the rings hold now.  Return: records written, or a negative errno (-ENOSPC...). */
 int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec);
 int tcpfsm_recorder_wait(struct tcpfsm_recorder *rec, int timeout_ms);
 void tcpfsm_recorder_counts(const struct tcpfsm_recorder *rec, uint64_t *written,
 			    uint64_t *lost, uint64_t *bytes);
+/* Records that did not pass the filter. */
+uint64_t tcpfsm_recorder_left_out(const struct tcpfsm_recorder *rec);
 /* As tcpfsm_source_snapshot(). */
 int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *sockets);
 /* A signal ends it: the recording will tell which. */
@@ -511,6 +541,8 @@ struct tcpfsm_filter {
  * what this library does not know yet, nothing but LOST.
  */
 bool tcpfsm_filter_match(const struct tcpfsm_filter *f, const struct tcpfsm_event *ev);
+/* Could the record be of a connection, a listener or a network namespace that passes?  Owners are not known. */
+bool tcpfsm_filter_record(const struct tcpfsm_filter *f, const struct tcpfsm_record *r);
 
 /* What can be asked of something: bits. */
 enum tcpfsm_filter_asks {

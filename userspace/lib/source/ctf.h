@@ -89,6 +89,7 @@ struct ctf_env {
 	int64_t epoch_offset;
 	const char *module_version;	/* or NULL */
 	int32_t error[TCPFSM_FEATURE_SLOTS];	/* of features that were off; 0: on, or not known */
+	char filter[1024];		/* what does not pass it was left out; "": nothing was */
 	/* Of a recording that is read: */
 	bool marks;			/* its recorder wrote marks */
 	unsigned int abi;
@@ -165,6 +166,7 @@ struct ctf_end {
 	uint32_t how;			/* enum tcpfsm_end */
 	uint8_t code;			/* errno or signal */
 	uint64_t lost;			/* records, by the recorder's count */
+	uint64_t left_out;		/* likewise, by its filter */
 };
 
 /*

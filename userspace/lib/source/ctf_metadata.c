@@ -253,6 +253,11 @@ char *ctf_metadata_text(const struct ctf_env *env)
 		fprintf(f, ";\n");
 	}
 	put_errors(f, env);
+	if (*env->filter) {
+		fprintf(f, "\ttcpfsm_filter = ");
+		put_string(f, env->filter);
+		fprintf(f, ";\n");
+	}
 	fprintf(f, "\tdomain = \"kernel\";\n\tsysname = ");
 	put_string(f, uts.sysname);
 	fprintf(f, ";\n\tkernel_release = ");
@@ -421,6 +426,8 @@ int ctf_metadata_parse(const char *text, struct ctf_env *env, const char **why)
 	env->module_version = NULL;
 	env->marks = metadata_get_number(text, "env", "tcpfsm_marks", &v) && v == 1;
 	parse_errors(text, env);
+	if (!metadata_get(text, "env", "tcpfsm_filter", env->filter, sizeof(env->filter)))
+		*env->filter = '\0';
 	env->layout = NULL;
 	return env->abi == TCPFSM_ABI_VERSION ? 0 : ctf_layout_parse(text, &env->layout, why);
 }

@@ -581,6 +581,11 @@ static void write_end(struct ctf_writer *w, const struct ctf_end *end, uint64_t 
 		(void)ctf_writer_mark(w, &mark);
 	}
 	mark = (struct tcpfsm_record) {
+		.type = TCPFSM_TYPE_MARK, .ts = mark.ts, .snd = TCPFSM_MARK_LEFT_OUT, .conn = end->left_out,
+	};
+	if (end->left_out)
+		(void)ctf_writer_mark(w, &mark);
+	mark = (struct tcpfsm_record) {
 		.type = TCPFSM_TYPE_MARK, .ts = mark.ts, .snd = TCPFSM_MARK_END, .rcv = end->how,
 		.arg = end->code, .conn = unwritten, .listener = end->lost,
 	};

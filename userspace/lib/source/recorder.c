@@ -27,12 +27,30 @@ struct kept_chunk {
 	uint64_t bytes, end;
 };
 
+/* Of a CPU whose records are not all kept. */
+struct kept_cpu {
+	uint64_t seq;			/* of the last one, as if there were no others */
+	uint64_t lost;			/* since then */
+	bool begun;
+};
+
+struct reading {
+	struct tcpfsm_record *records;
+	size_t n;
+};
+
 struct tcpfsm_recorder {
 	char *dir;
 	struct ctf_env env;
 	char version[sizeof(((struct tcpfsm_info *)NULL)->version) + 1];
 	bool chunks;
+	bool held;			/* no chunk is open: the rings are left as they are */
+	bool snapshot;			/* is wanted */
 	uint64_t keep_bytes, keep_ns;
+	bool (*keeps)(const struct tcpfsm_record *r, void *arg);	/* NULL: all */
+	void *keeps_arg;
+	struct kept_cpu *cpus;		/* with keeps */
+	uint64_t left_out;		/* by keeps */
 	int64_t timens;
 	uint64_t chunk;			/* number of this one */
 	uint64_t chunk_begun, chunk_base;
@@ -51,6 +69,7 @@ struct tcpfsm_recorder {
 	bool resync;			/* a loss makes it read the sockets again */
 	uint32_t netns;			/* only of this one; 0: all */
 	uint64_t lost_before;		/* lost when it began to read them last */
+	struct reading past[2];		/* while held: the last totals, the older ones first */
 	struct pace resyncs;
 	uint64_t totals_after;		/* written when they were read last */
 	struct pace readings;		/* of totals; begun 0: none yet */
@@ -121,7 +140,7 @@ static void remove_chunk(const struct tcpfsm_recorder *rec, uint64_t number)
 /* Those that the next one leaves no room for, and those that are too old. */
 static void remove_old_chunks(struct tcpfsm_recorder *rec)
 {
-	uint64_t bytes = rec->keep_bytes / KEPT_CHUNKS, now = monotonic_ns();
+	uint64_t bytes = rec->held ? 0 : rec->keep_bytes / KEPT_CHUNKS, now = monotonic_ns();
 	size_t i, n = 0;
 
 	for (i = 0; i < rec->nkept; i++)
@@ -129,11 +148,24 @@ static void remove_old_chunks(struct tcpfsm_recorder *rec)
 	while (n < rec->nkept && ((rec->keep_bytes && bytes > rec->keep_bytes) ||
 				  (rec->keep_ns && now - rec->kept[n].end > rec->keep_ns))) {
 		bytes -= rec->kept[n].bytes;
-		remove_chunk(rec, rec->chunk - rec->nkept + n);
+		/* While held the last one has been closed, too. */
+		remove_chunk(rec, rec->chunk + rec->held - rec->nkept + n);
 		n++;
 	}
+	if (!n)
+		return;
 	rec->nkept -= n;
 	memmove(rec->kept, rec->kept + n, rec->nkept * sizeof(*rec->kept));
+}
+
+static void free_recorder(struct tcpfsm_recorder *rec)
+{
+	free(rec->past[0].records);
+	free(rec->past[1].records);
+	free(rec->cpus);
+	free(rec->kept);
+	free(rec->dir);
+	free(rec);
 }
 
 int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
@@ -158,6 +190,8 @@ int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
 	rec->env.epoch_offset = info->epoch_offset;
 	memcpy(rec->version, info->version, sizeof(info->version));
 	rec->env.module_version = rec->version;
+	if (o.filter)
+		snprintf(rec->env.filter, sizeof(rec->env.filter), "%s", o.filter);
 	for (i = 0; i < TCPFSM_FEATURE_SLOTS; i++)
 		if (off >> i & 1)
 			rec->env.error[i] = info->error[i];
@@ -169,20 +203,29 @@ int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
 	rec->keep_bytes = o.keep_bytes;
 	rec->keep_ns = o.keep_ns;
 	rec->netns = o.netns;
-	rec->chunks = o.keep_bytes || o.keep_ns;
+	rec->snapshot = o.snapshot;
+	rec->keeps = o.keeps;
+	rec->keeps_arg = o.keeps_arg;
+	rec->held = o.held;
+	rec->chunks = o.keep_bytes || o.keep_ns || o.held;
 	rec->dir = strdup(dir);
-	err = rec->dir ? 0 : -ENOMEM;
+	rec->cpus = calloc(n, sizeof(*rec->cpus));
+	err = rec->dir && rec->cpus ? 0 : -ENOMEM;
 	if (!err && rec->chunks)
 		err = ctf_make_dir(dir);
-	if (!err)
+	if (!err && !rec->held)
 		err = open_writer(rec, &rec->writer);
 	if (err) {
-		free(rec->dir);
-		free(rec);
+		free_recorder(rec);
 		return err;
 	}
 	*out = rec;
 	return 0;
+}
+
+static bool is_kept(const struct tcpfsm_recorder *rec, const struct tcpfsm_record *r)
+{
+	return !rec->keeps || rec->keeps(r, rec->keeps_arg);
 }
 
 /* seq: of the stream. */
@@ -211,7 +254,8 @@ static int put_snapshot(struct tcpfsm_recorder *rec, struct snapshot *s)
 	int err = 0;
 
 	while (!err && snapshot_next(s, &r))
-		err = put_record(rec, ctf_writer_sockets(rec->writer), &r, ++rec->seq);
+		if (is_kept(rec, &r))
+			err = put_record(rec, ctf_writer_sockets(rec->writer), &r, ++rec->seq);
 	rec->sockets = rec->seq;
 	rec->snapshot_error = snapshot_error(s);
 	rec->resync = !rec->snapshot_error;
@@ -236,7 +280,8 @@ static int put_resync(struct tcpfsm_recorder *rec)
 	snapshot_mark(s, TCPFSM_RESYNC_BEGIN, &r);
 	err = put_record(rec, stream, &r, ++rec->seq);
 	while (!err && snapshot_next(s, &r))
-		err = put_record(rec, stream, &r, ++rec->seq);
+		if (is_kept(rec, &r))
+			err = put_record(rec, stream, &r, ++rec->seq);
 	snapshot_mark(s, TCPFSM_RESYNC_END, &r);
 	if (!err)
 		err = put_record(rec, stream, &r, ++rec->seq);
@@ -246,23 +291,35 @@ static int put_resync(struct tcpfsm_recorder *rec)
 	return err;
 }
 
+static int read_totals(struct tcpfsm_recorder *rec, struct reading *r)
+{
+	pace_begin(&rec->readings);
+	rec->totals_error = device_totals(rec->dev, &r->records, &r->n);
+	rec->totals_after = rec->written;
+	pace_end(&rec->readings);
+	return rec->totals_error;
+}
+
+/* Those are freed. */
+static int put_reading(struct tcpfsm_recorder *rec, struct reading *r)
+{
+	int err = 0;
+	size_t i;
+
+	for (i = 0; !err && i < r->n; i++)
+		if (is_kept(rec, &r->records[i]))
+			err = put_record(rec, ctf_writer_totals(rec->writer), &r->records[i], ++rec->totals);
+	free(r->records);
+	*r = (struct reading) { .n = 0 };
+	return err;
+}
+
 /* That they cannot be read ends nothing: the next ones may be. */
 static int put_totals(struct tcpfsm_recorder *rec)
 {
-	struct tcpfsm_record *totals;
-	size_t i, n;
-	int err = 0;
+	struct reading r;
 
-	pace_begin(&rec->readings);
-	rec->totals_error = device_totals(rec->dev, &totals, &n);
-	rec->totals_after = rec->written;
-	pace_end(&rec->readings);
-	if (rec->totals_error)
-		return 0;
-	for (i = 0; !err && i < n; i++)
-		err = put_record(rec, ctf_writer_totals(rec->writer), &totals[i], ++rec->totals);
-	free(totals);
-	return err;
+	return read_totals(rec, &r) ? 0 : put_reading(rec, &r);
 }
 
 /* What it returns will be in the recording. */
@@ -286,7 +343,7 @@ int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const c
 	*rec = NULL;
 	err = copy_opts(&o, sizeof(o), opts);
 	so.follow_new = o.follow_new;
-	so.snapshot = o.snapshot;
+	so.snapshot = o.snapshot && !o.held;
 	so.netns = o.netns;
 	if (!err)
 		err = source_attach(&dev, &snapshot, path, &so, info);
@@ -299,6 +356,8 @@ int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const c
 		return err;
 	}
 	(*rec)->dev = dev;
+	if (o.held)
+		return 0;
 	(*rec)->draining = true;
 	if (snapshot)
 		err = put_snapshot(*rec, snapshot);
@@ -318,6 +377,39 @@ int tcpfsm_recorder_open(struct tcpfsm_recorder **rec, const char *path, const c
 	return err;
 }
 
+/*
+ * Of n records those that are kept, one behind the other, numbered as if there were no others:
+ * what was lost may have been any.
+ */
+static size_t keep_some(struct tcpfsm_recorder *rec, unsigned int cpu, struct ctf_event *ev, size_t n,
+			uint64_t *lost)
+{
+	struct kept_cpu *c = &rec->cpus[cpu];
+	struct tcpfsm_record r;
+	size_t i, kept = 0;
+
+	if (!c->begun)
+		c->seq = ev[0].seq - 1 - *lost;
+	c->begun = true;
+	c->lost += *lost;
+	*lost = 0;
+	for (i = 0; i < n; i++) {
+		memcpy(&r.ts, &ev[i].ts, sizeof(r) - offsetof(struct tcpfsm_record, ts));
+		if (!rec->keeps(&r, rec->keeps_arg))
+			continue;
+		if (kept != i)
+			memcpy(&ev[kept], &ev[i], sizeof(*ev));
+		if (!kept) {
+			*lost = c->lost;
+			c->lost = 0;
+			c->seq += *lost;
+		}
+		ev[kept++].seq = ++c->seq;
+	}
+	rec->left_out += n - kept;
+	return kept;
+}
+
 static int drain_ring(struct tcpfsm_recorder *rec, struct ring_reader *r, unsigned int cpu,
 		      uint64_t now, size_t *total)
 {
@@ -327,8 +419,8 @@ static int drain_ring(struct tcpfsm_recorder *rec, struct ring_reader *r, unsign
 
 	do {
 		struct ctf_event *dst;
-		uint64_t lost;
-		size_t n, room;
+		uint64_t lost, told;
+		size_t n, kept, room;
 
 		dst = ctf_writer_room(rec->writer, cpu, &room);
 		if (!dst)
@@ -336,11 +428,12 @@ static int drain_ring(struct tcpfsm_recorder *rec, struct ring_reader *r, unsign
 		n = ring_copy_events(r, dst, room < left ? room : left);
 		if (!n)
 			break;
-		lost = ring_take_gap(r);
-		err = ctf_writer_commit(rec->writer, cpu, n, lost, now);
+		lost = told = ring_take_gap(r);
+		kept = rec->keeps ? keep_some(rec, cpu, dst, n, &told) : n;
+		err = kept ? ctf_writer_commit(rec->writer, cpu, kept, told, now) : 0;
 		/* Taken from the ring; where they are in no file, ctf_writer_close() counts them. */
 		rec->lost += lost;
-		rec->written += n;
+		rec->written += kept;
 		if (err)
 			return err;
 		*total += n;
@@ -350,15 +443,31 @@ static int drain_ring(struct tcpfsm_recorder *rec, struct ring_reader *r, unsign
 }
 
 /* Somebody set the clock, or the machine slept. */
-static int put_clock(struct tcpfsm_recorder *rec)
+static int put_clock(struct tcpfsm_recorder *rec, uint64_t at)
 {
+	uint64_t now = monotonic_ns() - (uint64_t)rec->timens;
 	struct tcpfsm_record mark = {
 		.type = TCPFSM_TYPE_MARK, .snd = TCPFSM_MARK_CLOCK,
-		.ts = monotonic_ns() - (uint64_t)rec->timens,
+		.ts = at < now ? at : now,
 		.conn = (uint64_t)rec->env.epoch_offset,
 	};
 
 	return ctf_writer_mark(rec->writer, &mark);
+}
+
+/* Nothing is written: totals are read, so that what is recorded then has some of before. */
+static int keep_past(struct tcpfsm_recorder *rec)
+{
+	struct reading r;
+
+	if (rec->nkept && rec->keep_ns)
+		remove_old_chunks(rec);
+	if (!rec->dev || monotonic_ns() < rec->readings.next || read_totals(rec, &r))
+		return 0;
+	free(rec->past[0].records);
+	rec->past[0] = rec->past[1];
+	rec->past[1] = r;
+	return 0;
 }
 
 static int drain(struct tcpfsm_recorder *rec)
@@ -368,8 +477,10 @@ static int drain(struct tcpfsm_recorder *rec)
 	unsigned int i;
 	int err = 0;
 
+	if (rec->held)
+		return keep_past(rec);
 	if (rec->dev && clock_has_stepped(rec->timens, &rec->env.epoch_offset))
-		err = put_clock(rec);
+		err = put_clock(rec, UINT64_MAX);
 	if (!err && rec->dev && device_has_new(rec->dev))
 		err = device_map_new(rec->dev);
 	for (i = 0; !err && i < rec->nrings; i++) {
@@ -392,26 +503,39 @@ static int drain(struct tcpfsm_recorder *rec)
 	return total > INT_MAX ? INT_MAX : (int)total;
 }
 
-/* The old chunk is closed when the new one is there, so that it always tells how it went on. */
-static int next_chunk(struct tcpfsm_recorder *rec)
+/* Room to remember one more chunk. */
+static int room_for_chunk(struct tcpfsm_recorder *rec)
 {
-	struct ctf_end end = { .how = TCPFSM_END_CHUNK, .lost = rec->lost };
-	struct ctf_writer *next, *old = rec->writer;
-	struct kept_chunk *kept;
-	int err;
+	struct kept_chunk *kept = realloc(rec->kept, (rec->nkept + 1) * sizeof(*kept));
 
-	kept = realloc(rec->kept, (rec->nkept + 1) * sizeof(*kept));
 	if (!kept)
 		return -ENOMEM;
 	rec->kept = kept;
-	err = open_writer(rec, &next);
+	return 0;
+}
+
+static void remember_chunk(struct tcpfsm_recorder *rec, const struct ctf_writer *w)
+{
+	rec->kept[rec->nkept++] = (struct kept_chunk) {
+		.bytes = ctf_writer_bytes(w) + CHUNK_EXTRA, .end = monotonic_ns(),
+	};
+	rec->bytes_before += ctf_writer_bytes(w);
+}
+
+/* The old chunk is closed when the new one is there, so that it always tells how it went on. */
+static int next_chunk(struct tcpfsm_recorder *rec)
+{
+	struct ctf_end end = { .how = TCPFSM_END_CHUNK, .lost = rec->lost, .left_out = rec->left_out };
+	struct ctf_writer *next, *old = rec->writer;
+	int err = room_for_chunk(rec);
+
+	if (!err)
+		err = open_writer(rec, &next);
 	if (err)
 		return err;
 	rec->writer = next;
-	kept[rec->nkept++] = (struct kept_chunk) {
-		.bytes = ctf_writer_bytes(old) + CHUNK_EXTRA, .end = rec->chunk_begun,
-	};
-	rec->bytes_before += ctf_writer_bytes(old);
+	(void)ctf_writer_flush(old, UINT64_MAX);
+	remember_chunk(rec, old);
 	err = ctf_writer_close(old, &end, NULL);
 	remove_old_chunks(rec);
 	rec->draining = true;
@@ -435,7 +559,131 @@ static bool chunk_is_full(const struct tcpfsm_recorder *rec)
 
 int tcpfsm_recorder_next_chunk(struct tcpfsm_recorder *rec)
 {
-	return rec->chunks ? ended_by(rec, next_chunk(rec)) : -EINVAL;
+	return rec->chunks && !rec->held ? ended_by(rec, next_chunk(rec)) : -EINVAL;
+}
+
+/* Lost after the last record that was seen: no record will tell. */
+static void put_gaps(struct tcpfsm_recorder *rec)
+{
+	unsigned int i;
+
+	for (i = 0; i < rec->nrings; i++) {
+		uint64_t lost = ring_take_gap(&rec->rings[i]), told = lost + rec->cpus[i].lost;
+
+		rec->lost += lost;
+		rec->cpus[i].seq += told;
+		rec->cpus[i].lost = 0;
+		if (told)
+			ctf_writer_lost(rec->writer, i, told, clock_ns(CLOCK_MONOTONIC) -
+					(uint64_t)clock_timens_offset());
+	}
+}
+
+/* ---- only now and then --------------------------------------------------------------- */
+
+/* What a ring has that was not read yet, as if it were opened now.  Return: the time of the oldest. */
+static uint64_t rewind_ring(struct tcpfsm_recorder *rec, unsigned int cpu)
+{
+	struct ring_reader *r = &rec->rings[cpu], old = *r;
+	struct tcpfsm_record first;
+	uint64_t held;
+
+	if (!r->hdr || ring_attach(r, old.hdr, old.slots, (uint32_t)old.nslots, old.cpu, false)) {
+		*r = old;
+		return UINT64_MAX;
+	}
+	if (r->cursor < old.cursor)
+		r->cursor = r->start = old.cursor;
+	if (rec->cpus[cpu].begun)
+		rec->cpus[cpu].seq += r->cursor - old.cursor;
+	r->last_ts = old.last_ts;
+	return ring_oldest(r, &first, &held) ? first.ts : UINT64_MAX;
+}
+
+static int resume(struct tcpfsm_recorder *rec)
+{
+	uint64_t oldest = UINT64_MAX;
+	struct snapshot *s = NULL;
+	unsigned int i;
+	int err;
+
+	/* It looks for owners first, which takes longest. */
+	err = rec->snapshot && !rec->resync ? snapshot_open(&s, rec->netns) : 0;
+	if (rec->dev)
+		clock_has_stepped(rec->timens, &rec->env.epoch_offset);
+	if (!err)
+		err = open_writer(rec, &rec->writer);
+	if (err) {
+		snapshot_close(s);
+		return err;
+	}
+	rec->held = false;
+	rec->draining = true;
+	remove_old_chunks(rec);
+	for (i = 0; i < rec->nrings; i++) {
+		uint64_t ts = rewind_ring(rec, i);
+
+		oldest = ts < oldest ? ts : oldest;
+	}
+	/* It may have been set since the last chunk. */
+	if (rec->dev)
+		err = put_clock(rec, oldest);
+	/* What happened is gone first. */
+	if (!err)
+		err = drain(rec);
+	err = err < 0 ? err : 0;
+	for (i = 0; !err && i < 2; i++)
+		err = put_reading(rec, &rec->past[i]);
+	if (!err && s)
+		err = put_snapshot(rec, s);
+	else if (!err && rec->resync)
+		err = put_resync(rec);
+	snapshot_close(s);
+	if (!err && rec->dev)
+		err = put_totals(rec);
+	if (!err)
+		err = ctf_writer_flush(rec->writer, UINT64_MAX);
+	rec->draining = false;
+	chunk_begins(rec);
+	return err;
+}
+
+int tcpfsm_recorder_resume(struct tcpfsm_recorder *rec)
+{
+	return rec->held ? ended_by(rec, resume(rec)) : 0;
+}
+
+static int hold(struct tcpfsm_recorder *rec)
+{
+	struct ctf_end end = { .how = TCPFSM_END_STOPPED };
+	struct ctf_writer *old = rec->writer;
+	int err, rc;
+
+	err = room_for_chunk(rec);
+	rc = err ? err : drain(rec);
+	if (rc < 0)
+		return rc;
+	rec->draining = true;
+	if (rec->dev)
+		err = put_totals(rec);
+	rec->draining = false;
+	put_gaps(rec);
+	end.lost = rec->lost;
+	end.left_out = rec->left_out;
+	(void)ctf_writer_flush(old, UINT64_MAX);
+	remember_chunk(rec, old);
+	rec->writer = NULL;
+	rec->held = true;
+	rc = ctf_writer_close(old, &end, NULL);
+	remove_old_chunks(rec);
+	return err ? err : rc;
+}
+
+int tcpfsm_recorder_hold(struct tcpfsm_recorder *rec)
+{
+	if (!rec->chunks)
+		return -EINVAL;
+	return rec->held ? 0 : ended_by(rec, hold(rec));
 }
 
 int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec)
@@ -446,7 +694,7 @@ int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec)
 	rec->draining = true;
 	rc = drain(rec);
 	rec->draining = amid;
-	if (rc >= 0 && rec->chunks && !amid && chunk_is_full(rec))
+	if (rc >= 0 && rec->chunks && !rec->held && !amid && chunk_is_full(rec))
 		err = next_chunk(rec);
 	return ended_by(rec, err ? err : rc);
 }
@@ -488,6 +736,8 @@ static int wait(struct tcpfsm_recorder *rec, int timeout_ms)
 
 int tcpfsm_recorder_wait(struct tcpfsm_recorder *rec, int timeout_ms)
 {
+	if (rec->held)
+		return poll(NULL, 0, timeout_ms) < 0 ? -errno : 0;
 	return ended_by(rec, wait(rec, timeout_ms));
 }
 
@@ -504,7 +754,12 @@ void tcpfsm_recorder_counts(const struct tcpfsm_recorder *rec, uint64_t *written
 	if (lost)
 		*lost = rec->lost;
 	if (bytes)
-		*bytes = rec->bytes_before + ctf_writer_bytes(rec->writer);
+		*bytes = rec->bytes_before + (rec->writer ? ctf_writer_bytes(rec->writer) : 0);
+}
+
+uint64_t tcpfsm_recorder_left_out(const struct tcpfsm_recorder *rec)
+{
+	return rec->left_out;
 }
 
 int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *sockets)
@@ -517,13 +772,14 @@ int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *socket
 int tcpfsm_recorder_close(struct tcpfsm_recorder *rec, uint64_t *unwritten)
 {
 	struct ctf_end how = { .how = TCPFSM_END_STOPPED };
-	unsigned int i;
-	int err = 0, end;
+	int err = 0, end = 0;
 
 	if (unwritten)
 		*unwritten = 0;
 	if (!rec)
 		return 0;
+	if (rec->held)
+		goto out;
 	rec->draining = true;
 	if (rec->resync && rec->lost != rec->lost_before)
 		err = put_resync(rec);
@@ -531,25 +787,16 @@ int tcpfsm_recorder_close(struct tcpfsm_recorder *rec, uint64_t *unwritten)
 		err = put_totals(rec);
 	if (!err)
 		err = rec->totals_error;
-	/* Lost after the last record that was seen: no record will tell. */
-	for (i = 0; i < rec->nrings; i++) {
-		uint64_t lost = ring_take_gap(&rec->rings[i]);
-
-		if (lost) {
-			rec->lost += lost;
-			ctf_writer_lost(rec->writer, i, lost, clock_ns(CLOCK_MONOTONIC) -
-					(uint64_t)clock_timens_offset());
-		}
-	}
+	put_gaps(rec);
 	if (rec->err)
 		how = (struct ctf_end) { .how = TCPFSM_END_ERROR, .code = (uint8_t)-rec->err };
 	else if (rec->signal)
 		how = (struct ctf_end) { .how = TCPFSM_END_SIGNAL, .code = (uint8_t)rec->signal };
 	how.lost = rec->lost;
+	how.left_out = rec->left_out;
 	end = ctf_writer_close(rec->writer, &how, unwritten);
+out:
 	device_close(rec->dev);
-	free(rec->kept);
-	free(rec->dir);
-	free(rec);
+	free_recorder(rec);
 	return end ? end : err;
 }

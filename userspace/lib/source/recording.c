@@ -78,7 +78,7 @@ struct chunk {
 	uint8_t uuid[16];
 	enum tcpfsm_end end;		/* UNKNOWN: of a version without marks */
 	unsigned int code;
-	uint64_t number, unwritten;
+	uint64_t number, unwritten, left_out;
 	unsigned int abi;
 };
 
@@ -727,6 +727,8 @@ static int read_marks(struct recording *r, size_t chunk)
 		event_record(s.event, &mark);
 		if (mark.snd == TCPFSM_MARK_STREAM) {
 			check_size(r, c, &mark);
+		} else if (mark.snd == TCPFSM_MARK_LEFT_OUT) {
+			c->left_out = mark.conn;
 		} else if (mark.snd == TCPFSM_MARK_END && mark.rcv >= TCPFSM_END_STOPPED &&
 			   mark.rcv <= TCPFSM_END_CHUNK) {
 			c->end = mark.rcv;
@@ -945,6 +947,7 @@ static int open_chunk(struct recording *r, size_t i, const char **why)
 		r->src.epoch_offset = r->clock = env.epoch_offset;
 		memcpy(r->src.feature_error, env.error, sizeof(env.error));
 		r->src.abi = env.abi;
+		snprintf(r->src.filter, sizeof(r->src.filter), "%s", env.filter);
 		free(r->layout);
 		r->layout = env.layout;
 		r->unit = env.layout ? ctf_layout_unit(env.layout) : CTF_UNIT;
@@ -1027,6 +1030,7 @@ int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
 	}
 	r->src.how_ended = r->chunks[r->nchunks - 1].end;
 	r->src.end_code = r->chunks[r->nchunks - 1].code;
+	r->src.left_out = r->chunks[r->nchunks - 1].left_out;
 	*why = NULL;
 	*src = &r->src;
 	return 0;

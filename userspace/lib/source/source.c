@@ -613,6 +613,13 @@ const char *tcpfsm_source_missing(struct tcpfsm_source *src)
 	return src->missing ? src->missing(src) : "";
 }
 
+const char *tcpfsm_source_filter(const struct tcpfsm_source *src, uint64_t *left_out)
+{
+	if (left_out)
+		*left_out = src->left_out;
+	return src->filter;
+}
+
 const char *tcpfsm_source_error(const struct tcpfsm_source *src)
 {
 	return src->error;

@@ -35,6 +35,8 @@ struct tcpfsm_source {
 	int watch_fd;			/* that ends wait(), too; -1: none */
 	uint64_t sockets;		/* delivered, of a snapshot */
 	int snapshot_error;		/* of a snapshot that is over */
+	char filter[1024];		/* of a recording; "": all is in it */
+	uint64_t left_out;		/* by that, if it was ended */
 	char error[256];
 };
 
