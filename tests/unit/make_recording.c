@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | wide]]: a recording without
+ * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | wide | client | server]]: a recording without
  * a kernel, for tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
@@ -10,6 +10,7 @@
  * "live": a hundred connections a second, at the time it is, for so many seconds, or until it is killed.
  * "timewait": so many sockets that enter TIME_WAIT and stay, to many destinations.
  * "wide": so many connections over IPv6, of which nothing can be longer, and two that are short; and listeners.
+ * "client", "server": what two hosts see of the same connections, each by its clock.
  * "ports": so many to one destination, until neither a port nor a mini-socket is left.
  */
 #include <arpa/inet.h>
@@ -557,10 +558,125 @@ static void live(unsigned long n)
 	}
 }
 
+/* ---- two hosts ---------------------------------------------------------------------- */
+
+#define SHIFT		5000000000	/* CLOCK_MONOTONIC of the server */
+#define EPOCH		1700000000000000000
+#define AHEAD		1500000000	/* and how far its clock is wrong */
+
+static bool at_server;
+static uint32_t isn[2];
+static const char *address[2];
+
+/* One end's record at a time of the client's, if it is ours. */
+static struct tcpfsm_record *seen(uint64_t ts, uint8_t type, uint64_t conn, uint8_t flags, uint32_t snd, uint32_t rcv)
+{
+	bool server = conn & 1;
+
+	record(type, conn, flags);
+	rec.ts = now = ts + (at_server ? SHIFT : 0);
+	inet_pton(AF_INET, address[server], rec.laddr);
+	inet_pton(AF_INET, address[!server], rec.raddr);
+	rec.snd = isn[server] + snd;
+	rec.rcv = isn[!server] + rcv;
+	return &rec;
+}
+
+static void put_ours(uint64_t conn)
+{
+	if ((conn & 1) == at_server)
+		put(0);
+}
+
+static void moves(uint64_t ts, uint64_t conn, uint8_t old, uint8_t new, uint8_t flags, uint32_t snd, uint32_t rcv)
+{
+	seen(ts, TCPFSM_TYPE_STATE, conn, flags, snd, rcv);
+	rec.old_state = old;
+	rec.new_state = new;
+	if (flags & F(CLONE))
+		queues(0, 1);
+	put_ours(conn);
+}
+
+static void syn_came(uint64_t ts, uint64_t conn, bool dropped)
+{
+	seen(ts, TCPFSM_TYPE_SYN, dropped ? 0 : conn, 0, 0, 0);
+	inet_pton(AF_INET, address[1], rec.laddr);
+	inet_pton(AF_INET, address[0], rec.raddr);
+	rec.lport = 80;
+	rec.rport = client_port;
+	rec.old_state = S(LISTEN);
+	rec.verdict = dropped ? TCPFSM_VERDICT_DROPPED : TCPFSM_VERDICT_QUEUED;
+	rec.reason = dropped ? TCPFSM_REASON_ACCEPTQ_FULL : 0;
+	rec.snd = dropped ? 128 : isn[1];
+	rec.rcv = isn[0];
+	queues(1, dropped ? 129 : 0);
+	if (at_server)
+		put(0);
+}
+
+static void syn_again(uint64_t ts, uint64_t conn)
+{
+	seen(ts, TCPFSM_TYPE_RETRANSMIT, conn, 0, 0, 0);
+	rec.verdict = TCPFSM_SEGMENT_SYN;
+	rec.old_state = S(SYN_SENT);
+	rec.arg = 1;
+	rec.rcv = 0;
+	put_ours(conn);
+}
+
+/* Of each ten: 3: the first SYN is lost; 5: dropped by the server; 7: nothing arrives; 9: behind NAT. */
+static void across(unsigned long i)
+{
+	uint64_t t = 1000000000 + i * 2000000000, there = 200000 + i * 37 % 100 * 1000, back = 150000 + i * 53 % 90 * 1000;
+	uint64_t c = 1000 + 2 * i, s = c + 1;
+	unsigned int kind = i % 10;
+
+	client_port = (uint16_t)(kind == 9 && at_server ? 6000 + i : 41000 + i);
+	isn[0] = (uint32_t)(1000000 * i + 5);
+	isn[1] = (uint32_t)(7000000 * i + 9);
+	address[0] = kind == 9 && at_server ? "198.51.100.7" : "10.0.0.1";
+	address[1] = kind == 9 && !at_server ? "203.0.113.80" : "192.168.100.200";
+	moves(t, c, S(CLOSE), S(SYN_SENT), F(OWNER) | F(TASK), 0, 0);
+	if (kind == 5)
+		syn_came(t + there, s, true);
+	if (kind == 3 || kind == 5 || kind == 7) {
+		t += 1000000000;
+		syn_again(t, c);
+	}
+	if (kind == 7)
+		return;
+	syn_came(t + there, s, kind == 5);
+	if (kind == 5)
+		return;
+	moves(t + there + back, c, S(SYN_SENT), S(ESTABLISHED), 0, 1, 1);
+	moves(t + 2 * there + back, s, S(SYN_RECV), S(ESTABLISHED), F(CLONE), 1, 1);
+	moves(t + 3000000, c, S(ESTABLISHED), S(FIN_WAIT1), CLOSING_FD, 1, 1);
+	moves(t + 3000000 + there, s, S(ESTABLISHED), S(CLOSE_WAIT), 0, 1, 2);
+	moves(t + 3100000 + there, s, S(CLOSE_WAIT), S(LAST_ACK), CLOSING_FD, 1, 2);
+	seen(t + 3100000 + there + back, TCPFSM_TYPE_STATE, c, F(ORPHAN), 2, 2);
+	rec.old_state = S(FIN_WAIT1);
+	rec.new_state = S(CLOSE);
+	rec.verdict = TCPFSM_TW_ENTER;
+	rec.reason = S(TIME_WAIT);
+	put_ours(c);
+	moves(t + 3100000 + 2 * there + back, s, S(LAST_ACK), S(CLOSE), F(ORPHAN), 2, 2);
+}
+
+static void hosts(unsigned long n)
+{
+	unsigned long i;
+
+	for (i = 0; i < n; i++)
+		across(i);
+}
+
 static const struct {
 	const char *name;
 	void (*make)(unsigned long n);
 } kinds[] = {
+	{ "client", hosts },
+	{ "server", hosts },
 	{ "open", opened },
 	{ "totals", totals },
 	{ "listeners", two_readings },
@@ -582,15 +698,17 @@ int main(int argc, char **argv)
 			make = kinds[i].make;
 	if (argc < 2 || !make) {
 		fprintf(stderr, "usage: make_recording DIR "
-			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | wide]]\n");
+			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | wide | client | server]]\n");
 		return 2;
 	}
+	at_server = argc > 3 && !strcmp(argv[3], "server");
 	for (cpu = 0; cpu < 2; cpu++) {
 		writer_init(&writers[cpu], SLOTS, cpu);
 		writer_attach(&writers[cpu], &readers[cpu], false);
 	}
 	err = recorder_open_rings(&recorder, readers, 2, argv[1], NULL,
-				  &(struct tcpfsm_info){ .version = "0.0.0" });
+				  &(struct tcpfsm_info){ .version = "0.0.0", .epoch_offset = make == hosts ?
+							 EPOCH - (at_server ? SHIFT - AHEAD : 0) : 0 });
 	if (err) {
 		fprintf(stderr, "make_recording: %s: %s\n", argv[1], strerror(-err));
 		return 1;

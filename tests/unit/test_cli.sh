@@ -275,6 +275,31 @@ sed -i 's/tcpfsm_abi = 0;/tcpfsm_abi = 2;/' old/metadata
 run trace -r old
 expect 'a younger ABI' 4 '^tcpfsm: old: recorded by a younger version of tcpfsm, with another ABI; use the tcpfsm it was recorded with$'
 
+# Two hosts, whose clocks are 1.5 s apart: one picture, and what became of each SYN.
+if "$make_recording" client 20 client && "$make_recording" server 20 server; then
+	joined='^tcpfsm: server: its clock is 1\.500[0-9]+ s ahead of that of client, to 0\.000[0-9]+ s, as 14 handshakes say; times here are those of client$'
+	run ladder -r client -r server --json; expect 'two hosts: the clocks' 0 "$joined"
+	cp out joined.json
+	grep -q '^tcpfsm: client and server: 18 connections of which both ends are there, 2 of them by sequence numbers alone (NAT)$' err &&
+		grep -q '^tcpfsm: server: no SYN of 2 connections that client opened to a port served there$' err &&
+		ok 'two hosts: what is joined' || not_ok 'two hosts: what is joined' "$(cat err)"
+	# Lost in between, dropped by the server, never seen there, and NAT: by the port of the client.
+	fates() { jq -c --argjson port "$1" 'select(.ends[0].port == $port) | [[.ends[] | .host], [.steps[] | select(.flags == ["SYN"]).fate], .exact]' joined.json; }
+	for case in '41000 [[1,2],["arrived"],true]' '41003 [[1,2],["lost","arrived"],true]' '41005 [[1,null],["arrived","arrived"],true]' \
+		'41007 [[1,null],["not_seen","not_seen"],false]' '41009 [[1,2],["arrived"],true]'; do
+		if [ "$(fates "${case%% *}")" = "${case#* }" ]; then ok "two hosts: port ${case%% *}"; else not_ok "two hosts: port ${case%% *}" "$(fates "${case%% *}")"; fi
+	done
+	run ladder -r server -r client 'port = 41003'; expect 'two hosts: in the time of the other' 0 'client: its clock is 1.5[0-9]+ s behind that of server' 'SYN seq=0 .* lost '
+	run trace -r client -r server; expect 'two hosts: trace' 0 "$joined" '^2 +0\.000175 +80 10\.0\.0\.1:41000 +LISTEN->SYN_RECV'
+	run trace -r client -r server --json; expect 'two hosts: JSON' 0 "$joined" '"conn":1001,"netns":4026531840,.*"cpu":0,"host":2,'
+	run conns -r client -r server; expect 'two hosts: conns' 0 "$joined" '^1 curl +41000 '
+	run trace -r client -r server netns 4026531840 -c 1; expect 'two hosts: a filter' 0 "$joined" '^1 '
+	run trace -r client -r nowhere; expect 'two hosts: one that is none' 1 '^tcpfsm: nowhere: no recording there'
+	usage 'two recordings at a time' 'listen: reads one recording at a time' listen -r client -r server
+	usage 'three recordings' '-r rec: two recordings at most' trace -r client -r server -r rec
+	run trace -r rec -r bare_none; expect 'two hosts: neither' 1 '^tcpfsm: bare_none: no recording there'
+fi
+
 # What is missing from a recording, in one line of every command; and none where nothing is.
 for command in trace conns ladder diagram listen timewait explain check info; do
 	"$bin" $command -r rec >/dev/null 2>err.whole; whole=$?

@@ -34,6 +34,7 @@ struct options {
 	struct out *out;		/* standard output */
 	const char *file;		/* record, report: where to */
 	const char *replay;		/* -r, or NULL */
+	const char *second;		/* of another host, or NULL */
 	const char *device;
 	const char *svg;		/* --svg, or NULL */
 	const char *listen;		/* serve: where, or NULL */
@@ -192,6 +193,9 @@ int stream(const struct options *opts, const struct view *view, void *arg);
  */
 int open_follow(struct tcpfsm_follow **f, const struct options *opts,
 		struct tcpfsm_follow_options *fo, struct tcpfsm_info *info);
+struct tcpfsm_join;
+/* How two recordings fit together, on stderr. */
+void tell_join(const struct options *opts, const struct tcpfsm_join *join);
 /* Lines on stderr.  Return: the error of a reading of totals, or 0. */
 int tell_notice(const struct tcpfsm_notice *n, void *arg);
 /* One line to stderr if sockets are missing from the snapshot. */

@@ -243,12 +243,19 @@ static bool wanted(const struct conns_view *v, const struct tcpfsm_event *ev)
 	return tcpfsm_filter_subject(&v->opts->filter, &s);
 }
 
+static void put_host(const struct conns_view *v, const struct tcpfsm_event *ev)
+{
+	if (v->opts->second && !v->opts->json)
+		out_printf(v->opts->out, "%u ", tcpfsm_event_host(ev));
+}
+
 static int show(struct conns_view *v, const struct tcpfsm_event *ev)
 {
 	struct out *o = v->opts->out;
 
 	if (!wanted(v, ev))
 		return 0;
+	put_host(v, ev);
 	if (v->opts->json)
 		out_add(o, tcpfsm_life_json(ev, out_room(o, TCPFSM_JSON_MAX)));
 	else
@@ -263,6 +270,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 
 	v->last_ts = ev->ts;
 	if (ev->type == TCPFSM_EVENT_LOST) {
+		put_host(v, ev);
 		if (v->opts->json)
 			out_add(o, tcpfsm_event_json(ev, out_room(o, TCPFSM_JSON_MAX)));
 		else
@@ -289,6 +297,7 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	(void)to;
 	v->model = tcpfsm_follow_model(f);
 	if (!v->opts->json)
+		out_printf(v->opts->out, "%s", v->opts->second ? "H " : "");
 		out_add(v->opts->out, header(&v->text, out_room(v->opts->out, TEXT_MAX)));
 	return 0;
 }

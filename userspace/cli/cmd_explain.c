@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm explain: what is wrong, and what to do now; with -v the proof, and all that helps. */
+#include <unistd.h>
+
 #include "../show/explain.h"
 #include "../show/recent.h"
 #include "cli.h"
@@ -156,7 +158,64 @@ static int exit_code(const struct explain *e, int status)
 	       e->worst == TCPFSM_SEVERITY_WARNING ? EXIT_WARNING : 0;
 }
 
+/* The findings that follow are of this one. */
+static void host_json(struct out *o, unsigned int host, const char *dir)
+{
+	struct json out = out_json(o), *j = &out;
+
+	json_open(j, NULL, '{');
+	json_string(j, "event", "recording");
+	json_number(j, "host", host);
+	json_string(j, "dir", dir);
+	json_end(j);
+}
+
+/* How the two of them fit together, once each has been judged by itself. */
+static int between(const struct options *opts)
+{
+	struct tcpfsm_follow_options fo = { .size = sizeof(fo) };
+	struct tcpfsm_follow *f;
+	struct tcpfsm_info info;
+	int status = open_follow(&f, opts, &fo, &info);
+
+	if (!status)
+		tcpfsm_follow_close(f);
+	return status;
+}
+
+static int run_one(const struct options *given);
+
 static int run(const struct options *given)
+{
+	const char *const dirs[2] = { given->replay, given->second };
+	struct options opts = *given;
+	unsigned int i;
+	int status, worst = 0;
+
+	if (!given->second)
+		return run_one(given);
+	opts.second = NULL;
+	for (i = 0; i < 2; i++) {
+		/* Each ends with closing it. */
+		int fd = dup(opts.out->fd);
+
+		opts.replay = dirs[i];
+		if (opts.json)
+			host_json(opts.out, i + 1, dirs[i]);
+		else
+			out_printf(opts.out, "%s%s:\n", i ? "\n" : "", dirs[i]);
+		status = run_one(&opts);
+		out_to_file(opts.out, fd);
+		if (status && status < EXIT_WARNING && status != EXIT_INCOMPLETE)
+			return status;
+		worst = status > worst ? status : worst;
+	}
+	status = between(given);
+	close(opts.out->fd);
+	return status ? status : worst;
+}
+
+static int run_one(const struct options *given)
 {
 	static const struct tcpfsm_model_options mo = { .size = sizeof(mo) };
 	struct options opts = *given;

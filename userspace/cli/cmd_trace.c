@@ -23,6 +23,8 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 	/* In text nothing has to be told apart by its inode. */
 	if (!t->opts->json && ev->type == TCPFSM_EVENT_NETNS)
 		return 0;
+	if (t->opts->second && !t->opts->json && text_tells(&t->text, ev))
+		out_printf(o, "%u ", tcpfsm_event_host(ev));
 	if (t->opts->json)
 		len = tcpfsm_event_json(ev, out_room(o, TCPFSM_JSON_MAX));
 	else
@@ -44,6 +46,8 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	(void)f;
 	(void)info;
 	(void)to;
+	if (t->opts->second && !t->opts->json)
+		out_printf(o, "H ");
 	if (!t->opts->json)
 		out_add(o, text_header(&t->text, out_room(o, TEXT_MAX)));
 	return 0;

@@ -301,7 +301,12 @@ static int take_option(struct options *o, int val, const char *arg)
 		why = parse_duration(arg, &o->duration);
 		break;
 	case 'r':
-		o->replay = arg;
+		if (o->second)
+			why = "two recordings at most";
+		else if (o->replay)
+			o->second = arg;
+		else
+			o->replay = arg;
 		if (!*arg)
 			why = "no directory";
 		break;
@@ -500,6 +505,8 @@ int main(int argc, char **argv)
 		return usage(argv[rest], "one argument too many");
 	if (o.replay && !(cmd->options & OPT_READ))
 		return usage(cmd->name, "reads the device, not a recording: no -r");
+	if (o.second && !(cmd->options & OPT_TWO))
+		return usage(cmd->name, "reads one recording at a time");
 	tell_useless(&o, cmd);
 	if (rest < argc) {
 		status = take_filter(&o, cmd, &argv[rest]);

@@ -65,12 +65,56 @@ int tell_notice(const struct tcpfsm_notice *n, void *arg)
 	return 0;
 }
 
+void tell_join(const struct options *opts, const struct tcpfsm_join *j)
+{
+	const char *a = opts->replay, *b = opts->second;
+	double ahead = (double)j->clock_ns / 1e9;
+
+	complain("%s and %s: %" PRIu64 " connection%s of which both ends are there, %" PRIu64 " of them by sequence numbers alone (NAT)",
+		 a, b, j->joined, j->joined == 1 ? "" : "s", j->by_seq);
+	if (!j->samples)
+		complain("%s: how far its clock is from that of %s is not known, as no handshake is in both; they are taken to be the same",
+			 b, a);
+	else
+		complain("%s: its clock is %.6f s %s that of %s, to %.6f s, as %" PRIu64 " handshake%s say%s%s; times here are those of %s",
+			 b, ahead < 0 ? -ahead : ahead, ahead < 0 ? "behind" : "ahead of", a, (double)j->spread_ns / 1e9,
+			 j->samples, j->samples == 1 ? "" : "s", j->samples == 1 ? "s" : "",
+			 j->drifts ? " (they ran apart meanwhile)" : "", a);
+	if (j->ambiguous)
+		complain("%" PRIu64 " connection%s not joined: the sequence numbers fit several", j->ambiguous,
+			 j->ambiguous == 1 ? "" : "s");
+	if (j->unseen[0])
+		complain("%s: no SYN of %" PRIu64 " connection%s that %s opened to a port served there", b, j->unseen[0],
+			 j->unseen[0] == 1 ? "" : "s", a);
+	if (j->unseen[1])
+		complain("%s: no SYN of %" PRIu64 " connection%s that %s opened to a port served there", a, j->unseen[1],
+			 j->unseen[1] == 1 ? "" : "s", b);
+	if (j->untold)
+		complain("%" PRIu64 " SYNs were too many to be joined", j->untold);
+}
+
+/* The first can be opened: then it is the second. */
+static int fail_second(int err, const struct options *opts, const char *why)
+{
+	struct options o = *opts;
+	struct tcpfsm_source *src;
+
+	if (!tcpfsm_source_open_recording(&src, opts->replay, NULL)) {
+		tcpfsm_source_close(src);
+		o.replay = opts->second;
+	}
+	return fail_replay(err, &o, why);
+}
+
 int open_follow(struct tcpfsm_follow **f, const struct options *opts,
 		struct tcpfsm_follow_options *fo, struct tcpfsm_info *info)
 {
+	struct tcpfsm_join join;
 	const char *why = "";
 	int err;
 
+	fo->second = opts->second;
+	fo->join = &join;
 	fo->size = sizeof(*fo);
 	fo->device = opts->device;
 	fo->recording = opts->replay;
@@ -78,6 +122,11 @@ int open_follow(struct tcpfsm_follow **f, const struct options *opts,
 	fo->netns = opts->filter.netns;
 	*info = (struct tcpfsm_info) { .size = sizeof(*info) };
 	err = tcpfsm_follow_open(f, fo, info, &why);
+	fo->join = NULL;
+	if (err && opts->second)
+		return fail_second(err, opts, why);
+	if (opts->second)
+		tell_join(opts, &join);
 	if (err && opts->replay)
 		return fail_replay(err, opts, why);
 	if (err)
@@ -130,7 +179,7 @@ int tell_missing(struct tcpfsm_source *src, const struct options *opts, int stat
 		complain("%s: recorded with the filter '%s': nothing else is in it", opts->replay, filter);
 	if (!*missing)
 		return status;
-	complain("%s: %s", opts->replay, missing);
+	complain("%s%s%s: %s", opts->replay, opts->second ? " and " : "", opts->second ? opts->second : "", missing);
 	return opts->strict && !status ? EXIT_INCOMPLETE : status;
 }
 

@@ -23,6 +23,7 @@
 #define OPT_EVENT	0x1000		/* filters of events */
 #define OPT_PEER	0x1000000	/* filters of the other end, and of the process */
 #define OPT_OWNER	0x2000000
+#define OPT_TWO		0x4000000	/* two recordings at a time; no option's own */
 #define OPT_FILTER	(OPT_SOCKET | OPT_EVENT | OPT_NETNS | OPT_PEER | OPT_OWNER)
 #define OPT_INTERVAL	0x2000
 #define OPT_HISTOGRAM	0x4000
@@ -73,7 +74,7 @@ enum {
 	X('T', "time",	    NULL,     OPT_TIME,	      "time of day instead of seconds since the start") \
 	X('c', "count",	    "N",      OPT_COUNT,      "stop after N events, ladders, readings, records") \
 	X('d', "duration",  "SECONDS", OPT_DURATION,  "stop after so many seconds") \
-	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording instead of the device") \
+	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording; of two hosts: give both") \
 	X(LONG_STRICT, "strict", NULL, OPT_READ,      "exit with 6 when a recording is not complete") \
 	X('W', "follow-new", NULL,    OPT_FOLLOW_NEW, "leave out what the flight recorder holds") \
 	X('w', "wide",	    NULL,     OPT_WIDE,	      "owner and local address too, however wide") \
@@ -106,13 +107,13 @@ enum {
 #define COMMANDS(X) \
 	X(trace, "", "every transition as it happens, one line each", \
 	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
-	  OPT_RAW | OPT_FOLLOW_NEW | OPT_WIDE) \
+	  OPT_RAW | OPT_FOLLOW_NEW | OPT_WIDE | OPT_TWO) \
 	X(conns, "", "one line for each connection that is over: times, who closed, how", \
 	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
-	  OPT_FOLLOW_NEW | OPT_WIDE) \
+	  OPT_FOLLOW_NEW | OPT_WIDE | OPT_TWO) \
 	X(ladder, "", "each connection as a sequence diagram: states and segments", \
 	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
-	  OPT_FOLLOW_NEW | OPT_WIDE | OPT_SVG | OPT_CONN) \
+	  OPT_FOLLOW_NEW | OPT_WIDE | OPT_SVG | OPT_CONN | OPT_TWO) \
 	X(diagram, "", "the state diagram of RFC 9293, live, with counts on its arrows", \
 	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
 	  OPT_FOLLOW_NEW | OPT_SVG) \
@@ -127,7 +128,7 @@ enum {
 	  OPT_INTERVAL | OPT_FOLLOW_NEW | OPT_TOP | OPT_ORDER | OPT_BY) \
 	X(explain, "", "what is wrong and what to do now; -v: and why", \
 	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_JSON | OPT_FOLLOW_NEW | \
-	  OPT_INTERVAL | OPT_COUNT | OPT_VERBOSE | OPT_EXIT_CODE | OPT_WHAT_IF) \
+	  OPT_INTERVAL | OPT_COUNT | OPT_VERBOSE | OPT_EXIT_CODE | OPT_WHAT_IF | OPT_TWO) \
 	X(top, "", "all of it on one live screen: like htop, for TCP", \
 	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_FOLLOW_NEW) \
 	X(serve, "", "metrics for Prometheus, a live page, and findings for the journal", \

@@ -11,6 +11,7 @@
 #include "model/living.h"
 #include "opts.h"
 #include "source/item.h"
+#include "source/joined.h"
 #include "source/pace.h"
 #include "source/source.h"
 #include "tcpfsm.h"
@@ -139,7 +140,7 @@ static int learn_netns(struct tcpfsm_follow *f)
 			tcpfsm_source_totals(f->src);
 		return 0;
 	}
-	return f->o.netns ? learn_last_netns(f) : 0;
+	return f->o.netns && !f->o.second ? learn_last_netns(f) : 0;
 }
 
 int follow_open_source(struct tcpfsm_follow **follow, struct tcpfsm_source *src,
@@ -171,6 +172,18 @@ int follow_open_source(struct tcpfsm_follow **follow, struct tcpfsm_source *src,
 	return err;
 }
 
+static int open_two(struct tcpfsm_source **src, const struct tcpfsm_follow_options *o, const char **why)
+{
+	const char *const dirs[2] = { o->recording, o->second };
+	struct tcpfsm_join join;
+	unsigned int which;
+	int err = source_open_joined(src, dirs, &join, why, &which);
+
+	if (!err && o->join)
+		*o->join = join;
+	return err;
+}
+
 int tcpfsm_follow_open(struct tcpfsm_follow **follow, const struct tcpfsm_follow_options *opts,
 		       struct tcpfsm_info *info, const char **why)
 {
@@ -187,7 +200,9 @@ int tcpfsm_follow_open(struct tcpfsm_follow **follow, const struct tcpfsm_follow
 	so.follow_new = o.follow_new || o.state_only;
 	so.snapshot = o.snapshot;
 	so.netns = o.netns;
-	if (o.recording)
+	if (o.recording && o.second)
+		err = open_two(&src, &o, why ? why : &reason);
+	else if (o.recording)
 		err = tcpfsm_source_open_recording(&src, o.recording, why ? why : &reason);
 	else
 		err = tcpfsm_source_open_device(&src, o.device, &so, info);

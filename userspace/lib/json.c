@@ -164,6 +164,18 @@ struct head {
 	[TCPFSM_EVENT_##sym] = { HEAD_TEXT(name), sizeof(HEAD_TEXT(name)) - 1 },
 static const struct head heads[] = { TCPFSM_EVENTS(HEAD) };
 
+static inline char *put_cpu(char *p, const struct tcpfsm_event *ev)
+{
+	unsigned int host = tcpfsm_event_host(ev);
+
+	p = put_u32(p, ev->cpu & ((1U << TCPFSM_HOST_CPU_SHIFT) - 1));
+	if (__builtin_expect(host, 0)) {
+		PUT(p, ",\"host\":");
+		p = put_u32(p, host);
+	}
+	return p;
+}
+
 static inline char *put_owner(char *p, const struct tcpfsm_event *ev)
 {
 	if (!ev->has_owner)
@@ -184,7 +196,7 @@ static inline char *put_queues(char *p, const struct tcpfsm_event *ev)
 	if (!ev->has_queues)
 		return p;
 	PUT(p, ",\"listener\":");
-	p = put_u64(p, r->listener);
+	p = put_u64(p, tcpfsm_bare_conn(r->listener));
 	PUT(p, ",\"synq\":");
 	p = put_u32(p, r->synq);
 	PUT(p, ",\"synq_max\":");
@@ -290,7 +302,7 @@ static char *put_lost(char *p, const struct tcpfsm_event *ev)
 		p = put_queues(p, ev);
 	} else {
 		PUT(p, ",\"event\":\"lost\",\"kind\":\"overrun\",\"cpu\":");
-		p = put_u32(p, ev->cpu);
+		p = put_cpu(p, ev);
 	}
 	PUT(p, ",\"count\":");
 	p = put_u64(p, ev->lost);
@@ -304,7 +316,7 @@ static inline char *put_predecessor(char *p, const struct tcpfsm_event *ev)
 {
 	if (ev->predecessor) {
 		PUT(p, ",\"predecessor\":");
-		p = put_u64(p, ev->predecessor);
+		p = put_u64(p, tcpfsm_bare_conn(ev->predecessor));
 	}
 	return p;
 }
@@ -403,6 +415,7 @@ static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struc
 	const struct tcpfsm_record *r = &ev->rec;
 	const char *digits;
 	long n;
+	unsigned int host = tcpfsm_event_host(ev);
 
 	PUT(p, "{\"ts\":");
 	digits = p;
@@ -412,9 +425,9 @@ static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struc
 		return put_ts_ms(p, ev->ts, digits, n);
 	memcpy(p, head->s, sizeof(head->s));
 	p += head->len;
-	p = put_u64(p, r->conn);
+	p = put_u64(p, tcpfsm_bare_conn(r->conn));
 	PUT(p, ",\"netns\":");
-	p = put_u32(p, r->netns);
+	p = put_u32(p, tcpfsm_bare_netns(host, r->netns));
 	if (r->family == 6) {
 		PUT(p, ",\"family\":6,\"laddr\":\"");
 		p = put_ipv6(p, r->laddr);
@@ -433,7 +446,7 @@ static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struc
 	PUT(p, "\",\"rport\":");
 	p = put_u32(p, r->rport);
 	PUT(p, ",\"cpu\":");
-	p = put_u32(p, ev->cpu);
+	p = put_cpu(p, ev);
 	return put_ts_ms(p, ev->ts, digits, n);
 }
 

@@ -88,6 +88,51 @@ int tcpfsm_source_open_device(struct tcpfsm_source **src, const char *path,
 int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
 				 const char **why);
 
+/*
+ * Recordings of two hosts as one (struct tcpfsm_follow_options): time is that of the first, and which host it is
+ * stands in the high bits of cookies and CPUs, 1 or 2 (0: there is only one). Inodes of the second one's
+ * network namespaces lack a bit that all of them have.
+ */
+#define TCPFSM_HOST_CONN_SHIFT	62
+#define TCPFSM_HOST_CPU_SHIFT	16
+#define TCPFSM_HOST_NETNS_BIT	(1U << 31)
+
+static inline unsigned int tcpfsm_host_of_conn(uint64_t conn)
+{
+	return (unsigned int)(conn >> TCPFSM_HOST_CONN_SHIFT);
+}
+
+static inline unsigned int tcpfsm_host_of_cpu(uint32_t cpu)
+{
+	return cpu >> TCPFSM_HOST_CPU_SHIFT;
+}
+
+/* As they are on their host. */
+static inline uint64_t tcpfsm_bare_conn(uint64_t conn)
+{
+	return conn & ~(3ULL << TCPFSM_HOST_CONN_SHIFT);
+}
+
+static inline uint32_t tcpfsm_bare_netns(unsigned int host, uint32_t netns)
+{
+	return host == 2 && netns ? netns | TCPFSM_HOST_NETNS_BIT : netns;
+}
+
+/* How two recordings fit together. */
+struct tcpfsm_join {
+	size_t size;
+	uint64_t joined;		/* connections of which both ends are there */
+	uint64_t by_seq;		/* of these, by sequence numbers alone: there is NAT between them */
+	uint64_t ambiguous;		/* that fit several of the other host's */
+	uint64_t unseen[2];		/* opened by the first and by the second host, to a port that the other one serves, and of */
+					/* which that has no SYN */
+	uint64_t untold;		/* SYNs beyond those that can be kept */
+	uint64_t samples;		/* handshakes that tell of the clocks; 0: they are taken to be the same */
+	int64_t clock_ns;		/* the second host's clock minus the first one's, at the beginning */
+	uint64_t spread_ns;		/* and how far that may be off */
+	bool drifts;			/* their clocks ran apart meanwhile: spread_ns has that */
+};
+
 /**
  * tcpfsm_source_next() - the next item of the merged stream
  *
@@ -406,6 +451,12 @@ struct tcpfsm_event {
 	const struct tcpfsm_life *life;	/* with lives: the connection's, this event included; else NULL */
 	struct tcpfsm_record rec;	/* addresses, cookies, counts, sequence numbers */
 };
+
+/* Of two recordings read as one: 1 or 2; else 0. */
+static inline unsigned int tcpfsm_event_host(const struct tcpfsm_event *ev)
+{
+	return ev->rec.conn ? tcpfsm_host_of_conn(ev->rec.conn) : tcpfsm_host_of_cpu(ev->cpu);
+}
 
 struct tcpfsm_model;
 typedef int (*tcpfsm_event_fn)(const struct tcpfsm_event *ev, void *arg);
@@ -1357,6 +1408,8 @@ struct tcpfsm_follow_options {
 	 */
 	int (*batch)(const struct tcpfsm_item *items, size_t n, void *arg);
 	void *arg;			/* of all callbacks */
+	const char *second;		/* with recording: that of another host, to be read as one with it; NULL: none */
+	struct tcpfsm_join *join;	/* with second: set to how they fit */
 };
 
 /* Of the caller, who frees them once it is closed; NULL: none. */

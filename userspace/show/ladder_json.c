@@ -19,6 +19,7 @@ static void put_name(struct json *j, const char *key, const char *name)
 static void put_end(struct json *j, const struct tcpfsm_ladder *l, unsigned int i)
 {
 	const struct tcpfsm_ladder_end *e = &l->end[i];
+	unsigned int host = tcpfsm_host_of_conn(e->conn);
 
 	json_open(j, NULL, '{');
 	json_bool(j, "seen", e->seen);
@@ -26,10 +27,12 @@ static void put_end(struct json *j, const struct tcpfsm_ladder *l, unsigned int 
 	json_number(j, "port", e->port);
 	if (l->client)
 		put_name(j, "role", i ? "server" : "client");
+	if (host)
+		json_number(j, "host", host);
 	if (e->conn)
-		json_number(j, "conn", e->conn);
+		json_number(j, "conn", tcpfsm_bare_conn(e->conn));
 	if (e->netns)
-		json_number(j, "netns", e->netns);
+		json_number(j, "netns", tcpfsm_bare_netns(host, e->netns));
 	if (e->has_owner)
 		json_process(j, true, e->pid, e->comm, "");
 	if (e->has_isn)
@@ -203,7 +206,8 @@ void ladder_json(struct out *o, const struct tcpfsm_ladder *l)
 	size_t i;
 
 	json_begin(j, &(struct json_head) {
-		.ts = l->begin_ts, .event = "ladder", .conn = e->conn, .netns = e->netns,
+		.ts = l->begin_ts, .event = "ladder", .conn = tcpfsm_bare_conn(e->conn),
+		.netns = tcpfsm_bare_netns(tcpfsm_host_of_conn(e->conn), e->netns),
 		.family = l->family, .laddr = e->addr, .lport = e->port, .raddr = peer->addr,
 		.rport = peer->port,
 	});

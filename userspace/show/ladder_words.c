@@ -246,6 +246,7 @@ void ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
 {
 	const struct tcpfsm_ladder_end *e = &l->end[end];
 	char comm[sizeof(e->comm)], netns[OUT_NETNS_MAX];
+	unsigned int host = tcpfsm_host_of_conn(e->conn);
 	const char *sep = " (";
 
 	buf[0] = '\0';
@@ -259,12 +260,16 @@ void ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
 		append(buf, "%s%s/%" PRIu32, sep, comm, e->pid);
 		sep = " ";
 	}
+	if (host) {
+		append(buf, "%son host %u", sep, host);
+		sep = " ";
+	}
 	if (wide && e->conn) {
-		append(buf, "%ssk:%" PRIx64, sep, e->conn);
+		append(buf, "%ssk:%" PRIx64, sep, tcpfsm_bare_conn(e->conn));
 		sep = " ";
 	}
 	if (wide && e->netns) {
-		append(buf, "%snetns %s", sep, out_netns_text(e->netns, netns));
+		append(buf, "%snetns %s", sep, out_netns_text(tcpfsm_bare_netns(host, e->netns), netns));
 		sep = " ";
 	}
 	if (sep[1] != '(')

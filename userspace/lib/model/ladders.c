@@ -20,7 +20,8 @@
 #define EVENTS_DEFAULT	((size_t)256)
 #define EVENTS_MIN	((size_t)16)
 #define GAPS		32U
-#define CPUS		1024U
+#define CPUS		4096U		/* of two hosts: of each as many */
+#define CPUS_OF_HOST	1024U
 
 /* A late RST or accept() may follow the end of a connection. */
 #define SETTLE_NS	(100 * NSEC_PER_MSEC)
@@ -652,7 +653,8 @@ static void note_hushed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
  */
 static void note_cpu(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
 {
-	uint8_t bit = (uint8_t)(1 << ev->cpu % 8), *byte = &l->cpus[ev->cpu % CPUS / 8];
+	uint32_t cpu = (ev->cpu % CPUS_OF_HOST + tcpfsm_host_of_cpu(ev->cpu) * CPUS_OF_HOST) % CPUS;
+	uint8_t bit = (uint8_t)(1 << cpu % 8), *byte = &l->cpus[cpu / 8];
 
 	if (*byte & bit)
 		return;
@@ -663,7 +665,7 @@ static void note_cpu(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
 
 static bool selects(const struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
 {
-	if (l->conn && ev->rec.conn != l->conn)
+	if (l->conn && ev->rec.conn != l->conn && tcpfsm_bare_conn(ev->rec.conn) != l->conn)
 		return false;
 	return !l->filtered || tcpfsm_filter_match(&l->filter, ev);
 }
