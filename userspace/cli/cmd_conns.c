@@ -246,7 +246,7 @@ static bool wanted(const struct conns_view *v, const struct tcpfsm_event *ev)
 static void put_host(const struct conns_view *v, const struct tcpfsm_event *ev)
 {
 	if (v->opts->second && !v->opts->json)
-		out_printf(v->opts->out, "%u ", tcpfsm_event_host(ev));
+		out_printf(v->opts->out, "%u ", TCPFSM_EVENT_HOST(ev));
 }
 
 static int show(struct conns_view *v, const struct tcpfsm_event *ev)
@@ -296,8 +296,9 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	(void)info;
 	(void)to;
 	v->model = tcpfsm_follow_model(f);
+	if (v->opts->second && !v->opts->json)
+		out_printf(v->opts->out, "H ");
 	if (!v->opts->json)
-		out_printf(v->opts->out, "%s", v->opts->second ? "H " : "");
 		out_add(v->opts->out, header(&v->text, out_room(v->opts->out, TEXT_MAX)));
 	return 0;
 }

@@ -24,7 +24,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 	if (!t->opts->json && ev->type == TCPFSM_EVENT_NETNS)
 		return 0;
 	if (t->opts->second && !t->opts->json && text_tells(&t->text, ev))
-		out_printf(o, "%u ", tcpfsm_event_host(ev));
+		out_printf(o, "%u ", TCPFSM_EVENT_HOST(ev));
 	if (t->opts->json)
 		len = tcpfsm_event_json(ev, out_room(o, TCPFSM_JSON_MAX));
 	else

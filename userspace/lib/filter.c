@@ -211,7 +211,7 @@ void tcpfsm_filter_event(struct tcpfsm_filter_subject *s, const struct tcpfsm_ev
 	/* All of it but the name, which is long, is set: this is done for each event. */
 	s->size = sizeof(*s);
 	s->known = ALL & ~(ev->suppressed ? (uint32_t)TCPFSM_ASKS_PEER : 0);
-	s->netns = ev->netns_gone ? 0 : tcpfsm_bare_netns(tcpfsm_event_host(ev), r->netns);
+	s->netns = ev->netns_gone ? 0 : TCPFSM_BARE_NETNS(TCPFSM_EVENT_HOST(ev), r->netns);
 	s->pid = ev->has_owner ? ev->pid : 0;
 	s->states = 1U << (ev->old_state & 31) | (moves ? 1U << (ev->new_state & 31) : 0);
 	s->causes = moves ? 1U << ev->cause : 0;

@@ -166,7 +166,7 @@ static const struct head heads[] = { TCPFSM_EVENTS(HEAD) };
 
 static inline char *put_cpu(char *p, const struct tcpfsm_event *ev)
 {
-	unsigned int host = tcpfsm_event_host(ev);
+	unsigned int host = TCPFSM_EVENT_HOST(ev);
 
 	p = put_u32(p, ev->cpu & ((1U << TCPFSM_HOST_CPU_SHIFT) - 1));
 	if (__builtin_expect(host, 0)) {
@@ -196,7 +196,7 @@ static inline char *put_queues(char *p, const struct tcpfsm_event *ev)
 	if (!ev->has_queues)
 		return p;
 	PUT(p, ",\"listener\":");
-	p = put_u64(p, tcpfsm_bare_conn(r->listener));
+	p = put_u64(p, TCPFSM_BARE_CONN(r->listener));
 	PUT(p, ",\"synq\":");
 	p = put_u32(p, r->synq);
 	PUT(p, ",\"synq_max\":");
@@ -316,7 +316,7 @@ static inline char *put_predecessor(char *p, const struct tcpfsm_event *ev)
 {
 	if (ev->predecessor) {
 		PUT(p, ",\"predecessor\":");
-		p = put_u64(p, tcpfsm_bare_conn(ev->predecessor));
+		p = put_u64(p, TCPFSM_BARE_CONN(ev->predecessor));
 	}
 	return p;
 }
@@ -415,7 +415,7 @@ static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struc
 	const struct tcpfsm_record *r = &ev->rec;
 	const char *digits;
 	long n;
-	unsigned int host = tcpfsm_event_host(ev);
+	unsigned int host = TCPFSM_EVENT_HOST(ev);
 
 	PUT(p, "{\"ts\":");
 	digits = p;
@@ -425,9 +425,9 @@ static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struc
 		return put_ts_ms(p, ev->ts, digits, n);
 	memcpy(p, head->s, sizeof(head->s));
 	p += head->len;
-	p = put_u64(p, tcpfsm_bare_conn(r->conn));
+	p = put_u64(p, TCPFSM_BARE_CONN(r->conn));
 	PUT(p, ",\"netns\":");
-	p = put_u32(p, tcpfsm_bare_netns(host, r->netns));
+	p = put_u32(p, TCPFSM_BARE_NETNS(host, r->netns));
 	if (r->family == 6) {
 		PUT(p, ",\"family\":6,\"laddr\":\"");
 		p = put_ipv6(p, r->laddr);

@@ -97,26 +97,12 @@ int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
 #define TCPFSM_HOST_CPU_SHIFT	16
 #define TCPFSM_HOST_NETNS_BIT	(1U << 31)
 
-static inline unsigned int tcpfsm_host_of_conn(uint64_t conn)
-{
-	return (unsigned int)(conn >> TCPFSM_HOST_CONN_SHIFT);
-}
-
-static inline unsigned int tcpfsm_host_of_cpu(uint32_t cpu)
-{
-	return cpu >> TCPFSM_HOST_CPU_SHIFT;
-}
-
+#define TCPFSM_HOST_OF_CONN(conn)	((unsigned int)((conn) >> TCPFSM_HOST_CONN_SHIFT))
+#define TCPFSM_HOST_OF_CPU(cpu)		((unsigned int)((cpu) >> TCPFSM_HOST_CPU_SHIFT))
 /* As they are on their host. */
-static inline uint64_t tcpfsm_bare_conn(uint64_t conn)
-{
-	return conn & ~(3ULL << TCPFSM_HOST_CONN_SHIFT);
-}
-
-static inline uint32_t tcpfsm_bare_netns(unsigned int host, uint32_t netns)
-{
-	return host == 2 && netns ? netns | TCPFSM_HOST_NETNS_BIT : netns;
-}
+#define TCPFSM_BARE_CONN(conn)		((conn) & ~((uint64_t)3 << TCPFSM_HOST_CONN_SHIFT))
+#define TCPFSM_BARE_NETNS(host, netns) \
+	((host) == 2 && (netns) ? (netns) | TCPFSM_HOST_NETNS_BIT : (netns))
 
 /* How two recordings fit together. */
 struct tcpfsm_join {
@@ -453,10 +439,8 @@ struct tcpfsm_event {
 };
 
 /* Of two recordings read as one: 1 or 2; else 0. */
-static inline unsigned int tcpfsm_event_host(const struct tcpfsm_event *ev)
-{
-	return ev->rec.conn ? tcpfsm_host_of_conn(ev->rec.conn) : tcpfsm_host_of_cpu(ev->cpu);
-}
+#define TCPFSM_EVENT_HOST(ev) \
+	((ev)->rec.conn ? TCPFSM_HOST_OF_CONN((ev)->rec.conn) : TCPFSM_HOST_OF_CPU((ev)->cpu))
 
 struct tcpfsm_model;
 typedef int (*tcpfsm_event_fn)(const struct tcpfsm_event *ev, void *arg);

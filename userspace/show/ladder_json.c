@@ -19,7 +19,7 @@ static void put_name(struct json *j, const char *key, const char *name)
 static void put_end(struct json *j, const struct tcpfsm_ladder *l, unsigned int i)
 {
 	const struct tcpfsm_ladder_end *e = &l->end[i];
-	unsigned int host = tcpfsm_host_of_conn(e->conn);
+	unsigned int host = TCPFSM_HOST_OF_CONN(e->conn);
 
 	json_open(j, NULL, '{');
 	json_bool(j, "seen", e->seen);
@@ -30,9 +30,9 @@ static void put_end(struct json *j, const struct tcpfsm_ladder *l, unsigned int 
 	if (host)
 		json_number(j, "host", host);
 	if (e->conn)
-		json_number(j, "conn", tcpfsm_bare_conn(e->conn));
+		json_number(j, "conn", TCPFSM_BARE_CONN(e->conn));
 	if (e->netns)
-		json_number(j, "netns", tcpfsm_bare_netns(host, e->netns));
+		json_number(j, "netns", TCPFSM_BARE_NETNS(host, e->netns));
 	if (e->has_owner)
 		json_process(j, true, e->pid, e->comm, "");
 	if (e->has_isn)
@@ -206,8 +206,8 @@ void ladder_json(struct out *o, const struct tcpfsm_ladder *l)
 	size_t i;
 
 	json_begin(j, &(struct json_head) {
-		.ts = l->begin_ts, .event = "ladder", .conn = tcpfsm_bare_conn(e->conn),
-		.netns = tcpfsm_bare_netns(tcpfsm_host_of_conn(e->conn), e->netns),
+		.ts = l->begin_ts, .event = "ladder", .conn = TCPFSM_BARE_CONN(e->conn),
+		.netns = TCPFSM_BARE_NETNS(TCPFSM_HOST_OF_CONN(e->conn), e->netns),
 		.family = l->family, .laddr = e->addr, .lport = e->port, .raddr = peer->addr,
 		.rport = peer->port,
 	});

@@ -246,7 +246,7 @@ void ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
 {
 	const struct tcpfsm_ladder_end *e = &l->end[end];
 	char comm[sizeof(e->comm)], netns[OUT_NETNS_MAX];
-	unsigned int host = tcpfsm_host_of_conn(e->conn);
+	unsigned int host = TCPFSM_HOST_OF_CONN(e->conn);
 	const char *sep = " (";
 
 	buf[0] = '\0';
@@ -265,11 +265,11 @@ void ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
 		sep = " ";
 	}
 	if (wide && e->conn) {
-		append(buf, "%ssk:%" PRIx64, sep, tcpfsm_bare_conn(e->conn));
+		append(buf, "%ssk:%" PRIx64, sep, TCPFSM_BARE_CONN(e->conn));
 		sep = " ";
 	}
 	if (wide && e->netns) {
-		append(buf, "%snetns %s", sep, out_netns_text(tcpfsm_bare_netns(host, e->netns), netns));
+		append(buf, "%snetns %s", sep, out_netns_text(TCPFSM_BARE_NETNS(host, e->netns), netns));
 		sep = " ";
 	}
 	if (sep[1] != '(')

@@ -653,7 +653,7 @@ static void note_hushed(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
  */
 static void note_cpu(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
 {
-	uint32_t cpu = (ev->cpu % CPUS_OF_HOST + tcpfsm_host_of_cpu(ev->cpu) * CPUS_OF_HOST) % CPUS;
+	uint32_t cpu = (ev->cpu % CPUS_OF_HOST + TCPFSM_HOST_OF_CPU(ev->cpu) * CPUS_OF_HOST) % CPUS;
 	uint8_t bit = (uint8_t)(1 << cpu % 8), *byte = &l->cpus[cpu / 8];
 
 	if (*byte & bit)
@@ -665,7 +665,7 @@ static void note_cpu(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
 
 static bool selects(const struct tcpfsm_ladders *l, const struct tcpfsm_event *ev)
 {
-	if (l->conn && ev->rec.conn != l->conn && tcpfsm_bare_conn(ev->rec.conn) != l->conn)
+	if (l->conn && ev->rec.conn != l->conn && TCPFSM_BARE_CONN(ev->rec.conn) != l->conn)
 		return false;
 	return !l->filtered || tcpfsm_filter_match(&l->filter, ev);
 }

@@ -8,7 +8,7 @@
  * the difference of the clocks (CLOCK_MONOTONIC, which nobody sets) is at least and at most.
  *
  * Then the second host's records get the first one's time and, where NAT was found, the addresses that the first one
- * saw. Cookies, CPUs and inodes may be the same on both: they are marked, see tcpfsm_host_of_conn().
+ * saw. Cookies, CPUs and inodes may be the same on both: they are marked, see TCPFSM_HOST_OF_CONN().
  */
 #include <errno.h>
 #include <stdio.h>
