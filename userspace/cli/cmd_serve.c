@@ -466,11 +466,9 @@ const struct command cmd_serve = {
 		"  Nothing else is there, and a request changes nothing.  It has neither TLS nor\n"
 		"  passwords: other machines should see a proxy in front of it.\n",
 	.examples =
-		"  For the Prometheus of this machine:\n"
+		"  For the Prometheus of this machine, and a browser on it:\n"
 		"    tcpfsm serve\n"
-		"  With ports and mini-sockets by destination, at another port:\n"
-		"    tcpfsm serve --ledger --listen 127.0.0.1:9100\n"
-		"  In a container, whose log is its standard output:\n"
-		"    tcpfsm serve --stdout\n",
+		"  In a container, whose log is its standard output, with all there is:\n"
+		"    tcpfsm serve --ledger --stdout --listen 127.0.0.1:9100\n",
 	.run = run,
 };
