@@ -30,6 +30,7 @@
 
 #include "../unit/check.h"
 #include "../../userspace/lib/source/ring.h"
+#include "types.h"
 
 #define PAGE		4096UL
 #define SEED		88172645463325252ULL
@@ -522,9 +523,6 @@ static bool all_zero(const void *p, size_t n)
 
 	return !n || (!*c && !memcmp(c, c + 1, n - 1));
 }
-
-#define IS_TYPE(s, n, name, text)	[n] = true,
-static const bool is_type[UINT8_MAX + 1] = { TCPFSM_TYPES(IS_TYPE) };
 
 /* What a record does not use is 0, and no word in it an address of the kernel's. */
 static void check_record(const struct tcpfsm_record *r)

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "../../userspace/lib/source/ring.h"
+#include "types.h"
 
 #define RINGS_MAX	64
 #define READERS_MAX	256
@@ -121,9 +122,6 @@ static void unmap_ring(unsigned int i)
 	me.map[i] = NULL;
 	books->unmapped++;
 }
-
-#define IS_TYPE(s, n, name, text)	[n] = true,
-static const bool is_type[UINT8_MAX + 1] = { TCPFSM_TYPES(IS_TYPE) };
 
 /* Up to @until, or all there is. */
 static void read_ring(unsigned int i, uint64_t until)

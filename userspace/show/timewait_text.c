@@ -202,14 +202,13 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 	if (!room(p, 8))
 		return 0;
 	p->n++;
-	if (g->rest)
+	if (g->rest) {
 		out_mark(p->s.out, "%s", "");
-	else
-		out_mark(p->s.out, "netns %u and state TIME_WAIT", g->netns);
-	if (g->rest)
 		out_printf(p->s.out, "other network namespaces: ");
-	else
+	} else {
+		out_mark(p->s.out, "netns %u and state TIME_WAIT", g->netns);
 		out_printf(p->s.out, "netns %s: ", out_netns_text(g->netns, name));
+	}
 	out_printf(p->s.out, "TIME_WAIT %s, FIN_WAIT2 %s", count_text(g->time_wait, a[0]),
 		   count_text(g->fin_wait2, a[1]));
 	if (g->limit)

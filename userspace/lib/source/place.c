@@ -31,9 +31,10 @@ const char *tcpfsm_netns_name(uint32_t inode, char name[TCPFSM_NETNS_NAME_MAX])
 	DIR *dir = opendir("/run/netns");
 	struct stat nsfs, st;
 	struct dirent *e;
+	bool known = own(&nsfs);
 
 	*name = '\0';
-	while (dir && own(&nsfs) && (e = readdir(dir))) {
+	while (dir && known && (e = readdir(dir))) {
 		if (!is_plain(e->d_name) || fstatat(dirfd(dir), e->d_name, &st, 0) ||
 		    st.st_dev != nsfs.st_dev || st.st_ino != inode)
 			continue;
