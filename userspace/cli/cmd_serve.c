@@ -399,6 +399,11 @@ static int serve(struct serve *s)
 			return EXIT_DONE;
 		if (rc < 0)
 			return fail(rc, "serve");
+		/* Who asks now would get half a reading. */
+		if (tcpfsm_follow_reading(s->follow)) {
+			ms = 0;
+			continue;
+		}
 		push_rc = push(s);
 		if (push_rc == -ENODEV)
 			continue;	/* the next step tells */

@@ -630,6 +630,11 @@ int tcpfsm_follow_totals(struct tcpfsm_follow *f)
 	return rc ? rc : read_state(f);
 }
 
+bool tcpfsm_follow_reading(const struct tcpfsm_follow *f)
+{
+	return f->reading;
+}
+
 int tcpfsm_follow_step(struct tcpfsm_follow *f, uint64_t budget_ns, int timeout_ms)
 {
 	int rc = f->quiet ? sleep_for(f, timeout_ms) : 0;

@@ -1447,6 +1447,8 @@ int tcpfsm_follow_step(struct tcpfsm_follow *f, uint64_t budget_ns, int timeout_
  * Return: 0; -EINVAL: a recording, or not state_only; errors of the source or of a callback.
  */
 int tcpfsm_follow_totals(struct tcpfsm_follow *f);
+/* Between two steps: totals have come, but not yet all of this reading; who shows them waits for the rest. */
+bool tcpfsm_follow_reading(const struct tcpfsm_follow *f);
 /* Its own, for counts, clock and state; NULL: there is no model.  They are not to be fed. */
 struct tcpfsm_source *tcpfsm_follow_source(struct tcpfsm_follow *f);
 struct tcpfsm_model *tcpfsm_follow_model(struct tcpfsm_follow *f);
