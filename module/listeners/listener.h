@@ -44,6 +44,7 @@
  * @laddr: as in struct tcpfsm_record
  * @pid: who called listen(), or 0
  * @comm: its name
+ * @dev: index of the device that it is bound to, or 0
  * @asked: backlog it asked for plus 1, or 0
  * @since: since when nothing of it was counted elsewhere
  * @gone: when it was closed, or 0
@@ -63,6 +64,7 @@ struct tcpfsm_listener {
 	u8 laddr[16];
 	u32 pid;
 	u8 comm[16];
+	int dev;
 	u64 asked;
 	u64 since;
 	u64 gone;

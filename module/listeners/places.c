@@ -150,6 +150,7 @@ void tcpfsm_listener_identity(struct tcpfsm_listener *entry, const struct sock *
 	const struct inet_sock *inet = inet_sk(sk);
 
 	entry->lport = inet->inet_num;
+	entry->dev = READ_ONCE(sk->sk_bound_dev_if);
 #if IS_ENABLED(CONFIG_IPV6)
 	if (sk->sk_family == AF_INET6) {
 		entry->family = 6;

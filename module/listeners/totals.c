@@ -243,7 +243,7 @@ static void fill_live(struct live *l, const struct sock *sk)
 	l->backlog = READ_ONCE(sk->sk_max_ack_backlog);
 	l->places = l->backlog + tcpfsm_synq_spare;
 	l->reuseport = group_size(sk);
-	l->dev = READ_ONCE(sk->sk_bound_dev_if);
+	l->dev = id.dev;
 	l->defer_accept = READ_ONCE(queue->rskq_defer_accept);
 }
 
@@ -384,6 +384,7 @@ static void put_gone(struct sink *s, unsigned int at)
 	put_all(s, entry, entry->cookie, s->totals);
 	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_ASKED, READ_ONCE(entry->asked));
 	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_SINCE_TS, entry->since);
+	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_DEV, entry->dev);
 	put_acceptor(s, entry, entry->cookie, at);
 	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_GONE_TS, READ_ONCE(entry->gone));
 	put(s, entry, entry->cookie, TCPFSM_TOTAL_NOW_PLACE, 1);
