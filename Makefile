@@ -68,7 +68,7 @@ proof: ## the ring's ordering: its code on a model of a weak machine, and in spi
 	tests/proof/run
 
 bench: ## measure the cost per connection, ours and the peers', closes per second, and the ring
-	scripts/setup build vm lab bench
+	scripts/setup build vm lab cross bench
 	scripts/bench
 
 lab: ## a shell in a VM with the module loaded
