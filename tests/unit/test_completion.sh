@@ -157,7 +157,8 @@ if command -v zsh >/dev/null; then
 	types 'zsh, Tab: a setting and no blank' 'tcpfsm explain --what-if back' '^% tcpfsm explain --what-if backlog=$'
 	types 'zsh, Tab: a process' "tcpfsm trace -p $$" "^% tcpfsm trace -p $$"
 	types 'zsh, Tab: a port' "tcpfsm trace -L ${listens%?}" "$listens"
-	types 'zsh, Tab: a state in a filter' 'tcpfsm trace sport = 80 and state time' '^% tcpfsm trace sport = 80 and state TIME_WAIT'
+	types 'zsh, Tab: a state in a filter' 'tcpfsm trace sport = 80 and state time' \
+		'^% tcpfsm trace sport = 80 and state TIME_WAIT'
 	types 'zsh, Tab: a folder' "tcpfsm record $tmp/recordings/l" "recordings/lunch/"
 else
 	echo "ok - completion: zsh # skip: there is none"

@@ -88,8 +88,8 @@ _tcpfsm_filter_words() {
 	done
 }
 
-# COMMAND WORD WORD: what comes after the last two of a filter, as the option of the same meaning and what that takes; nothing
-# where a word of the filter comes
+# COMMAND WORD WORD: what comes after the last two of a filter, as the option of the same meaning and what that takes;
+# nothing where a word of the filter comes
 _tcpfsm_filter_argument() {
 	[ -n "$1" ] || return
 	case $3 in = | == | '!=' | '<' | '>' | '<=' | '>=') set -- "$1" '' "$2" ;; esac

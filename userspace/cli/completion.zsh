@@ -25,7 +25,8 @@ _tcpfsm() {
 	((FILE|PATH)\ *|NETNS*\ [./]*) _files; return ;;
 	('  '[^-]*|'  ') lines=("${(@f)$(_tcpfsm_lines _tcpfsm_each_command "$option")}") ;;
 	(' '*' -'*) lines=("${(@f)$(_tcpfsm_lines _tcpfsm_each_option "$command")}") more=(-o) ;;
-	(' '*' ') lines=("${(@f)$(_tcpfsm_lines _tcpfsm_each_option "$command"; _tcpfsm_lines _tcpfsm_filter_words "$command")}") ;;
+	(' '*' ') lines=("${(@f)$(_tcpfsm_lines _tcpfsm_each_option "$command"
+		_tcpfsm_lines _tcpfsm_filter_words "$command")}") ;;
 	(' '*) lines=("${(@f)$(_tcpfsm_lines _tcpfsm_filter_words "$command")}") ;;
 	(*) lines=("${(@f)$(_tcpfsm_lines _tcpfsm_values "$argument")}") ;;
 	esac
