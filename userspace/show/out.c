@@ -170,7 +170,7 @@ void out_ink(struct out *o, enum attr attr)
 	if (o->text)
 		keep_run(o, attr);
 	else if (o->colour)
-		out_printf(o, "%s", out_escape(attr));
+		out_put(o, out_escape(attr));
 }
 
 void out_inked(struct out *o, enum attr attr, const char *fmt, ...)
