@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | wide | client | server]]: a recording without
+ * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | wide | client | server]]: a recording without
  * a kernel, for tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
  * "totals": nothing but totals, of which so many SYNs have no fate.
  * "listeners": nothing but two readings of the totals of listeners.
  * "slow": all of that and the listeners' totals, a connection each second, for who plays it.
- * "live": a hundred connections a second, at the time it is, for so many seconds, or until it is killed.
+ * "live": a hundred connections a second, at the time it is, for so many seconds, or until it is killed, and the totals
+ *	   of listeners each second.
+ * "chunks": the same in chunks of 40 kB, of which the last ones are kept.
  * "timewait": so many sockets that enter TIME_WAIT and stay, to many destinations.
  * "wide": so many connections over IPv6, of which nothing can be longer, and two that are short; and listeners.
  * "client", "server": what two hosts see of the same connections, each by its clock.
@@ -553,6 +555,8 @@ static void live(unsigned long n)
 
 	for (i = 0; (now = monotonic_ns()) < end; i++) {
 		connection(1000 + 2 * i);
+		if (i % 100 == 0)
+			reading(2 + i / 100);
 		if (tcpfsm_recorder_drain(recorder) < 0 || usleep(10000))
 			return;
 	}
@@ -684,11 +688,13 @@ static const struct {
 	{ "ports", out_of_ports },
 	{ "slow", slowly },
 	{ "live", live },
+	{ "chunks", live },
 	{ "wide", wide },
 };
 
 int main(int argc, char **argv)
 {
+	struct tcpfsm_recorder_options opts = { .size = sizeof(opts) };
 	void (*make)(unsigned long n) = argc > 3 ? NULL : all;
 	unsigned int cpu, i;
 	int err;
@@ -698,17 +704,20 @@ int main(int argc, char **argv)
 			make = kinds[i].make;
 	if (argc < 2 || !make) {
 		fprintf(stderr, "usage: make_recording DIR "
-			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | wide | client | server]]\n");
+			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | wide | client | server]]\n");
 		return 2;
 	}
 	at_server = argc > 3 && !strcmp(argv[3], "server");
+	if (argc > 3 && !strcmp(argv[3], "chunks"))
+		opts.keep_bytes = 8 * (40 + 64) << 10;
 	for (cpu = 0; cpu < 2; cpu++) {
 		writer_init(&writers[cpu], SLOTS, cpu);
 		writer_attach(&writers[cpu], &readers[cpu], false);
 	}
-	err = recorder_open_rings(&recorder, readers, 2, argv[1], NULL,
+	err = recorder_open_rings(&recorder, readers, 2, argv[1], &opts,
 				  &(struct tcpfsm_info){ .version = "0.0.0", .epoch_offset = make == hosts ?
-							 EPOCH - (at_server ? SHIFT - AHEAD : 0) : 0 });
+							 EPOCH - (at_server ? SHIFT - AHEAD : 0) :
+							 make == live ? (int64_t)(realtime_ns() - monotonic_ns()) : 0 });
 	if (err) {
 		fprintf(stderr, "make_recording: %s: %s\n", argv[1], strerror(-err));
 		return 1;

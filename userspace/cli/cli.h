@@ -39,6 +39,7 @@ struct options {
 	const char *svg;		/* --svg, or NULL */
 	const char *listen;		/* serve: where, or NULL */
 	struct tcpfsm_filter filter;
+	bool follow;			/* replay: while it is written */
 	bool json, raw, follow_new, time_of_day, wide, histogram, verbose, exit_code, strict, ledger, to_stdout;
 	uint64_t interval;		/* nanoseconds between readings; 0: one only */
 	uint64_t conn;			/* socket cookie, 0: any */
@@ -175,6 +176,18 @@ struct readings {
 	uint64_t n;
 	int err;
 };
+
+/* --follow of totals, which come when the recorder reads them: the last ones, when all there is has been read. */
+struct latest {
+	bool fresh;			/* they are not shown yet */
+	uint64_t next;			/* not before this; CLOCK_MONOTONIC */
+	int err;			/* of showing them */
+};
+
+/*
+ * Shows what is fresh and due; at the end of the view at once.  Return: as view.idle.
+ */
+int latest_show(struct latest *l, uint64_t interval, int (*fn)(void *arg), void *arg);
 
 /* What these options come to, and a line on stderr of those that mean nothing here. */
 void readings_options(struct readings *r, const char *command, const struct options *given);

@@ -308,7 +308,7 @@ static int tick(struct view_diagram *v)
 
 static bool is_live(const struct view_diagram *v)
 {
-	return v->full_screen || (v->opts->json && !v->opts->replay);
+	return v->full_screen || (v->opts->json && (!v->opts->replay || v->opts->follow));
 }
 
 static int on_idle(void *arg)

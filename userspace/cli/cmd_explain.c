@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm explain: what is wrong, and what to do now; with -v the proof, and all that helps. */
+#include <limits.h>
 #include <unistd.h>
 
 #include "../show/explain.h"
@@ -17,6 +18,7 @@ struct explain {
 	uint64_t readings;
 	uint8_t worst;			/* enum tcpfsm_severity */
 	bool replayed;
+	struct latest latest;
 };
 
 static void show_json(struct out *o, const struct tcpfsm_finding *f)
@@ -89,19 +91,36 @@ static int on_item(const struct tcpfsm_item *item, void *arg)
 	return recent_item(&e->listeners, item);
 }
 
+/* Return: a negative errno; 1: that is enough. */
+static int show_again(void *arg)
+{
+	struct explain *e = arg;
+	int err = show(e);
+
+	recent_move_on(&e->listeners, OBSERVE_S * NSEC_PER_SEC);
+	return err ? err : out_flush(e->opts->out) || ++e->readings == e->opts->count;
+}
+
 static int on_notice(const struct tcpfsm_notice *n, void *arg)
 {
 	struct explain *e = arg;
-	int err;
 
 	if (n->type != TCPFSM_NOTICE_TOTALS || n->error || !e->opts->interval)
 		return tell_notice(n, arg);
 	/* One reading is none to compare with. */
 	if (e->listeners.first_ts[0] == e->listeners.last_ts)
 		return 0;
-	err = show(e);
-	recent_move_on(&e->listeners, OBSERVE_S * NSEC_PER_SEC);
-	return err || out_flush(e->opts->out) || ++e->readings == e->opts->count;
+	if (!e->opts->replay)
+		return show_again(e);
+	e->latest.fresh = true;
+	return 0;
+}
+
+static int on_idle(void *arg)
+{
+	struct explain *e = arg;
+
+	return e->opts->replay ? latest_show(&e->latest, e->opts->interval, show_again, e) : INT_MAX;
 }
 
 static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *info,
@@ -112,12 +131,13 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 		.size = sizeof(o), .filter = &e->opts->filter,
 		.epoch_offset = tcpfsm_source_epoch_offset(tcpfsm_follow_source(f)),
 		.info = info,
-		.model = tcpfsm_follow_model(f), .ended = e->opts->replay,
+		.model = tcpfsm_follow_model(f), .ended = e->opts->replay && !e->opts->follow,
 	};
 	int err;
 
-	if (!e->opts->replay) {
+	if (!e->opts->replay || e->opts->follow)
 		tcpfsm_explain_machine(&o);
+	if (!e->opts->replay) {
 		o.since = realtime_ns();
 		o.complete_since = tcpfsm_source_complete_since(tcpfsm_follow_source(f));
 	}
@@ -134,6 +154,8 @@ static int end(void *arg, int rc)
 	int err;
 
 	(void)rc;
+	if (e->latest.err < 0)
+		return fail(e->latest.err, "explain");
 	/* Live, the reason is told after this. */
 	if (!e->listeners.last_ts && !e->opts->replay)
 		return 0;
@@ -142,7 +164,7 @@ static int end(void *arg, int rc)
 			 e->opts->replay);
 		return EXIT_ERROR;
 	}
-	if (e->readings)
+	if (e->readings && !e->latest.fresh)
 		return 0;
 	err = show(e);
 	if (!err && e->opts->nwhat_if && !e->replayed)
@@ -222,18 +244,18 @@ static int run_one(const struct options *given)
 	struct view view = {
 		.follow = { .snapshot = true, .totals = true, .model = &mo, .item = on_item,
 			    .notice = on_notice, .totals_ns = opts.interval },
-		.begin = begin, .end = end,
+		.begin = begin, .idle = on_idle, .end = end,
 	};
 	struct explain e = { .opts = &opts, .worst = TCPFSM_SEVERITY_INFO };
 	int status, err;
 
-	if (opts.replay)
+	if (opts.replay && !opts.follow)
 		opts.interval = view.follow.totals_ns = 0;
 	if (!(opts.given & OPT_DURATION) && !opts.replay && !opts.interval)
 		opts.duration = OBSERVE_S * NSEC_PER_SEC;
 	if (opts.count && !opts.interval)
 		complain("explain: -c has no effect without -w");
-	err = recent_new(&e.listeners, !opts.replay, opts.interval);
+	err = recent_new(&e.listeners, !opts.replay || opts.follow, opts.interval);
 	status = err ? fail(err, "listeners") : stream(&opts, &view, &e);
 	tcpfsm_explain_free(e.x);
 	recent_free(&e.listeners);

@@ -70,7 +70,7 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	if (rc)
 		return fail(rc, "ladders");
 	to->ladders = c->ladders;
-	if (!o->replay && !o->json && out_is_terminal(c->opts->out))
+	if ((!o->replay || o->follow) && !o->json && out_is_terminal(c->opts->out))
 		complain("a connection is shown when it has ended, TIME_WAIT included; "
 			 "Ctrl-C shows the rest");
 	return 0;

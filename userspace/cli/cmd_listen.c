@@ -5,6 +5,7 @@
  * Nothing is needed here but the totals, so records are left where they are: a
  * flood costs nothing.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct listen {
 	struct listen_reader reader;
 	uint64_t readings;
 	bool redraw, totals;
+	struct latest latest;
 };
 
 static void tell_lost(const struct listen_reading *r)
@@ -72,10 +74,31 @@ static int on_notice(const struct tcpfsm_notice *n, void *arg)
 
 	if (n->type != TCPFSM_NOTICE_TOTALS || n->error)
 		return tell_notice(n, arg);
+	if (v->opts->replay) {
+		v->latest.fresh = true;
+		return 0;
+	}
 	err = show(v);
 	if (err)
 		return err;
 	return out_flush(v->opts->out) || ++v->readings == v->opts->count;
+}
+
+/* --follow: 1 is enough. */
+static int show_latest(void *arg)
+{
+	struct listen *v = arg;
+	int err = show(v);
+
+	return err ? err : out_flush(v->opts->out) || ++v->readings == v->opts->count;
+}
+
+static int on_idle(void *arg)
+{
+	struct listen *v = arg;
+
+	return v->opts->replay && v->opts->interval ?
+	       latest_show(&v->latest, v->opts->interval, show_latest, v) : INT_MAX;
 }
 
 static void tell_useless(const struct options *opts, const struct tcpfsm_info *info)
@@ -111,6 +134,8 @@ static int end(void *arg, int rc)
 	struct listen *v = arg;
 	int err;
 
+	if (v->latest.err)
+		return v->latest.err < 0 ? fail(v->latest.err, "listen") : 0;
 	if (!v->opts->replay || (!v->totals && rc))
 		return 0;
 	if (!v->totals) {
@@ -118,6 +143,8 @@ static int end(void *arg, int rc)
 			 v->opts->replay);
 		return EXIT_ERROR;
 	}
+	if (v->readings && !v->latest.fresh)
+		return 0;
 	err = show(v);
 	return err ? fail(err, "listen") : 0;
 }
@@ -130,11 +157,11 @@ static int run(const struct options *opts)
 		.shows = FEATURE(SYN) | FEATURE(ACK) | FEATURE(REQUEST) | FEATURE(SYNACK) |
 			 FEATURE(COOKIE) | FEATURE(ACCEPT) | FEATURE(LISTEN) |
 			 FEATURE(SYNACK_TIMER),
-		.begin = begin, .end = end,
+		.begin = begin, .idle = on_idle, .end = end,
 	};
 	struct listen v = {
 		.opts = opts, .reader.filter = &opts->filter, .reader.interval = opts->interval,
-		.redraw = opts->interval && !opts->replay && !opts->json &&
+		.redraw = opts->interval && (!opts->replay || opts->follow) && !opts->json &&
 			  out_is_terminal(opts->out),
 	};
 	int status = stream(opts, &view, &v);

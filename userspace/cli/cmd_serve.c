@@ -23,6 +23,7 @@
 #include "number.h"
 #include "source/item.h"
 #include "cli.h"
+#include "grow.h"
 
 #define WHERE		"127.0.0.1:9823"
 #define JUDGE_NS	(10 * NSEC_PER_SEC)
@@ -79,15 +80,10 @@ static int on_finding(const struct tcpfsm_finding *f, void *arg)
 		if (err)
 			return err;
 	}
-	if (s->nfound == s->room) {
-		size_t room = s->room ? 2 * s->room : 16;
-
-		to = realloc(s->found, room * sizeof(*to));
-		if (!to)
-			return -ENOMEM;
-		s->found = to;
-		s->room = room;
-	}
+	to = grown(s->found, &s->room, s->nfound, sizeof(*to));
+	if (!to)
+		return -ENOMEM;
+	s->found = to;
 	to = &s->found[s->nfound++];
 	*to = (struct found) {
 		.severity = f->severity, .netns = f->netns, .family = f->family, .port = f->rport ? f->rport : f->lport,

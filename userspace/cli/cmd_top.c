@@ -51,7 +51,8 @@ static int run(const struct options *opts)
 		return EXIT_ERROR;
 	}
 	setlocale(LC_CTYPE, "");
-	l->replay = opts->replay;
+	/* What is followed is as good as live: it is this machine's, and a second old. */
+	l->replay = opts->follow ? NULL : opts->replay;
 	loop_wants(l);
 	status = open_follow(&l->follow, opts, &l->wants, &l->u.info);
 	if (status)

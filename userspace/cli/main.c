@@ -366,6 +366,9 @@ static int take_option(struct options *o, int val, const char *arg)
 	case LONG_STRICT:
 		o->strict = true;
 		break;
+	case LONG_FOLLOW:
+		o->follow = true;
+		break;
 	case LONG_WHAT_IF:
 		if (o->nwhat_if == WHAT_IF_MAX)
 			why = "more of these than can be replayed at a time";
@@ -435,7 +438,7 @@ static void tell_useless(const struct options *o, const struct entry *cmd)
 	unsigned int useless = o->given & ~cmd->options;
 
 	if (o->replay)
-		useless |= o->given & (OPT_FOLLOW_NEW | OPT_INTERVAL);
+		useless |= o->given & (OPT_FOLLOW_NEW | (o->follow ? 0U : (unsigned int)OPT_INTERVAL));
 	for (i = 0; i < NOPTIONS; i++) {
 		const char *others = "";
 
@@ -507,6 +510,8 @@ int main(int argc, char **argv)
 		return usage(cmd->name, "reads the device, not a recording: no -r");
 	if (o.second && !(cmd->options & OPT_TWO))
 		return usage(cmd->name, "reads one recording at a time");
+	if (o.follow && (!o.replay || o.second))
+		return usage("--follow", o.replay ? "of one recording at a time" : "of a recording: give it with -r");
 	tell_useless(&o, cmd);
 	if (rest < argc) {
 		status = take_filter(&o, cmd, &argv[rest]);

@@ -7,6 +7,9 @@
 /* An event may be that much younger than a record still to come. */
 #define GRACE_NS	(50 * (NSEC_PER_SEC / 1000))
 
+/* A recorder writes each second. */
+#define RECORDER_NS	(2 * NSEC_PER_SEC)
+
 /* How long to observe, unless -d says otherwise. */
 #define OBSERVE_S	3
 
@@ -17,9 +20,9 @@ void readings_options(struct readings *r, const char *command, const struct opti
 	*o = *given;
 	r->command = command;
 	r->due = UINT64_MAX;
-	if (o->replay)
+	if (o->replay && !o->follow)
 		o->interval = 0;
-	else if (!(o->given & OPT_DURATION) && !o->interval)
+	else if (!o->replay && !(o->given & OPT_DURATION) && !o->interval)
 		o->duration = OBSERVE_S * NSEC_PER_SEC;
 	if (tcpfsm_filter_asks(&o->filter) & (TCPFSM_ASKS_STATE | TCPFSM_ASKS_CAUSE))
 		complain("%s: -s and -C have no effect here", command);
@@ -70,16 +73,30 @@ int readings_event(const struct tcpfsm_event *ev, void *arg)
 
 int readings_idle(void *arg)
 {
-	uint64_t now = realtime_ns();
 	struct readings *r = arg;
+	uint64_t grace = r->opts.follow ? RECORDER_NS : GRACE_NS, now = realtime_ns();
 
 	if (r->due == UINT64_MAX)
 		return INT_MAX;
-	if (now > r->due + GRACE_NS && show_due(r, now - GRACE_NS))
+	if (now > r->due + grace && show_due(r, now - grace))
 		return -1;
-	now = now < r->due + GRACE_NS ? r->due + GRACE_NS - now : 0;
+	now = now < r->due + grace ? r->due + grace - now : 0;
 	now = now / NSEC_PER_MSEC + 1;
 	return now < INT_MAX ? (int)now : INT_MAX;
+}
+
+int latest_show(struct latest *l, uint64_t interval, int (*fn)(void *arg), void *arg)
+{
+	uint64_t now = monotonic_ns();
+
+	if (!l->fresh)
+		return INT_MAX;
+	if (interval && now < l->next)
+		return (int)((l->next - now) / NSEC_PER_MSEC) + 1;
+	l->fresh = false;
+	l->next = now + interval;
+	l->err = fn(arg);
+	return l->err ? -1 : INT_MAX;
 }
 
 int readings_end(void *arg, int rc)
@@ -87,7 +104,8 @@ int readings_end(void *arg, int rc)
 	struct readings *r = arg;
 
 	(void)rc;
-	if (!r->err && !r->opts.interval)
+	/* A recording has an end. */
+	if (!r->err && (!r->opts.interval || (r->opts.follow && !r->n)))
 		show(r, r->opts.replay ? r->last_ts : realtime_ns());
 	return r->err ? fail(r->err, r->command) : 0;
 }

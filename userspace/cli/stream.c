@@ -118,6 +118,7 @@ int open_follow(struct tcpfsm_follow **f, const struct options *opts,
 	fo->size = sizeof(*fo);
 	fo->device = opts->device;
 	fo->recording = opts->replay;
+	fo->growing = opts->follow;
 	fo->follow_new = opts->follow_new;
 	fo->netns = opts->filter.netns;
 	*info = (struct tcpfsm_info) { .size = sizeof(*info) };

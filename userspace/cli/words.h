@@ -24,6 +24,7 @@
 #define OPT_PEER	0x1000000	/* filters of the other end, and of the process */
 #define OPT_OWNER	0x2000000
 #define OPT_TWO		0x4000000	/* two recordings at a time; no option's own */
+#define OPT_FOLLOW	0x8000000	/* of a recording that is being written */
 #define OPT_FILTER	(OPT_SOCKET | OPT_EVENT | OPT_NETNS | OPT_PEER | OPT_OWNER)
 #define OPT_INTERVAL	0x2000
 #define OPT_HISTOGRAM	0x4000
@@ -57,6 +58,7 @@ enum {
 	LONG_LISTEN,
 	LONG_LEDGER,
 	LONG_STDOUT,
+	LONG_FOLLOW,
 };
 
 #define SORTS "population, in, out, growth, ports, failed"
@@ -75,6 +77,7 @@ enum {
 	X('c', "count",	    "N",      OPT_COUNT,      "stop after N events, ladders, readings, records") \
 	X('d', "duration",  "SECONDS", OPT_DURATION,  "stop after so many seconds") \
 	X('r', "read",	    "DIR",    OPT_READ,	      "work from a recording; of two hosts: give both") \
+	X(LONG_FOLLOW, "follow", NULL, OPT_FOLLOW,    "with -r: read on while it is being written") \
 	X(LONG_STRICT, "strict", NULL, OPT_READ,      "exit with 6 when a recording is not complete") \
 	X('W', "follow-new", NULL,    OPT_FOLLOW_NEW, "leave out what the flight recorder holds") \
 	X('w', "wide",	    NULL,     OPT_WIDE,	      "owner and local address too, however wide") \
@@ -106,31 +109,31 @@ enum {
 /* X(name, what it takes besides, text, OPT_* that mean something) */
 #define COMMANDS(X) \
 	X(trace, "", "every transition as it happens, one line each", \
-	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_JSON | \
 	  OPT_RAW | OPT_FOLLOW_NEW | OPT_WIDE | OPT_TWO) \
 	X(conns, "", "one line for each connection that is over: times, who closed, how", \
-	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_JSON | \
 	  OPT_FOLLOW_NEW | OPT_WIDE | OPT_TWO) \
 	X(ladder, "", "each connection as a sequence diagram: states and segments", \
-	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_FILTER | OPT_TIME | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_JSON | \
 	  OPT_FOLLOW_NEW | OPT_WIDE | OPT_SVG | OPT_CONN | OPT_TWO) \
 	X(diagram, "", "the state diagram of RFC 9293, live, with counts on its arrows", \
-	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_JSON | \
 	  OPT_FOLLOW_NEW | OPT_SVG) \
 	X(listen, "", "listeners: both queues, what becomes of SYNs, which limit bites", \
-	  OPT_SOCKET | OPT_OWNER | OPT_NETNS | OPT_COUNT | OPT_DURATION | OPT_READ | \
+	  OPT_SOCKET | OPT_OWNER | OPT_NETNS | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_FOLLOW | \
 	  OPT_JSON | OPT_INTERVAL | OPT_HISTOGRAM) \
 	X(timewait, "", "TIME_WAIT by destination and owner, and when ports run out", \
-	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_JSON | \
 	  OPT_INTERVAL | OPT_FOLLOW_NEW | OPT_TOP | OPT_SORT) \
 	X(connect, "", "who connects where, how long it takes, and why it fails", \
-	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_JSON | \
+	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_JSON | \
 	  OPT_INTERVAL | OPT_FOLLOW_NEW | OPT_TOP | OPT_ORDER | OPT_BY) \
 	X(explain, "", "what is wrong and what to do now; -v: and why", \
-	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_JSON | OPT_FOLLOW_NEW | \
+	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_JSON | OPT_FOLLOW_NEW | \
 	  OPT_INTERVAL | OPT_COUNT | OPT_VERBOSE | OPT_EXIT_CODE | OPT_WHAT_IF | OPT_TWO) \
 	X(top, "", "all of it on one live screen: like htop, for TCP", \
-	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_FOLLOW_NEW) \
+	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_FOLLOW_NEW) \
 	X(serve, "", "metrics for Prometheus, a live page, and findings for the journal", \
 	  OPT_NETNS | OPT_SERVE | OPT_READ) \
 	X(check, "", "its own totals against the kernel's counters; differences", \

@@ -24,6 +24,8 @@
 #define EPISODE_NS	(10 * NSEC_PER_SEC)
 /* How long after its end a connection may still have something to tell. */
 #define SETTLE_MS	150
+/* A recorder that is at it may be so far behind: it writes each second. */
+#define RECORDER_MS	2000
 
 struct tcpfsm_follow {
 	struct tcpfsm_source *src;
@@ -34,6 +36,7 @@ struct tcpfsm_follow {
 	void *arg;
 	bool takes_items;
 	bool replay;
+	unsigned int lag_ms;		/* how much later than live all comes */
 	bool begun;			/* the snapshot is over */
 	bool quiet;			/* there was nothing more to read */
 	bool stopped;			/* by a callback */
@@ -86,9 +89,11 @@ static void set_clocks(struct tcpfsm_follow *f)
 		.next = f->o.totals && !f->replay ? now : NEVER,
 	};
 	f->end = UINT64_MAX;
-	if (f->replay)
+	if (f->replay && !f->lag_ms)
 		return;
-	f->skew = (int64_t)(realtime_ns() - now) - tcpfsm_source_epoch_offset(f->src);
+	/* That of the beginning of a recording says nothing of now. */
+	f->skew = f->replay ? -clock_timens_offset() :
+			      (int64_t)(realtime_ns() - now) - tcpfsm_source_epoch_offset(f->src);
 	if (llabs(f->skew) < (int64_t)SKEW_MIN_NS)
 		f->skew = 0;
 	if (f->o.duration)
@@ -157,6 +162,7 @@ int follow_open_source(struct tcpfsm_follow **follow, struct tcpfsm_source *src,
 	f->src = src;
 	f->o = *opts;
 	f->replay = f->o.recording;
+	f->lag_ms = src->growing ? RECORDER_MS : 0;
 	f->event = f->o.event;
 	f->arg = f->o.arg;
 	f->takes_items = f->o.item;
@@ -203,7 +209,7 @@ int tcpfsm_follow_open(struct tcpfsm_follow **follow, const struct tcpfsm_follow
 	if (o.recording && o.second)
 		err = open_two(&src, &o, why ? why : &reason);
 	else if (o.recording)
-		err = tcpfsm_source_open_recording(&src, o.recording, why ? why : &reason);
+		err = source_open_recording(&src, o.recording, o.growing, why ? why : &reason);
 	else
 		err = tcpfsm_source_open_device(&src, o.device, &so, info);
 	if (!err && o.recording && info)
@@ -354,7 +360,7 @@ static int look_closely(struct tcpfsm_follow *f, const struct tcpfsm_item *item)
 		notice.error = tcpfsm_source_snapshot(f->src, NULL);
 		/* What could not be read then will not be later. */
 		f->can_resync = f->can_resync && !notice.error;
-		if (f->replay && f->o.duration && item)
+		if (f->replay && !f->lag_ms && f->o.duration && item)
 			f->end = (item->lost ? item->to_ts : item->rec.ts) +
 				 at_most(f->o.duration);
 		rc = notify(f, &notice);
@@ -374,7 +380,8 @@ static int look_closely(struct tcpfsm_follow *f, const struct tcpfsm_item *item)
 	if (!rc && f->reading && !(item && is_state(item))) {
 		f->reading = false;
 		notice = (struct tcpfsm_notice) { .type = TCPFSM_NOTICE_TOTALS };
-		notice.took_ns = pace_end(&f->totals);
+		if (!f->replay)
+			notice.took_ns = pace_end(&f->totals);
 		rc = notify(f, &notice);
 	}
 	return rc;
@@ -383,6 +390,11 @@ static int look_closely(struct tcpfsm_follow *f, const struct tcpfsm_item *item)
 /* The first item of what was read; NULL: there is none. */
 static inline int look(struct tcpfsm_follow *f, const struct tcpfsm_item *item)
 {
+	/* Its recorder asks for totals. */
+	if (f->lag_ms && item && item_is(item, TCPFSM_TYPE_TOTAL)) {
+		f->reading = true;
+		return 0;
+	}
 	if (f->begun && !f->syncing && !f->reading && !(item && item->lost))
 		return 0;
 	return look_closely(f, item);
@@ -454,9 +466,9 @@ static bool is_over(struct tcpfsm_follow *f)
 	bool last = f->last_round;
 
 	look_at_signal(f);
-	if (f->o.state_only)
+	if (f->o.state_only && !f->replay)
 		return f->totals.next >= NEVER || f->totals.next + (uint64_t)f->skew > f->end;
-	if (f->end == UINT64_MAX || record_time(f) < f->end + GRACE_NS)
+	if (f->end == UINT64_MAX || record_time(f) < f->end + GRACE_NS + f->lag_ms * NSEC_PER_MSEC)
 		return false;
 	/* What the source said may be from before; ask it once more. */
 	f->last_round = true;
@@ -506,9 +518,9 @@ static int rest(struct tcpfsm_follow *f)
 
 	if (!f->quiet_since)
 		f->quiet_since = now;
-	if (records_wait(f) && now - f->quiet_since > PENDING_MS * NSEC_PER_MSEC)
+	if (records_wait(f) && now - f->quiet_since > (PENDING_MS + f->lag_ms) * NSEC_PER_MSEC)
 		rc = give(f, NULL, 0);
-	if (!rc && ladders_wait(f) && now - f->quiet_since > SETTLE_MS * NSEC_PER_MSEC)
+	if (!rc && ladders_wait(f) && now - f->quiet_since > (SETTLE_MS + f->lag_ms) * NSEC_PER_MSEC)
 		rc = heed(f, tcpfsm_ladders_settle(f->to.ladders, f->o.ladder, f->o.arg));
 	if (rc)
 		return rc;
@@ -531,16 +543,17 @@ static int sleep_for(struct tcpfsm_follow *f, int timeout_ms)
 	if (timeout_ms >= 0)
 		sooner(&until, now + (unsigned int)timeout_ms * NSEC_PER_MSEC);
 	if (records_wait(f))
-		sooner(&until, now + PENDING_MS * NSEC_PER_MSEC);
+		sooner(&until, now + (PENDING_MS + f->lag_ms) * NSEC_PER_MSEC);
 	if (ladders_wait(f))
-		sooner(&until, now + SETTLE_MS * NSEC_PER_MSEC);
+		sooner(&until, now + (SETTLE_MS + f->lag_ms) * NSEC_PER_MSEC);
 	if (f->wanted)
 		sooner(&until, f->resync.next);
 	if (f->end != UINT64_MAX)
-		sooner(&until, f->last_round ? 0 : f->end + GRACE_NS - (uint64_t)f->skew);
+		sooner(&until, f->last_round ? 0 :
+			f->end + GRACE_NS + f->lag_ms * NSEC_PER_MSEC - (uint64_t)f->skew);
 	sooner(&until, f->totals.next);
 	ms = until > now ? (int)((until - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC) : 0;
-	if (f->o.state_only)
+	if (f->o.state_only && !f->replay)
 		rc = poll(&watched, 1, ms) < 0 ? -errno : 0;
 	else
 		rc = tcpfsm_source_wait(f->src, ms);
@@ -591,7 +604,7 @@ static int read_on(struct tcpfsm_follow *f, uint64_t budget_ns)
 		if (rc)
 			return rc;
 		if (f->quiet) {
-			if (f->replay)
+			if (f->replay && !f->src->growing)
 				return TCPFSM_FOLLOW_END;
 			if (!resync_due(f, monotonic_ns()))
 				return rest(f);

@@ -1394,6 +1394,9 @@ struct tcpfsm_follow_options {
 	void *arg;			/* of all callbacks */
 	const char *second;		/* with recording: that of another host, to be read as one with it; NULL: none */
 	struct tcpfsm_join *join;	/* with second: set to how they fit */
+	bool growing;			/* with recording: while it is being written on this machine it is */
+					/* read on, as if it were live: a step ends with IDLE, duration */
+					/* is from now on, and a reading of totals is told by a notice */
 };
 
 /* Of the caller, who frees them once it is closed; NULL: none. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "metrics.h"
+#include "grow.h"
 #include "source/clock.h"
 #include "utf8.h"
 
@@ -265,7 +266,7 @@ static bool is_there(const struct tcpfsm_listener *l)
 static int take(const struct tcpfsm_listener *l, void *arg)
 {
 	struct page *p = arg;
-	struct row *last = p->nrows ? &p->row[p->nrows - 1] : NULL;
+	struct row *row, *last = p->nrows ? &p->row[p->nrows - 1] : NULL;
 	struct tcpfsm_filter_subject s;
 
 	tcpfsm_filter_listener(&s, l);
@@ -283,15 +284,10 @@ static int take(const struct tcpfsm_listener *l, void *arg)
 		tcpfsm_totals_merge(last->sum, l->total);
 		return 0;
 	}
-	if (p->nrows == p->room) {
-		size_t room = p->room ? 2 * p->room : 64;
-		struct row *row = realloc(p->row, room * sizeof(*row));
-
-		if (!row)
-			return -ENOMEM;
-		p->row = row;
-		p->room = room;
-	}
+	row = grown(p->row, &p->room, p->nrows, sizeof(*row));
+	if (!row)
+		return -ENOMEM;
+	p->row = row;
 	p->row[p->nrows++] = (struct row) { .l = l, .total = l->total };
 	return 0;
 }

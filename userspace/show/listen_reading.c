@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "listen.h"
 #include "source/clock.h"
 
@@ -83,18 +84,14 @@ static bool wanted(const struct tcpfsm_filter *f, const struct tcpfsm_listener *
 static int take(const struct tcpfsm_listener *l, void *arg)
 {
 	struct listen_reader *v = arg;
+	struct listen_row *rows;
 
 	if (!wanted(v->filter, l))
 		return 0;
-	if (v->n == v->room) {
-		size_t room = v->room ? 2 * v->room : 64;
-		struct listen_row *rows = realloc(v->sorted, room * sizeof(*rows));
-
-		if (!rows)
-			return -ENOMEM;
-		v->sorted = rows;
-		v->room = room;
-	}
+	rows = grown(v->sorted, &v->room, v->n, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	v->sorted = rows;
 	v->sorted[v->n++] = (struct listen_row) { .l = l, .total = l->total };
 	return 0;
 }

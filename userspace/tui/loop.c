@@ -199,9 +199,13 @@ int loop_run(struct loop *l)
 		bool more;
 		int key, rc;
 
-		rc = l->replay ? read_recording(l, ms) : read_live(l, ms);
+		rc = l->replay ? read_recording(l, ms) : l->over ? (term_wait(ms), 0) : read_live(l, ms);
 		if (rc < 0)
 			return rc;
+		if (rc == TCPFSM_FOLLOW_END) {
+			l->over = true;
+			ui_say(u, "the recording has ended");
+		}
 		more = rc;
 		while ((key = term_key()) > TERM_NO_KEY)
 			ui_key(u, key);

@@ -18,6 +18,7 @@ struct loop {
 
 	/* What is asked for. */
 	const char *replay;			/* a recording; NULL: live */
+	bool over;				/* live: nothing more comes */
 	struct tcpfsm_filter filter;		/* of all there is to see */
 	bool filtered;
 	uint64_t end_at;			/* CLOCK_MONOTONIC; UINT64_MAX: never */

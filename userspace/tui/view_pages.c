@@ -179,7 +179,7 @@ void listener_name(struct ui *u, const struct top_listener *l, char *buf, size_t
 
 const struct view_ops view_listeners = {
 	.name = "Listeners",
-	.keys = "s sort|t since load/lately|Enter connections",
+	.keys = "s sort|t in all/lately|Enter connections",
 	.refresh_ms = 1000,
 	.refresh = refresh_listeners,
 	.totals = true,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "explain.h"
+#include "grow.h"
 #include "model/listeners.h"
 #include "model/timewait.h"
 #include "opts.h"
@@ -401,15 +402,11 @@ static void begin_destination(struct draft *d, const struct facts *f)
 /* Return: 0 or -ENOMEM. */
 static int take(struct findings *fs, const struct draft *d)
 {
-	if (fs->n == fs->room) {
-		size_t room = fs->room ? 2 * fs->room : 16;
-		struct finding **of = realloc(fs->of, room * sizeof(*of));
+	struct finding **of = grown(fs->of, &fs->room, fs->n, sizeof(*of));
 
-		if (!of)
-			return fs->err = -ENOMEM;
-		fs->of = of;
-		fs->room = room;
-	}
+	if (!of)
+		return fs->err = -ENOMEM;
+	fs->of = of;
 	fs->of[fs->n] = finding_new(d);
 	if (!fs->of[fs->n])
 		return fs->err = -ENOMEM;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grow.h"
 #include "held.h"
 #include "model/living.h"
 #include "source/clock.h"
@@ -83,18 +84,14 @@ struct ones {
 static int note(const struct living *l, void *arg)
 {
 	struct ones *o = arg;
+	struct one *of;
 
 	if (l->state != TCPFSM_STATE_CLOSE_WAIT && (l->state != TCPFSM_STATE_FIN_WAIT2 || !l->held))
 		return 0;
-	if (o->n == o->room) {
-		size_t room = o->room ? 2 * o->room : 64;
-		struct one *of = realloc(o->of, room * sizeof(*of));
-
-		if (!of)
-			return -ENOMEM;
-		o->of = of;
-		o->room = room;
-	}
+	of = grown(o->of, &o->room, o->n, sizeof(*of));
+	if (!of)
+		return -ENOMEM;
+	o->of = of;
 	o->of[o->n] = (struct one) {
 		.netns = l->netns, .pid = l->pid, .state = l->state, .since = l->since,
 	};

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "closer.h"
+#include "grow.h"
 #include "opts.h"
 #include "source/cgroup.h"
 #include "source/clock.h"
@@ -618,15 +619,10 @@ static int on_outbound(const struct tcpfsm_timewait *tw, void *arg)
 	struct reading *r = arg;
 	struct taken *t;
 
-	if (r->ntaken == r->room) {
-		size_t room = r->room ? 2 * r->room : 256;
-
-		t = realloc(r->taken, room * sizeof(*t));
-		if (!t)
-			return -ENOMEM;
-		r->taken = t;
-		r->room = room;
-	}
+	t = grown(r->taken, &r->room, r->ntaken, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	r->taken = t;
 	t = &r->taken[r->ntaken++];
 	memset(t, 0, sizeof(*t));
 	t->netns = tw->netns;

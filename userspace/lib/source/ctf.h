@@ -123,8 +123,11 @@ void ctf_layout_event(const struct ctf_layout *l, const void *old, struct ctf_ev
 
 struct ctf_writer;
 
-/* For one recording or for its chunks.  0; -EEXIST: it is there and not empty; another negative errno. */
-int ctf_make_dir(const char *dir);
+/*
+ * For one recording or for its chunks.  Return: it, open, and whether it was made; -EEXIST: it is
+ * there and not empty; another negative errno.
+ */
+int ctf_make_dir(const char *dir, bool *made);
 
 int ctf_writer_open(struct ctf_writer **w, const char *dir, unsigned int cpus,
 		    const struct ctf_env *env);
@@ -160,6 +163,10 @@ uint64_t ctf_writer_oldest(const struct ctf_writer *w);
  * they are on the disk.
  */
 int ctf_writer_flush(struct ctf_writer *w, uint64_t until);
+/* Writes what one stream has, and does not wait. */
+int ctf_writer_put(struct ctf_writer *w, unsigned int stream);
+/* The time of the oldest record that no file has yet; UINT64_MAX: none. */
+uint64_t ctf_writer_waiting(const struct ctf_writer *w);
 uint64_t ctf_writer_bytes(const struct ctf_writer *w);
 
 struct ctf_end {

@@ -52,7 +52,7 @@ struct ctf_writer {
 	struct ctf_stream streams[];
 };
 
-static struct ctf_event *stream_events(struct ctf_stream *s)
+static struct ctf_event *stream_events(const struct ctf_stream *s)
 {
 	return (struct ctf_event *)(s->buf + 1);
 }
@@ -235,15 +235,17 @@ static int open_new_dir(const char *dir, bool *made)
 	return err ? err : -EEXIST;
 }
 
-int ctf_make_dir(const char *dir)
+int ctf_make_dir(const char *dir, bool *made)
 {
-	bool made;
-	int fd = open_new_dir(dir, &made), err;
+	int fd = open_new_dir(dir, made), err;
 
 	if (fd < 0)
 		return fd;
-	err = made ? sync_parent(fd) : 0;
+	err = *made ? sync_parent(fd) : 0;
+	if (!err)
+		return fd;
 	close(fd);
+	rmdir(dir);
 	return err;
 }
 
@@ -541,6 +543,25 @@ int ctf_writer_flush(struct ctf_writer *w, uint64_t until)
 	if (!err && due)
 		w->err = err = sync_streams(w);
 	return err;
+}
+
+int ctf_writer_put(struct ctf_writer *w, unsigned int stream)
+{
+	return stream_flush(w, stream);
+}
+
+uint64_t ctf_writer_waiting(const struct ctf_writer *w)
+{
+	uint64_t ts = UINT64_MAX;
+	unsigned int i;
+
+	for (i = 0; i < w->nstreams; i++) {
+		const struct ctf_stream *s = &w->streams[i];
+
+		if (s->n && stream_events(s)->ts < ts)
+			ts = stream_events(s)->ts;
+	}
+	return ts;
 }
 
 uint64_t ctf_writer_bytes(const struct ctf_writer *w)

@@ -16,12 +16,15 @@
 #include "device.h"
 #include "opts.h"
 #include "pace.h"
+#include "progress.h"
 #include "recorder.h"
 #include "snapshot.h"
 #include "source.h"
 
 /* A crash loses no record older than this. */
 #define FLUSH_NS	NSEC_PER_SEC
+/* So long a record may take from its time to where it is seen, for who follows. */
+#define FLIGHT_NS	(NSEC_PER_SEC / 5)
 
 struct kept_chunk {
 	uint64_t bytes, end;
@@ -45,6 +48,9 @@ struct tcpfsm_recorder {
 	char version[sizeof(((struct tcpfsm_info *)NULL)->version) + 1];
 	bool chunks;
 	bool held;			/* no chunk is open: the rings are left as they are */
+	int dirfd;			/* with a lock that tells of its progress */
+	struct progress progress;	/* as told */
+	uint64_t upto;			/* what was taken from the rings, by the time of the records */
 	bool snapshot;			/* is wanted */
 	uint64_t keep_bytes, keep_ns;
 	bool (*keeps)(const struct tcpfsm_record *r, void *arg);	/* NULL: all */
@@ -160,12 +166,26 @@ static void remove_old_chunks(struct tcpfsm_recorder *rec)
 
 static void free_recorder(struct tcpfsm_recorder *rec)
 {
+	if (rec->dirfd >= 0)
+		close(rec->dirfd);
 	free(rec->past[0].records);
 	free(rec->past[1].records);
 	free(rec->cpus);
 	free(rec->kept);
 	free(rec->dir);
 	free(rec);
+}
+
+static void tell_progress(struct tcpfsm_recorder *rec, uint64_t upto)
+{
+	struct progress p = { upto, rec->chunk };
+
+	if (p.upto < rec->progress.upto + PROGRESS_STEP_NS)
+		p.upto = rec->progress.upto;
+	if (p.upto == rec->progress.upto && p.chunk == rec->progress.chunk)
+		return;
+	progress_tell(rec->dirfd, &p, &rec->progress);
+	rec->progress = p;
 }
 
 int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
@@ -175,6 +195,7 @@ int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
 	struct tcpfsm_recorder_options o;
 	uint64_t off = tcpfsm_features_off(info);
 	struct tcpfsm_recorder *rec;
+	bool made = false;
 	unsigned int i;
 	int err;
 
@@ -208,14 +229,23 @@ int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
 	rec->keeps_arg = o.keeps_arg;
 	rec->held = o.held;
 	rec->chunks = o.keep_bytes || o.keep_ns || o.held;
+	rec->progress.chunk = UINT64_MAX;
 	rec->dir = strdup(dir);
 	rec->cpus = calloc(n, sizeof(*rec->cpus));
 	err = rec->dir && rec->cpus ? 0 : -ENOMEM;
-	if (!err && rec->chunks)
-		err = ctf_make_dir(dir);
+	rec->dirfd = err ? err : ctf_make_dir(dir, &made);
+	if (rec->dirfd < 0)
+		err = rec->dirfd;
+	/* Before anything is in it, or it would read as one that nobody writes. */
+	if (!err)
+		tell_progress(rec, 0);
 	if (!err && !rec->held)
 		err = open_writer(rec, &rec->writer);
+	if (!err)
+		tell_progress(rec, 0);
 	if (err) {
+		if (made)
+			rmdir(dir);
 		free_recorder(rec);
 		return err;
 	}
@@ -285,6 +315,9 @@ static int put_resync(struct tcpfsm_recorder *rec)
 	snapshot_mark(s, TCPFSM_RESYNC_END, &r);
 	if (!err)
 		err = put_record(rec, stream, &r, ++rec->seq);
+	/* All of them are of the time when it began. */
+	if (!err)
+		err = ctf_writer_put(rec->writer, stream);
 	snapshot_close(s);
 	rec->resync = true;
 	pace_end(&rec->resyncs);
@@ -439,6 +472,8 @@ static int drain_ring(struct tcpfsm_recorder *rec, struct ring_reader *r, unsign
 		*total += n;
 		left -= n;
 	} while (left && ring_behind(r));
+	if (ring_behind(r) && r->last_ts < rec->upto)
+		rec->upto = r->last_ts;
 	return 0;
 }
 
@@ -479,6 +514,7 @@ static int drain(struct tcpfsm_recorder *rec)
 
 	if (rec->held)
 		return keep_past(rec);
+	rec->upto = now - (uint64_t)rec->timens - FLIGHT_NS;
 	if (rec->dev && clock_has_stepped(rec->timens, &rec->env.epoch_offset))
 		err = put_clock(rec, UINT64_MAX);
 	if (!err && rec->dev && device_has_new(rec->dev))
@@ -675,6 +711,7 @@ static int hold(struct tcpfsm_recorder *rec)
 	rec->writer = NULL;
 	rec->held = true;
 	rc = ctf_writer_close(old, &end, NULL);
+	tell_progress(rec, rec->upto + FLIGHT_NS);
 	remove_old_chunks(rec);
 	return err ? err : rc;
 }
@@ -696,6 +733,11 @@ int tcpfsm_recorder_drain(struct tcpfsm_recorder *rec)
 	rec->draining = amid;
 	if (rc >= 0 && rec->chunks && !rec->held && !amid && chunk_is_full(rec))
 		err = next_chunk(rec);
+	if (rc >= 0 && !err && !rec->held && !amid) {
+		uint64_t waiting = ctf_writer_waiting(rec->writer);
+
+		tell_progress(rec, waiting < rec->upto ? waiting : rec->upto);
+	}
 	return ended_by(rec, err ? err : rc);
 }
 

@@ -9,6 +9,10 @@
  * A recording may be in chunks, each one in a directory of its own: then a stream goes on in the
  * file of the same name in the next one.
  *
+ * One that is still being written can be followed: progress.h tells up to which time all records
+ * are in the files.  What is younger waits, as another stream may have something older to come;
+ * and a stream at its end is looked at again when there is progress.
+ *
  * The files may have been cut off, damaged, or made to do harm.  Everything
  * but the payload of a record is checked; memory depends on the number of
  * files alone.  When one file is damaged, all that is good before the damage
@@ -18,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +35,7 @@
 #include "clock.h"
 #include "ctf.h"
 #include "merge.h"
+#include "progress.h"
 #include "source.h"
 
 #define METADATA_MAX	(1U << 20)
@@ -39,6 +45,10 @@
 #define BUFFERS_BYTES	(16U << 20)
 #define BUFFER_MAX	(256U << 10)
 #define BUFFER_MIN	(16U << 10)
+/* While it is followed: more CPUs may come. */
+#define BUFFER_GROWING	(64U << 10)
+/* How often is there progress to be looked for? */
+#define LOOK_MS		100
 
 union unit {
 	struct ctf_packet packet;
@@ -103,6 +113,8 @@ struct stream {
 	uint32_t cpu;
 	size_t chunk;			/* that fd is of */
 	bool new_chunk;			/* no record of it yet */
+	bool idle;			/* growing: at its end for now */
+	bool damaged;
 	int fd;
 };
 
@@ -117,6 +129,9 @@ struct recording {
 	size_t units;			/* in each buffer */
 	struct chunk *chunks;		/* the last one tells how it ended */
 	size_t nchunks;
+	bool follows;			/* files may grow; src.growing: and there is somebody who writes */
+	struct progress progress;	/* of that one */
+	uint64_t upto;			/* what is not before this waits */
 	int dirfd;
 	int err;			/* of the first stream that had one */
 	int64_t clock;			/* the last offset that was told */
@@ -151,12 +166,25 @@ static int stream_error(struct recording *r, struct stream *s, int err, uint64_t
 	/* That was the end of this one. */
 	s->rd = s->n = s->left = 0;
 	s->off = s->size = 0;
+	s->damaged = true;
 	return -1;
+}
+
+/* Is its recorder still at this file? */
+static bool stream_grows(const struct recording *r, const struct stream *s)
+{
+	return r->src.growing && s->chunk + 1 == r->nchunks;
 }
 
 /* Where a crash cut the file of a recorder that was at it, nothing is damaged. */
 static int stream_cut(struct recording *r, struct stream *s)
 {
+	if (stream_grows(r, s)) {
+		/* The rest of the packet comes. */
+		s->rd = s->n = s->left = s->padding = 0;
+		s->off = s->packet_off;
+		return 0;
+	}
 	if (r->chunks[s->chunk].end != TCPFSM_END_NONE)
 		return stream_error(r, s, -EBADMSG, s->packet_off, "truncated packet");
 	s->rd = s->n = s->left = s->padding = 0;
@@ -169,6 +197,36 @@ static const union unit *unit_at(const struct recording *r, const struct stream 
 	return (const union unit *)(s->buf + i * r->unit);
 }
 
+static int stream_open(struct recording *r, struct stream *s)
+{
+	char name[FILE_NAME];
+	struct stat st;
+
+	s->fd = openat(r->dirfd, file_name(&r->chunks[s->chunk], s->kind, s->cpu, name),
+		       O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (s->fd < 0)
+		return -errno;
+	if (fstat(s->fd, &st) || !S_ISREG(st.st_mode))
+		return -EBADMSG;
+	s->size = (uint64_t)st.st_size;
+	return 0;
+}
+
+/* What was written since it was looked at last. */
+static bool stream_has_grown(struct recording *r, struct stream *s)
+{
+	struct stat st;
+
+	if (s->damaged)
+		return false;
+	if (s->fd < 0)
+		return !stream_open(r, s) && s->size;
+	if (fstat(s->fd, &st))
+		return false;
+	s->size = (uint64_t)st.st_size;
+	return s->off < s->size;
+}
+
 /* The next unit of the file; NULL: there is none, and *err tells whether there should be. */
 static const union unit *stream_unit(struct recording *r, struct stream *s, int *err)
 {
@@ -177,7 +235,7 @@ static const union unit *stream_unit(struct recording *r, struct stream *s, int 
 	*err = 0;
 	if (s->rd < s->n)
 		return unit_at(r, s, s->rd++);
-	if (s->off >= s->size)
+	if (s->off >= s->size && (!r->follows || !stream_has_grown(r, s)))
 		return NULL;
 
 	want = r->units * r->unit;
@@ -231,21 +289,6 @@ static bool has_packet(const struct recording *r, struct stream *s)
 	return true;
 }
 
-static int stream_open(struct recording *r, struct stream *s)
-{
-	char name[FILE_NAME];
-	struct stat st;
-
-	s->fd = openat(r->dirfd, file_name(&r->chunks[s->chunk], s->kind, s->cpu, name),
-		       O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (s->fd < 0)
-		return -errno;
-	if (fstat(s->fd, &st) || !S_ISREG(st.st_mode))
-		return -EBADMSG;
-	s->size = (uint64_t)st.st_size;
-	return 0;
-}
-
 /* Goes on in the next chunk that has such a file.  False: there is none. */
 static bool stream_next_chunk(struct recording *r, struct stream *s)
 {
@@ -294,13 +337,16 @@ static int stream_packet(struct recording *r, struct stream *s)
 				return stream_error(r, s, err, s->packet_off, "cannot read");
 			if (err && stream_cut(r, s))
 				return -1;
-			if (stream_next_chunk(r, s))
-				continue;
+			if (!err || !stream_grows(r, s))
+				if (stream_next_chunk(r, s))
+					continue;
 			return 0;
 		}
 		if (!has_packet(r, s)) {
 			if (stream_cut(r, s))
 				return -1;
+			if (stream_grows(r, s))
+				return 0;
 			continue;
 		}
 		p = &u->packet;
@@ -328,6 +374,8 @@ static int stream_packet(struct recording *r, struct stream *s)
 		if (bytes > s->size - s->packet_off) {
 			if (stream_cut(r, s))
 				return -1;
+			if (stream_grows(r, s))
+				return 0;
 			continue;
 		}
 
@@ -420,7 +468,7 @@ static bool stream_advance(struct recording *r, struct stream *s, uint64_t *key)
  */
 static void run_ahead(struct recording *r, struct stream *s)
 {
-	uint64_t limit = merge_limit(&r->merge, UINT64_MAX);
+	uint64_t limit = merge_limit(&r->merge, r->upto - 1);
 	struct tcpfsm_item *it = r->items + 1;
 
 	while (it < r->items + BATCH && s->left && s->rd < s->n) {
@@ -443,6 +491,8 @@ static void run_ahead(struct recording *r, struct stream *s)
 	r->src.below = limit;
 }
 
+static bool look_again(struct recording *r);
+
 static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
 {
 	struct recording *r = (struct recording *)src;
@@ -453,11 +503,17 @@ static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **
 again:
 	s = r->out;
 	if (s) {
-		if (stream_advance(r, s, &key))
-			merge_replace(&r->merge, key);
-		else
+		s->idle = !stream_advance(r, s, &key);
+		if (s->idle)
 			merge_pop(&r->merge);
+		else
+			merge_replace(&r->merge, key);
 		r->out = NULL;
+	}
+	if (src->growing && (!r->merge.n || r->merge.e[0].key >= r->upto)) {
+		if (!r->err && look_again(r))
+			goto again;
+		return r->err;
 	}
 	if (!r->merge.n)
 		return r->err;
@@ -505,9 +561,13 @@ again:
 
 static int recording_wait(struct tcpfsm_source *src, int timeout_ms)
 {
-	(void)src;
-	(void)timeout_ms;
-	return 1;
+	struct pollfd watched = { .fd = src->watch_fd, .events = POLLIN };
+
+	if (!src->growing)
+		return 1;
+	if (timeout_ms < 0 || timeout_ms > LOOK_MS)
+		timeout_ms = LOOK_MS;
+	return poll(&watched, 1, timeout_ms) < 0 ? -errno : 1;
 }
 
 static void recording_close(struct tcpfsm_source *src)
@@ -608,11 +668,11 @@ static enum kind stream_kind(const char *name)
 	return OF_CPU;
 }
 
-static bool has_stream(const struct recording *r, enum kind kind, uint32_t cpu)
+static bool has_stream(const struct recording *r, size_t n, enum kind kind, uint32_t cpu)
 {
 	size_t i;
 
-	for (i = 0; i < r->nstreams; i++)
+	for (i = 0; i < n; i++)
 		if (r->streams[i].kind == kind && r->streams[i].cpu == cpu)
 			return true;
 	return false;
@@ -637,7 +697,7 @@ static DIR *open_folder(const struct recording *r, const char *dir)
 /* The streams that begin in this chunk. */
 static int open_streams(struct recording *r, size_t chunk, const char **why)
 {
-	size_t room = r->nstreams;
+	size_t before = r->nstreams, room = before;
 	struct dirent *e;
 	uint32_t cpu;
 	int err = 0;
@@ -654,7 +714,7 @@ static int open_streams(struct recording *r, size_t chunk, const char **why)
 
 		cpu = 0;
 		if ((kind == OF_CPU && !stream_name(e->d_name, &cpu)) ||
-		    (chunk && has_stream(r, kind, cpu)))
+		    has_stream(r, before, kind, cpu))
 			continue;
 		if (r->nstreams == room) {
 			room = room ? 2 * room : 16;
@@ -704,6 +764,7 @@ static int read_marks(struct recording *r, size_t chunk)
 	struct chunk *c = &r->chunks[chunk];
 	size_t units = r->units, n = r->nchunks;
 	struct tcpfsm_record mark;
+	int err = r->err;
 	uint64_t key;
 
 	c->end = TCPFSM_END_NONE;
@@ -738,8 +799,9 @@ static int read_marks(struct recording *r, size_t chunk)
 	}
 	r->nchunks = n;
 	r->units = units;
-	r->err = 0;
-	*r->src.error = '\0';
+	r->err = err;
+	if (!err)
+		*r->src.error = '\0';
 	free(s.buf);
 	close(s.fd);
 	return 0;
@@ -807,6 +869,9 @@ static const char *recording_missing(struct tcpfsm_source *src)
 			break;
 		/* fall through */
 	case TCPFSM_END_NONE:
+		/* Who followed it knows. */
+		if (r->src.growing)
+			break;
 		if (r->writing)
 			add(&l, "it is still being written; what came%s is not in it", after(r, when));
 		else
@@ -829,39 +894,43 @@ static const char *recording_missing(struct tcpfsm_source *src)
 	return r->missing;
 }
 
-static int start_streams(struct recording *r, const char **why)
+/* Those from n on, which have no buffer yet. */
+static int start_streams(struct recording *r, size_t n)
 {
-	size_t i, bytes = BUFFERS_BYTES;
+	struct merge_entry *e = realloc(r->merge.e, (r->nstreams + 1) * sizeof(*e));
 	uint64_t key;
+	size_t i;
 
-	if (!r->nstreams)
-		return 0;
-	qsort(r->streams, r->nstreams, sizeof(r->streams[0]), by_cpu);
-
-	bytes /= r->nstreams;
-	if (bytes > BUFFER_MAX)
-		bytes = BUFFER_MAX;
-	if (bytes < BUFFER_MIN)
-		bytes = BUFFER_MIN;
-	r->units = bytes / r->unit;
-
-	*why = "out of memory";
-	r->merge.e = calloc(r->nstreams, sizeof(r->merge.e[0]));
-	if (!r->merge.e)
+	if (!e)
 		return -ENOMEM;
-	for (i = 0; i < r->nstreams; i++) {
-		struct stream *s = &r->streams[i];
-
+	r->merge.e = e;
+	qsort(r->streams + n, r->nstreams - n, sizeof(r->streams[0]), by_cpu);
+	for (i = n; i < r->nstreams; i++) {
 		/* Whole pages, aligned: read(2) is faster for it. */
-		s->buf = aligned_alloc(4096, r->units * r->unit / 4096 * 4096);
-		if (!s->buf)
+		r->streams[i].buf = aligned_alloc(4096, r->units * r->unit);
+		if (!r->streams[i].buf)
 			return -ENOMEM;
 	}
-	r->units = r->units * r->unit / 4096 * 4096 / r->unit;
-	for (i = 0; i < r->nstreams; i++)
-		if (stream_advance(r, &r->streams[i], &key))
+	for (i = n; i < r->nstreams; i++) {
+		r->streams[i].idle = !stream_advance(r, &r->streams[i], &key);
+		if (!r->streams[i].idle)
 			merge_push(&r->merge, key, i);
+	}
 	return 0;
+}
+
+/* What each stream gets of the memory for buffers. */
+static void size_buffers(struct recording *r)
+{
+	size_t bytes = BUFFERS_BYTES / (r->nstreams + !r->nstreams);
+
+	if (bytes > BUFFER_MAX)
+		bytes = BUFFER_MAX;
+	if (r->follows && bytes > BUFFER_GROWING)
+		bytes = BUFFER_GROWING;
+	if (bytes < BUFFER_MIN)
+		bytes = BUFFER_MIN;
+	r->units = bytes / 4096 * 4096 / r->unit;
 }
 
 static int by_number(const void *a, const void *b)
@@ -871,34 +940,36 @@ static int by_number(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
-/* A directory with metadata is one by itself; without, its folders with numbers are chunks. */
-static int find_chunks(struct recording *r, const char **why)
+static bool has_metadata(const struct recording *r, const struct chunk *c)
 {
-	size_t room = 0, i;
-	struct dirent *e;
+	char name[FILE_NAME];
 	struct stat st;
+
+	snprintf(name, sizeof(name), "%smetadata", c->dir);
+	return !fstatat(r->dirfd, name, &st, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Those with numbers from one to another, behind those that are known. */
+static int list_chunks(struct recording *r, uint64_t from, uint64_t to)
+{
+	size_t n = r->nchunks, room = n, i;
+	struct dirent *e;
 	int err = 0;
 	DIR *d;
 
-	*why = "out of memory";
-	r->chunks = calloc(1, sizeof(*r->chunks));
-	if (!r->chunks)
-		return -ENOMEM;
-	if (!fstatat(r->dirfd, "metadata", &st, AT_SYMLINK_NOFOLLOW)) {
-		r->nchunks = 1;
-		return 0;
-	}
 	d = open_folder(r, "");
-	if (!d) {
-		*why = NO_FOLDER;
+	if (!d)
 		return -errno;
-	}
 	while (!err && (e = readdir(d))) {
 		size_t len = strlen(e->d_name);
+		uint64_t number;
 		struct chunk *c;
 
 		if (len < CHUNK_DIGITS || len > CHUNK_DIGITS_MAX ||
 		    strspn(e->d_name, "0123456789") != len)
+			continue;
+		number = strtoul(e->d_name, NULL, 10);
+		if (number < from || number > to)
 			continue;
 		if (r->nchunks >= room) {
 			room = room ? 2 * room : 16;
@@ -910,24 +981,43 @@ static int find_chunks(struct recording *r, const char **why)
 			r->chunks = c;
 		}
 		c = &r->chunks[r->nchunks++];
-		*c = (struct chunk) { .number = strtoul(e->d_name, NULL, 10) };
+		*c = (struct chunk) { .number = number };
 		snprintf(c->dir, sizeof(c->dir), "%.*s/", CHUNK_DIGITS_MAX, e->d_name);
 	}
 	closedir(d);
-	qsort(r->chunks, r->nchunks, sizeof(*r->chunks), by_number);
+	if (r->nchunks > n)
+		qsort(&r->chunks[n], r->nchunks - n, sizeof(*r->chunks), by_number);
 	/* The last one may have been cut short while it was begun: no metadata yet. */
-	if (r->nchunks > 1) {
-		char name[FILE_NAME];
-
-		snprintf(name, sizeof(name), "%smetadata", r->chunks[r->nchunks - 1].dir);
-		if (fstatat(r->dirfd, name, &st, AT_SYMLINK_NOFOLLOW))
-			r->nchunks--;
-	}
-	for (i = 1; i < r->nchunks; i++)
+	if (r->nchunks > 1 && r->nchunks > n && !has_metadata(r, &r->chunks[r->nchunks - 1]))
+		r->nchunks--;
+	for (i = n ? n : 1; i < r->nchunks; i++)
 		r->gone += r->chunks[i].number - r->chunks[i - 1].number - 1;
-	if (!r->nchunks) {
+	return err;
+}
+
+/* A directory with metadata is one by itself; without, its folders with numbers are chunks. */
+static int find_chunks(struct recording *r, const char **why)
+{
+	int err;
+
+	*why = "out of memory";
+	r->chunks = calloc(1, sizeof(*r->chunks));
+	if (!r->chunks)
+		return -ENOMEM;
+	if (has_metadata(r, r->chunks)) {
+		r->nchunks = 1;
+		return 0;
+	}
+	err = list_chunks(r, 0, UINT64_MAX);
+	if (err && err != -ENOMEM)
+		*why = NO_FOLDER;
+	/* What its recorder has not come to yet is for later. */
+	while (!err && r->src.growing && r->nchunks > 1 &&
+	       r->chunks[r->nchunks - 1].number > r->progress.chunk)
+		r->nchunks--;
+	if (!r->nchunks && !err) {
 		*why = "not a recording: no metadata in this directory";
-		err = err ? err : -EBADMSG;
+		err = -EBADMSG;
 	}
 	return err;
 }
@@ -979,13 +1069,133 @@ static void drop_chunk(struct recording *r, size_t i)
 	memmove(&r->chunks[i], &r->chunks[i + 1], (r->nchunks - i) * sizeof(*r->chunks));
 }
 
-int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
-				 const char **why)
+/* Its recorder may have removed it meanwhile: then it is none any more. */
+static bool chunk_is_gone(struct recording *r, size_t i)
+{
+	if (!*r->chunks[i].dir || r->nchunks == 1 || !faccessat(r->dirfd, r->chunks[i].dir, F_OK, 0))
+		return false;
+	drop_chunk(r, i);
+	return true;
+}
+
+/* Chunks from i on.  Return: 0 or a negative errno, and then *why. */
+static int open_chunks(struct recording *r, size_t i, const char **why)
+{
+	while (i < r->nchunks) {
+		int err = open_chunk(r, i, why);
+
+		if (err && chunk_is_gone(r, i))
+			continue;
+		if (err)
+			return err;
+		i++;
+	}
+	return 0;
+}
+
+static void tell_end(struct recording *r)
+{
+	const struct chunk *last = &r->chunks[r->nchunks - 1];
+
+	r->src.how_ended = last->end;
+	r->src.end_code = last->code;
+	r->src.left_out = last->left_out;
+}
+
+/* ---- while it is written ----------------------------------------------------------- */
+
+/* The marks of a chunk that is over; one that is being removed has nothing to tell. */
+static int close_chunk(struct recording *r, size_t i)
+{
+	uint64_t absent = r->absent, cut = r->cut;
+	int err = read_marks(r, i);
+
+	if (*r->chunks[i].dir && faccessat(r->dirfd, r->chunks[i].dir, F_OK, 0)) {
+		r->absent = absent;
+		r->cut = cut;
+	}
+	return err;
+}
+
+/* Weeks of them would add up. */
+static void forget_chunks(struct recording *r)
+{
+	size_t first = r->nchunks - 1, i;
+
+	for (i = 0; i < r->nstreams; i++)
+		if (!r->streams[i].damaged && r->streams[i].chunk < first)
+			first = r->streams[i].chunk;
+	if (!first)
+		return;
+	r->nchunks -= first;
+	memmove(r->chunks, r->chunks + first, r->nchunks * sizeof(*r->chunks));
+	for (i = 0; i < r->nstreams; i++)
+		r->streams[i].chunk -= r->streams[i].chunk < first ? r->streams[i].chunk : first;
+}
+
+/* What there is by now: chunks, streams, and what streams that were at their end go on with. */
+static int read_on(struct recording *r, uint64_t chunk, const char **why)
+{
+	size_t last = r->nchunks - 1, nstreams = r->nstreams, i;
+	uint64_t key;
+	int err = 0;
+
+	/* The last one may have got streams before it was closed. */
+	if (open_streams(r, last, why) == -ENOMEM)
+		return -ENOMEM;
+	if (*r->chunks[last].dir)
+		err = list_chunks(r, r->chunks[last].number + 1, chunk);
+	if (!err && (r->nchunks > last + 1 || !r->src.growing))
+		err = close_chunk(r, last);
+	if (!err)
+		err = open_chunks(r, last + 1, why);
+	if (!err)
+		err = start_streams(r, nstreams);
+	for (i = 0; !err && i < nstreams; i++) {
+		struct stream *s = &r->streams[i];
+
+		if (!s->idle || s->damaged)
+			continue;
+		s->idle = !stream_advance(r, s, &key);
+		if (!s->idle)
+			merge_push(&r->merge, key, i);
+	}
+	if (!err)
+		forget_chunks(r);
+	return err;
+}
+
+/* Return: false: there is no progress. */
+static bool look_again(struct recording *r)
+{
+	const char *why = "cannot be followed";
+	struct progress p = { .chunk = UINT64_MAX };
+	int err;
+
+	r->src.growing = progress_read(r->dirfd, &p);
+	if (r->src.growing && p.upto == r->progress.upto && p.chunk == r->progress.chunk)
+		return false;
+	r->progress = p;
+	err = read_on(r, p.chunk, &why);
+	if (err && !r->err) {
+		r->err = err;
+		snprintf(r->src.error, sizeof(r->src.error), "%s", why);
+	}
+	if (r->src.growing) {
+		r->upto = p.upto > r->upto ? p.upto : r->upto;
+	} else {
+		r->upto = UINT64_MAX;
+		r->writing = false;
+		tell_end(r);
+	}
+	return true;
+}
+
+int source_open_recording(struct tcpfsm_source **src, const char *dir, bool follow, const char **why)
 {
 	const char *unused;
 	struct recording *r;
 	int dirfd, err;
-	size_t i;
 
 	if (!why)
 		why = &unused;
@@ -1006,32 +1216,35 @@ int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
 		return -ENOMEM;
 	}
 	r->dirfd = dirfd;
+	r->upto = UINT64_MAX;
+	r->follows = follow;
+	r->src.watch_fd = -1;
+	r->src.growing = follow && progress_read(dirfd, &r->progress);
+	if (r->src.growing)
+		r->upto = r->progress.upto;
 	r->src.next = recording_next;
 	r->src.wait = recording_wait;
 	r->src.missing = recording_missing;
 	r->src.close = recording_close;
 	err = find_chunks(r, why);
-	for (i = 0; !err && i < r->nchunks; ) {
-		err = open_chunk(r, i, why);
-		/* Its recorder may have removed it meanwhile. */
-		if (err && *r->chunks[i].dir && r->nchunks > 1 &&
-		    faccessat(r->dirfd, r->chunks[i].dir, F_OK, 0)) {
-			drop_chunk(r, i);
-			err = 0;
-			continue;
-		}
-		i++;
-	}
 	if (!err)
-		err = start_streams(r, why);
+		err = open_chunks(r, 0, why);
+	if (!err) {
+		size_buffers(r);
+		*why = "out of memory";
+		err = start_streams(r, 0);
+	}
 	if (err) {
 		recording_close(&r->src);
 		return err;
 	}
-	r->src.how_ended = r->chunks[r->nchunks - 1].end;
-	r->src.end_code = r->chunks[r->nchunks - 1].code;
-	r->src.left_out = r->chunks[r->nchunks - 1].left_out;
+	tell_end(r);
 	*why = NULL;
 	*src = &r->src;
 	return 0;
+}
+
+int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir, const char **why)
+{
+	return source_open_recording(src, dir, false, why);
 }

@@ -22,6 +22,7 @@
 #include <libmnl/libmnl.h>
 
 #include "clock.h"
+#include "grow.h"
 #include "process.h"
 #include "snapshot.h"
 #include "table.h"
@@ -120,15 +121,11 @@ static struct owner *find_owner(const struct owners *o, uint32_t inode)
 
 static int add_process(struct owners *o, uint32_t pid)
 {
-	if (o->nprocesses == o->room) {
-		size_t room = o->room ? 2 * o->room : 64;
-		struct process *p = realloc(o->processes, room * sizeof(*p));
+	struct process *p = grown(o->processes, &o->room, o->nprocesses, sizeof(*p));
 
-		if (!p)
-			return -ENOMEM;
-		o->processes = p;
-		o->room = room;
-	}
+	if (!p)
+		return -ENOMEM;
+	o->processes = p;
 	o->processes[o->nprocesses].pid = pid;
 	process_read_name(pid, o->processes[o->nprocesses].comm);
 	o->nprocesses++;
@@ -276,15 +273,11 @@ static bool is_done(const struct snapshot *s, uint32_t netns)
 
 static int add_done(struct snapshot *s, uint32_t netns)
 {
-	if (s->ndone == s->room) {
-		size_t room = s->room ? 2 * s->room : 16;
-		uint32_t *done = realloc(s->done, room * sizeof(*done));
+	uint32_t *done = grown(s->done, &s->room, s->ndone, sizeof(*done));
 
-		if (!done)
-			return -ENOMEM;
-		s->done = done;
-		s->room = room;
-	}
+	if (!done)
+		return -ENOMEM;
+	s->done = done;
 	s->done[s->ndone++] = netns;
 	return 0;
 }
@@ -530,17 +523,14 @@ static int by_place(const void *a, const void *b)
 
 static int keep_listener(struct snapshot *s, const struct inet_diag_msg *d)
 {
+	struct listener *l;
+
 	if (d->idiag_state != TCPFSM_STATE_LISTEN)	/* closed just now */
 		return 0;
-	if (s->nlisteners == s->listener_room) {
-		size_t room = s->listener_room ? 2 * s->listener_room : 64;
-		struct listener *l = realloc(s->listeners, room * sizeof(*l));
-
-		if (!l)
-			return -ENOMEM;
-		s->listeners = l;
-		s->listener_room = room;
-	}
+	l = grown(s->listeners, &s->listener_room, s->nlisteners, sizeof(*l));
+	if (!l)
+		return -ENOMEM;
+	s->listeners = l;
 	s->listeners[s->nlisteners++] = (struct listener) { .msg = *d };
 	return 0;
 }

@@ -33,6 +33,7 @@ struct tcpfsm_source {
 	uint64_t delivered;
 	uint64_t lost;
 	int watch_fd;			/* that ends wait(), too; -1: none */
+	bool growing;			/* a recording to which more may come */
 	uint64_t sockets;		/* delivered, of a snapshot */
 	int snapshot_error;		/* of a snapshot that is over */
 	char filter[1024];		/* of a recording; "": all is in it */
@@ -50,6 +51,9 @@ struct tcpfsm_source {
  */
 int source_attach(struct device **dev, struct snapshot **snapshot, const char *path,
 		  const struct tcpfsm_source_options *opts, struct tcpfsm_info *info);
+
+/* tcpfsm_source_open_recording(); follow: while it is being written, next() has nothing at times, as live. */
+int source_open_recording(struct tcpfsm_source **src, const char *dir, bool follow, const char **why);
 
 /* What a recording tells of the module that made its records: features and their errors. */
 void source_recorded_info(const struct tcpfsm_source *src, struct tcpfsm_info *info);
