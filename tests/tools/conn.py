@@ -132,6 +132,18 @@ def accept_queue(port, family):
         client.close()
 
 
+def overflowing(port, family):
+    """listen(1), nobody accepts, and one client more each half second."""
+    server = listener(port, family, backlog=1)
+    print('ready', os.getpid(), flush=True)
+    clients = []
+    while not select.select([sys.stdin], [], [], 0.5)[0]:
+        client = socket.socket(family)
+        client.setblocking(False)
+        client.connect_ex(server.getsockname()[:2])
+        clients.append(client)
+
+
 def no_port(port, family):
     """More connections to one destination than there are local ports."""
     server = listener(port, family, backlog=64)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | wide | client | server]]: a recording without
+ * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | idle | wide | client | server]]: a recording without
  * a kernel, for tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
@@ -10,6 +10,7 @@
  * "live": a hundred connections a second, at the time it is, for so many seconds, or until it is killed, and the totals
  *	   of listeners each second.
  * "chunks": the same in chunks of 40 kB, of which the last ones are kept.
+ * "idle": so many readings of 5000 listeners, of which ten have something to do.
  * "timewait": so many sockets that enter TIME_WAIT and stay, to many destinations.
  * "wide": so many connections over IPv6, of which nothing can be longer, and two that are short; and listeners.
  * "client", "server": what two hosts see of the same connections, each by its clock.
@@ -562,6 +563,35 @@ static void live(unsigned long n)
 	}
 }
 
+/* Each ten seconds; what an idle listener has, and a namespace. */
+static void idle_listeners(unsigned long n)
+{
+	const uint32_t quiet[] = {
+		TCPFSM_TOTAL_NOW_ASKED, TCPFSM_TOTAL_NOW_BACKLOG, TCPFSM_TOTAL_NOW_SYNQ_PLACES, TCPFSM_TOTAL_NOW_SINCE_TS,
+		TCPFSM_TOTAL_NOW_PLACE, TCPFSM_TOTAL_SYN,
+	};
+	const size_t each = sizeof(quiet) / sizeof(quiet[0]);
+	uint64_t conn;
+	size_t i;
+
+	while (n--) {
+		struct tcpfsm_record *all = calloc(5001 * each, sizeof(*all));
+
+		if (!all)
+			exit(1);
+		now += 10000000000;
+		for (conn = 0; conn < 5001; conn++)
+			for (i = 0; i < each; i++)
+				all[conn * each + i] = (struct tcpfsm_record) {
+					.type = TCPFSM_TYPE_TOTAL, .ts = now, .conn = conn < 5000 ? 1 + conn : 0,
+					.netns = 4026531840U, .family = 4, .lport = (uint16_t)conn, .rcv = quiet[i],
+					.listener = quiet[i] == TCPFSM_TOTAL_SYN && conn % 500 == 0 ? now / 1000000000 : 128,
+				};
+		if (recorder_totals(recorder, all, 5001 * each) || tcpfsm_recorder_drain(recorder) < 0)
+			exit(1);
+	}
+}
+
 /* ---- two hosts ---------------------------------------------------------------------- */
 
 #define SHIFT		5000000000	/* CLOCK_MONOTONIC of the server */
@@ -689,6 +719,7 @@ static const struct {
 	{ "slow", slowly },
 	{ "live", live },
 	{ "chunks", live },
+	{ "idle", idle_listeners },
 	{ "wide", wide },
 };
 

@@ -59,8 +59,17 @@ is 'tcpfsm timewait --sort=g' growth
 is 'tcpfsm connect --sort ' attempts failed progress slow resent resets live ports
 is 'tcpfsm connect --by ' destination host net port process container
 is 'tcpfsm trace d' dst dport
-is 'tcpfsm check dst 10.0.0.1 and n' netns
+is 'tcpfsm check dst 10.0.0.1 and n' netns not
 is 'tcpfsm info d'
+is 'tcpfsm trace state time' TIME_WAIT
+is 'tcpfsm record /tmp dport = 443 and cause = rcv_rs' rcv_rst
+is 'tcpfsm trace src 10.0.0.1 and not cause 2' 2msl
+is 'tcpfsm trace src '
+is 'tcpfsm trace ipv4 and c' comm cgroup container cause
+is 'tcpfsm info state T'
+has 'tcpfsm trace state TIME_WAIT ' and
+has 'tcpfsm trace ' dport
+has 'tcpfsm trace ' --json
 is 'tcpfsm explain --what-if ' backlog= ports= tw_reuse=
 is 'tcpfsm explain --what-if=b' backlog=
 is 'tcpfsm explain --what-if backlog='
@@ -92,6 +101,12 @@ read -r listens connected <&"${COPROC[0]}"
 has 'tcpfsm listen -L ' "$listens"
 has 'tcpfsm trace -D ' "$connected"
 has "tcpfsm trace --lport=$listens,${connected:0:1}" "$listens,$connected"
+has 'tcpfsm listen sport = ' "$listens"
+has 'tcpfsm trace not dport != ' "$connected"
+has 'tcpfsm conns port ' "$connected"
+has "tcpfsm trace pid ${$:0:1}" $$
+has 'tcpfsm trace comm ' "$(cat /proc/$$/comm)"
+has 'tcpfsm trace netns ' "$(stat -L -c %i /proc/self/ns/net)"
 
 # Those of ip netns, where a folder can be put over it.
 if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
@@ -142,6 +157,8 @@ if command -v zsh >/dev/null; then
 	types 'zsh, Tab: a setting and no blank' 'tcpfsm explain --what-if back' '^% tcpfsm explain --what-if backlog=$'
 	types 'zsh, Tab: a process' "tcpfsm trace -p $$" "^% tcpfsm trace -p $$"
 	types 'zsh, Tab: a port' "tcpfsm trace -L ${listens%?}" "$listens"
+	types 'zsh, Tab: a state in a filter' 'tcpfsm trace sport = 80 and state time' \
+		'^% tcpfsm trace sport = 80 and state TIME_WAIT'
 	types 'zsh, Tab: a folder' "tcpfsm record $tmp/recordings/l" "recordings/lunch/"
 else
 	echo "ok - completion: zsh # skip: there is none"

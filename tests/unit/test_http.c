@@ -28,13 +28,14 @@ static pid_t server;
 
 /* ---- the server, a process of its own ------------------------------------------------------ */
 
-static int on_page(const char *path, const char *accept, struct http_page *page, void *arg)
+static int on_page(const struct http_request *q, struct http_page *page, void *arg)
 {
 	static struct out o;
 
-	(void)accept;
 	(void)arg;
-	if (strcmp(path, "/metrics"))
+	if (*q->at || *q->conn)
+		return -EINVAL;
+	if (strcmp(q->path, "/metrics"))
 		return -ENOENT;
 	page->type = "text/plain";
 	out_to_text(&o, &page->text);
@@ -193,6 +194,7 @@ static size_t hostile(char *to, size_t room)
 		"HEAD /metrics HTTP/1.0\r\nHost: 127.0.0.1\r\nAccept: application/openmetrics-text\r\n\r\n",
 		"POST /metrics HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n",
 		"PUT /%2e%2e/%00/metrics?a=b&c HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nabcde",
+		"GET /data?at=18446744073709551615&conn=%31&at HTTP/1.1\r\nHost: localhost\r\n\r\n",
 		"GET /metrics HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-\r\nExpect: 100-continue\r\nConnection: keep-alive\r\n\r\n",
 	};
 	static const char * const words[] = {

@@ -8,7 +8,7 @@
 
 struct thing {
 	uint64_t key;
-	uint32_t link, value;
+	uint32_t link, value, back;
 };
 
 static uint64_t hash(const struct table *t, const void *entry)
@@ -16,7 +16,7 @@ static uint64_t hash(const struct table *t, const void *entry)
 	return hash_words(&((const struct thing *)entry)->key, sizeof(uint64_t), t->seed);
 }
 
-static const struct table_type type = {
+static struct table_type type = {
 	.size = sizeof(struct thing), .link = offsetof(struct thing, link), .reserved = 2, .hash = hash,
 };
 
@@ -98,6 +98,31 @@ static void test_deletes(void)
 	table_exit(&t);
 }
 
+/* Of one chain, in any order. */
+static void test_one_chain(void)
+{
+	uint32_t i, wrong = 0, left[3000];
+	const struct thing *e;
+	struct table t;
+
+	CHECK_EQ(table_init(&t, &type, 16, 3000), 0);
+	for (i = 0; i < 3000; i++) {
+		add(&t, 7, i);
+		left[i] = i + type.reserved;
+	}
+	for (i = 3000; i > 1000; i--) {
+		uint32_t k = (uint32_t)rand() % i;
+
+		table_del(&t, &type, hash_key(&t, 7), table_at(&t, &type, left[k]));
+		left[k] = left[i - 1];
+	}
+	for (e = table_first(&t, &type, hash_key(&t, 7)); e; e = table_next(&t, &type, e), i--)
+		wrong += table_next(&t, &type, e) && ((struct thing *)table_next(&t, &type, e))->value >= e->value;
+	CHECK_EQ(wrong, 0);
+	CHECK_EQ(i, 0);
+	table_exit(&t);
+}
+
 /* Those of the same key are found in one order, however often the table has grown. */
 static void test_newest_first(void)
 {
@@ -150,6 +175,11 @@ int main(void)
 	TEST("table: grows up to its limit", test_grows());
 	TEST("table: deletes", test_deletes());
 	TEST("table: of the same key, the newest first", test_newest_first());
+	TEST("table: deletes from one chain", test_one_chain());
+	type.back = offsetof(struct thing, back);
+	TEST("table: those before, too: deletes", test_deletes());
+	TEST("table: those before, too: of the same key, the newest first", test_newest_first());
+	TEST("table: those before, too: deletes from one chain", test_one_chain());
 	TEST("table: a seed that cannot be got round", test_seed());
 	return check_done();
 }

@@ -14,7 +14,6 @@
 #include "../serve/page.h"
 #include "../show/ladder.h"
 #include "../show/recent.h"
-#include "../show/svg.h"
 #include "cli.h"
 
 /* Findings that have connections drawn, and of each so many; events of one. */
@@ -152,7 +151,8 @@ static int end(void *arg, int rc)
 	struct report *r = arg;
 	struct tcpfsm_source *src = tcpfsm_follow_source(r->f);
 	struct page_known k = {
-		.recording = r->opts->replay, .error = rc ? tcpfsm_source_error(src) : NULL, .info = &r->info, .src = src,
+		.recording = r->opts->replay, .error = rc ? tcpfsm_source_error(src) : NULL,
+		.missing = tcpfsm_source_missing(src), .info = &r->info, .src = src,
 		.model = tcpfsm_follow_model(r->f), .filter = r->filter,
 		.ls = r->recent.last_ts ? r->recent.ls[0] : NULL, .ledger = r->ledger, .connects = r->connects,
 		.explain = r->recent.last_ts ? r->explain : NULL, .judged = r->recent.ls[0], .watch = &r->watch,
@@ -214,18 +214,10 @@ static bool is_of(const struct wanted *w, const struct tcpfsm_ladder *l)
 /* places: of the findings that it shows. */
 static int draw(struct report *r, const size_t *places, size_t n, const struct tcpfsm_ladder *l)
 {
-	const struct ladder_view view = { .glyphs = LADDER_UTF8, .time_of_day = true };
 	char title[WORDS_MAX], *text = NULL;
-	struct svg *svg;
 	size_t len, i;
-	int err;
+	int err = ladder_svg_text(l, &text, &len);
 
-	svg = svg_open_text(&text, &len, LADDER_SVG_WIDTH, 0);
-	if (!svg)
-		return -ENOMEM;
-	svg_style(svg, ladder_svg_css);
-	svg_size(svg, LADDER_SVG_WIDTH, ladder_svg(svg, 0, l, &view));
-	err = svg_close(svg);
 	if (!err) {
 		ladder_end_name(l, 0, false, title);
 		json_open(&r->json, NULL, '{');

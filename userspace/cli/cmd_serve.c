@@ -4,6 +4,8 @@
  *
  * Listeners and network namespaces need no record: their totals are read when somebody asks, and for
  * explain each ten seconds.  With --ledger the records are read, too, as tcpfsm top does.
+ *
+ * Of a recording (-r) there is the page alone, at any time of it that is asked for.
  */
 #include <errno.h>
 #include <poll.h>
@@ -11,11 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../serve/feed.h"
 #include "../serve/http.h"
 #include "../serve/journal.h"
 #include "../serve/metrics.h"
 #include "../serve/page.h"
+#include "../serve/replay.h"
 #include "../show/recent.h"
+#include "number.h"
+#include "source/item.h"
 #include "cli.h"
 #include "grow.h"
 
@@ -34,6 +40,7 @@
 /* Browsers are told so often. */
 #define PUSH_NS		NSEC_PER_SEC
 #define AGAIN_MS	1000
+#define SVG		"image/svg+xml"
 
 struct serve {
 	const struct options *opts;
@@ -44,6 +51,9 @@ struct serve {
 	struct tcpfsm_listeners *ls;
 	struct tcpfsm_timewaits *ledger; /* --ledger, or NULL */
 	struct tcpfsm_connects *connects; /* likewise */
+	struct conns conns;		/* with them */
+	struct tcpfsm_consumers to;
+	int err;			/* of an event */
 	struct outgoings outgoing;	/* what they came to, as long as this process lives */
 	struct journal *journal;	/* NULL: nobody wants it */
 	struct tcpfsm_explain *explain;
@@ -136,7 +146,36 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 {
 	struct serve *s = arg;
 
-	return watch_event(&s->watch, ev);
+	top_event(&s->conns.top, ev);
+	s->err = watch_event(&s->watch, ev);
+	if (!s->err)
+		s->err = feed_event(&s->to, ev);
+	return s->err;
+}
+
+/* n 0: what waits for a successor waits in vain. */
+static int on_batch(const struct tcpfsm_item *items, size_t n, void *arg)
+{
+	struct serve *s = arg;
+	struct tcpfsm_model *model = tcpfsm_follow_model(s->follow);
+	/* From the device, what lies together is of one kind. */
+	bool state = n && is_state(items);
+	size_t i;
+	int err = 0;
+
+	for (i = 0; state && i < n && !err; i++) {
+		err = on_item(&items[i], s);
+		if (!err)
+			err = feed_item(&s->to, &items[i]);
+	}
+	if (!err && model)
+		err = n ? tcpfsm_model_items(model, items, n, on_event, s) : tcpfsm_model_flush(model, on_event, s);
+	if (err || !model || state)
+		return err;
+	if (n)
+		return top_feed(&s->conns.top, items, n);
+	top_flush(&s->conns.top);
+	return 0;
 }
 
 static int on_notice(const struct tcpfsm_notice *n, void *arg)
@@ -209,10 +248,13 @@ static int push(struct serve *s)
 		err = tcpfsm_follow_totals(s->follow);
 	if (!err)
 		err = watch_settle(&s->watch, epoch);
+	if (s->ledger)
+		conns_look(&s->conns, false);
 	if (!err)
 		err = page_data(&text, &(struct page_known) {
 			.info = &s->info, .src = tcpfsm_follow_source(s->follow), .model = tcpfsm_follow_model(s->follow),
-			.ls = s->read_at ? s->ls : NULL, .ledger = s->ledger,
+			.ls = s->read_at ? s->ls : NULL, .ledger = s->ledger, .connects = s->connects,
+			.conns = s->ledger ? &s->conns : NULL,
 			.explain = s->judged_at ? s->explain : NULL, .judged = s->recent.ls[0], .watch = &s->watch, .now = epoch,
 		});
 	if (err)
@@ -222,16 +264,21 @@ static int push(struct serve *s)
 	return err < 0 ? err : 0;
 }
 
-static int on_page(const char *path, const char *accept, struct http_page *page, void *arg)
+static int on_page(const struct http_request *q, struct http_page *page, void *arg)
 {
-	bool openmetrics = strstr(accept, "application/openmetrics-text");
+	bool openmetrics = strstr(q->accept, "application/openmetrics-text");
 	struct serve *s = arg;
+	uint64_t conn;
 	struct out *o;
 	int err = 0;
 
-	if (!strcmp(path, "/"))
+	if (!strcmp(q->path, "/"))
 		return make_page(page);
-	if (strcmp(path, "/metrics"))
+	if (!strcmp(q->path, "/ladder") && s->ledger) {
+		page->type = SVG;
+		return parse_number(q->conn, 1, UINT64_MAX, &conn) ? conns_ladder(&s->conns, conn, &page->text) : -EINVAL;
+	}
+	if (strcmp(q->path, "/metrics"))
 		return -ENOENT;
 	if (!s->follow || !s->read_at)
 		return -ENODEV;
@@ -252,6 +299,33 @@ static int on_page(const char *path, const char *accept, struct http_page *page,
 	return err;
 }
 
+/* Of a recording. */
+static int on_replay_page(const struct http_request *q, struct http_page *page, void *arg)
+{
+	struct replay *r = *(struct replay **)arg;
+	uint64_t at, conn;
+	int err;
+
+	if (!strcmp(q->path, "/"))
+		return make_page(page);
+	if (strcmp(q->path, "/data") && strcmp(q->path, "/ladder"))
+		return -ENOENT;
+	if (!parse_number(q->at, 0, replay_span(r), &at))
+		return -EINVAL;
+	if (!strcmp(q->path, "/data")) {
+		page->type = "application/json";
+		err = replay_data(r, at, &page->text);
+	} else {
+		page->type = SVG;
+		if (!parse_number(q->conn, 1, UINT64_MAX, &conn))
+			return -EINVAL;
+		err = replay_ladder(r, at, conn, &page->text);
+	}
+	if (err && err != -ENOENT && err != -EINTR)
+		fail(err, "serve: the recording");
+	return err == -ENOENT && strcmp(q->path, "/ladder") ? -EIO : err;
+}
+
 /* ---- as long as the module is there ----------------------------------------------------------- */
 
 static void stop(struct serve *s)
@@ -263,6 +337,7 @@ static void stop(struct serve *s)
 	tcpfsm_listeners_free(s->ls);
 	recent_free(&s->recent);
 	watch_free(&s->watch);
+	conns_free(&s->conns);
 	tcpfsm_follow_close(s->follow);
 	s->follow = NULL;
 	s->explain = NULL;
@@ -270,6 +345,7 @@ static void stop(struct serve *s)
 	s->ledger = NULL;
 	s->checks = NULL;
 	s->ls = NULL;
+	s->to = (struct tcpfsm_consumers) { .size = sizeof(s->to) };
 	s->read_at = s->judged_at = s->checked_at = 0;
 	s->nfound = 0;
 	journal_forget(s->journal);
@@ -288,7 +364,6 @@ static int make_consumers(struct serve *s)
 		.size = sizeof(to), .filter = filter, .epoch_offset = eo.epoch_offset, .since = eo.since,
 	};
 	struct tcpfsm_connects_options co = { .size = sizeof(co), .epoch_offset = eo.epoch_offset };
-	struct tcpfsm_consumers all = { .size = sizeof(all) };
 	int err = s->opts->ledger ? tcpfsm_timewaits_new(&s->ledger, &to) : 0;
 
 	tcpfsm_explain_machine(&eo);
@@ -311,19 +386,24 @@ static int make_consumers(struct serve *s)
 	err = watch_new(&s->watch);
 	if (err)
 		return err;
+	if (s->ledger)
+		err = conns_new(&s->conns, eo.model, NULL, eo.epoch_offset);
+	if (err)
+		return err;
 	tcpfsm_listeners_live(s->ls, true);
-	all.timewaits = s->ledger;
-	all.explain = s->explain;
-	all.connects = s->connects;
-	return tcpfsm_follow_consumers(s->follow, &all);
+	s->to = (struct tcpfsm_consumers) {
+		.size = sizeof(s->to), .timewaits = s->ledger, .explain = s->explain, .connects = s->connects,
+	};
+	/* Items come in batches all the same; what they are told with is a matter of this, too. */
+	return tcpfsm_follow_consumers(s->follow, &s->to);
 }
 
 /* Return: 0, or the exit status after an error was told. */
 static int begin(struct serve *s)
 {
-	static const struct tcpfsm_model_options mo = { .size = sizeof(mo), .watch = true };
+	static const struct tcpfsm_model_options mo = { .size = sizeof(mo), .lives = true, .watch = true, .opens = 1 };
 	struct tcpfsm_follow_options fo = {
-		.snapshot = true, .totals = true, .item = on_item, .event = on_event, .notice = on_notice, .arg = s,
+		.snapshot = true, .totals = true, .batch = on_batch, .notice = on_notice, .arg = s,
 		.state_only = !s->opts->ledger, .totals_ns = s->opts->ledger ? NSEC_PER_SEC : JUDGE_NS,
 		.resync = s->opts->ledger, .model = s->opts->ledger ? &mo : NULL,
 		.interrupted = &interrupted,
@@ -425,13 +505,65 @@ static int fail_http(int err, const char *where, const char *why)
 	return fail(err, where ? where : "the socket of systemd");
 }
 
-static int run(const struct options *opts)
+/* ---- a recording ------------------------------------------------------------------------------- */
+
+static int serve_replay(const struct options *opts, struct replay *r, struct http *h)
 {
-	const char *where = opts->listen ? opts->listen : getenv("LISTEN_FDS") ? NULL : WHERE;
-	struct serve s = { .opts = opts };
+	struct pollfd pfd = { .fd = http_fd(h), .events = POLLIN };
+	struct out_text text = { .s = NULL };
+	int ms = 0, err = replay_data(r, replay_span(r), &text), status;
+
+	if (err)
+		return fail(err, opts->replay);
+	complain("serve: http://%s/ for a browser", http_where(h));
+	/* Whoever comes gets the end at once. */
+	http_push(h, &text);
+	status = tell_missing(replay_source(r), opts, EXIT_DONE);
+	while (!interrupted) {
+		poll(&pfd, 1, ms < 0 ? AGAIN_MS : ms);
+		ms = http_run(h);
+	}
+	return status;
+}
+
+static int run_replay(const struct options *opts, const char *where)
+{
+	struct replay_options ro = {
+		.dir = opts->replay, .filter = opts->given & OPT_FILTER ? &opts->filter : NULL, .interrupted = &interrupted,
+	};
+	struct tcpfsm_info info = { .size = sizeof(info) };
+	struct replay *r;
+	struct http *h;
 	const char *why;
 	int err, status;
 
+	if (opts->ledger || opts->to_stdout)
+		complain("serve: of a recording there is the page alone: --ledger and --stdout have no effect here");
+	err = replay_open(&r, &ro, &info, &why);
+	if (err == -EINTR)
+		return EXIT_DONE;
+	if (err)
+		return fail_replay(err, opts, why);
+	if (replay_error(r))
+		complain("%s: %s; what could be read is shown", opts->replay, replay_error(r));
+	err = http_open(&h, where, on_replay_page, &r, &why);
+	status = err ? fail_http(err, where, why) : serve_replay(opts, r, h);
+	if (!err)
+		http_close(h);
+	replay_close(r);
+	return status;
+}
+
+static int run(const struct options *opts)
+{
+	const char *where = opts->listen ? opts->listen : getenv("LISTEN_FDS") ? NULL : WHERE;
+	static struct serve s;
+	const char *why;
+	int err, status;
+
+	if (opts->replay)
+		return run_replay(opts, where);
+	s.opts = opts;
 	if (opts->to_stdout || journal_is_stderr()) {
 		s.journal = journal_new(opts->to_stdout ? opts->out : NULL, &opts->filter);
 		if (!s.journal)
@@ -458,7 +590,8 @@ static int run(const struct options *opts)
 const struct command cmd_serve = {
 	.columns =
 		"  /           what top shows, for a browser, once a second; with --ledger\n"
-		"              TIME_WAIT, ports, resets and the state diagram, too\n"
+		"              TIME_WAIT, ports, connects, connections with their ladders, resets\n"
+		"              and the state diagram, too; of a recording at any time of it\n"
 		"  /metrics    listeners, network namespaces, findings of explain and how well\n"
 		"              the module sees, in the text format of Prometheus, or as\n"
 		"              OpenMetrics; tcpfsm-serve(8) lists the names\n"
@@ -470,6 +603,8 @@ const struct command cmd_serve = {
 		"  For the Prometheus of this machine, and a browser on it:\n"
 		"    tcpfsm serve\n"
 		"  In a container, whose log is its standard output, with all there is:\n"
-		"    tcpfsm serve --ledger --stdout --listen 127.0.0.1:9100\n",
+		"    tcpfsm serve --ledger --stdout --listen 127.0.0.1:9100\n"
+		"  A recording for a lecture, to be played in a browser:\n"
+		"    tcpfsm serve -r /var/tmp/lunch\n",
 	.run = run,
 };

@@ -16,6 +16,7 @@ _tcpfsm() {
 		argument=$(_tcpfsm_argument "${typed%%=*}" "$command")
 	else
 		argument=$(_tcpfsm_argument "${words[-1]}" "$command")
+		[[ $argument ]] || argument=$(_tcpfsm_filter_argument "$command" "${words[${#words[@]} - 2]}" "${words[-1]}")
 	fi
 	[[ $file != '=' ]] || file=
 
@@ -30,7 +31,8 @@ _tcpfsm() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$file")
 		return ;;
 	'  '[!-]* | '  ') lines=$(_tcpfsm_each_command "${words[-1]}") ;;
-	' '*' -'* | ' '*' ') lines=$(_tcpfsm_each_option "$command") ;;
+	' '*' -'*) lines=$(_tcpfsm_each_option "$command") ;;
+	' '*' ') lines=$(_tcpfsm_each_option "$command"; _tcpfsm_filter_words "$command") ;;
 	' '*) lines=$(_tcpfsm_filter_words "$command") ;;
 	*) lines=$(_tcpfsm_values "$argument") ;;
 	esac

@@ -85,7 +85,7 @@ int main(void)
 	printf("_tcpfsm_sorts='%s\n'\n", TCPFSM_TIMEWAIT_SORTS(WORD_OF_TWO));
 	printf("_tcpfsm_orders='%s\n'\n", TCPFSM_CONNECT_SORTS(WORD_OF_TWO));
 	printf("_tcpfsm_bys='%s\n'\n", TCPFSM_CONNECT_BYS(WORD_OF_TWO));
-	printf("_tcpfsm_filter='%s\n'\n", FILTER_WORDS(WORD_OF_FILTER));
+	printf("_tcpfsm_filter='%s\nand\tboth\nor\tone or both\nnot\tthe opposite\n'\n", FILTER_WORDS(WORD_OF_FILTER));
 	printf("_tcpfsm_settings='%s\n'\n", TCPFSM_SETTINGS(WORD_SETTING));
 	return 0;
 }

@@ -68,7 +68,9 @@ _tcpfsm_values() {
 	case $1 in
 	'--lport '*) _tcpfsm_ports ours ;;
 	'--rport '*) _tcpfsm_ports theirs ;;
+	'--port '*) _tcpfsm_ports ours; _tcpfsm_ports theirs ;;
 	'--pid '*) _tcpfsm_pids ;;
+	'--comm '*) _tcpfsm_pids | cut -f 2 | grep -v ' ' | sort -u ;;
 	'--netns '*) _tcpfsm_namespaces ;;
 	'--state '*) printf '%s\n' "$_tcpfsm_states" ;;
 	'--cause '*) printf '%s\n' "$_tcpfsm_causes" ;;
@@ -83,6 +85,26 @@ _tcpfsm_values() {
 _tcpfsm_filter_words() {
 	printf '%s\n' "$_tcpfsm_options" | while read -r letter name rest of text; do
 		case $name,,$of, in --netns,*",$1,"*) printf '%s\n' "$_tcpfsm_filter" ;; esac
+	done
+}
+
+# COMMAND WORD WORD: what comes after the last two of a filter, as the option of the same meaning and what that takes;
+# nothing where a word of the filter comes
+_tcpfsm_filter_argument() {
+	[ -n "$1" ] || return
+	case $3 in = | == | '!=' | '<' | '>' | '<=' | '>=') set -- "$1" '' "$2" ;; esac
+	_tcpfsm_filter_words "$1" | while read -r name rest; do
+		[ "$name" = "$3" ] || continue
+		case $name in
+		sport | lport) echo '--lport PORTS' ;;
+		dport | rport) echo '--rport PORTS' ;;
+		port) echo '--port PORTS' ;;
+		state) echo '--state STATES' ;;
+		cause) echo '--cause CAUSES' ;;
+		netns) echo '--netns NETNS' ;;
+		ipv4 | ipv6 | and | or | not) ;;
+		*) printf '%s\n' "--$name NAME" ;;
+		esac
 	done
 }
 

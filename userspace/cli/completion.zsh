@@ -18,12 +18,15 @@ _tcpfsm() {
 		compset -P '--[a-z-]##='
 	fi
 	argument=$(_tcpfsm_lines _tcpfsm_argument "$option" "$command")
+	[[ -n $argument ]] || argument=$(_tcpfsm_lines _tcpfsm_filter_argument "$command" "${words[CURRENT-2]}" "$option")
 
 	case "${argument#* } $command $PREFIX" in
 	('DIR '*|' record '[^-]*|' record ') _files -/; return ;;
 	((FILE|PATH)\ *|NETNS*\ [./]*) _files; return ;;
 	('  '[^-]*|'  ') lines=("${(@f)$(_tcpfsm_lines _tcpfsm_each_command "$option")}") ;;
-	(' '*' -'*|' '*' ') lines=("${(@f)$(_tcpfsm_lines _tcpfsm_each_option "$command")}") more=(-o) ;;
+	(' '*' -'*) lines=("${(@f)$(_tcpfsm_lines _tcpfsm_each_option "$command")}") more=(-o) ;;
+	(' '*' ') lines=("${(@f)$(_tcpfsm_lines _tcpfsm_each_option "$command"
+		_tcpfsm_lines _tcpfsm_filter_words "$command")}") ;;
 	(' '*) lines=("${(@f)$(_tcpfsm_lines _tcpfsm_filter_words "$command")}") ;;
 	(*) lines=("${(@f)$(_tcpfsm_lines _tcpfsm_values "$argument")}") ;;
 	esac

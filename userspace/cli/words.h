@@ -135,7 +135,7 @@ enum {
 	X(top, "", "all of it on one live screen: like htop, for TCP", \
 	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_FOLLOW_NEW) \
 	X(serve, "", "metrics for Prometheus, a live page, and findings for the journal", \
-	  OPT_NETNS | OPT_SERVE) \
+	  OPT_NETNS | OPT_SERVE | OPT_READ) \
 	X(check, "", "its own totals against the kernel's counters; differences", \
 	  OPT_NETNS | OPT_READ | OPT_JSON | OPT_WIDE) \
 	X(record, "DIR", "save the records to DIR as a CTF trace, for -r", \

@@ -6,6 +6,9 @@
  * others may be reserved, for the heads of lists that a user makes of numbers.  Each user has
  * one constant struct table_type, so that the compiler makes code for it alone.
  *
+ * Where many entries can have one hash, each knows the one before it, too: then to delete it is
+ * no walk of the chain.
+ *
  * Entries are found among those of the same chain, the newest first:
  *
  *	for (e = table_first(t, &type, hash); e && e->key != key; e = table_next(t, &type, e))
@@ -38,6 +41,7 @@ struct table {
 struct table_type {
 	uint32_t size;			/* of an entry */
 	uint32_t link;			/* offset of a uint32_t: the next of the chain, or free one */
+	uint32_t back;			/* of another one: the one before it; 0: none is kept */
 	uint32_t reserved;		/* numbers, 1 at least */
 	uint64_t (*hash)(const struct table *t, const void *entry);
 };
@@ -81,6 +85,13 @@ static inline uint32_t table_number(const struct table *t, const struct table_ty
 static inline uint32_t *table_link(const struct table *t, const struct table_type *type, uint32_t i)
 {
 	return (uint32_t *)((char *)table_at(t, type, i) + type->link);
+}
+
+/* Before entry i there is this one now; 0: it is the first. */
+static inline void table_set_back(const struct table *t, const struct table_type *type, uint32_t i, uint32_t to)
+{
+	if (type->back && i)
+		*(uint32_t *)((char *)table_at(t, type, i) + type->back) = to;
 }
 
 /*
@@ -166,13 +177,15 @@ static inline void table_split(struct table *t, const struct table_type *type)
 	if (!head)
 		return;			/* longer chains, then */
 	for (chain = 0; chain < 1U << t->bits; chain++) {
-		uint32_t *end[2] = { &head[2 * chain], &head[2 * chain + 1] };
+		uint32_t *end[2] = { &head[2 * chain], &head[2 * chain + 1] }, last[2] = { 0, 0 };
 
 		for (i = t->head[chain]; i; i = *table_link(t, type, i)) {
 			uint64_t hash = type->hash(t, table_at(t, type, i));
 			unsigned int side = hash_bits(hash, t->bits + 1) & 1;
 
 			*end[side] = i;
+			table_set_back(t, type, i, last[side]);
+			last[side] = i;
 			end[side] = table_link(t, type, i);
 		}
 		*end[0] = *end[1] = 0;
@@ -204,6 +217,7 @@ static inline void *table_add(struct table *t, const struct table_type *type, ui
 	memset(table_at(t, type, i), 0, type->size);
 	head = &t->head[hash_bits(hash, t->bits)];
 	*table_link(t, type, i) = *head;
+	table_set_back(t, type, *head, i);
 	*head = i;
 	return table_at(t, type, i);
 }
@@ -213,10 +227,14 @@ static inline void table_del(struct table *t, const struct table_type *type, uin
 			     const void *entry)
 {
 	uint32_t i = table_number(t, type, entry), *link = &t->head[hash_bits(hash, t->bits)];
+	uint32_t back = type->back ? *(const uint32_t *)((const char *)entry + type->back) : 0;
 
+	if (back)
+		link = table_link(t, type, back);
 	while (*link != i)
 		link = table_link(t, type, *link);
 	*link = *table_link(t, type, i);
+	table_set_back(t, type, *link, back);
 	*table_link(t, type, i) = t->free;
 	t->free = i;
 	t->n--;

@@ -23,7 +23,8 @@
 #define PATIENCE_S	10
 /* sd_listen_fds(3): the first one. */
 #define LISTEN_FD	3
-#define NO_PAGE		"there are / and /metrics\n"
+#define NO_PAGE		"there are / and, live, /metrics; a connection's /ladder while it is remembered\n"
+#define BAD_ARGUMENT	"at: microseconds since the recording began, none beyond its end; conn: a socket cookie; both are numbers\n"
 /* Browsers that are told each second. */
 #define STREAMS		8
 
@@ -203,12 +204,12 @@ static bool zip(struct out_text *text)
 }
 
 /* Return: a page as it is sent, or NULL; *err is why. */
-static struct MHD_Response *make(struct http *h, const char *path, const char *accept, bool zipped, int *err)
+static struct MHD_Response *make(struct http *h, const struct http_request *q, bool zipped, int *err)
 {
 	struct http_page page = { .type = NULL };
 	struct MHD_Response *r = NULL;
 
-	*err = h->fn(path, accept, &page, h->arg);
+	*err = h->fn(q, &page, h->arg);
 	if (!*err && page.text.s) {
 		zipped = zipped && zip(&page.text);
 		r = MHD_create_response_from_buffer(page.text.len, page.text.s, MHD_RESPMEM_MUST_FREE);
@@ -249,22 +250,37 @@ static struct kept *find(struct http *h, const char *key)
 	return oldest;
 }
 
+/* One with a NUL in it is none that means anything. */
+static const char *argument(struct MHD_Connection *c, const char *name)
+{
+	const char *value = NULL;
+	size_t len = 0;
+
+	if (MHD_lookup_connection_value_n(c, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value, &len) != MHD_YES || !value)
+		return "";
+	return strlen(value) == len ? value : "?";
+}
+
 static enum MHD_Result answer(struct http *h, struct MHD_Connection *c, const char *path)
 {
-	const char *accept = header(c, MHD_HTTP_HEADER_ACCEPT);
+	const struct http_request q = {
+		.path = path, .accept = header(c, MHD_HTTP_HEADER_ACCEPT), .at = argument(c, "at"), .conn = argument(c, "conn"),
+	};
 	bool zipped = accepts(header(c, MHD_HTTP_HEADER_ACCEPT_ENCODING), "gzip");
 	char key[KEY_LEN];
 	struct kept *k;
 	int err;
 
 	/* Nobody has to say that much to get a page. */
-	if ((size_t)snprintf(key, sizeof(key), "%d %s %s", zipped, path, accept) >= sizeof(key))
+	if ((size_t)snprintf(key, sizeof(key), "%d %s\n%s\n%s\n%s", zipped, path, q.accept, q.at, q.conn) >= sizeof(key))
 		return refuse(c, MHD_HTTP_NOT_FOUND, NO_PAGE);
 	k = find(h, key);
 	if (!k->response) {
-		k->response = make(h, path, accept, zipped, &err);
+		k->response = make(h, &q, zipped, &err);
 		if (!k->response && err == -ENOENT)
 			return refuse(c, MHD_HTTP_NOT_FOUND, NO_PAGE);
+		if (!k->response && err == -EINVAL)
+			return refuse(c, MHD_HTTP_BAD_REQUEST, BAD_ARGUMENT);
 		if (!k->response)
 			return refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, "the module does not answer; see the log\n");
 		memcpy(k->key, key, sizeof(key));

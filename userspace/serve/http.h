@@ -21,13 +21,18 @@ struct http_page {
 	struct out_text text;
 };
 
+/* What is asked for; "": not in the request. */
+struct http_request {
+	const char *path, *accept;
+	const char *at, *conn;		/* arguments: ?at=...&conn=... */
+};
+
 /**
  * http_page_fn - makes the page of a path
- * @accept: the request's Accept, or ""
  *
- * Return: 0; -ENOENT: there is none; or another negative errno: 503.
+ * Return: 0; -ENOENT: there is none: 404; -EINVAL: an argument is wrong: 400; or another negative errno: 503.
  */
-typedef int (*http_page_fn)(const char *path, const char *accept, struct http_page *page, void *arg);
+typedef int (*http_page_fn)(const struct http_request *q, struct http_page *page, void *arg);
 
 /**
  * http_open() - listen

@@ -207,7 +207,7 @@ static void say(struct json *j, const char *fmt, ...)
 static void put_missing(struct json *j, const struct page_known *k, uint64_t left_out)
 {
 	uint64_t off = k->info ? tcpfsm_features_off(k->info) : 0, lost, forgotten = 0;
-	const char *missing = k->recording ? tcpfsm_source_missing(k->src) : "";
+	const char *missing = k->missing ? k->missing : "";
 	unsigned int i;
 
 	json_open(j, "missing", '[');
@@ -261,10 +261,18 @@ int page_data(struct out_text *text, const struct page_known *k)
 	json_string(&j, "filter", filter);
 	json_time(&j, "ts", k->now);
 	tcpfsm_source_counts(k->src, &records, NULL);
-	json_number(&j, "records", records);
+	json_number(&j, "records", records - k->untold);
 	if (k->watch) {
 		json_time(&j, "first_ts", k->watch->first_ts);
 		json_time(&j, "last_ts", k->watch->last_ts);
+	}
+	if (k->play.span) {
+		json_open(&j, "play", '{');
+		json_number(&j, "span_us", k->play.span);
+		json_number(&j, "at_us", k->play.at);
+		json_number(&j, "previous_us", k->play.previous);
+		json_number(&j, "next_us", k->play.next);
+		json_close(&j, '}');
 	}
 	err = put_findings(&j, k, &left_out);
 	if (!err)
@@ -273,6 +281,8 @@ int page_data(struct out_text *text, const struct page_known *k)
 		err = put_timewaits(&j, k, l, &left_out);
 	if (!err)
 		err = put_connects(&j, k, l, &left_out);
+	if (!err && k->conns)
+		conns_json(k->conns, &j);
 	if (!err && k->watch) {
 		watch_series_json(k->watch, &j, "series");
 		err = watch_resets_json(k->watch, &j, "resets", ROWS);

@@ -6,6 +6,7 @@
 #ifndef TCPFSM_SERVE_PAGE_H
 #define TCPFSM_SERVE_PAGE_H
 
+#include "conns.h"
 #include "tcpfsm.h"
 #include "watch.h"
 #include "../show/out.h"
@@ -14,6 +15,7 @@
 struct page_known {
 	const char *recording;		/* as the user named it; NULL: live */
 	const char *error;		/* why it was not read to its end */
+	const char *missing;		/* what it lacks, in words */
 	const struct tcpfsm_info *info;
 	struct tcpfsm_source *src;
 	struct tcpfsm_model *model;
@@ -24,7 +26,14 @@ struct page_known {
 	struct tcpfsm_explain *explain;
 	struct tcpfsm_listeners *judged; /* for explain */
 	struct watch *watch;
+	struct conns *conns;
 	uint64_t now;			/* epoch */
+	uint64_t untold;		/* records that src has delivered, but nobody was told of */
+	/* A recording that is played: microseconds since its beginning; span 0: it is not. */
+	struct {
+		uint64_t span, at;
+		uint64_t previous, next; /* something else happens */
+	} play;
 	/* Each finding, too; its place in the page's list. */
 	void (*finding)(const struct tcpfsm_finding *f, size_t i, void *arg);
 	void *arg;

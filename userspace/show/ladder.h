@@ -46,6 +46,8 @@ void ladder_text(struct out *o, struct ladder_view *v, const struct tcpfsm_ladde
 void ladder_json(struct out *o, const struct tcpfsm_ladder *l);
 /* Draws below y.  Return: the height. */
 int ladder_svg(struct svg *s, int y, const struct tcpfsm_ladder *l, const struct ladder_view *v);
+/* A picture of its own for a page, with the time of day; *text is to be freed in any case.  Return: 0 or a negative errno. */
+int ladder_svg_text(const struct tcpfsm_ladder *l, char **text, size_t *len);
 
 #define LADDER_SVG_WIDTH	980
 extern const char ladder_svg_css[];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A ladder as a part of a picture: as on the terminal, but the segments take their time. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,8 +45,9 @@ static void put_cell(struct svg *s, const struct tcpfsm_ladder_row *r, unsigned 
 	ladder_note(r, end, note);
 	if (c->state)
 		svg_text(s, x, y + 4, anchor, state_class(c->state), tcpfsm_state_name(c->state));
+	/* On the left the time stands beside it. */
 	if (*note)
-		svg_text(s, x, c->state ? y + 17 : y + 4, anchor, "note", note);
+		svg_text(s, x, c->state || !end ? y + 17 : y + 4, anchor, "note", note);
 }
 
 static void cross(struct svg *s, int x, int y)
@@ -162,4 +164,16 @@ int ladder_svg(struct svg *s, int y, const struct tcpfsm_ladder *l, const struct
 	}
 	svg_end(s);
 	return height;
+}
+
+int ladder_svg_text(const struct tcpfsm_ladder *l, char **text, size_t *len)
+{
+	const struct ladder_view view = { .glyphs = LADDER_UTF8, .time_of_day = true };
+	struct svg *svg = svg_open_text(text, len, LADDER_SVG_WIDTH, 0);
+
+	if (!svg)
+		return -ENOMEM;
+	svg_style(svg, ladder_svg_css);
+	svg_size(svg, LADDER_SVG_WIDTH, ladder_svg(svg, 0, l, &view));
+	return svg_close(svg);
 }

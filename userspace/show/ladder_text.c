@@ -117,8 +117,12 @@ static void measure(struct out *o, const struct ladder_view *v, const struct tcp
 
 static void repeat(const struct columns *c, const char *s, unsigned int n)
 {
-	while (n--)
-		out_printf(c->o, "%s", s);
+	size_t len = strlen(s);
+	char *p = out_room(c->o, n * len);
+
+	out_add(c->o, n * len);
+	for (; n; n--, p += len)
+		memcpy(p, s, len);
 }
 
 static enum attr state_ink(uint8_t state)
@@ -127,29 +131,48 @@ static enum attr state_ink(uint8_t state)
 	       state == TCPFSM_STATE_TIME_WAIT ? ATTR_CLOSE_HOT : state ? ATTR_BOLD : ATTR_PLAIN;
 }
 
+static void put_inked(const struct columns *c, enum attr ink, const char *s)
+{
+	if (ink)
+		out_ink(c->o, ink);
+	out_put(c->o, s);
+	if (ink)
+		out_ink(c->o, ATTR_PLAIN);
+}
+
 static void put_state(const struct columns *c, uint8_t state, unsigned int width)
 {
-	out_inked(c->o, state_ink(state), "%-*s", (int)width, state_name(state));
+	const char *name = state_name(state);
+	unsigned int len = (unsigned int)strlen(name);
+
+	put_inked(c, state_ink(state), name);
+	if (len < width)
+		out_blanks(c->o, width - len);
 }
 
 static void line_begin(const struct columns *c, const char *time, uint8_t state)
 {
-	out_inked(c->o, ATTR_DIM, "%*s", (int)c->time, time);
-	out_printf(c->o, " ");
+	size_t len = strlen(time);
+
+	out_blanks(c->o, len < c->time ? c->time - (unsigned int)len : 0);
+	put_inked(c, ATTR_DIM, time);
+	out_put(c->o, " ");
 	put_state(c, state, c->left);
-	out_printf(c->o, " %s", c->g->wall);
+	out_put(c->o, " ");
+	out_put(c->o, c->g->wall);
 }
 
 static void line_end(const struct columns *c, uint8_t state, const char *note)
 {
-	out_printf(c->o, "%s", c->g->wall);
+	out_put(c->o, c->g->wall);
 	if (state || *note) {
-		out_printf(c->o, " ");
+		out_put(c->o, " ");
 		put_state(c, state, 0);
-		if (*note)
-			out_printf(c->o, "%s%s", state ? " " : "", note);
+		if (*note && state)
+			out_put(c->o, " ");
+		out_put(c->o, note);
 	}
-	out_printf(c->o, "\n");
+	out_put(c->o, "\n");
 }
 
 /* Words between the walls, where < 0: at the left one; longer ones run over the right one. */
@@ -160,7 +183,9 @@ static void put_inner(const struct columns *c, const char *s, int where)
 
 	if (where && room)
 		before = where < 0 ? 1 : room - 1;
-	out_printf(c->o, "%*s%s%*s", (int)before, "", s, (int)(room - before), "");
+	out_blanks(c->o, before);
+	out_put(c->o, s);
+	out_blanks(c->o, room - before);
 }
 
 static enum attr fate_ink(const struct tcpfsm_ladder_row *r)
@@ -181,10 +206,10 @@ static void put_tip(const struct columns *c, enum tip tip, bool right)
 	case TIP_NONE:
 		return;
 	case TIP_HEAD:
-		out_printf(c->o, "%s", right ? c->g->right : c->g->left);
+		out_put(c->o, right ? c->g->right : c->g->left);
 		return;
 	case TIP_UNSURE:
-		out_printf(c->o, "?");
+		out_put(c->o, "?");
 		return;
 	case TIP_LOST:
 		if (right)
@@ -193,7 +218,7 @@ static void put_tip(const struct columns *c, enum tip tip, bool right)
 			out_printf(c->o, "lost %s", c->g->cross);
 		return;
 	case TIP_DOTS:
-		out_printf(c->o, "%s", c->g->dots);
+		out_put(c->o, c->g->dots);
 		return;
 	}
 }
@@ -229,14 +254,16 @@ static void put_arrow(const struct columns *c, const struct tcpfsm_ladder *l,
 	if (ink)
 		out_ink(c->o, ink);
 	if (!right)
-		out_printf(c->o, "%*s", (int)gap, "");
+		out_blanks(c->o, gap);
 	put_tip(c, first, false);
 	repeat(c, line, tip_width[first] < 2 ? 2 - tip_width[first] : 0);
-	out_printf(c->o, " %s ", label);
+	out_put(c->o, " ");
+	out_put(c->o, label);
+	out_put(c->o, " ");
 	repeat(c, line, rest - gap);
 	put_tip(c, last, true);
 	if (right)
-		out_printf(c->o, "%*s", (int)gap, "");
+		out_blanks(c->o, gap);
 	if (ink)
 		out_ink(c->o, ATTR_PLAIN);
 }
@@ -333,11 +360,14 @@ static void header(const struct columns *c, const struct ladder_view *v,
 	ladder_end_name(l, 1, v->wide, right);
 	gap = (int)width - (int)strlen(left) - (int)strlen(right);
 	out_ink(c->o, ATTR_BOLD);
-	out_printf(c->o, "%s", left);
-	if (gap >= 2)
-		out_printf(c->o, "%*s%s\n", gap, "", right);
-	else
+	out_put(c->o, left);
+	if (gap >= 2) {
+		out_blanks(c->o, (unsigned int)gap);
+		out_put(c->o, right);
+		out_put(c->o, "\n");
+	} else {
 		out_printf(c->o, "\n%*s\n", (int)width, right);
+	}
 	out_ink(c->o, ATTR_PLAIN);
 	out_ink(c->o, ATTR_DIM);
 	for (i = 0; ladder_summary(l, i, part); i++) {
@@ -349,10 +379,12 @@ static void header(const struct columns *c, const struct ladder_view *v,
 			out_printf(c->o, ";\n");
 			col = 0;
 		}
-		out_printf(c->o, "%s%s", col ? "; " : "", part);
+		if (col)
+			out_put(c->o, "; ");
+		out_put(c->o, part);
 		col += len + (col ? 2 : 0);
 	}
-	out_printf(c->o, "\n");
+	out_put(c->o, "\n");
 	out_ink(c->o, ATTR_PLAIN);
 }
 
@@ -364,7 +396,7 @@ void ladder_text(struct out *o, struct ladder_view *v, const struct tcpfsm_ladde
 
 	measure(o, v, l, &c);
 	if (v->printed++)
-		out_printf(o, "\n");
+		out_put(o, "\n");
 	header(&c, v, l);
 	line_begin(&c, "", l->end[0].first);
 	put_inner(&c, "", 0);

@@ -29,6 +29,21 @@ static void append(char buf[WORDS_MAX], const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Most of what is said of most connections has no need of a format. */
+static void add(char buf[WORDS_MAX], const char *s)
+{
+	strcpy(buf + strlen(buf), s);
+}
+
+/* "synq 1/128" */
+static void add_part(char buf[WORDS_MAX], const char *what, uint32_t n, uint32_t of)
+{
+	char *p = put_u64(put(buf + strlen(buf), what), n);
+
+	*p++ = '/';
+	*put_u64(p, of) = '\0';
+}
+
 static const char *duration(int64_t ns, char buf[32])
 {
 	*put_duration(buf, ns) = '\0';
@@ -43,10 +58,9 @@ bool ladder_unsure(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row
 
 /* ---- segments ----------------------------------------------------------------------- */
 
-static void number(char *buf, const char *name, uint32_t n, const struct tcpfsm_ladder_end *base,
-		   bool wide)
+static char *number(char *p, const char *name, uint32_t n, const struct tcpfsm_ladder_end *base, bool wide)
 {
-	append(buf, " %s=%" PRIu32, name, wide || !base->has_isn ? n : n - base->isn);
+	return put_u64(put(p, name), wide || !base->has_isn ? n : n - base->isn);
 }
 
 void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r,
@@ -63,15 +77,14 @@ void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row 
 		[TCPFSM_SEG_DATA | TCPFSM_SEG_ACK] = "data",
 	};
 	const char *name = r->flags < sizeof(names) / sizeof(names[0]) ? names[r->flags] : NULL;
+	char *p = put(buf, name ? name : r->cell[!r->from].event == E(TIMEWAIT) ? "segment (FIN again?)" : "segment");
 
-	buf[0] = '\0';
-	append(buf, "%s", name ? name : r->cell[!r->from].event == E(TIMEWAIT) ?
-	       "segment (FIN again?)" : "segment");
 	/* Of a bare ACK it is the other number that matters. */
 	if (r->has_seq && (wide || r->flags != TCPFSM_SEG_ACK))
-		number(buf, "seq", r->seq, &l->end[r->from], wide);
+		p = number(p, " seq=", r->seq, &l->end[r->from], wide);
 	if (r->has_ack && !(brief && r->has_seq))
-		number(buf, "ack", r->ack, &l->end[!r->from], wide);
+		p = number(p, " ack=", r->ack, &l->end[!r->from], wide);
+	*p = '\0';
 	if (r->retransmit)
 		append(buf, brief ? " again %u" : " (retransmit %u)", r->retransmit);
 }
@@ -111,7 +124,7 @@ static void note_verdict(char *buf, const struct tcpfsm_ladder_cell *c)
 		if (c->fastopen)
 			append(buf, "Fast Open");
 		else if (c->has_queues)
-			append(buf, "synq %" PRIu32 "/%" PRIu32, c->synq, c->backlog);
+			add_part(buf, "synq ", c->synq, c->backlog);
 		return;
 	case TCPFSM_VERDICT_COOKIE:
 		refused(buf, "SYN cookie: ", c);
@@ -133,7 +146,7 @@ static void note_close(char *buf, const struct tcpfsm_ladder_row *r,
 
 	switch (c->cause) {
 	case C(2MSL):
-		append(buf, "2MSL are over");
+		add(buf, "2MSL are over");
 		break;
 	case C(TIMEOUT):
 		append(buf, "timed out");
@@ -165,8 +178,10 @@ static void note_close(char *buf, const struct tcpfsm_ladder_row *r,
 			append(buf, "killed");
 		break;
 	}
-	if (c->dur_ns >= 0 && (c->cause == C(2MSL) || c->cause == C(TIMEOUT)))
-		append(buf, " after %s", duration(c->dur_ns, took));
+	if (c->dur_ns >= 0 && (c->cause == C(2MSL) || c->cause == C(TIMEOUT))) {
+		add(buf, " after ");
+		add(buf, duration(c->dur_ns, took));
+	}
 	if (c->err)
 		append(buf, "%s%s", *buf ? ", " : "", tcpfsm_errno_name(c->err));
 }
@@ -179,7 +194,7 @@ static void note_transition(char *buf, const struct tcpfsm_ladder_row *r,
 		if (c->verdict == TCPFSM_VERDICT_COOKIE)
 			append(buf, "SYN cookie valid%s", c->has_queues ? ", " : "");
 		if (c->has_queues)
-			append(buf, "acceptq %" PRIu32 "/%" PRIu32, c->acceptq, c->backlog);
+			add_part(buf, "acceptq ", c->acceptq, c->backlog);
 		return;
 	case S(FIN_WAIT1):
 	case S(LAST_ACK):
@@ -189,7 +204,7 @@ static void note_transition(char *buf, const struct tcpfsm_ladder_row *r,
 			append(buf, "%sthe FIN waits for the window", *buf ? ", " : "");
 		return;
 	case S(TIME_WAIT):
-		append(buf, "tw %" PRIu32 "/%" PRIu32, c->tw, c->tw_max);
+		add_part(buf, "tw ", c->tw, c->tw_max);
 		return;
 	case S(CLOSE):
 		note_close(buf, r, c);
@@ -212,9 +227,11 @@ void ladder_note(const struct tcpfsm_ladder_row *r, unsigned int end, char buf[W
 		note_verdict(buf, c);
 		return;
 	case E(ACCEPT):
-		append(buf, "accept()");
-		if (c->dur_ns >= 0)
-			append(buf, " after %s", duration(c->dur_ns, took));
+		add(buf, "accept()");
+		if (c->dur_ns >= 0) {
+			add(buf, " after ");
+			add(buf, duration(c->dur_ns, took));
+		}
 		return;
 	case E(TIMEWAIT):
 		if (c->verdict == TCPFSM_TW_DENIED)
@@ -235,29 +252,31 @@ void ladder_note(const struct tcpfsm_ladder_row *r, unsigned int end, char buf[W
 
 static void append_address(char *buf, const struct tcpfsm_ladder *l, unsigned int end)
 {
-	char addr[INET6_ADDRSTRLEN];
+	const struct tcpfsm_record r = { .family = l->family };
 
-	inet_ntop(l->family == 6 ? AF_INET6 : AF_INET, l->end[end].addr, addr, sizeof(addr));
-	append(buf, l->family == 6 ? "[%s]:%u" : "%s:%u", addr, l->end[end].port);
+	*put_address(buf + strlen(buf), &r, l->end[end].addr, l->end[end].port) = '\0';
 }
 
 void ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
 		     char buf[WORDS_MAX])
 {
 	const struct tcpfsm_ladder_end *e = &l->end[end];
-	char comm[sizeof(e->comm)], netns[OUT_NETNS_MAX];
+	char netns[OUT_NETNS_MAX];
 	unsigned int host = TCPFSM_HOST_OF_CONN(e->conn);
 	const char *sep = " (";
 
 	buf[0] = '\0';
 	append_address(buf, l, end);
 	if (l->client) {
-		append(buf, "%s%s", sep, end ? "server" : "client");
+		add(buf, sep);
+		add(buf, end ? "server" : "client");
 		sep = " ";
 	}
 	if (e->has_owner) {
-		*put_comm(comm, e->comm) = '\0';
-		append(buf, "%s%s/%" PRIu32, sep, comm, e->pid);
+		char *p = put_comm(put(buf + strlen(buf), sep), e->comm);
+
+		*p++ = '/';
+		*put_u64(p, e->pid) = '\0';
 		sep = " ";
 	}
 	if (host) {
@@ -273,13 +292,13 @@ void ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
 		sep = " ";
 	}
 	if (sep[1] != '(')
-		append(buf, ")");
+		add(buf, ")");
 }
 
 static void append_who(char *buf, const struct tcpfsm_ladder *l, unsigned int end)
 {
 	if (l->client)
-		append(buf, "the %s", end ? "server" : "client");
+		add(buf, end ? "the server" : "the client");
 	else
 		append_address(buf, l, end);
 }
@@ -329,11 +348,12 @@ static void append_end(char *buf, const struct tcpfsm_ladder *l)
 	}
 	duration((int64_t)(l->end_ts - l->begin_ts), took);
 	if (e->cause == C(TIMEOUT))
-		append(buf, "timed out after %s", took);
+		add(buf, "timed out after ");
 	else if ((e->cause == C(RCV_RST) || e->cause == C(SND_RST)) && has_rst(l))
-		append(buf, "ended by RST after %s", took);
+		add(buf, "ended by RST after ");
 	else
-		append(buf, "ended after %s", took);
+		add(buf, "ended after ");
+	add(buf, took);
 }
 
 bool ladder_summary(const struct tcpfsm_ladder *l, unsigned int i, char buf[WORDS_MAX])
@@ -346,7 +366,7 @@ bool ladder_summary(const struct tcpfsm_ladder *l, unsigned int i, char buf[WORD
 		if (!l->begun)
 			append(buf, "its beginning was not seen");
 		else if (l->handshake_ns >= 0)
-			append(buf, "handshake %s", duration(l->handshake_ns, took));
+			strcpy(put(buf, "handshake "), duration(l->handshake_ns, took));
 		return true;
 	case 1:
 		if (l->self)
@@ -359,7 +379,7 @@ bool ladder_summary(const struct tcpfsm_ladder *l, unsigned int i, char buf[WORD
 			append(buf, "both closed at once");
 		} else if (l->closed_first >= 0 && was_open(l)) {
 			append_who(buf, l, (unsigned int)l->closed_first);
-			append(buf, " closed first");
+			add(buf, " closed first");
 		}
 		return true;
 	case 3:
@@ -384,5 +404,7 @@ void ladder_time(const struct tcpfsm_ladder *l, uint64_t ts, bool time_of_day, c
 			 (uint64_t)(ts % NSEC_PER_SEC / 1000));
 		return;
 	}
-	snprintf(buf, 32, "%" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
+	buf = put_u64(buf, us / 1000000);
+	*buf++ = '.';
+	*put_padded(buf, us % 1000000, 6, '0') = '\0';
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "out.h"
+#include "source/clock.h"
 
 static bool shows_colours(const struct out *o)
 {
@@ -170,7 +171,7 @@ void out_ink(struct out *o, enum attr attr)
 	if (o->text)
 		keep_run(o, attr);
 	else if (o->colour)
-		out_printf(o, "%s", out_escape(attr));
+		out_put(o, out_escape(attr));
 }
 
 void out_inked(struct out *o, enum attr attr, const char *fmt, ...)
@@ -195,10 +196,29 @@ void out_is_here(bool is)
 	here = is;
 }
 
+/* Rows by the hundred have the same few, and each name takes some system calls: names are kept for a second. */
+#define NAMES		16U
+
 const char *out_netns(uint32_t netns, char name[TCPFSM_CONTAINER_NAME_MAX])
 {
+	static struct {
+		uint64_t asked;
+		uint32_t netns;
+		char name[TCPFSM_CONTAINER_NAME_MAX];
+	} kept[NAMES], *k;
+	uint64_t now;
+
 	*name = '\0';
-	return here && netns ? tcpfsm_netns_label(netns, name) : name;
+	if (!here || !netns)
+		return name;
+	now = monotonic_ns();
+	k = &kept[netns % NAMES];
+	if (k->netns != netns || now - k->asked > NSEC_PER_SEC) {
+		k->netns = netns;
+		k->asked = now;
+		tcpfsm_netns_label(netns, k->name);
+	}
+	return strcpy(name, k->name);
 }
 
 const char *out_netns_text(uint32_t netns, char text[OUT_NETNS_MAX])

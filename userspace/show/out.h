@@ -122,4 +122,19 @@ static inline void out_write(struct out *o, const char *s, size_t n)
 	}
 }
 
+/* Words as they are, without the cost of a format. */
+static inline void out_put(struct out *o, const char *s)
+{
+	out_write(o, s, strlen(s));
+}
+
+static inline void out_blanks(struct out *o, unsigned int n)
+{
+	static const char blanks[] = "                                ";
+
+	for (; n > sizeof(blanks) - 1; n -= (unsigned int)sizeof(blanks) - 1)
+		out_write(o, blanks, sizeof(blanks) - 1);
+	out_write(o, blanks, n);
+}
+
 #endif /* TCPFSM_SHOW_OUT_H */

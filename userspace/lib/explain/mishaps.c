@@ -564,8 +564,34 @@ const struct mishap *mishaps_also(const struct mishaps *t, const struct mishap *
 	return find(t, &key);
 }
 
+/* What was read of a process: from when on it is known to be that one, and until when it is known not to. */
+#define PROCESSES	16U
+
+struct named {
+	uint32_t pid;
+	uint64_t from, until;
+	char comm[17];
+};
+
+/* A process has many of these, and to ask for it takes system calls. */
+static void name_one(struct named *n, struct mishap *m, uint64_t ts)
+{
+	if (n->pid != m->pid)
+		*n = (struct named) { .pid = m->pid, .from = UINT64_MAX };
+	if (ts < n->from && ts > n->until) {
+		memcpy(n->comm, m->comm, sizeof(n->comm));
+		if (process_name(m->pid, ts, n->comm))
+			n->from = ts;
+		else
+			n->until = ts;
+	}
+	if (ts >= n->from)
+		memcpy(m->comm, n->comm, sizeof(m->comm));
+}
+
 void mishaps_name(struct mishaps *t, int64_t epoch_offset)
 {
+	struct named named[PROCESSES] = { { .pid = 0 } };
 	struct mishap *of = t->table.slab;
 	uint32_t i;
 
@@ -573,7 +599,7 @@ void mishaps_name(struct mishaps *t, int64_t epoch_offset)
 		struct mishap *m = &of[i];
 
 		if (m->key.kind && m->has_owner)
-			process_name(m->pid, m->acted - (uint64_t)epoch_offset, m->comm);
+			name_one(&named[m->pid % PROCESSES], m, m->acted - (uint64_t)epoch_offset);
 	}
 }
 

@@ -47,9 +47,15 @@ struct end {
 	bool has_isn, has_position;
 };
 
+/*
+ * Of connections with the same addresses and ports, as containers may have them by the thousand,
+ * the newest are looked at.
+ */
+#define ALIKE_MAX	64
+
 /* In the table by addresses.  Another may have the same, and no more. */
 struct story {
-	uint32_t link;			/* the table's */
+	uint32_t link, back;		/* the table's */
 	uint32_t older, newer;		/* in a list by last use or end; 0: none */
 	struct end end[2];		/* by address */
 	struct ladder_fact *facts;
@@ -132,7 +138,8 @@ static uint64_t hash_cookie(const struct table *t, const void *entry)
 }
 
 static const struct table_type stories = {
-	.size = sizeof(struct story), .link = offsetof(struct story, link), .reserved = 1,
+	.size = sizeof(struct story), .link = offsetof(struct story, link), .back = offsetof(struct story, back),
+	.reserved = 1,
 	.hash = hash_story,
 };
 
@@ -326,16 +333,19 @@ static struct story *find_story(struct tcpfsm_ladders *l, const struct tcpfsm_ev
 	const struct tcpfsm_record *r = &ev->rec;
 	unsigned int side = side_of(r);
 	struct story key, *s;
+	unsigned int alike = 0;
 
 	set_ends(&key, r);
 	s = table_first(&l->stories, &stories, hash_ends(&l->stories, &key));
-	for (; s; s = table_next(&l->stories, &stories, s)) {
+	for (; s && alike < ALIKE_MAX; s = table_next(&l->stories, &stories, s)) {
 		const struct end *e = &s->end[side], *peer = &s->end[!side];
 
-		if (s->family == r->family && e->port == r->lport && peer->port == r->rport &&
-		    !memcmp(e->addr, r->laddr, 16) && !memcmp(peer->addr, r->raddr, 16) &&
-		    joins(s, side, ev))
+		if (s->family != r->family || e->port != r->lport || peer->port != r->rport ||
+		    memcmp(e->addr, r->laddr, 16) || memcmp(peer->addr, r->raddr, 16))
+			continue;
+		if (joins(s, side, ev))
 			return s;
+		alike++;
 	}
 	return NULL;
 }

@@ -26,45 +26,113 @@ static bool own(struct stat *st)
 	return !stat("/proc/thread-self/ns/net", st);
 }
 
-const char *tcpfsm_netns_name(uint32_t inode, char name[TCPFSM_NETNS_NAME_MAX])
+/* What was found when it was last looked for, by inode. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct place {
+	uint32_t inode, pid;		/* of any process in it; 0: it has a name */
+	char name[TCPFSM_NETNS_NAME_MAX];
+};
+
+struct places {
+	struct place *p;
+	size_t n, room;
+	uint64_t looked;		/* CLOCK_MONOTONIC; 0: never */
+	struct timespec changed;	/* the directory */
+};
+
+#define PLACES_MAX	65536U
+#define NAMED_NS	NSEC_PER_SEC
+#define INHABITED_NS	(5 * NSEC_PER_SEC)	/* /proc is long */
+
+/* Names of ip netns, and namespaces of processes. */
+static struct places named, inhabited;
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+static const struct place *find(const struct places *of, uint32_t inode)
+{
+	const struct place key = { .inode = inode };
+
+	return of->n ? bsearch(&key, of->p, of->n, sizeof(key), by_inode) : NULL;
+}
+
+/* NULL: there is no room. */
+static struct place *add(struct places *to, uint32_t inode)
+{
+	if (to->n == to->room) {
+		size_t room = to->room ? 2 * to->room : 64;
+		struct place *p = room > PLACES_MAX ? NULL : realloc(to->p, room * sizeof(*p));
+
+		if (!p)
+			return NULL;
+		to->p = p;
+		to->room = room;
+	}
+	to->p[to->n] = (struct place) { .inode = inode };
+	return &to->p[to->n++];
+}
+
+static void sort(struct places *all)
+{
+	if (all->n)
+		qsort(all->p, all->n, sizeof(*all->p), by_inode);
+	all->looked = monotonic_ns();
+}
+
+static void look_for_names(void)
 {
 	DIR *dir = opendir("/run/netns");
 	struct stat nsfs, st;
 	struct dirent *e;
 	bool known = own(&nsfs);
 
-	*name = '\0';
+	named.n = 0;
+	named.changed = dir && !fstat(dirfd(dir), &st) ? st.st_mtim : (struct timespec) { 0, 0 };
 	while (dir && known && (e = readdir(dir))) {
-		if (!is_plain(e->d_name) || fstatat(dirfd(dir), e->d_name, &st, 0) ||
-		    st.st_dev != nsfs.st_dev || st.st_ino != inode)
+		struct place *p;
+
+		if (!is_plain(e->d_name) || fstatat(dirfd(dir), e->d_name, &st, 0) || st.st_dev != nsfs.st_dev)
 			continue;
-		strcpy(name, e->d_name);
-		break;
+		p = add(&named, (uint32_t)st.st_ino);
+		if (!p)
+			break;
+		strcpy(p->name, e->d_name);
 	}
 	if (dir)
 		closedir(dir);
-	return name;
+	sort(&named);
 }
 
-/* Network namespaces of processes, as they were when they were last looked for. */
-#define INHABITED_MAX	4096U
-#define LOOK_NS		(5 * NSEC_PER_SEC)	/* /proc is long */
-
-static struct inhabited {
-	uint32_t inode, pid;		/* of any process in it */
-} *inhabited;
-static size_t ninhabited;
-static uint64_t looked;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-static uint32_t pid_in(uint32_t inode)
+/* Has a name come or gone since? */
+static bool names_changed(void)
 {
-	size_t i;
+	struct stat st;
 
-	for (i = 0; i < ninhabited; i++)
-		if (inhabited[i].inode == inode)
-			return inhabited[i].pid;
-	return 0;
+	return !stat("/run/netns", &st) && (st.st_mtim.tv_sec != named.changed.tv_sec ||
+					    st.st_mtim.tv_nsec != named.changed.tv_nsec);
+}
+
+const char *tcpfsm_netns_name(uint32_t inode, char name[TCPFSM_NETNS_NAME_MAX])
+{
+	const struct place *p;
+
+	pthread_mutex_lock(&lock);
+	if (!named.looked || monotonic_ns() > named.looked + NAMED_NS)
+		look_for_names();
+	p = find(&named, inode);
+	if (!p && names_changed()) {
+		look_for_names();
+		p = find(&named, inode);
+	}
+	strcpy(name, p ? p->name : "");
+	pthread_mutex_unlock(&lock);
+	return name;
 }
 
 static uint32_t netns_of(const char *pid)
@@ -77,39 +145,45 @@ static uint32_t netns_of(const char *pid)
 }
 
 /* That of init is the machine's own: all its units are in there. */
-static void look(void)
+static void look_for_processes(void)
 {
 	DIR *dir = opendir("/proc");
-	uint32_t init = netns_of("1"), inode;
+	uint32_t init = netns_of("1"), inode, last = 0;
 	struct dirent *e;
 
-	ninhabited = 0;
-	if (!inhabited)
-		inhabited = calloc(INHABITED_MAX, sizeof(*inhabited));
-	while (dir && inhabited && ninhabited < INHABITED_MAX && (e = readdir(dir))) {
+	inhabited.n = 0;
+	while (dir && (e = readdir(dir))) {
+		struct place *p;
+
 		if (!isdigit((unsigned char)*e->d_name))
 			continue;
 		inode = netns_of(e->d_name);
-		if (inode && inode != init && !pid_in(inode))
-			inhabited[ninhabited++] = (struct inhabited) { inode, (uint32_t)atoi(e->d_name) };
+		/* Those of one container have followed each other. */
+		if (!inode || inode == init || inode == last)
+			continue;
+		p = add(&inhabited, inode);
+		if (!p)
+			break;
+		p->pid = (uint32_t)atoi(e->d_name);
+		last = inode;
 	}
 	if (dir)
 		closedir(dir);
+	sort(&inhabited);
 }
 
 const char *tcpfsm_netns_label(uint32_t inode, char label[TCPFSM_CONTAINER_NAME_MAX])
 {
-	uint64_t now = monotonic_ns();
+	const struct place *p;
 	uint32_t pid;
 
 	if (*tcpfsm_netns_name(inode, label))
 		return label;
 	pthread_mutex_lock(&lock);
-	if (!looked || now > looked + LOOK_NS) {
-		look();
-		looked = now;
-	}
-	pid = pid_in(inode);
+	if (!inhabited.looked || monotonic_ns() > inhabited.looked + INHABITED_NS)
+		look_for_processes();
+	p = find(&inhabited, inode);
+	pid = p ? p->pid : 0;
 	pthread_mutex_unlock(&lock);
 	if (!pid || *tcpfsm_container_name(pid, label) == '/')
 		*label = '\0';

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "changes.h"
 #include "clock.h"
 #include "ctf.h"
 #include "device.h"
@@ -35,11 +36,6 @@ struct kept_cpu {
 	uint64_t seq;			/* of the last one, as if there were no others */
 	uint64_t lost;			/* since then */
 	bool begun;
-};
-
-struct reading {
-	struct tcpfsm_record *records;
-	size_t n;
 };
 
 struct tcpfsm_recorder {
@@ -75,6 +71,7 @@ struct tcpfsm_recorder {
 	bool resync;			/* a loss makes it read the sockets again */
 	uint32_t netns;			/* only of this one; 0: all */
 	uint64_t lost_before;		/* lost when it began to read them last */
+	struct reading told;		/* the last one in this chunk */
 	struct reading past[2];		/* while held: the last totals, the older ones first */
 	struct pace resyncs;
 	uint64_t totals_after;		/* written when they were read last */
@@ -168,8 +165,9 @@ static void free_recorder(struct tcpfsm_recorder *rec)
 {
 	if (rec->dirfd >= 0)
 		close(rec->dirfd);
-	free(rec->past[0].records);
-	free(rec->past[1].records);
+	reading_free(&rec->told);
+	reading_free(&rec->past[0]);
+	reading_free(&rec->past[1]);
 	free(rec->cpus);
 	free(rec->kept);
 	free(rec->dir);
@@ -333,18 +331,35 @@ static int read_totals(struct tcpfsm_recorder *rec, struct reading *r)
 	return rec->totals_error;
 }
 
-/* Those are freed. */
+/* What has changed since the last one, or all of it; it is taken. */
 static int put_reading(struct tcpfsm_recorder *rec, struct reading *r)
 {
-	int err = 0;
-	size_t i;
+	const struct reading *out = r;
+	struct reading changes;
+	size_t i, n = 0;
+	int err;
 
-	for (i = 0; !err && i < r->n; i++)
+	for (i = 0; i < r->n; i++)
 		if (is_kept(rec, &r->records[i]))
-			err = put_record(rec, ctf_writer_totals(rec->writer), &r->records[i], ++rec->totals);
-	free(r->records);
+			r->records[n++] = r->records[i];
+	r->n = n;
+	err = reading_changes(&rec->told, r, &changes);
+	if (changes.n < r->n)
+		out = &changes;
+	for (i = 0; !err && i < out->n; i++)
+		err = put_record(rec, ctf_writer_totals(rec->writer), &out->records[i], ++rec->totals);
+	reading_free(&changes);
+	reading_free(&rec->told);
+	rec->told = *r;
 	*r = (struct reading) { .n = 0 };
 	return err;
+}
+
+int recorder_totals(struct tcpfsm_recorder *rec, struct tcpfsm_record *totals, size_t n)
+{
+	struct reading r = { totals, n };
+
+	return put_reading(rec, &r);
 }
 
 /* That they cannot be read ends nothing: the next ones may be. */
@@ -499,7 +514,7 @@ static int keep_past(struct tcpfsm_recorder *rec)
 		remove_old_chunks(rec);
 	if (!rec->dev || monotonic_ns() < rec->readings.next || read_totals(rec, &r))
 		return 0;
-	free(rec->past[0].records);
+	reading_free(&rec->past[0]);
 	rec->past[0] = rec->past[1];
 	rec->past[1] = r;
 	return 0;
@@ -570,6 +585,7 @@ static int next_chunk(struct tcpfsm_recorder *rec)
 	if (err)
 		return err;
 	rec->writer = next;
+	reading_free(&rec->told);
 	(void)ctf_writer_flush(old, UINT64_MAX);
 	remember_chunk(rec, old);
 	err = ctf_writer_close(old, &end, NULL);
@@ -654,6 +670,7 @@ static int resume(struct tcpfsm_recorder *rec)
 		return err;
 	}
 	rec->held = false;
+	reading_free(&rec->told);
 	rec->draining = true;
 	remove_old_chunks(rec);
 	for (i = 0; i < rec->nrings; i++) {

@@ -11,6 +11,8 @@
 int recorder_open_rings(struct tcpfsm_recorder **rec, struct ring_reader *rings,
 			unsigned int n, const char *dir, const struct tcpfsm_recorder_options *opts,
 			const struct tcpfsm_info *info);
+/* Likewise a reading of totals: memory of malloc(), which it takes.  Return: 0 or a negative errno. */
+int recorder_totals(struct tcpfsm_recorder *rec, struct tcpfsm_record *totals, size_t n);
 
 #pragma GCC visibility pop
 #endif /* TCPFSM_LIB_RECORDER_H */

@@ -15,7 +15,7 @@
  *
  * The files may have been cut off, damaged, or made to do harm.  Everything
  * but the payload of a record is checked; memory depends on the number of
- * files alone.  When one file is damaged, all that is good before the damage
+ * files and on the size of a reading of totals alone.  When one file is damaged, all that is good before the damage
  * and in the other files is delivered first, and then the error.
  */
 #include <dirent.h>
@@ -32,6 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "changes.h"
 #include "clock.h"
 #include "ctf.h"
 #include "merge.h"
@@ -40,6 +41,8 @@
 
 #define METADATA_MAX	(1U << 20)
 #define BATCH		64
+/* Of a reading: more than the module tells of. */
+#define TOTALS_MAX	(1U << 19)
 
 /* The buffers of all files together, and of one. */
 #define BUFFERS_BYTES	(16U << 20)
@@ -121,6 +124,9 @@ struct stream {
 struct recording {
 	struct tcpfsm_source src;
 	struct tcpfsm_item items[BATCH], gap;	/* what the caller holds */
+	struct reading totals;		/* the last one, or what has come of it */
+	size_t totals_room;
+	size_t given;			/* of these */
 	struct merge merge;
 	struct stream *streams, *out;
 	size_t nstreams;
@@ -491,6 +497,56 @@ static void run_ahead(struct recording *r, struct stream *s)
 	r->src.below = limit;
 }
 
+/* Of the last reading; of what is too much for one there are no changes.  Return: 0 or -ENOMEM. */
+static int keep_total(struct reading *to, size_t *room, const struct tcpfsm_record *rec)
+{
+	if (to->n >= TOTALS_MAX)
+		return 0;
+	if (to->n == *room) {
+		size_t more = *room ? 2 * *room : 64;
+		struct tcpfsm_record *p = realloc(to->records, more * sizeof(*p));
+
+		if (!p)
+			return -ENOMEM;
+		to->records = p;
+		*room = more;
+	}
+	to->records[to->n++] = *rec;
+	return 0;
+}
+
+/* Changes begin with this event; the stream goes on behind them.  Return: 0 or -ENOMEM. */
+static int take_changes(struct recording *r, struct stream *s, const struct tcpfsm_record *since)
+{
+	struct reading changes = { .n = 0 };
+	struct tcpfsm_record rec = *since;
+	size_t room = 0;
+	uint64_t key;
+	int err;
+	bool more;
+
+	do {
+		err = keep_total(&changes, &room, &rec);
+		more = stream_advance(r, s, &key);
+		if (more)
+			event_record(s->event, &rec);
+	} while (!err && more && rec.ts == since->ts && changes.n <= since->tw);
+	s->idle = !more;
+	if (more)
+		merge_replace(&r->merge, key);
+	else
+		merge_pop(&r->merge);
+	if (!err)
+		err = reading_apply(&r->totals, &changes);
+	/* What was cut short, or whose beginning is gone, tells nothing. */
+	if (err == -EBADMSG)
+		err = 0;
+	r->totals_room = r->totals.n;
+	r->given = 0;
+	reading_free(&changes);
+	return err;
+}
+
 static bool look_again(struct recording *r);
 
 static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **item)
@@ -501,6 +557,13 @@ static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **
 	uint64_t key;
 
 again:
+	if (r->given < r->totals.n) {
+		it->cpu = 0;
+		it->rec = r->totals.records[r->given++];
+		it->rec.seq = r->given;
+		*item = it;
+		return 1;
+	}
 	s = r->out;
 	if (s) {
 		s->idle = !stream_advance(r, s, &key);
@@ -553,6 +616,19 @@ again:
 		src->sockets += !s->at;
 		break;
 	case OF_TOTALS:
+		if (it->rec.rcv == CTF_TOTAL_SINCE) {
+			struct tcpfsm_record since = it->rec;
+
+			r->out = NULL;
+			if (take_changes(r, s, &since))
+				return -ENOMEM;
+			goto again;
+		}
+		if (!r->totals.n || r->totals.records->ts != it->rec.ts)
+			r->totals.n = 0;
+		if (keep_total(&r->totals, &r->totals_room, &it->rec))
+			return -ENOMEM;
+		r->given = r->totals.n;
 		break;
 	}
 	*item = it;
@@ -581,6 +657,7 @@ static void recording_close(struct tcpfsm_source *src)
 		free(r->streams[i].buf);
 	}
 	close(r->dirfd);
+	reading_free(&r->totals);
 	free(r->chunks);
 	free(r->streams);
 	free(r->merge.e);
