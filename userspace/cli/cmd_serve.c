@@ -602,8 +602,6 @@ const struct command cmd_serve = {
 	.examples =
 		"  For the Prometheus of this machine, and a browser on it:\n"
 		"    tcpfsm serve\n"
-		"  In a container, whose log is its standard output, with all there is:\n"
-		"    tcpfsm serve --ledger --stdout --listen 127.0.0.1:9100\n"
 		"  A recording for a lecture, to be played in a browser:\n"
 		"    tcpfsm serve -r /var/tmp/lunch\n",
 	.run = run,
