@@ -4,8 +4,8 @@
  *
  * Only what is cheap: typed tracepoints, fentry and fexit, direct loads.  The same record of 128 bytes,
  * the same eleven of them for a connection (both ends), counters and histograms of each listener in its own
- * storage.  What is left out makes it cheaper than it would have to be: reasons of refusals, owners, accept()
- * by the socket, limits.
+ * storage.  What is left out makes it cheaper than it would have to be: reasons of refusals, accept() by the
+ * socket, owners after the system call, limits.
  *
  * Compiled with the BTF of the kernel it is for (vmlinux.h).
  */
@@ -159,6 +159,16 @@ static __always_inline void fill_owner(struct tcpfsm_record *r)
 	r->flags |= TCPFSM_F_OWNER;
 }
 
+/* Where the type says all. */
+static __always_inline int tell(__u8 type, struct sock *sk)
+{
+	struct tcpfsm_record *r = begin_sock(type, sk);
+
+	if (r)
+		done(r);
+	return 0;
+}
+
 /* ---- counters --------------------------------------------------------------------- */
 
 static __always_inline struct counts *counts_of(struct sock *listener)
@@ -270,6 +280,7 @@ int BPF_PROG(on_conn_request, void *ops, void *af_ops, struct sock *sk, struct s
 	return 0;
 }
 
+/* A third ACK that leads to a connection has nothing to tell here: it is where refusals would be told. */
 SEC("fexit/tcp_check_req")
 int BPF_PROG(on_check_req, struct sock *sk, struct sk_buff *skb, struct request_sock *req)
 {
@@ -293,11 +304,7 @@ int BPF_PROG(on_hashdance, struct sock *sk, struct sock *child, struct request_s
 SEC("fentry/inet_csk_reqsk_queue_drop")
 int BPF_PROG(on_queue_drop, struct sock *sk, struct request_sock *req)
 {
-	struct tcpfsm_record *r = begin_sock(TCPFSM_TYPE_REQUEST_GONE, sk);
-
-	if (r)
-		done(r);
-	return 0;
+	return tell(TCPFSM_TYPE_REQUEST_GONE, sk);
 }
 
 SEC("fexit/inet_csk_accept")
@@ -331,11 +338,7 @@ int BPF_PROG(on_accept, struct sock *sk)
 SEC("fentry/inet_csk_listen_start")
 int BPF_PROG(on_listen, struct sock *sk)
 {
-	struct tcpfsm_record *r = begin_sock(TCPFSM_TYPE_LISTEN, sk);
-
-	if (r)
-		done(r);
-	return 0;
+	return tell(TCPFSM_TYPE_LISTEN, sk);
 }
 
 /* ---- mini-sockets and segments ----------------------------------------------------------- */
@@ -373,21 +376,13 @@ int BPF_PROG(on_tw_hashdance, struct inet_timewait_sock *tw)
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(on_retransmit, struct sock *sk)
 {
-	struct tcpfsm_record *r = begin_sock(TCPFSM_TYPE_RETRANSMIT, sk);
-
-	if (r)
-		done(r);
-	return 0;
+	return tell(TCPFSM_TYPE_RETRANSMIT, sk);
 }
 
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(on_receive_reset, struct sock *sk)
 {
-	struct tcpfsm_record *r = begin_sock(TCPFSM_TYPE_RESET, sk);
-
-	if (r)
-		done(r);
-	return 0;
+	return tell(TCPFSM_TYPE_RESET, sk);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -329,11 +329,6 @@ struct tcpfsm_source *replay_source(const struct replay *r)
 	return r->src;
 }
 
-struct tcpfsm_model *replay_model(const struct replay *r)
-{
-	return r->model;
-}
-
 /* ---- what is seen of it --------------------------------------------------------------------- */
 
 int replay_data(struct replay *r, uint64_t at, struct out_text *text)

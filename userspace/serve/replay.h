@@ -33,7 +33,6 @@ uint64_t replay_span(const struct replay *r);
 /* What is wrong with it; NULL: nothing. */
 const char *replay_error(const struct replay *r);
 struct tcpfsm_source *replay_source(const struct replay *r);
-struct tcpfsm_model *replay_model(const struct replay *r);
 /* The page's data at that time, replay_span() at most. */
 int replay_data(struct replay *r, uint64_t at, struct out_text *text);
 /* As conns_ladder(), at that time. */

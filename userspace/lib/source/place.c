@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "clock.h"
+#include "grow.h"
 #include "tcpfsm.h"
 
 _Static_assert(TCPFSM_DEV_NAME_MAX == IF_NAMESIZE, "as of if_indextoname()");
@@ -65,15 +66,11 @@ static const struct place *find(const struct places *of, uint32_t inode)
 /* NULL: there is no room. */
 static struct place *add(struct places *to, uint32_t inode)
 {
-	if (to->n == to->room) {
-		size_t room = to->room ? 2 * to->room : 64;
-		struct place *p = room > PLACES_MAX ? NULL : realloc(to->p, room * sizeof(*p));
+	struct place *p = to->n < PLACES_MAX ? grown(to->p, &to->room, to->n, sizeof(*p)) : NULL;
 
-		if (!p)
-			return NULL;
-		to->p = p;
-		to->room = room;
-	}
+	if (!p)
+		return NULL;
+	to->p = p;
 	to->p[to->n] = (struct place) { .inode = inode };
 	return &to->p[to->n++];
 }
