@@ -69,6 +69,8 @@ static int on_notice(const struct tcpfsm_notice *n, void *arg)
 		ui_say(u, "%s", text);
 		break;
 	case TCPFSM_NOTICE_TOTALS:
+		/* Where nothing happens, no record after them says so. */
+		u->reading = false;
 		u->totals_error = n->error;
 		if (!n->error)
 			look_for_stall(l, monotonic_ns() - n->took_ns);
