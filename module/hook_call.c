@@ -237,8 +237,8 @@ static __always_inline void count_accept(const struct sock *listener, const stru
 	counts->v[TCPFSM_TOTAL_ACCEPTED]++;
 	note_acceptor(&counts->acceptor, now);
 	if (likely(sk->sk_protocol == IPPROTO_TCP))
-		tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_ACCEPT_US,
-				     tcpfsm_us_since(now, tcp_sk(sk)->rcvq_space.time));
+		tcpfsm_time_inc(counts, TCPFSM_TOTAL_ACCEPT_US, TCPFSM_TOTAL_ACCEPT_US_SUM,
+				tcpfsm_us_since(now, tcp_sk(sk)->rcvq_space.time));
 }
 
 static void record_listen(const struct sock *sk, u32 backlog)

@@ -317,8 +317,8 @@ void tcpfsm_on_hashdance(TCPFSM_FUNCTION_ARGS)
 		counts->v[TCPFSM_TOTAL_COMPLETED_LATE]++;
 	sent = tcp_rsk(req)->snt_synack;
 	if (likely(sent))
-		tcpfsm_histogram_inc(counts, TCPFSM_TOTAL_HANDSHAKE_US,
-				     tcpfsm_us_since(now, sent));
+		tcpfsm_time_inc(counts, TCPFSM_TOTAL_HANDSHAKE_US, TCPFSM_TOTAL_HANDSHAKE_US_SUM,
+				tcpfsm_us_since(now, sent));
 }
 
 /**

@@ -5,6 +5,9 @@
 #include "record.h"
 
 static_assert(sizeof(struct tcpfsm_record) == 128);
+#define FITS(s, n, ...) static_assert(n < TCPFSM_TOTAL_REASONS);
+TCPFSM_REASONS(FITS)
+#undef FITS
 static_assert(offsetof(struct tcpfsm_record, comm) == 112);
 /* tcpfsm_fill_flags() */
 static_assert(offsetof(struct tcpfsm_record, flags) == 20);

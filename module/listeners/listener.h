@@ -236,6 +236,14 @@ static __always_inline void tcpfsm_histogram_inc(struct tcpfsm_counts *counts,
 	counts->histograms[first - TCPFSM_TOTAL_SCALARS + tcpfsm_bucket(value)]++;
 }
 
+/* Likewise microseconds; @sum is the total of their sum. */
+static __always_inline void tcpfsm_time_inc(struct tcpfsm_counts *counts, unsigned int first,
+					    enum tcpfsm_total sum, u64 us)
+{
+	tcpfsm_histogram_inc(counts, first, us);
+	counts->v[sum] += us;
+}
+
 static __always_inline void tcpfsm_peak(u64 *v, unsigned int peak, u64 length, u64 now)
 {
 	if (unlikely(length > v[peak])) {

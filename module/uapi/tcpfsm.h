@@ -201,7 +201,10 @@
 	X(TW_ENDED,	  31, "tw_ended",	SUM, \
 	  "mini-sockets that TcpExtTW and TcpExtTWKilled counted as their time was over: before " \
 	  "Linux 5.18 (network namespace)") \
-	/* Within those below: no request dies of reason 0. */ \
+	/* Within those below: of reasons there are TCPFSM_TOTAL_REASONS at most. */ \
+	X(HANDSHAKE_US_SUM, 78, "handshake_us_sum", SUM, "sum of the times in handshake_us, microseconds") \
+	X(ACCEPT_US_SUM, 79, "accept_us_sum",	SUM, "sum of the times in accept_us, microseconds") \
+	/* And no request dies of reason 0. */ \
 	X(JOINED,	  80, "joined",		SUM, \
 	  "handshakes completed by a further subflow of an MPTCP connection: no accept queue") \
 	X(NOW_SYNQ,	 224, "synq",		NOW, "request sockets in the SYN queue") \
@@ -246,6 +249,7 @@
 	X(NOW_DEV,	 254, "dev",		NOW, "index of the device that it is bound to; 0: none")
 
 /* By enum tcpfsm_reason: why, and how often; SUM. */
+#define TCPFSM_TOTAL_REASONS		14
 #define TCPFSM_TOTAL_SYN_DROPPED	32
 #define TCPFSM_TOTAL_ACK_DROPPED	48
 #define TCPFSM_TOTAL_ACK_RESET		64

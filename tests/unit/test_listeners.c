@@ -379,7 +379,7 @@ static void test_merge(void)
 	CHECK_EQ(a[T(NOW_SINCE_TS)], 11);
 	CHECK_EQ(a[T(NOW_PLACE)], 0);
 	CHECK_EQ(a[T(ACCEPT_US) + 31], 3);
-	CHECK_EQ(tcpfsm_totals_sum(a, T(SYN_DROPPED), 16), 3);
+	CHECK_EQ(tcpfsm_totals_sum(a, T(SYN_DROPPED), TCPFSM_TOTAL_REASONS), 3);
 	b[T(REFUSED_FIRST_TS)] = 90;
 	tcpfsm_totals_merge(a, b);
 	CHECK_EQ(a[T(REFUSED_FIRST_TS)], 40);

@@ -227,9 +227,9 @@ static const struct {
 	const struct name *names;
 	const char * const *strings;
 } groups[] = {
-	{ TCPFSM_TOTAL_SYN_DROPPED, 16, "syn_dropped", names_reason, NULL },
-	{ TCPFSM_TOTAL_ACK_DROPPED, 16, "ack_dropped", names_reason, NULL },
-	{ TCPFSM_TOTAL_ACK_RESET, 16, "ack_reset", names_reason, NULL },
+	{ TCPFSM_TOTAL_SYN_DROPPED, TCPFSM_TOTAL_REASONS, "syn_dropped", names_reason, NULL },
+	{ TCPFSM_TOTAL_ACK_DROPPED, TCPFSM_TOTAL_REASONS, "ack_dropped", names_reason, NULL },
+	{ TCPFSM_TOTAL_ACK_RESET, TCPFSM_TOTAL_REASONS, "ack_reset", names_reason, NULL },
 	{ TCPFSM_TOTAL_GONE, 8, "gone", NULL, gone },
 	{ TCPFSM_TOTAL_TW, 9, "timewait", names_tw_action, NULL },
 	{ TCPFSM_TOTAL_SYNQ_LENGTH, 32, "synq_length", NULL, NULL },

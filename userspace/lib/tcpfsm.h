@@ -818,7 +818,7 @@ void tcpfsm_listeners_free(struct tcpfsm_listeners *ls);
  * they are now, the lengths and places of queues add up, and a's others stay.
  */
 void tcpfsm_totals_merge(uint64_t a[TCPFSM_TOTAL_NUM], const uint64_t b[TCPFSM_TOTAL_NUM]);
-/* Sum of n totals from index on: tcpfsm_totals_sum(t, TCPFSM_TOTAL_SYN_DROPPED, 16). */
+/* Sum of n totals from index on: tcpfsm_totals_sum(t, TCPFSM_TOTAL_SYN_DROPPED, TCPFSM_TOTAL_REASONS). */
 uint64_t tcpfsm_totals_sum(const uint64_t *total, unsigned int index, unsigned int n);
 /* The value below which the share q (0 to 1) of a histogram's samples lies; 0: no sample. */
 uint64_t tcpfsm_histogram_quantile(const uint64_t bucket[TCPFSM_TOTAL_BUCKETS], double q);

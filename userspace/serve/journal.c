@@ -20,7 +20,6 @@
 /* Absent for so long, a finding has ended: one that comes and goes is one. */
 #define ENDED_NS	(30 * NSEC_PER_SEC)
 #define TEXT_LEN	512
-#define REASONS		16
 #define T(t)		TCPFSM_TOTAL_##t
 
 /* What syslog(3) calls them. */
@@ -57,7 +56,7 @@ struct refuser {
 	uint64_t key;			/* cookie, or the inode */
 	uint64_t told_at;
 	uint64_t going_on;		/* bit of what was told last time */
-	uint64_t told[3 * REASONS];
+	uint64_t told[3 * TCPFSM_TOTAL_REASONS];
 };
 
 struct journal {
@@ -353,8 +352,8 @@ static int tell_refusal(struct journal *j, const struct tcpfsm_listener *l, unsi
 	struct note n = {
 		.ts = now, .event = "refused", .priority = PRIORITY_WARNING, .conn = l->conn, .netns = l->netns,
 		.family = l->conn ? l->family : 0, .lport = l->conn ? l->lport : 0, .laddr = l->conn ? l->laddr : NULL,
-		.what = kinds[i / REASONS].what, .reason = tcpfsm_reason_name(i % REASONS), .count = more,
-		.total = l->total[kinds[i / REASONS].first + i % REASONS],
+		.what = kinds[i / TCPFSM_TOTAL_REASONS].what, .reason = tcpfsm_reason_name(i % TCPFSM_TOTAL_REASONS), .count = more,
+		.total = l->total[kinds[i / TCPFSM_TOTAL_REASONS].first + i % TCPFSM_TOTAL_REASONS],
 	};
 	char addr[INET6_ADDRSTRLEN] = "", comm[17] = "";
 
@@ -368,10 +367,10 @@ static int tell_refusal(struct journal *j, const struct tcpfsm_listener *l, unsi
 		inet_ntop(l->family == 6 ? AF_INET6 : AF_INET, l->laddr, addr, sizeof(addr));
 		snprintf(n.message, sizeof(n.message), l->family == 6 ? "[%s]:%u (%s) %s: %" PRIu64 ", %s" :
 			 "%s:%u (%s) %s: %" PRIu64 ", %s", addr, l->lport, *comm ? comm : "process not known",
-			 kinds[i / REASONS].text, more, n.reason);
+			 kinds[i / TCPFSM_TOTAL_REASONS].text, more, n.reason);
 	} else {
 		snprintf(n.message, sizeof(n.message), "listeners of network namespace %u that are not counted %s: %" PRIu64
-			 ", %s", l->netns, kinds[i / REASONS].text, more, n.reason);
+			 ", %s", l->netns, kinds[i / TCPFSM_TOTAL_REASONS].text, more, n.reason);
 	}
 	return tell(j, &n);
 }
@@ -384,16 +383,16 @@ static struct refuser *refuser_of(struct journal *j, const struct tcpfsm_listene
 
 	while (r && r->key != key)
 		r = table_next(&j->refusers, &refusers_type, r);
-	for (i = 0; !r && i < 3 * REASONS; i++)
-		all |= l->total[kinds[i / REASONS].first + i % REASONS];
+	for (i = 0; !r && i < 3 * TCPFSM_TOTAL_REASONS; i++)
+		all |= l->total[kinds[i / TCPFSM_TOTAL_REASONS].first + i % TCPFSM_TOTAL_REASONS];
 	if (r || !all)
 		return r;
 	r = table_add(&j->refusers, &refusers_type, key);
 	if (!r)
 		return NULL;
 	r->key = key;
-	for (i = 0; !j->round && i < 3 * REASONS; i++)
-		r->told[i] = l->total[kinds[i / REASONS].first + i % REASONS];
+	for (i = 0; !j->round && i < 3 * TCPFSM_TOTAL_REASONS; i++)
+		r->told[i] = l->total[kinds[i / TCPFSM_TOTAL_REASONS].first + i % TCPFSM_TOTAL_REASONS];
 	return r;
 }
 
@@ -421,10 +420,10 @@ static int look_at(const struct tcpfsm_listener *l, void *arg)
 		return 0;
 	r->round = j->round + 1;
 	due = look->now >= r->told_at + JOURNAL_NS;
-	for (i = 0; !err && i < 3 * REASONS; i++) {
-		uint64_t total = l->total[kinds[i / REASONS].first + i % REASONS];
+	for (i = 0; !err && i < 3 * TCPFSM_TOTAL_REASONS; i++) {
+		uint64_t total = l->total[kinds[i / TCPFSM_TOTAL_REASONS].first + i % TCPFSM_TOTAL_REASONS];
 
-		if (total <= r->told[i] || !is_refusal(i % REASONS))
+		if (total <= r->told[i] || !is_refusal(i % TCPFSM_TOTAL_REASONS))
 			continue;
 		/* The first one at once. */
 		if (!due && r->going_on >> i & 1)

@@ -368,7 +368,7 @@ static void put_reasons(struct page *p, enum metric m, unsigned int first)
 
 	begin(p, m);
 	each_row(r, p, false) {
-		for (i = 1; i < 16; i++) {
+		for (i = 1; i < TCPFSM_TOTAL_REASONS; i++) {
 			bool always = i == TCPFSM_REASON_SYNQ_FULL || i == TCPFSM_REASON_ACCEPTQ_FULL;
 			struct labels l;
 
@@ -418,9 +418,9 @@ static void put_queues(struct page *p)
 
 /*
  * Bucket n of a total's has what took less than 2^n microseconds: 16 us to 17 s, each second power
- * of two.  The module has no sum of them.
+ * of two.
  */
-static void put_histogram(struct page *p, enum metric m, unsigned int first)
+static void put_histogram(struct page *p, enum metric m, unsigned int first, enum tcpfsm_total us)
 {
 	const struct row *r;
 
@@ -449,6 +449,12 @@ static void put_histogram(struct page *p, enum metric m, unsigned int first)
 		l = open_sample(p, "_count");
 		label_listener(&l, r);
 		value(&l, sum);
+		/* An older module has no sum of what took any time. */
+		if (!r->total[us] && sum > r->total[first])
+			continue;
+		l = open_sample(p, "_sum");
+		label_listener(&l, r);
+		value_seconds(&l, r->total[us] * 1000);
 	}
 }
 
@@ -675,8 +681,8 @@ int metrics_write(struct out *o, const struct known *k, bool openmetrics)
 		put_listeners(&p);
 		put_fates(&p);
 		put_queues(&p);
-		put_histogram(&p, METRIC_HANDSHAKE, T(HANDSHAKE_US));
-		put_histogram(&p, METRIC_ACCEPT_WAIT, T(ACCEPT_US));
+		put_histogram(&p, METRIC_HANDSHAKE, T(HANDSHAKE_US), T(HANDSHAKE_US_SUM));
+		put_histogram(&p, METRIC_ACCEPT_WAIT, T(ACCEPT_US), T(ACCEPT_US_SUM));
 		put_timewaits(&p);
 		if (k->ledger)
 			put_destinations(&p);

@@ -23,7 +23,7 @@ uint64_t listen_refused(const uint64_t *total)
 	uint64_t sum = 0;
 	unsigned int i;
 
-	for (i = 0; i < 16; i++)
+	for (i = 0; i < TCPFSM_TOTAL_REASONS; i++)
 		if (i != TCPFSM_REASON_COOKIE_INVALID && i != TCPFSM_REASON_DEFER_ACCEPT)
 			sum += dropped(total, i);
 	return sum;

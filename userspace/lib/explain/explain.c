@@ -718,7 +718,7 @@ static int note_fine(struct busy *b, struct facts *f)
 /* See check.c. */
 static uint64_t listendrops_of(const uint64_t *t)
 {
-	return tcpfsm_totals_sum(t, TCPFSM_TOTAL_SYN_DROPPED, 16) + t[ACK_DROPPED(ACCEPTQ_FULL)] +
+	return tcpfsm_totals_sum(t, TCPFSM_TOTAL_SYN_DROPPED, TCPFSM_TOTAL_REASONS) + t[ACK_DROPPED(ACCEPTQ_FULL)] +
 	       t[ACK_RESET(ACCEPTQ_FULL)] + t[ACK_DROPPED(NO_MEMORY)] + t[ACK_RESET(NO_MEMORY)] +
 	       t[ACK_DROPPED(NO_ROUTE)] + t[ACK_RESET(NO_ROUTE)] + t[GONE(ICMP)];
 }

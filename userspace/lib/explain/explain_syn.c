@@ -100,8 +100,8 @@ static void refused_between(const struct facts *f, enum side side, uint64_t *fir
 	const struct refused *r = side == SIDE_ACCEPTQ ? &f->acceptq : &f->synq;
 	const uint64_t *t = f->total;
 	uint64_t offset = (uint64_t)f->opts->epoch_offset;
-	uint64_t all = sum(t, TCPFSM_TOTAL_SYN_DROPPED, 16) + sum(t, TCPFSM_TOTAL_ACK_DROPPED, 16) +
-		       sum(t, TCPFSM_TOTAL_ACK_RESET, 16) + t[TOTAL(SYN_COOKIE)];
+	uint64_t all = sum(t, TCPFSM_TOTAL_SYN_DROPPED, TCPFSM_TOTAL_REASONS) + sum(t, TCPFSM_TOTAL_ACK_DROPPED, TCPFSM_TOTAL_REASONS) +
+		       sum(t, TCPFSM_TOTAL_ACK_RESET, TCPFSM_TOTAL_REASONS) + t[TOTAL(SYN_COOKIE)];
 
 	*first = t[TOTAL(REFUSED_FIRST_TS)];
 	*last = t[TOTAL(REFUSED_LAST_TS)];
@@ -1737,8 +1737,8 @@ static bool listeners_closed(const struct facts *f, struct draft *d)
 /* Counted for the network namespace: listeners that left the table, or never were in it. */
 static bool listeners_gone(const struct facts *f, struct draft *d)
 {
-	uint64_t dropped = sum(f->total, TCPFSM_TOTAL_SYN_DROPPED, 16) +
-			   sum(f->total, TCPFSM_TOTAL_ACK_DROPPED, 16) -
+	uint64_t dropped = sum(f->total, TCPFSM_TOTAL_SYN_DROPPED, TCPFSM_TOTAL_REASONS) +
+			   sum(f->total, TCPFSM_TOTAL_ACK_DROPPED, TCPFSM_TOTAL_REASONS) -
 			   f->total[ACK_DROPPED(DEFER_ACCEPT)] - f->total[ACK_DROPPED(COOKIE_INVALID)];
 
 	if (!dropped || f->total[TOTAL(REFUSED_LAST_TS)] + GONE_TOLD_S * NSEC_PER_SEC < f->l->ts)
