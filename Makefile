@@ -47,8 +47,8 @@ test-packages: ## make deb, and the packages on bare systems of Debian 12 and 13
 	scripts/setup build vm packages
 	tests/run packages
 
-test-fleet: ## alerts and the board, by Prometheus and promtool
-	scripts/setup build fleet
+test-fleet: ## alerts and the board by Prometheus and promtool, four hosts in a VM, a thousand simulated
+	scripts/setup build vm fleet
 	tests/run fleet
 
 test-arm64: ## the ring's barriers in code for arm64, and the module's tests in an emulated arm64 machine, without IPv6, too
