@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | idle | wide | client | server]]: a recording without
+ * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | idle | wide | named | client | server]]: a recording without
  * a kernel, for tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
@@ -13,6 +13,7 @@
  * "idle": so many readings of 5000 listeners, of which ten have something to do.
  * "timewait": so many sockets that enter TIME_WAIT and stay, to many destinations.
  * "wide": so many connections over IPv6, of which nothing can be longer, and two that are short; and listeners.
+ * "named": all of that, and what its network namespace and its processes are called.
  * "client", "server": what two hosts see of the same connections, each by its clock.
  * "ports": so many to one destination, until neither a port nor a mini-socket is left.
  */
@@ -705,6 +706,18 @@ static void hosts(unsigned long n)
 		across(i);
 }
 
+#define CONTAINER	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void named(unsigned long n)
+{
+	all(n);
+	if (recorder_name(recorder, NAMED_NETNS, 4026531840U, "web1", now) ||
+	    recorder_name(recorder, NAMED_CGROUP, 700, "/system.slice/docker-" CONTAINER ".scope", now) ||
+	    recorder_name(recorder, NAMED_CGROUP, 80123, "/system.slice/cron.service", now) ||
+	    recorder_name(recorder, NAMED_NETNS, 4026532999U, "web;reboot", now))
+		exit(1);
+}
+
 static const struct {
 	const char *name;
 	void (*make)(unsigned long n);
@@ -721,6 +734,7 @@ static const struct {
 	{ "chunks", live },
 	{ "idle", idle_listeners },
 	{ "wide", wide },
+	{ "named", named },
 };
 
 int main(int argc, char **argv)
@@ -735,7 +749,7 @@ int main(int argc, char **argv)
 			make = kinds[i].make;
 	if (argc < 2 || !make) {
 		fprintf(stderr, "usage: make_recording DIR "
-			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | wide | client | server]]\n");
+			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | wide | named | client | server]]\n");
 		return 2;
 	}
 	at_server = argc > 3 && !strcmp(argv[3], "server");

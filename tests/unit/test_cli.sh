@@ -115,7 +115,6 @@ usage 'long option without its argument' '-d: needs an argument' trace --duratio
 usage 'argument too many' 'more: one argument too many' info more
 usage 'no word of a filter' 'filter: sprot: not one of src dst .*; see tcpfsm help trace' trace dst 10.0.0.1 and sprot 80
 usage 'half a filter' 'filter: at the end: a condition is missing' conns 'dport = 80 and'
-usage 'a filter of cgroups of a recording' 'filter: cgroup and container are those of this machine' top -r rec cgroup /
 usage 'an unknown order of connect' '--sort growth: not one of attempts, ' connect --sort growth
 usage 'an unknown sum of connect' '--by moon: not one of destination, ' connect --by moon
 usage 'flag with an argument' '--json=1: takes no argument' trace --json=1
@@ -905,6 +904,36 @@ if "$make_recording" burst 100000 timewait; then
 	expect 'before the ports run out' 0 '' '% of 28232 ports; tcp_max_tw_buckets is reached first$'
 	fits 'a forecast fits 80 columns'
 	rm -r burst
+fi
+
+# ---- names in a recording ---------------------------------------------------------
+
+"$make_recording" named 10 named
+run timewait -r named; expect 'a recording has the name of a network namespace' 0 "$lost" '^netns web1 \(4026531840\): TIME_WAIT '
+expect 'and the container of an owner' 0 "$lost" '^ +/system.slice/cron.service$'
+run timewait -r named --json; expect 'and JSON' 0 "$lost" '"netns":4026531840,.*"netns_name":"web1"'
+run connect -r named --by container --json
+expect 'the container of a process that has gone' 0 "$lost" '"container":"cron.service"'
+run timewait -r named -N web1; expect 'a namespace of a recording, by name' 0 "$lost" '^netns web1 '
+run trace -r named --json -N web1; cp out by_name
+run trace -r named --json -N 4026531840
+if [ -s out ] && cmp -s out by_name; then ok 'and by inode the same'; else not_ok 'and by inode the same' "$(head -3 by_name)"; fi
+run trace -r named -N web2; expect 'a namespace that a recording has not' 1 '^tcpfsm: -N web2: no such name in the recording; give an inode, a name of ip netns '
+run trace -r named -N 'web;reboot'; expect 'a name that no shell takes as it is' 1 'no such name in the recording'
+run conns -r named container 0123456789ab and port 80; expect 'a container of a recording' 0 "$lost" '^nginx '
+if grep -q '^curl' out; then not_ok 'and no other' "$(head -3 out)"; else ok 'and no other'; fi
+run conns -r named cgroup /system.slice/cron.service; expect 'a cgroup of a recording' 0 "$lost" '^curl '
+usage 'a recording without cgroups' 'filter: the recording does not tell of which cgroup a process is' top -r rec cgroup /
+if ! command -v babeltrace2 >/dev/null; then
+	ok 'babeltrace2 reads names # skip: no babeltrace2'
+elif babeltrace2 named 2>&1 | grep -q ':mark: .* conn = 4026531840, .* comm = [^}]*"web1"'; then
+	ok 'babeltrace2 reads names'
+else
+	not_ok 'babeltrace2 reads names' "$(babeltrace2 named 2>&1 | grep ':mark:' | head -3)"
+fi
+if "$make_recording" other 10; then
+	run trace -r named -r other -N web1
+	expect 'two recordings have no names' 1 '^tcpfsm: -N web1: no such name in the recording; '
 fi
 
 # ---- connect --------------------------------------------------------------------

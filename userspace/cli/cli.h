@@ -34,6 +34,7 @@ struct options {
 	struct out *out;		/* standard output */
 	const char *file;		/* record, report: where to */
 	const char *replay;		/* -r, or NULL */
+	const char *netns;		/* -N, as it was given */
 	const char *second;		/* of another host, or NULL */
 	const char *device;
 	const char *svg;		/* --svg, or NULL */

@@ -34,7 +34,7 @@ static int begin(void *arg, struct tcpfsm_follow *f, const struct tcpfsm_info *i
 	/* Ports are taken by all, whoever is asked for. */
 	struct tcpfsm_timewaits_options tw = { .size = sizeof(tw), .epoch_offset = epoch_offset };
 	struct tcpfsm_connects_options o = {
-		.size = sizeof(o), .epoch_offset = epoch_offset, .cgroups = !readings->opts.replay,
+		.size = sizeof(o), .epoch_offset = epoch_offset, .cgroups = true,
 		.filter = readings->opts.given & OPT_FILTER ? &readings->opts.filter : NULL,
 	};
 	int err;

@@ -226,6 +226,17 @@ static int parse_netns(const char *s, struct tcpfsm_filter *f)
 	return EXIT_ERROR;
 }
 
+/* What places are called, before a filter asks.  What is wrong with a recording is told when it is read. */
+static void take_names(const struct options *o)
+{
+	if (!o->replay) {
+		out_is_here();
+		return;
+	}
+	(void)!tcpfsm_names_recorded(o->second ? NULL : o->replay);
+	out_is_recorded();
+}
+
 /* What a command can ask of what it shows. */
 static uint32_t answers(const struct entry *cmd)
 {
@@ -252,8 +263,6 @@ static int take_filter(struct options *o, const struct entry *cmd, char **words)
 		return usage("filter", why);
 	asks = tcpfsm_filter_asks(&o->filter);
 	o->given |= asks ? OPT_FILTER : 0;
-	if (o->replay && asks & TCPFSM_ASKS_CGROUP)
-		return usage("filter", "cgroup and container are those of this machine's processes now, not of a recording");
 	if (asks & ~answers(cmd))
 		complain("%s: what the filter says of %s has no effect here", cmd->name,
 			 cmd->options & OPT_PEER ? "processes, states and causes" :
@@ -279,13 +288,9 @@ static int take_option(struct options *o, int val, const char *arg)
 				      sizeof(wrong)))
 			why = wrong;
 		break;
-	case 'N': {
-		int status = parse_netns(arg, &o->filter);
-
-		if (status)
-			return status;
+	case 'N':
+		o->netns = arg;
 		break;
-	}
 	case 'T':
 		o->time_of_day = true;
 		break;
@@ -513,11 +518,11 @@ int main(int argc, char **argv)
 	if (o.follow && (!o.replay || o.second))
 		return usage("--follow", o.replay ? "of one recording at a time" : "of a recording: give it with -r");
 	tell_useless(&o, cmd);
-	if (rest < argc) {
+	take_names(&o);
+	status = o.netns ? parse_netns(o.netns, &o.filter) : 0;
+	if (!status && rest < argc)
 		status = take_filter(&o, cmd, &argv[rest]);
-		if (status)
-			return status;
-	}
-	out_is_here(!o.replay);
+	if (status)
+		return status;
 	return cmd->command->run(&o);
 }

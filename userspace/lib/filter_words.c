@@ -14,6 +14,7 @@
 #include "filter.h"
 #include "number.h"
 #include "opts.h"
+#include "source/named.h"
 
 #define LOCAL	TCPFSM_ASKS_LOCAL
 #define PEER	TCPFSM_ASKS_PEER
@@ -154,6 +155,10 @@ static const char *parse_netns(const char *s, uint32_t *netns)
 	}
 	if (!*s)
 		return "no name";
+	if (named_is() && !strchr(s, '/')) {
+		*netns = named_netns(s);
+		return *netns ? NULL : "no such name in the recording";
+	}
 	if ((size_t)snprintf(path, sizeof(path), strchr(s, '/') ? "%s" : "/run/netns/%s", s) >=
 	    sizeof(path))
 		return "name too long";
@@ -563,6 +568,8 @@ static bool add_name(struct parser *p, uint8_t what, const char *name)
 	struct tcpfsm_filter_op op = { .what = what, .low = (uint16_t)p->nnames };
 	size_t len;
 
+	if (what != OP_COMM && named_is() && !named_cgroups())
+		return fail_at(p, "", "the recording does not tell of which cgroup a process is");
 	if (what == OP_CGROUP && !strncmp(name, "/sys/fs/cgroup", 14))
 		name += 14;
 	len = strlen(name);

@@ -191,11 +191,15 @@ int tcpfsm_source_resync(struct tcpfsm_source *src);
  *	   the sockets (1) or of the totals (2);
  * LEFT_OUT: in a recording, conn: how many records did not pass its filter;
  * END: in a recording, how it ended: rcv is an enum tcpfsm_end, arg its errno or signal, conn the
- *	records that were not written, listener those that were lost.
+ *	records that were not written, listener those that were lost;
+ * NAME: in a recording, a name, or a part of it: of network namespace conn, as "ip netns" has it (rcv 1) or the
+ *	container or unit in it (2), or the cgroup of process conn (3).  Of its tw_max bytes those from tw on, at
+ *	most 48, are in comm, laddr and raddr, in that order.
  * Only CLOCK is given away as an item.
  */
 enum tcpfsm_mark {
 	TCPFSM_MARK_CLOCK = 1, TCPFSM_MARK_STREAM = 2, TCPFSM_MARK_END = 3, TCPFSM_MARK_LEFT_OUT = 4,
+	TCPFSM_MARK_NAME = 5,
 };
 
 enum tcpfsm_end {
@@ -635,7 +639,7 @@ int tcpfsm_filter_set(struct tcpfsm_filter *f, const char *word, const char *val
  *	  "lport=80", "-L 80") do what it does.  "" filters nothing.
  * @why: if @size is not 0: set to the word that is wrong, and a few words, on failure
  *
- * cgroup and container are looked up in /proc of this machine.  Return: as tcpfsm_filter_set().
+ * cgroup and container are looked up in /proc of this machine, or as tcpfsm_names_recorded() says.  Return: as tcpfsm_filter_set().
  */
 int tcpfsm_filter_and(struct tcpfsm_filter *f, const char *text, char *why, size_t size);
 /* The same; it takes the place of what was in the filter but its size. */
@@ -988,8 +992,18 @@ int tcpfsm_explain_findings(struct tcpfsm_explain *x, struct tcpfsm_listeners *l
 			    tcpfsm_finding_fn fn, void *arg);
 void tcpfsm_explain_free(struct tcpfsm_explain *x);
 
+/**
+ * tcpfsm_names_recorded() - names and cgroups below are those that a recording tells
+ * @dir: what it has already is known then, what comes is learned while it is read; NULL: of none, as where two
+ *	 recordings are read, whose numbers may be the same
+ *
+ * Without it they are this machine's, which mean nothing for a recording.  It is for the whole process, filters that are
+ * parsed afterwards included.  Return: 0 or as tcpfsm_source_open_recording().
+ */
+int tcpfsm_names_recorded(const char *dir);
+
 /*
- * Where records are from, by the names that this machine has for it now: not for a recording.
+ * Where records are from, by the names that this machine has for it now.
  * Of a network namespace, as "ip netns" has it; "": none that a shell takes as it is.
  */
 #define TCPFSM_NETNS_NAME_MAX	64
@@ -1304,7 +1318,7 @@ struct tcpfsm_connects_options {
 	size_t max_rows;		/* 0: default (32768) */
 	struct tcpfsm_timewaits *ledger; /* of the caller, who feeds it before this: ports, and what was */
 					/* opened by peers; NULL: neither is known */
-	bool cgroups;			/* look up containers in /proc of this machine */
+	bool cgroups;			/* look up containers: in /proc of this machine, or see tcpfsm_names_recorded() */
 };
 
 struct tcpfsm_connects;

@@ -257,8 +257,11 @@ static int begin(struct replay *r, const char **why)
 		.size = sizeof(fo), .recording = r->o->dir, .model = &mo, .batch = on_batch,
 		.netns = r->o->filter ? r->o->filter->netns : 0,
 	};
-	int err = tcpfsm_follow_open(&r->follow, &fo, r->info, why);
+	int err;
 
+	/* It may have told later ones, too. */
+	(void)!tcpfsm_names_recorded(r->o->dir);
+	err = tcpfsm_follow_open(&r->follow, &fo, r->info, why);
 	if (err)
 		return err;
 	r->src = tcpfsm_follow_source(r->follow);

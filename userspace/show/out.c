@@ -189,11 +189,16 @@ void out_inked(struct out *o, enum attr attr, const char *fmt, ...)
 
 /* ---- JSON ------------------------------------------------------------------------ */
 
-static bool here;
+static bool here, recorded;
 
-void out_is_here(bool is)
+void out_is_here(void)
 {
-	here = is;
+	here = true;
+}
+
+void out_is_recorded(void)
+{
+	recorded = true;
 }
 
 /* Rows by the hundred have the same few, and each name takes some system calls: names are kept for a second. */
@@ -209,7 +214,11 @@ const char *out_netns(uint32_t netns, char name[TCPFSM_CONTAINER_NAME_MAX])
 	uint64_t now;
 
 	*name = '\0';
-	if (!here || !netns)
+	if (!netns)
+		return name;
+	if (recorded)
+		return tcpfsm_netns_label(netns, name);
+	if (!here)
 		return name;
 	now = monotonic_ns();
 	k = &kept[netns % NAMES];

@@ -79,7 +79,9 @@ void out_json_begin(struct json *j, const struct json_head *h);
 void out_json_closers(struct json *j, const uint64_t n[4]);
 
 /* What is told is of this machine: places have the names that it has for them now. */
-void out_is_here(bool here);
+void out_is_here(void);
+/* Or of recordings: places have the names that tcpfsm_names_recorded() says. */
+void out_is_recorded(void);
 /* Name of a network namespace, "": none. */
 const char *out_netns(uint32_t netns, char name[TCPFSM_CONTAINER_NAME_MAX]);
 /* "web1 (4026532213)", or the inode alone. */

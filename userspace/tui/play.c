@@ -21,6 +21,8 @@ static int rewind_recording(struct loop *l)
 	u->play.now = 0;
 	u->play.end = false;
 	top_free(&u->top);
+	/* It has told later ones, too. */
+	(void)!tcpfsm_names_recorded(l->replay);
 	err = tcpfsm_follow_open(&l->follow, &l->wants, NULL, NULL);
 	if (err)
 		return err;

@@ -34,7 +34,7 @@ int story_begin(struct loop *l)
 		.filter = filtered ? &l->filter : NULL,
 	};
 	struct tcpfsm_connects_options co = {
-		.size = sizeof(co), .epoch_offset = epoch_offset, .cgroups = !l->replay,
+		.size = sizeof(co), .epoch_offset = epoch_offset, .cgroups = true,
 		.filter = filtered ? &l->filter : NULL,
 	};
 	struct tcpfsm_explain_options eo = {

@@ -262,10 +262,6 @@ static void set_filter(struct ui *u, const char *text)
 		ui_say(u, "filter: %s", why);
 		return;
 	}
-	if (u->replay && tcpfsm_filter_asks(&f) & TCPFSM_ASKS_CGROUP) {
-		ui_say(u, "filter: a recording has no cgroups and containers");
-		return;
-	}
 	u->filter = f;
 	tcpfsm_explain_filter(u->explain, &f);
 	u->judged_at = 0;

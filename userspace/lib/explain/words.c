@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "explain.h"
+#include "source/named.h"
 #include "source/process.h"
 
 /* What came from a process is not to be trusted with a terminal. */
@@ -128,7 +129,7 @@ struct words netns_name(const struct facts *f)
 {
 	char name[TCPFSM_CONTAINER_NAME_MAX];
 
-	if (f->opts->live && *tcpfsm_netns_label(f->l->netns, name))
+	if ((f->opts->live || named_is()) && *tcpfsm_netns_label(f->l->netns, name))
 		return words("network namespace %s", name);
 	return words("network namespace %u", f->l->netns);
 }

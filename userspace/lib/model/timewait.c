@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "source/cgroup.h"
 #include "source/clock.h"
 #include "source/item.h"
+#include "source/named.h"
 #include "source/process.h"
 #include "opts.h"
 #include "table.h"
@@ -110,15 +112,17 @@ static uint32_t owner_group(struct tcpfsm_timewaits *t, const struct tcpfsm_even
 	struct key key = { .pid = ev && ev->has_owner ? ev->pid : 0 };
 	uint32_t i = groups_get(&t->kind[KIND(OWNER)], &key);
 	struct group *g = group(t, KIND(OWNER), i);
+	char path[PROCESS_CGROUP_MAX];
 
 	if (!i || !key.pid)
 		return i;
 	/* execve() and prctl() change it. */
 	memcpy(g->now.comm, ev->comm, sizeof(g->now.comm));
 	seen(g, ev);
-	if (t->live && !g->cgroup_asked) {
+	if (!g->cgroup && (named_is() || (t->live && !g->cgroup_asked))) {
 		g->cgroup_asked = true;
-		g->cgroup = process_cgroup(key.pid, ev->ts - (uint64_t)t->epoch_offset);
+		if (cgroup_of(key.pid, ev->ts - (uint64_t)t->epoch_offset, path))
+			g->cgroup = strdup(path);
 	}
 	return i;
 }

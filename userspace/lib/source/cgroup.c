@@ -6,6 +6,7 @@
 
 #include "cgroup.h"
 #include "clock.h"
+#include "named.h"
 #include "tcpfsm.h"
 
 #define REMEMBERED	1024
@@ -27,6 +28,8 @@ bool cgroup_of(uint32_t pid, uint64_t ts, char path[PROCESS_CGROUP_MAX])
 	uint64_t now = monotonic_ns();
 	bool known;
 
+	if (named_is())
+		return named_text(NAMED_CGROUP, pid, path, PROCESS_CGROUP_MAX);
 	pthread_mutex_lock(&lock);
 	if (remembered[i].pid != pid || now > remembered[i].asked + FRESH_NS) {
 		char *fresh = process_cgroup(pid, ts ? ts : INT64_MAX);

@@ -15,6 +15,8 @@
  * cgroup_of() - as process_cgroup(), remembered for when the process is gone
  * @ts: when the process was seen, by the kernel's CLOCK_MONOTONIC; 0: not known
  *
+ * Or as a recording tells, see tcpfsm_names_recorded().
+ *
  * Return: false: not known.
  */
 bool cgroup_of(uint32_t pid, uint64_t ts, char path[PROCESS_CGROUP_MAX]);

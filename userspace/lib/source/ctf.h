@@ -3,8 +3,8 @@
  * A recording: a directory with a CTF 1.8 trace, "metadata", one file "cpu_N"
  * for each CPU that had something to tell, "sockets", a stream of SOCKET records
  * and nothing else, if a snapshot was taken, "totals", of TOTAL records, and
- * "marks", of MARK records: the last ones tell how much there is of each other
- * stream, and how the recording ended.  Without these it was not ended.
+ * "marks", of MARK records: clocks, names (named.h), and the last ones tell how much there is
+ * of each other stream, and how the recording ended.  Without these it was not ended.
  *
  * A stream file is made of units of 128 bytes: each packet is one unit of
  * header and context, then one for each record.  An event is the record with
@@ -150,8 +150,8 @@ struct ctf_event *ctf_writer_room(struct ctf_writer *w, unsigned int cpu, size_t
 int ctf_writer_commit(struct ctf_writer *w, unsigned int cpu, size_t n, uint64_t lost,
 		      uint64_t now);
 
-/* A mark; its seq is filled in. */
-int ctf_writer_mark(struct ctf_writer *w, const struct tcpfsm_record *mark);
+/* A mark; its seq is filled in.  now: as above; 0: ctf_writer_flush() writes it at once. */
+int ctf_writer_mark(struct ctf_writer *w, const struct tcpfsm_record *mark, uint64_t now);
 
 /* Records were lost at the end of a CPU's stream, at time ts. */
 int ctf_writer_lost(struct ctf_writer *w, unsigned int cpu, uint64_t lost, uint64_t ts);

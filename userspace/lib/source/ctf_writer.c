@@ -181,15 +181,23 @@ static int stream_buffer(struct ctf_writer *w, unsigned int cpu)
 	return 0;
 }
 
-/*
- * Room on the disk for how it ended, and memory: both may be gone by then.  While it is locked,
- * the recording is being written.
- */
+/* Room on the disk for how it ended: it may be gone by then.  Return: 0 or -ENOSPC. */
+static int reserve_end(struct ctf_writer *w)
+{
+	const struct ctf_stream *s = &w->streams[ctf_writer_marks(w)];
+	size_t packets = w->nstreams / w->room + 2;
+
+	if (fallocate(s->fd, FALLOC_FL_KEEP_SIZE, (off_t)s->off,
+		      (off_t)(packets * ctf_packet_bytes(w->room, CTF_UNIT))) && errno == ENOSPC)
+		return -ENOSPC;
+	return 0;
+}
+
+/* And memory.  While it is locked, the recording is being written. */
 static int reserve_marks(struct ctf_writer *w)
 {
 	unsigned int marks = ctf_writer_marks(w);
 	struct ctf_stream *s = &w->streams[marks];
-	size_t packets = w->nstreams / w->room + 2;
 	int err;
 
 	err = stream_buffer(w, marks);
@@ -198,10 +206,7 @@ static int reserve_marks(struct ctf_writer *w)
 	if (err)
 		return err;
 	(void)flock(s->fd, LOCK_EX | LOCK_NB);
-	if (fallocate(s->fd, FALLOC_FL_KEEP_SIZE, 0,
-		      (off_t)(packets * ctf_packet_bytes(w->room, CTF_UNIT))) && errno == ENOSPC)
-		return -ENOSPC;
-	return 0;
+	return reserve_end(w);
 }
 
 static int sync_parent(int dirfd)
@@ -359,6 +364,9 @@ static int stream_write(struct ctf_writer *w, unsigned int cpu, size_t n)
 	}
 	s->packets++;
 	s->off += len;
+	/* Names took some of that room; without more of it the recording goes on. */
+	if (cpu == ctf_writer_marks(w))
+		(void)!reserve_end(w);
 	s->written += n;
 	w->bytes += len;
 	if (n && s->since < s->unsynced)
@@ -569,7 +577,7 @@ uint64_t ctf_writer_bytes(const struct ctf_writer *w)
 	return w->bytes;
 }
 
-int ctf_writer_mark(struct ctf_writer *w, const struct tcpfsm_record *mark)
+int ctf_writer_mark(struct ctf_writer *w, const struct tcpfsm_record *mark, uint64_t now)
 {
 	unsigned int marks = ctf_writer_marks(w);
 	struct ctf_stream *s = &w->streams[marks];
@@ -577,7 +585,7 @@ int ctf_writer_mark(struct ctf_writer *w, const struct tcpfsm_record *mark)
 
 	memcpy(&ev->ts, &mark->ts, sizeof(*mark) - offsetof(struct tcpfsm_record, ts));
 	ev->seq = s->committed + 1;
-	return ctf_writer_commit(w, marks, 1, 0, 0);
+	return ctf_writer_commit(w, marks, 1, 0, now);
 }
 
 /* Nothing can be done where a mark of the end fails: it will not be there. */
@@ -599,18 +607,18 @@ static void write_end(struct ctf_writer *w, const struct ctf_end *end, uint64_t 
 		mark.tw = i < w->cpus ? i : 0;
 		mark.conn = s->off;
 		mark.listener = s->written;
-		(void)ctf_writer_mark(w, &mark);
+		(void)ctf_writer_mark(w, &mark, 0);
 	}
 	mark = (struct tcpfsm_record) {
 		.type = TCPFSM_TYPE_MARK, .ts = mark.ts, .snd = TCPFSM_MARK_LEFT_OUT, .conn = end->left_out,
 	};
 	if (end->left_out)
-		(void)ctf_writer_mark(w, &mark);
+		(void)ctf_writer_mark(w, &mark, 0);
 	mark = (struct tcpfsm_record) {
 		.type = TCPFSM_TYPE_MARK, .ts = mark.ts, .snd = TCPFSM_MARK_END, .rcv = end->how,
 		.arg = end->code, .conn = unwritten, .listener = end->lost,
 	};
-	(void)ctf_writer_mark(w, &mark);
+	(void)ctf_writer_mark(w, &mark, 0);
 	if (!stream_flush(w, marks))
 		(void)sync_streams(w);
 }

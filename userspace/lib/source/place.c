@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
-/* Where records are from, by the names that this machine has for it now. */
+/* Where records are from, by the names that this machine has for it now, or that a recording tells. */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,11 +12,13 @@
 
 #include "clock.h"
 #include "grow.h"
+#include "named.h"
+#include "place.h"
 #include "tcpfsm.h"
 
 _Static_assert(TCPFSM_DEV_NAME_MAX == IF_NAMESIZE, "as of if_indextoname()");
 
-static bool is_plain(const char *s)
+bool place_name_is_plain(const char *s)
 {
 	return *s != '-' && *s != '.' && strlen(s) < TCPFSM_NETNS_NAME_MAX &&
 	       !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")];
@@ -47,7 +49,7 @@ struct places {
 #define INHABITED_NS	(5 * NSEC_PER_SEC)	/* /proc is long */
 
 /* Names of ip netns, and namespaces of processes. */
-static struct places named, inhabited;
+static struct places with_name, inhabited;
 
 static int by_inode(const void *a, const void *b)
 {
@@ -89,21 +91,21 @@ static void look_for_names(void)
 	struct dirent *e;
 	bool known = own(&nsfs);
 
-	named.n = 0;
-	named.changed = dir && !fstat(dirfd(dir), &st) ? st.st_mtim : (struct timespec) { 0, 0 };
+	with_name.n = 0;
+	with_name.changed = dir && !fstat(dirfd(dir), &st) ? st.st_mtim : (struct timespec) { 0, 0 };
 	while (dir && known && (e = readdir(dir))) {
 		struct place *p;
 
-		if (!is_plain(e->d_name) || fstatat(dirfd(dir), e->d_name, &st, 0) || st.st_dev != nsfs.st_dev)
+		if (!place_name_is_plain(e->d_name) || fstatat(dirfd(dir), e->d_name, &st, 0) || st.st_dev != nsfs.st_dev)
 			continue;
-		p = add(&named, (uint32_t)st.st_ino);
+		p = add(&with_name, (uint32_t)st.st_ino);
 		if (!p)
 			break;
 		strcpy(p->name, e->d_name);
 	}
 	if (dir)
 		closedir(dir);
-	sort(&named);
+	sort(&with_name);
 }
 
 /* Has a name come or gone since? */
@@ -111,21 +113,26 @@ static bool names_changed(void)
 {
 	struct stat st;
 
-	return !stat("/run/netns", &st) && (st.st_mtim.tv_sec != named.changed.tv_sec ||
-					    st.st_mtim.tv_nsec != named.changed.tv_nsec);
+	return !stat("/run/netns", &st) && (st.st_mtim.tv_sec != with_name.changed.tv_sec ||
+					    st.st_mtim.tv_nsec != with_name.changed.tv_nsec);
 }
 
 const char *tcpfsm_netns_name(uint32_t inode, char name[TCPFSM_NETNS_NAME_MAX])
 {
 	const struct place *p;
 
+	*name = '\0';
+	if (named_is()) {
+		(void)!named_text(NAMED_NETNS, inode, name, TCPFSM_NETNS_NAME_MAX);
+		return name;
+	}
 	pthread_mutex_lock(&lock);
-	if (!named.looked || monotonic_ns() > named.looked + NAMED_NS)
+	if (!with_name.looked || monotonic_ns() > with_name.looked + NAMED_NS)
 		look_for_names();
-	p = find(&named, inode);
+	p = find(&with_name, inode);
 	if (!p && names_changed()) {
 		look_for_names();
-		p = find(&named, inode);
+		p = find(&with_name, inode);
 	}
 	strcpy(name, p ? p->name : "");
 	pthread_mutex_unlock(&lock);
@@ -141,11 +148,10 @@ static uint32_t netns_of(const char *pid)
 	return !stat(path, &st) ? (uint32_t)st.st_ino : 0;
 }
 
-/* That of init is the machine's own: all its units are in there. */
-static void look_for_processes(void)
+static void look_for_processes(uint32_t init)
 {
 	DIR *dir = opendir("/proc");
-	uint32_t init = netns_of("1"), inode, last = 0;
+	uint32_t inode, last = 0;
 	struct dirent *e;
 
 	inhabited.n = 0;
@@ -172,13 +178,21 @@ static void look_for_processes(void)
 const char *tcpfsm_netns_label(uint32_t inode, char label[TCPFSM_CONTAINER_NAME_MAX])
 {
 	const struct place *p;
-	uint32_t pid;
+	uint32_t pid, init;
 
 	if (*tcpfsm_netns_name(inode, label))
 		return label;
+	if (named_is()) {
+		(void)!named_text(NAMED_INHABITED, inode, label, TCPFSM_CONTAINER_NAME_MAX);
+		return label;
+	}
+	/* That of init is the machine's own: all its units are in there. */
+	init = netns_of("1");
+	if (inode == init)
+		return label;
 	pthread_mutex_lock(&lock);
 	if (!inhabited.looked || monotonic_ns() > inhabited.looked + INHABITED_NS)
-		look_for_processes();
+		look_for_processes(init);
 	p = find(&inhabited, inode);
 	pid = p ? p->pid : 0;
 	pthread_mutex_unlock(&lock);

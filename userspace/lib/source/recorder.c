@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "ctf.h"
 #include "device.h"
+#include "named.h"
 #include "opts.h"
 #include "pace.h"
 #include "progress.h"
@@ -53,6 +54,7 @@ struct tcpfsm_recorder {
 	void *keeps_arg;
 	struct kept_cpu *cpus;		/* with keeps */
 	uint64_t left_out;		/* by keeps */
+	struct naming naming;		/* of a device */
 	int64_t timens;
 	uint64_t chunk;			/* number of this one */
 	uint64_t chunk_begun, chunk_base;
@@ -110,6 +112,7 @@ static int open_writer(struct tcpfsm_recorder *rec, struct ctf_writer **w)
 		err = ctf_writer_open(w, rec->chunks ? path : rec->dir, rec->nrings, &rec->env);
 	rec->chunk += !err;
 	rec->chunk_begun = monotonic_ns();
+	naming_again(&rec->naming);
 	return err;
 }
 
@@ -168,6 +171,7 @@ static void free_recorder(struct tcpfsm_recorder *rec)
 	reading_free(&rec->told);
 	reading_free(&rec->past[0]);
 	reading_free(&rec->past[1]);
+	naming_exit(&rec->naming);
 	free(rec->cpus);
 	free(rec->kept);
 	free(rec->dir);
@@ -230,7 +234,7 @@ int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
 	rec->progress.chunk = UINT64_MAX;
 	rec->dir = strdup(dir);
 	rec->cpus = calloc(n, sizeof(*rec->cpus));
-	err = rec->dir && rec->cpus ? 0 : -ENOMEM;
+	err = rec->dir && rec->cpus ? naming_init(&rec->naming) : -ENOMEM;
 	rec->dirfd = err ? err : ctf_make_dir(dir, &made);
 	if (rec->dirfd < 0)
 		err = rec->dirfd;
@@ -256,6 +260,55 @@ static bool is_kept(const struct tcpfsm_recorder *rec, const struct tcpfsm_recor
 	return !rec->keeps || rec->keeps(r, rec->keeps_arg);
 }
 
+#define IN_EVENT(member) \
+	(offsetof(struct tcpfsm_record, member) - offsetof(struct tcpfsm_record, ts))
+
+/* Numbers of which somebody may want to know the names. */
+static void see_names(struct tcpfsm_recorder *rec, const struct ctf_event *ev, size_t n)
+{
+	size_t i;
+
+	for (i = 0; rec->dev && i < n; i++) {
+		const uint8_t *at = (const uint8_t *)&ev[i];
+		uint32_t netns, pid = 0;
+
+		memcpy(&netns, at + IN_EVENT(netns), sizeof(netns));
+		if (at[IN_EVENT(flags)] & TCPFSM_F_OWNER)
+			memcpy(&pid, at + IN_EVENT(pid), sizeof(pid));
+		naming_see(&rec->naming, netns, pid, ev[i].ts);
+	}
+}
+
+static int put_marks(struct tcpfsm_recorder *rec, uint64_t ts, uint64_t now)
+{
+	struct tcpfsm_record mark;
+	int err = 0;
+
+	while (!err && naming_next(&rec->naming, &mark)) {
+		mark.ts = ts;
+		err = ctf_writer_mark(rec->writer, &mark, now);
+	}
+	return err;
+}
+
+/* What was seen since, while who has the names is still there. */
+static int put_names(struct tcpfsm_recorder *rec, uint64_t now)
+{
+	int err;
+
+	pace_begin(&rec->naming.pace);
+	err = put_marks(rec, now - (uint64_t)rec->timens, now);
+	pace_end(&rec->naming.pace);
+	return err;
+}
+
+int recorder_name(struct tcpfsm_recorder *rec, enum named what, uint32_t id, const char *text, uint64_t ts)
+{
+	snprintf(rec->naming.text, sizeof(rec->naming.text), "%s", text);
+	naming_tell(&rec->naming, what, id);
+	return put_marks(rec, ts, monotonic_ns());
+}
+
 /* seq: of the stream. */
 static int put_record(struct tcpfsm_recorder *rec, unsigned int stream,
 		      const struct tcpfsm_record *r, uint64_t seq)
@@ -269,7 +322,10 @@ static int put_record(struct tcpfsm_recorder *rec, unsigned int stream,
 		return -ENOMEM;
 	memcpy(&ev->ts, &r->ts, sizeof(*r) - offsetof(struct tcpfsm_record, ts));
 	ev->seq = seq;
+	see_names(rec, ev, 1);
 	err = ctf_writer_commit(rec->writer, stream, 1, 0, r->ts);
+	if (!err && rec->naming.ndue == NAMING_DUE)
+		err = put_names(rec, monotonic_ns());
 	/* Meanwhile the rings fill. */
 	if (!err && room == 1)
 		err = tcpfsm_recorder_drain(rec);
@@ -478,6 +534,7 @@ static int drain_ring(struct tcpfsm_recorder *rec, struct ring_reader *r, unsign
 			break;
 		lost = told = ring_take_gap(r);
 		kept = rec->keeps ? keep_some(rec, cpu, dst, n, &told) : n;
+		see_names(rec, dst, kept);
 		err = kept ? ctf_writer_commit(rec->writer, cpu, kept, told, now) : 0;
 		/* Taken from the ring; where they are in no file, ctf_writer_close() counts them. */
 		rec->lost += lost;
@@ -502,7 +559,7 @@ static int put_clock(struct tcpfsm_recorder *rec, uint64_t at)
 		.conn = (uint64_t)rec->env.epoch_offset,
 	};
 
-	return ctf_writer_mark(rec->writer, &mark);
+	return ctf_writer_mark(rec->writer, &mark, 0);
 }
 
 /* Nothing is written: totals are read, so that what is recorded then has some of before. */
@@ -541,6 +598,8 @@ static int drain(struct tcpfsm_recorder *rec)
 		if (r->hdr && load_relaxed(&r->hdr->head) > r->cursor)
 			err = drain_ring(rec, r, i, now, &total);
 	}
+	if (!err && naming_waits(&rec->naming, now))
+		err = put_names(rec, now);
 	if (!err && now >= FLUSH_NS)
 		err = ctf_writer_flush(rec->writer, now - FLUSH_NS);
 	if (!err && rec->resync && rec->lost != rec->lost_before && now >= rec->resyncs.next)
@@ -844,6 +903,8 @@ int tcpfsm_recorder_close(struct tcpfsm_recorder *rec, uint64_t *unwritten)
 		err = put_resync(rec);
 	if (!err && rec->readings.begun)
 		err = put_totals(rec);
+	if (!err)
+		err = put_names(rec, monotonic_ns());
 	if (!err)
 		err = rec->totals_error;
 	put_gaps(rec);

@@ -36,6 +36,7 @@
 #include "clock.h"
 #include "ctf.h"
 #include "merge.h"
+#include "named.h"
 #include "progress.h"
 #include "source.h"
 
@@ -141,6 +142,7 @@ struct recording {
 	int dirfd;
 	int err;			/* of the first stream that had one */
 	int64_t clock;			/* the last offset that was told */
+	struct named_parts name;
 	uint64_t last_ts;		/* of all records */
 	/* What is not there. */
 	uint64_t absent, cut, gone;	/* files; chunks */
@@ -600,6 +602,7 @@ again:
 	r->out = s;
 	switch (s->kind) {
 	case OF_MARKS:
+		named_mark(&r->name, &it->rec, false);
 		/* Where nobody set the clock, a chunk begins with what the one before had. */
 		if (it->rec.snd != TCPFSM_MARK_CLOCK || (int64_t)it->rec.conn == r->clock)
 			goto again;
@@ -840,6 +843,7 @@ static int read_marks(struct recording *r, size_t chunk)
 	struct stream s = { .kind = OF_MARKS, .chunk = chunk, .fd = -1 };
 	struct chunk *c = &r->chunks[chunk];
 	size_t units = r->units, n = r->nchunks;
+	struct named_parts name = { .what = 0 };
 	struct tcpfsm_record mark;
 	int err = r->err;
 	uint64_t key;
@@ -863,6 +867,7 @@ static int read_marks(struct recording *r, size_t chunk)
 		if (s.gap_alone)
 			break;
 		event_record(s.event, &mark);
+		named_mark(&name, &mark, true);
 		if (mark.snd == TCPFSM_MARK_STREAM) {
 			check_size(r, c, &mark);
 		} else if (mark.snd == TCPFSM_MARK_LEFT_OUT) {
