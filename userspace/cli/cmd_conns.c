@@ -252,14 +252,16 @@ static void put_host(const struct conns_view *v, const struct tcpfsm_event *ev)
 static int show(struct conns_view *v, const struct tcpfsm_event *ev)
 {
 	struct out *o = v->opts->out;
+	char *to;
 
 	if (!wanted(v, ev))
 		return 0;
 	put_host(v, ev);
+	to = out_room(o, v->opts->json ? TCPFSM_JSON_MAX + OUT_NETNS_JSON_MAX : TEXT_MAX);
 	if (v->opts->json)
-		out_add(o, tcpfsm_life_json(ev, out_room(o, TCPFSM_JSON_MAX)));
+		out_add(o, out_json_named(to, tcpfsm_life_json(ev, to), ev->netns_gone ? 0 : ev->rec.netns));
 	else
-		out_add(o, line(v, ev, out_room(o, TEXT_MAX)));
+		out_add(o, line(v, ev, to));
 	return ++v->lines == v->opts->count || o->error ? STOP : 0;
 }
 

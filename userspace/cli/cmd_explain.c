@@ -23,9 +23,9 @@ struct explain {
 
 static void show_json(struct out *o, const struct tcpfsm_finding *f)
 {
-	static char line[TCPFSM_FINDING_JSON_MAX];
+	static char line[TCPFSM_FINDING_JSON_MAX + OUT_NETNS_JSON_MAX];
 
-	out_write(o, line, tcpfsm_finding_json(f, line));
+	out_write(o, line, out_json_named(line, tcpfsm_finding_json(f, line), f->netns));
 }
 
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
@@ -46,10 +46,11 @@ static int on_what_if(const struct tcpfsm_what_if *w, void *arg)
 {
 	struct explain *e = arg;
 	struct out *o = e->opts->out;
+	char *to = out_room(o, TCPFSM_WHAT_IF_JSON_MAX + OUT_NETNS_JSON_MAX);
 
 	e->replayed = true;
 	if (e->opts->json)
-		out_add(o, tcpfsm_what_if_json(w, out_room(o, TCPFSM_WHAT_IF_JSON_MAX)));
+		out_add(o, out_json_named(to, tcpfsm_what_if_json(w, to), w->netns));
 	else
 		explain_text_what_if(o, w);
 	return o->error ? 1 : 0;

@@ -16,6 +16,7 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 {
 	struct trace *t = arg;
 	struct out *o = t->out;
+	char *to;
 	size_t len;
 
 	if (t->filter && !tcpfsm_filter_match(&t->opts->filter, ev))
@@ -25,10 +26,11 @@ static int on_event(const struct tcpfsm_event *ev, void *arg)
 		return 0;
 	if (t->opts->second && !t->opts->json && text_tells(&t->text, ev))
 		out_printf(o, "%u ", TCPFSM_EVENT_HOST(ev));
+	to = out_room(o, t->opts->json ? TCPFSM_JSON_MAX + OUT_NETNS_JSON_MAX : TEXT_MAX);
 	if (t->opts->json)
-		len = tcpfsm_event_json(ev, out_room(o, TCPFSM_JSON_MAX));
+		len = out_json_named(to, tcpfsm_event_json(ev, to), ev->netns_gone ? 0 : ev->rec.netns);
 	else
-		len = text_event(&t->text, ev, out_room(o, TEXT_MAX));
+		len = text_event(&t->text, ev, to);
 	if (!len)
 		return 0;
 	out_add(o, len);

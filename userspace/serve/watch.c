@@ -548,7 +548,7 @@ int watch_resets_json(struct watch *w, struct json *j, const char *key, size_t m
 			rest += sorted[i].n;
 			continue;
 		}
-		json_begin(j, &(struct json_head) {
+		out_json_begin(j, &(struct json_head) {
 			.ts = sorted[i].last_ts, .event = "resets", .netns = k->netns, .family = k->family,
 			.laddr = k->local ? k->addr : NULL, .lport = k->local ? k->port : 0,
 			.raddr = k->local ? NULL : k->addr, .rport = k->local ? 0 : k->port,

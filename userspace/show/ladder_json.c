@@ -20,6 +20,7 @@ static void put_end(struct json *j, const struct tcpfsm_ladder *l, unsigned int 
 {
 	const struct tcpfsm_ladder_end *e = &l->end[i];
 	unsigned int host = TCPFSM_HOST_OF_CONN(e->conn);
+	char name[TCPFSM_CONTAINER_NAME_MAX];
 
 	json_open(j, NULL, '{');
 	json_bool(j, "seen", e->seen);
@@ -33,6 +34,8 @@ static void put_end(struct json *j, const struct tcpfsm_ladder *l, unsigned int 
 		json_number(j, "conn", TCPFSM_BARE_CONN(e->conn));
 	if (e->netns)
 		json_number(j, "netns", TCPFSM_BARE_NETNS(host, e->netns));
+	if (*out_netns(TCPFSM_BARE_NETNS(host, e->netns), name))
+		json_string(j, "netns_name", name);
 	if (e->has_owner)
 		json_process(j, true, e->pid, e->comm, "");
 	if (e->has_isn)
@@ -205,7 +208,7 @@ void ladder_json(struct out *o, const struct tcpfsm_ladder *l)
 	struct json out = out_json(o), *j = &out;
 	size_t i;
 
-	json_begin(j, &(struct json_head) {
+	out_json_begin(j, &(struct json_head) {
 		.ts = l->begin_ts, .event = "ladder", .conn = TCPFSM_BARE_CONN(e->conn),
 		.netns = TCPFSM_BARE_NETNS(TCPFSM_HOST_OF_CONN(e->conn), e->netns),
 		.family = l->family, .laddr = e->addr, .lport = e->port, .raddr = peer->addr,

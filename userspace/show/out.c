@@ -279,6 +279,21 @@ void out_json_begin(struct json *j, const struct json_head *h)
 		json_string(j, "netns_name", name);
 }
 
+size_t out_json_named(char *line, size_t len, uint32_t netns)
+{
+	char name[TCPFSM_CONTAINER_NAME_MAX], *p = line + len - strlen("}\n");
+	const uint8_t *at = (const uint8_t *)name, *end;
+
+	if (!len || !*out_netns(netns, name))
+		return len;
+	end = at + strlen(name);
+	p = stpcpy(p, ",\"netns_name\":\"");
+	while (at < end)
+		p = json_escape(p, &at, (size_t)(end - at));
+	p = stpcpy(p, "\"}\n");
+	return (size_t)(p - line);
+}
+
 /* ---- files ----------------------------------------------------------------------- */
 
 bool out_is_terminal(const struct out *o)

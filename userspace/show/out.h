@@ -75,6 +75,13 @@ struct json out_json(struct out *o);
 /* The keys that every object has, of what is of no CPU; with the network namespace's name. */
 void out_json_begin(struct json *j, const struct json_head *h);
 
+/*
+ * A line of JSON that the library made, of len bytes, with the name of its network namespace as well, for which there
+ * is room behind it.  Return: its length.
+ */
+#define OUT_NETNS_JSON_MAX	(6 * TCPFSM_CONTAINER_NAME_MAX + 32)
+size_t out_json_named(char *line, size_t len, uint32_t netns);
+
 /* Who closed first, by enum tcpfsm_closer. */
 void out_json_closers(struct json *j, const uint64_t n[4]);
 
