@@ -47,6 +47,33 @@ keys / nginx Enter Enter
 shows 'listeners: the connections of one' 'filter: netns 4026531840 and sport 80' '^STATE +FOR PROCESS/PID'
 keys BSpace
 shows 'listeners: back' '^LISTENER +OWNER'
+# press and release, on LISTENER and on the LIMITS below
+keys -H 1b 5b 4d 20 23 23 1b 5b 4d 23 23 23
+comes 'listeners: a click on LISTENER sorts by address' '[ "$(screen | grep -Eo "^[^ ]+:(22|80) " | head -n 1)" = "[2001:db8::1]:22 " ]'
+keys -H 1b 5b 4d 20 24 24 1b 5b 4d 23 24 24
+comes 'listeners: a click on LIMITS sorts by the worst' '[ "$(screen | grep -Eo "^[^ ]+:(22|80) " | head -n 1)" = "0.0.0.0:80 " ]'
+keys w
+shows 'the name of a file is proposed' '^write to: tcpfsm-listeners-[0-9]+\.txt'
+keys C-u view.txt Enter
+shows 'a view is written' '^written: view\.txt, [1-9][0-9]* lines'
+if grep -q '^LISTENER  *OWNER' view.txt && grep -q '^0\.0\.0\.0:80  *nginx/799' view.txt && [ "$(stat -c %a view.txt)" = 600 ]; then
+	ok 'all of it'
+else
+	not_ok 'all of it' "$(cat view.txt)"
+fi
+keys w C-u view.txt Enter
+shows 'a file is not written over' '^view\.txt: File exists'
+keys g c
+shows 'a namespace folds' '^netns 4026531840: [1-9][0-9]* listeners?, [0-9]+ refusing \.\.\.'
+if grep -q '^0\.0\.0\.0:80' "$tmp/seen"; then not_ok 'its listeners are not shown' ; else ok 'its listeners are not shown'; fi
+keys c
+shows 'and unfolds' '^0.0.0.0:80 +nginx/799'
+keys C
+shows 'all fold' '^netns 4026531840: .* refusing \.\.\.'
+keys 3
+shows 'in TIME_WAIT, too' '^netns 4026531840: TIME_WAIT .* \.\.\.'
+if grep -q '^in all ' "$tmp/seen"; then not_ok 'to a line'; else ok 'to a line'; fi
+keys C
 keys 3
 shows 'time-wait' 'mini-sockets' '^netns 4026531840: TIME_WAIT' '^in all '
 keys / '> 192' Enter Enter
@@ -70,6 +97,10 @@ keys / 1 9 2 . 1 6 8 Enter Enter
 shows 'out: the connections of a row' 'filter: dst 192.168.100.200' '^STATE +FOR PROCESS/PID'
 keys BSpace
 shows 'out: back' '^HOST +TRIES'
+keys z
+shows 'out: counted from now on' 'connections opened from here since [0-9:]+$'
+keys t
+shows 'out: all again' 'connections opened from here$'
 keys F1
 shows 'help' '^Views' 'PgUp PgDn' '^Time'
 keys Escape 5
@@ -81,6 +112,19 @@ keys -H 1b 5b 4d 61 30 25 1b 5b 4d 61 30 25
 shows 'the wheel' '^recording'
 keys q
 ended 'q' 0
+
+# ---- counts from now on -------------------------------------------------------------------
+
+start 80 24 -- -r slow
+keys 2
+shows 'a first reading of listeners' '^LISTENER +OWNER'
+keys z
+shows 'counts are zeroed' '^counts begin with the next reading of the totals'
+keys + + + + + +
+shows 'from a reading on' '; counts since ' '^  LIMITS THAT BITE +SYN +COOKIE +REFUSED +DONE'
+keys t
+shows 'and as before' 'SYNs a second and times of the last'
+keys Q
 
 # ---- moving, searching, filtering, sorting ---------------------------------------------------
 

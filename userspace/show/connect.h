@@ -16,6 +16,7 @@ struct connect_reading {
 	uint64_t ts;			/* epoch */
 	unsigned int width;		/* columns of the screen; 0: as it may be */
 	bool redraw;
+	uint64_t since;			/* text: what was since the mark, which was then (epoch); 0: all */
 };
 
 /* Return: 0 or -ENOMEM. */

@@ -154,8 +154,8 @@ static int look(const struct tcpfsm_connect *c, void *arg)
 static int add_row(const struct tcpfsm_connect *c, void *arg)
 {
 	char what[300], a[32], name[TCPFSM_CONTAINER_NAME_MAX];
-	const struct tcpfsm_connect_counts *n = &c->total;
 	struct page *p = arg;
+	const struct tcpfsm_connect_counts *n = p->r->since ? &c->recent : &c->total;
 	struct columns *t = &p->t;
 
 	put_filter(what, c);
@@ -212,7 +212,10 @@ int connect_text(struct out *o, const struct connect_reading *r)
 	columns_begin(&p.t, head, NCOLUMNS, TRIES);
 	if (!err)
 		err = tcpfsm_connects_each(r->connects, r->by, r->sort, r->ts, max, r->filter, add_row, &p);
-	out_printf(o, "%s  connections opened from here%s", when(r->ts, 0, "%T", at), s.eol);
+	out_printf(o, "%s  connections opened from here", when(r->ts, 0, "%T", at));
+	if (r->since)
+		out_printf(o, " since %s", when(r->since, 0, "%T", at));
+	out_printf(o, "%s", s.eol);
 	s.left -= s.left != SIZE_MAX;
 	tcpfsm_connects_uncertain(r->connects, &lost, &untold);
 	if (lost || untold) {

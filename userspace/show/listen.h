@@ -4,6 +4,7 @@
 #define TCPFSM_SHOW_LISTEN_H
 
 #include "out.h"
+#include "screen.h"
 #include "tcpfsm.h"
 
 /* What refuses clients, or is about to.  X(symbol, in text, in JSON) */
@@ -61,6 +62,8 @@ struct listen_reading {
 	size_t nnetns;
 	size_t listeners, refusing;		/* members of groups included */
 	unsigned int width;			/* columns of the screen; 0: as it may be */
+	bool zeroed;				/* recent is since since_ts, in counts */
+	const struct folds *folds;		/* NULL: none */
 };
 
 /* Makes readings of the totals, one after the other. */
@@ -70,6 +73,7 @@ struct listen_reader {
 	uint64_t interval;			/* of the reading */
 	bool since_first;			/* recent is since the first reading, not the last */
 	uint64_t last_ts;			/* of the reading before; 0: recent is since load */
+	bool zeroed;				/* recent is in counts, all the same */
 	struct listen_reading r;
 	struct listen_row *sorted;		/* by address, as the library gives them */
 	size_t n, room;

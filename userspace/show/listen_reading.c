@@ -110,7 +110,7 @@ static void since_last(struct listen_reader *v, struct listen_row *row, uint64_t
 	row->recent = recent;
 	if (!v->last_ts)
 		return;
-	row->seconds = (double)(l->ts - from) / (double)NSEC_PER_SEC;
+	row->seconds = v->zeroed ? 0 : (double)(l->ts - from) / (double)NSEC_PER_SEC;
 	for (i = 0; base && i < TCPFSM_TOTAL_NUM; i++)
 		if ((i < T(SYNQ_PEAK) || i > T(REFUSED_FIRST_TS)) &&
 		    (i < T(NOW_SYNQ) || i > T(NOW_TW_MAX)) && recent[i] >= base[i])
@@ -332,7 +332,11 @@ int listen_reading_make(struct listen_reader *v, struct tcpfsm_listeners *ls,
 		if (!l->conn && since && (!r->since_ts || since < r->since_ts))
 			r->since_ts = since;
 	}
-	if (v->last_ts && r->ts)
+	if (v->zeroed) {
+		r->zeroed = true;
+		r->since_ts = v->last_ts;
+	} else if (v->last_ts && r->ts) {
 		r->seconds = (double)(r->ts - v->last_ts) / (double)NSEC_PER_SEC;
+	}
 	return make_rows(v);
 }

@@ -172,9 +172,9 @@ static const char *span(uint64_t ns, char buf[32])
 /* ---- the table -------------------------------------------------------------------------- */
 
 /* What was refused since load may have been so last week. */
-static bool has_when(const struct listen_row *row)
+static bool has_when(const struct listen_reading *r, const struct listen_row *row)
 {
-	return !(row->seconds > 0) && row->total[T(REFUSED_LAST_TS)] &&
+	return !r->zeroed && !(row->seconds > 0) && row->total[T(REFUSED_LAST_TS)] &&
 	       (listen_refused(row->total) || row->total[T(SYN_COOKIE)]);
 }
 
@@ -219,11 +219,11 @@ static unsigned int first_column(const struct listen_reading *r)
 	return screen_first(r->width, longest, ADDRESS_LEN, REST_LEN);
 }
 
-static size_t listener_height(const struct listen_row *row, unsigned int first)
+static size_t listener_height(const struct listen_reading *r, const struct listen_row *row, unsigned int first)
 {
 	char name[80];
 
-	return (row->total[T(NOW_PLACE)] && has_when(row) ? 3U : 2U) +
+	return (row->total[T(NOW_PLACE)] && has_when(r, row) ? 3U : 2U) +
 	       screen_folds(name_of(row, name), first);
 }
 
@@ -278,7 +278,7 @@ static void listener_lines(const struct listen_reading *r, const struct listen_r
 		   figure(row, n[T(COMPLETED)] + n[T(COMPLETED_COOKIE)], a[3]),
 		   quantiles(n + TCPFSM_TOTAL_HANDSHAKE_US, q[0]),
 		   quantiles(n + TCPFSM_TOTAL_ACCEPT_US, q[1]), s->eol);
-	if (has_when(row))
+	if (has_when(r, row))
 		when_line(r, row, s);
 }
 
@@ -298,6 +298,22 @@ static void netns_lines(const struct listen_reading *r, const struct listen_row 
 		   count_text(now[TCPFSM_KERNEL_LISTENOVERFLOWS] -
 			      base[TCPFSM_KERNEL_LISTENOVERFLOWS], a[1]),
 		   when(t[T(NOW_SINCE_TS)], r->epoch_offset, "%F %T", from), s->eol);
+}
+
+static void folded_line(const struct listen_reading *r, const struct listen_row *netns, const struct screen *s)
+{
+	size_t i, n = 0, refusing = 0;
+	char name[OUT_NETNS_MAX];
+
+	for (i = 0; i < r->nrows; i++) {
+		if (r->row[i].l->netns != netns->l->netns || r->row[i].members)
+			continue;
+		n++;
+		refusing += r->row[i].refused != 0;
+	}
+	out_mark(s->out, "netns %u", netns->l->netns);
+	out_printf(s->out, "%snetns %s: %zu listener%s, %zu refusing ...%s", s->eol,
+		   out_netns_text(netns->l->netns, name), n, n == 1 ? "" : "s", refusing, s->eol);
 }
 
 /* In an interval, a listener that is given up would look like traffic. */
@@ -353,19 +369,23 @@ void listen_text(struct out *o, const struct listen_reading *r, bool redraw)
 		const struct listen_row *netns = &r->netns[i];
 		bool begun = false;
 
+		if (folds_has(r->folds, netns->l->netns)) {
+			folded_line(r, netns, s);
+			continue;
+		}
 		for (j = 0; j < r->nrows; j++) {
 			const struct listen_row *row = &r->row[j];
 
 			if (row->l->netns != netns->l->netns)
 				continue;
-			if (s->left < listener_height(row, first) + (begun ? 0 : 3)) {
+			if (s->left < listener_height(r, row, first) + (begun ? 0 : 3)) {
 				hidden += !row->members;
 				continue;
 			}
 			if (!begun)
 				netns_lines(r, netns, s);
 			listener_lines(r, row, first, s);
-			s->left -= listener_height(row, first) + (begun ? 0 : 3);
+			s->left -= listener_height(r, row, first) + (begun ? 0 : 3);
 			begun = true;
 		}
 		if (!show_rest(netns) || s->left < 5)

@@ -79,3 +79,31 @@ const char *count_text(uint64_t n, char buf[32])
 	snprintf(buf, 32, v < 99.95 ? "%.1f%c" : "%.0f%c", v, units[unit]);
 	return buf;
 }
+
+static bool is_listed(const struct folds *f, uint32_t netns, size_t *at)
+{
+	for (*at = 0; *at < f->n; ++*at)
+		if (f->netns[*at] == netns)
+			return true;
+	return false;
+}
+
+bool folds_has(const struct folds *f, uint32_t netns)
+{
+	size_t at;
+
+	return f && is_listed(f, netns, &at) != f->all;
+}
+
+bool folds_toggle(struct folds *f, uint32_t netns)
+{
+	size_t at;
+
+	if (is_listed(f, netns, &at))
+		f->netns[at] = f->netns[--f->n];
+	else if (f->n < sizeof(f->netns) / sizeof(*f->netns))
+		f->netns[f->n++] = netns;
+	else
+		return false;
+	return true;
+}

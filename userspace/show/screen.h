@@ -36,6 +36,17 @@ static inline bool screen_folds(const char *s, unsigned int first)
 }
 /* The first column. */
 void screen_put_first(const struct screen *s, const char *text, unsigned int first);
+/* Network namespaces of which there is a line each, and no more. */
+struct folds {
+	uint32_t netns[64];
+	size_t n;
+	bool all;			/* but these */
+};
+
+bool folds_has(const struct folds *f, uint32_t netns);
+/* Return: false: there is no room for one more. */
+bool folds_toggle(struct folds *f, uint32_t netns);
+
 /* ts: CLOCK_MONOTONIC, with its offset; fmt: strftime(). */
 const char *when(uint64_t ts, int64_t epoch_offset, const char *fmt, char buf[32]);
 /* At most 6 columns. */

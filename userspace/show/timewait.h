@@ -4,6 +4,7 @@
 #define TCPFSM_SHOW_TIMEWAIT_H
 
 #include "out.h"
+#include "screen.h"
 #include "tcpfsm.h"
 
 struct timewait_reading {
@@ -14,6 +15,7 @@ struct timewait_reading {
 	uint64_t ts;			/* epoch */
 	unsigned int width;		/* columns of the screen; 0: as it may be */
 	bool redraw;
+	const struct folds *folds;	/* NULL: none */
 };
 
 /* Return: 0 or -ENOMEM. */

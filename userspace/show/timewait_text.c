@@ -213,6 +213,10 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 		   count_text(g->fin_wait2, a[1]));
 	if (g->limit)
 		out_printf(p->s.out, "; kernel %s of %s", count_text(g->tw, a[2]), count_text(g->limit, a[3]));
+	if (!g->rest && folds_has(p->r->folds, g->netns)) {
+		out_printf(p->s.out, " ...%s", p->s.eol);
+		return 0;
+	}
 	out_printf(p->s.out, "%s  closed first: we %s, both %s, not known %s%s", p->s.eol,
 		   count_text(g->closer[TCPFSM_CLOSER_LOCAL], a[0]),
 		   count_text(g->closer[TCPFSM_CLOSER_BOTH], a[1]),

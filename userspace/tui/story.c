@@ -74,6 +74,9 @@ void story_end(struct loop *l)
 	struct ui *u = &l->u;
 
 	recent_free(&u->recent);
+	recent_free(&u->zero);
+	u->zeroed = false;
+	u->connect_since = 0;
 	tcpfsm_explain_free(u->explain);
 	tcpfsm_connects_free(u->connects);
 	if (u->all != u->ledger)
@@ -170,6 +173,8 @@ static int feed_state(struct loop *l, const struct tcpfsm_item *item)
 		err = tcpfsm_explain_item(u->explain, item);
 	if (!err)
 		err = recent_item(&u->recent, item);
+	if (!err && u->zeroed && (item->lost || item->rec.type != TCPFSM_TYPE_TOTAL || item->rec.ts != u->zero_after))
+		err = recent_item(&u->zero, item);
 	if (item->rec.type == TCPFSM_TYPE_TOTAL)
 		u->reading = true;
 	return err;

@@ -2,6 +2,7 @@
 /* Menu, status, keys, and moving about: what all views of tcpfsm top have around them. */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -278,6 +279,78 @@ static void set_filter(struct ui *u, const char *text)
 	u->place[VIEW_LOG].follow = true;
 }
 
+/* ---- a view as a file ------------------------------------------------------------ */
+
+static void put_cells(struct out *o, const struct grid *g, int y)
+{
+	int used = grid_used(g, y), x = 0, n;
+	char buf[1024];
+	size_t len;
+
+	while (x < used) {
+		n = grid_run(g, x, y, term_utf8(), buf, sizeof(buf), &len);
+		/* Cells that look the same may go on beyond what is used. */
+		out_write(o, buf, len);
+		x += n;
+	}
+	out_write(o, "\n", 1);
+}
+
+/* Its rows, all of them, below what stands above them; or what is on the screen. */
+static size_t put_view(struct ui *u, struct out *o)
+{
+	const struct view_ops *v = views[ui_current(u)];
+	struct place *p = &u->place[ui_current(u)], before = *p;
+	struct grid g = { .rows = 0 };
+	struct area a = body(u);
+	uint64_t first, end, row;
+	char buf[TEXT_MAX];
+	size_t n = 0;
+	int y;
+
+	if (grid_init(&g, u->grid.cols, u->grid.rows))
+		return 0;
+	p->left = 0;
+	v->draw(u, &g, a);
+	for (y = a.y; y < a.y + (v->text && v->fixed ? v->fixed(u) : v->text ? 0 : a.rows); y++, n++)
+		put_cells(o, &g, y);
+	grid_free(&g);
+	*p = before;
+	if (!v->text)
+		return n;
+	for (row = (settle(u, &first, &end), first); row < end; row++, n++) {
+		size_t len = v->text(u, row, buf, sizeof(buf));
+
+		if (grid_init(&g, (int)len + 1, 1))
+			break;
+		page_draw_line(&g, 0, 0, buf, len, NULL, 0);
+		put_cells(o, &g, 0);
+		grid_free(&g);
+	}
+	return n;
+}
+
+static void write_view(struct ui *u, const char *name)
+{
+	static struct out o;
+	size_t n = 0;
+	int fd, err;
+
+	if (!*name)
+		return;
+	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	err = fd < 0 ? -errno : 0;
+	if (!err) {
+		out_to_file(&o, fd);
+		n = put_view(u, &o);
+		err = out_close(&o);
+	}
+	if (err)
+		ui_say(u, "%s: %s", name, strerror(-err));
+	else
+		ui_say(u, "written: %s, %zu lines", name, n);
+}
+
 static void prompt_key(struct ui *u, int key)
 {
 	size_t len = strlen(u->typed);
@@ -290,6 +363,8 @@ static void prompt_key(struct ui *u, int key)
 		if (what == 'f') {
 			u->drilled = false;
 			set_filter(u, u->typed);
+		} else if (what == 'w') {
+			write_view(u, u->typed);
 		} else {
 			/* Nothing typed: the same again. */
 			if (*u->typed)
@@ -309,11 +384,29 @@ static void prompt_key(struct ui *u, int key)
 	}
 }
 
+/* "tcpfsm-listeners-123456.txt" */
+static void propose_name(struct ui *u)
+{
+	time_t second = (time_t)(u->now / NSEC_PER_SEC);
+	char at[16] = "", *p;
+	struct tm tm;
+
+	if (localtime_r(&second, &tm))
+		strftime(at, sizeof(at), "%H%M%S", &tm);
+	snprintf(u->typed, sizeof(u->typed), "tcpfsm-%s-%s.txt", views[ui_current(u)]->name, at);
+	for (p = u->typed; *p; p++)
+		*p = *p == ' ' ? '-' : (char)tolower((unsigned char)*p);
+}
+
 static void ask(struct ui *u, char what)
 {
 	u->prompt = what;
 	u->message_until = 0;
 	strcpy(u->typed, what == 'f' ? u->filter_text : "");
+	if (what == 'w') {
+		propose_name(u);
+		return;
+	}
 	/* More words may follow. */
 	if (*u->typed && strlen(u->typed) + 1 < sizeof(u->typed))
 		strcat(u->typed, " ");
@@ -369,6 +462,22 @@ void ui_show_ladder(struct ui *u, uint64_t conn, const char *name)
 	ui_open(u, VIEW_LADDER);
 }
 
+const char *ui_word(const struct ui *u, int x, int y, char word[UI_WORD_MAX])
+{
+	const struct grid *g = &u->grid;
+	int n = 0;
+
+	*word = '\0';
+	if (x < 0 || y < 0 || x >= g->cols || y >= g->rows || grid_cell(g, x, y)->ch == ' ')
+		return word;
+	while (x && grid_cell(g, x - 1, y)->ch != ' ')
+		x--;
+	while (x < g->cols && n < UI_WORD_MAX - 1 && grid_cell(g, x, y)->ch != ' ')
+		word[n++] = (char)grid_cell(g, x++, y)->ch;
+	word[n] = '\0';
+	return word;
+}
+
 /* Where the menu has a view: columns x to end - 1. */
 static void menu_place(int id, int *x, int *end)
 {
@@ -397,8 +506,8 @@ static void click(struct ui *u)
 		}
 		return;
 	}
-	if (y >= a.y && y < a.y + fixed && v->click)
-		v->click(u, x);
+	if (y >= a.y && y < a.y + a.rows && v->click && v->click(u, x, y))
+		return;
 	if (!v->cursor || y < a.y + fixed || y >= a.y + a.rows)
 		return;
 	settle(u, &first, &last);
@@ -511,6 +620,9 @@ void ui_key(struct ui *u, int key)
 	case 'f':
 	case TERM_F + 4:
 		ask(u, 'f');
+		break;
+	case 'w':
+		ask(u, 'w');
 		break;
 	case ' ':
 		pause_or_go_on(u);
@@ -669,8 +781,8 @@ static void draw_bottom(const struct ui *u, struct grid *g)
 	int x;
 
 	if (u->prompt) {
-		x = snprintf(buf, sizeof(buf), "%s: %s", u->prompt == 'f' ? "filter" : "search",
-			     u->typed);
+		x = snprintf(buf, sizeof(buf), "%s: %s", u->prompt == 'f' ? "filter" :
+			     u->prompt == 'w' ? "write to" : "search", u->typed);
 		grid_text(g, 0, g->rows - 1, ATTR_BOLD, buf);
 		grid_put(g, x, g->rows - 1, ATTR_TITLE, ' ');
 		if (u->prompt == 'f' && !*u->typed)

@@ -10,6 +10,7 @@
 #include "tcpfsm.h"
 #include "../show/listen.h"
 #include "../show/recent.h"
+#include "../show/screen.h"
 #include "../show/grid.h"
 #include "../show/text.h"
 #include "page.h"
@@ -56,7 +57,7 @@ struct view_ops {
 	size_t (*text)(struct ui *u, uint64_t row, char *buf, size_t size);
 	bool (*key)(struct ui *u, int key);	/* false: not ours */
 	void (*enter)(struct ui *u, uint64_t row);
-	void (*click)(struct ui *u, int x);	/* on the headline */
+	bool (*click)(struct ui *u, int x, int y);	/* on a headline; false: it is none */
 };
 
 extern const struct view_ops view_overview, view_listeners, view_timewait, view_conns;
@@ -111,6 +112,11 @@ struct ui {
 	unsigned int tw_sort;		/* enum tcpfsm_timewait_sort */
 	unsigned int listen_sort;	/* enum listen_sort */
 	bool since_load;		/* listeners: counts instead of rates */
+	bool zeroed;			/* likewise, from a reading on: */
+	struct recent zero;
+	uint64_t zero_after;		/* this reading; CLOCK_MONOTONIC */
+	struct folds folds;		/* listeners, TIME_WAIT */
+	uint64_t connect_since;		/* connects: counts since then, epoch; 0: all */
 	unsigned int connect_sort;	/* enum tcpfsm_connect_sort */
 	unsigned int connect_by;	/* enum tcpfsm_connect_by */
 	/* Where a row's connections were asked for, and what the filter was. */
@@ -122,7 +128,7 @@ struct ui {
 	char ladder_name[96];
 	uint64_t log_end;		/* paused: so far */
 
-	char prompt;			/* '/' or 'f'; 0: none */
+	char prompt;			/* '/', 'f' or 'w'; 0: none */
 	char typed[256];
 	char search[256];
 	char message[160];
@@ -150,6 +156,9 @@ void ui_open(struct ui *u, enum view_id over);
 /* The connections that pass this filter, and the one that there is; Backspace leads back. */
 void ui_show_connections(struct ui *u, const char *filter);
 void ui_show_ladder(struct ui *u, uint64_t conn, const char *name);
+/* The word that is drawn there, between blanks; "": none. */
+#define UI_WORD_MAX	64
+const char *ui_word(const struct ui *u, int x, int y, char word[UI_WORD_MAX]);
 void ui_say(struct ui *u, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Rows of the list in view, as many as the area has: where the first one is. */

@@ -306,10 +306,13 @@ static bool key(struct ui *u, int k)
 	return false;
 }
 
-static void click(struct ui *u, int x)
+static bool click(struct ui *u, int x, int y)
 {
 	int at = -(int)u->place[VIEW_CONNS].left, f;
 
+	/* The menu, how many there are, and then the headline. */
+	if (y > 2)
+		return false;
 	for (f = 0; f < NFIELDS; f++) {
 		if (!is_shown(u, f))
 			continue;
@@ -317,6 +320,7 @@ static void click(struct ui *u, int x)
 			sort_by(u, fields[f].column, is_sorted_by(u, f) && !u->top.list.reverse);
 		at += width_of(u, f) + 1;
 	}
+	return true;
 }
 
 static void enter(struct ui *u, uint64_t i)

@@ -30,7 +30,7 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 
 static bool key(struct ui *u, int k)
 {
-	if (k != 'r')
+	if (k != 'r' && k != 'z')
 		return false;
 	diagram_reset(&u->top.diagram);
 	return true;
@@ -38,7 +38,7 @@ static bool key(struct ui *u, int k)
 
 const struct view_ops view_diagram = {
 	.name = "Diagram",
-	.keys = "r reset",
+	.keys = "z zero",
 	.refresh_ms = 200,
 	.draw = draw,
 	.key = key,

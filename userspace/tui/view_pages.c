@@ -88,21 +88,26 @@ static void refresh_listeners(struct ui *u)
 {
 	const struct recent *r = &u->recent;
 	struct listen_reader reader = {
-		.filter = &u->filter, .since_first = true, .sort = u->listen_sort,
+		.filter = &u->filter, .since_first = true, .sort = u->listen_sort, .zeroed = u->zeroed,
 	};
 	struct out *o;
 	int err = 0;
 
 	o = begin_page(u, VIEW_LISTENERS);
-	if (!r->last_ts) {
+	if (u->zeroed)
+		r = &u->zero;
+	if (!r->last_ts && u->zeroed) {
+		out_printf(o, "counts begin with the next reading of the totals\n");
+	} else if (!r->last_ts) {
 		out_printf(o, "no totals of listeners %s\n", u->replay ?
 			   "in the recording, up to now" : "yet");
 	} else {
 		/* Readings that lie closer together tell of no rates. */
-		if (!u->since_load && r->last_ts >= r->first_ts[0] + RATE_MIN_NS)
+		if (u->zeroed || (!u->since_load && r->last_ts >= r->first_ts[0] + RATE_MIN_NS))
 			reader.last_ts = r->first_ts[0];
 		err = listen_reading_make(&reader, r->ls[0], u->epoch_offset);
 		reader.r.width = (unsigned int)u->grid.cols;
+		reader.r.folds = &u->folds;
 		if (!err)
 			listen_text(o, &reader.r, false);
 		listen_reading_free(&reader);
@@ -128,6 +133,74 @@ static bool sort_key(unsigned int *sort, int key, unsigned int n)
 	return false;
 }
 
+/* Counts from the next whole reading on. */
+static void zero_listeners(struct ui *u)
+{
+	recent_free(&u->zero);
+	u->zeroed = !recent_new(&u->zero, !u->replay, false);
+	u->zero_after = u->recent.last_ts;
+	if (!u->zeroed)
+		ui_say(u, "%s", strerror(ENOMEM));
+}
+
+/* The network namespace of this line, or all of them: a line each, or all there is. */
+static bool fold_key(struct ui *u, int key)
+{
+	enum view_id id = ui_current(u);
+	unsigned int netns;
+
+	if (key == 'C') {
+		u->folds = (struct folds) { .all = !u->folds.all };
+	} else if (key != 'c') {
+		return false;
+	} else if (sscanf(page_mark(&u->page[id], u->place[id].cursor), "netns %u", &netns) != 1) {
+		ui_say(u, "this line is of no network namespace");
+	} else if (!folds_toggle(&u->folds, netns)) {
+		ui_say(u, "no more can be folded one by one: C folds all");
+	}
+	u->refreshed[VIEW_LISTENERS] = u->refreshed[VIEW_TIMEWAIT] = 0;
+	return true;
+}
+
+/* Titles that one can sort by; of several lines the last word of a title counts, too. */
+struct title {
+	const char *word;
+	unsigned int sort;
+};
+
+static bool sort_by_title(struct ui *u, int x, int y, const struct title *t, size_t n, unsigned int *sort)
+{
+	char word[UI_WORD_MAX];
+
+	ui_word(u, x, y, word);
+	for (; n; n--, t++) {
+		if (strcmp(word, t->word))
+			continue;
+		*sort = t->sort;
+		u->refreshed[ui_current(u)] = 0;
+		return true;
+	}
+	return false;
+}
+
+#define SORT_BY_TITLE(u, x, y, titles, sort) \
+	sort_by_title(u, x, y, titles, sizeof(titles) / sizeof(*(titles)), sort)
+
+static bool click_listeners(struct ui *u, int x, int y)
+{
+	static const struct title titles[] = {
+		{ "LISTENER", LISTEN_BY_ADDRESS }, { "SYNQ", LISTEN_BY_SYNQ }, { "ACCQ", LISTEN_BY_ACCEPTQ },
+		{ "now/peak/max", LISTEN_BY_ACCEPTQ }, { "LIMITS", LISTEN_BY_WORST }, { "THAT", LISTEN_BY_WORST },
+		{ "BITE", LISTEN_BY_WORST }, { "SYN", LISTEN_BY_SYN }, { "SYN/s", LISTEN_BY_SYN },
+		{ "REFUSED", LISTEN_BY_REFUSED }, { "REF/s", LISTEN_BY_REFUSED },
+	};
+	char word[UI_WORD_MAX];
+
+	ui_word(u, y > 2 ? 2 : 0, y, word);
+	return (!strcmp(word, "LISTENER") || !strcmp(word, "LIMITS")) &&
+	       SORT_BY_TITLE(u, x, y, titles, &u->listen_sort);
+}
+
 static bool key_listeners(struct ui *u, int key)
 {
 	static const char *const names[] = {
@@ -137,7 +210,11 @@ static bool key_listeners(struct ui *u, int key)
 	};
 
 	if (key == 't')
-		u->since_load = !u->since_load;
+		u->zeroed ? (u->zeroed = false) : (u->since_load = !u->since_load);
+	else if (key == 'z')
+		zero_listeners(u);
+	else if (fold_key(u, key))
+		;
 	else if (sort_key(&u->listen_sort, key, LISTEN_NSORTS))
 		ui_say(u, "sorted by %s", names[u->listen_sort]);
 	else
@@ -179,7 +256,7 @@ void listener_name(struct ui *u, const struct top_listener *l, char *buf, size_t
 
 const struct view_ops view_listeners = {
 	.name = "Listeners",
-	.keys = "s sort|t in all/lately|Enter connections",
+	.keys = "s sort|t all|z zero|c fold|Enter open",
 	.refresh_ms = 1000,
 	.refresh = refresh_listeners,
 	.totals = true,
@@ -190,6 +267,7 @@ const struct view_ops view_listeners = {
 	.fixed = fixed,
 	.text = text,
 	.key = key_listeners,
+	.click = click_listeners,
 };
 
 /* ---- TIME_WAIT ------------------------------------------------------------------- */
@@ -208,7 +286,7 @@ static void refresh_timewait(struct ui *u)
 {
 	struct timewait_reading r = {
 		.ledger = u->ledger, .ts = u->now, .filter = *u->filter_text ? &u->filter : NULL,
-		.width = (unsigned int)u->grid.cols,
+		.width = (unsigned int)u->grid.cols, .folds = &u->folds,
 	};
 	struct out *o;
 	int err;
@@ -229,6 +307,8 @@ static bool key_timewait(struct ui *u, int key)
 	};
 	const unsigned int n = sizeof(names) / sizeof(names[0]);
 
+	if (fold_key(u, key))
+		return true;
 	if (!sort_key(&u->tw_sort, key, n))
 		return false;
 	u->refreshed[VIEW_TIMEWAIT] = 0;
@@ -236,10 +316,25 @@ static bool key_timewait(struct ui *u, int key)
 	return true;
 }
 
+static bool click_timewait(struct ui *u, int x, int y)
+{
+	static const struct title titles[] = {
+		{ "TW", TCPFSM_TIMEWAIT_BY_POPULATION }, { "IN/s", TCPFSM_TIMEWAIT_BY_IN },
+		{ "OUT/s", TCPFSM_TIMEWAIT_BY_OUT }, { "PORTS", TCPFSM_TIMEWAIT_BY_PORTS },
+		{ "FAILED", TCPFSM_TIMEWAIT_BY_FAILED },
+	};
+	char word[UI_WORD_MAX];
+
+	ui_word(u, 0, y, word);
+	return (!strcmp(word, "DESTINATION") || !strcmp(word, "OWNER")) &&
+	       SORT_BY_TITLE(u, x, y, titles, &u->tw_sort);
+}
+
 const struct view_ops view_timewait = {
 	.name = "TIME_WAIT",
-	.keys = "s sort|Enter connections",
+	.keys = "s sort|c fold|Enter connections",
 	.key = key_timewait,
+	.click = click_timewait,
 	.cursor = true,
 	.enter = enter,
 	.refresh_ms = 2000,
@@ -260,6 +355,7 @@ static void refresh_connect(struct ui *u)
 		.connects = u->connects, .filter = *u->filter_text ? &u->filter : NULL,
 		.by = (enum tcpfsm_connect_by)u->connect_by, .sort = (enum tcpfsm_connect_sort)u->connect_sort,
 		.ts = u->now, .top = CONNECT_ROWS, .width = (unsigned int)u->grid.cols,
+		.since = u->connect_since,
 	};
 	uint64_t lost, untold;
 	struct out *o = begin_page(u, VIEW_CONNECT);
@@ -283,6 +379,11 @@ static bool key_connect(struct ui *u, int key)
 	if (key == 'b') {
 		u->connect_by = (u->connect_by + 1) % (sizeof(bys) / sizeof(*bys));
 		ui_say(u, "by %s", bys[u->connect_by]);
+	} else if (key == 'z') {
+		tcpfsm_connects_mark(u->connects, u->now);
+		u->connect_since = u->now;
+	} else if (key == 't') {
+		u->connect_since = 0;
 	} else if (sort_key(&u->connect_sort, key, sizeof(orders) / sizeof(*orders))) {
 		ui_say(u, "sorted by %s", orders[u->connect_sort]);
 	} else {
@@ -292,9 +393,22 @@ static bool key_connect(struct ui *u, int key)
 	return true;
 }
 
+static bool click_connect(struct ui *u, int x, int y)
+{
+	static const struct title titles[] = {
+		{ "TRIES", TCPFSM_CONNECT_SORT_ATTEMPTS }, { "FAIL", TCPFSM_CONNECT_SORT_FAILED },
+		{ "NOW", TCPFSM_CONNECT_SORT_PROGRESS }, { "P99", TCPFSM_CONNECT_SORT_SLOW },
+		{ "RTX", TCPFSM_CONNECT_SORT_RESENT }, { "RST", TCPFSM_CONNECT_SORT_RESETS },
+		{ "LIVE", TCPFSM_CONNECT_SORT_LIVE }, { "PORTS", TCPFSM_CONNECT_SORT_PORTS },
+	};
+
+	return y <= fixed(u) && SORT_BY_TITLE(u, x, y, titles, &u->connect_sort);
+}
+
 const struct view_ops view_connect = {
 	.name = "Out",
-	.keys = "s sort|b by|Enter connections",
+	.keys = "s sort|b by|z zero|t all|Enter open",
+	.click = click_connect,
 	.refresh_ms = 1000,
 	.refresh = refresh_connect,
 	.cursor = true,
@@ -468,7 +582,9 @@ static const char help[] =
 	"  left right   recording: ten seconds back, on (sideways is then h and l)\n"
 	"Also\n"
 	"  t            Listeners: counts since the module was loaded, or rates of late\n"
-	"  r            Diagram: reset its counts\n"
+	"  z            Listeners, Out, Diagram: count from now on; t: as before\n"
+	"  c C          Listeners, TIME_WAIT: fold a network namespace, all of them\n"
+	"  w            write the view to a file\n"
 	"  ? F1         this page;  Ctrl-L  draw again;  q F10 Ctrl-C  quit\n"
 	"\n"
 	"What the numbers are\n"
