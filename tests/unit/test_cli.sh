@@ -386,6 +386,11 @@ if "$make_recording" listeners 5 listeners; then
 	expect 'filter: listeners have no peers' 0 'listen: what the filter says of peers, states and causes has no effect here' '^0.0.0.0:80 '
 	run listen -r listeners not sport 80; expect 'filter: no listener is left' 0 "$lost_listeners"
 	if grep -q '^0.0.0.0:80 ' out; then not_ok 'filter: none of port 80'; else ok 'filter: none of port 80'; fi
+	run listen -r listeners -n 1; expect 'listen -n' 0 "$lost_listeners" '^0.0.0.0:80 +nginx/799 '
+	expect 'and how many more' 0 "$lost_listeners" '^\.\.\. and [1-9][0-9]* more listeners$'
+	if [ "$(grep -Ec '^(\[|[0-9.]+:[0-9])' out)" = 1 ]; then ok 'and none of them'; else not_ok 'and none of them' "$(cat out)"; fi
+	run listen -r listeners -n 1 --json
+	if [ "$(jq -s 'map(select(.event == "listener")) | length' out)" = 1 ]; then ok 'listen -n --json'; else not_ok 'listen -n --json' "$(cut -c1-80 out)"; fi
 	run listen -r listeners --json
 	if jq -es 'map(select(.event == "listener")) as $l | map(select(.event == "netns")) as $n
 		| ($l | length == 6 and all(.ts == 71000000000 and .refused >= 0 and (.synq_length | length == 32)
@@ -577,6 +582,12 @@ else
 fi
 run trace -r rec -W -c 1; expect '-W of a recording' 0 'trace: -W has no effect here'
 run info -r rec; expect 'info of a recording' 0 '' '^records +958 on 2 CPUs, 251 lost'
+run info -r rec
+if [ "$(awk '/^  [a-z_]+ +[0-9]+$/ { n += $2 } END { print n }' out)" = 958 ]; then
+	ok 'the types of records add up'
+else
+	not_ok 'the types of records add up' "$(cat out)"
+fi
 run info -r rec --json; expect 'info of a recording as JSON' 0 '' '^\{"version":.*"records":958,"lost":251,'
 run info -r rec -L 80; expect 'a filter on info' 0 'info: -L \(as every filter\) has no effect here'
 

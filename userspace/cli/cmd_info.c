@@ -52,6 +52,12 @@ static int count_seq(struct contents *c, const struct tcpfsm_item *item)
 	return 0;
 }
 
+/* Not of the rings: the module has no count of them. */
+static bool beside_records(unsigned int type)
+{
+	return type == TCPFSM_TYPE_SOCKET || type == TCPFSM_TYPE_TOTAL || type == TCPFSM_TYPE_MARK;
+}
+
 static int read_contents(struct contents *c, struct tcpfsm_source *src, bool replay)
 {
 	/* A busy machine never ends: what came before now is enough. */
@@ -67,8 +73,7 @@ static int read_contents(struct contents *c, struct tcpfsm_source *src, bool rep
 			break;
 		c->types[item->rec.type % TYPES]++;
 		/* Not of the ring: the module has no count of it. */
-		if (item->rec.type == TCPFSM_TYPE_SOCKET || item->rec.type == TCPFSM_TYPE_TOTAL ||
-		    item->rec.type == TCPFSM_TYPE_MARK)
+		if (beside_records(item->rec.type % TYPES))
 			continue;
 		c->held++;
 		if (!c->first_ts)
@@ -396,9 +401,15 @@ static void print_recording(const struct options *opts, const struct contents *c
 	if (*c->filter)
 		out_printf(o, "filter           %s, %" PRIu64 " left out\n", c->filter, c->left_out);
 	for (i = 0; i < TYPES; i++)
-		if (c->types[i])
+		if (c->types[i] && !beside_records(i))
 			out_printf(o, "  %-15s%" PRIu64 "\n", type_names[i] ? type_names[i] : "?",
 				   c->types[i]);
+	if (c->types[TCPFSM_TYPE_SOCKET])
+		out_printf(o, "beside them      %" PRIu64 " sockets that were there before, or read again\n",
+			   c->types[TCPFSM_TYPE_SOCKET]);
+	if (c->types[TCPFSM_TYPE_TOTAL])
+		out_printf(o, "beside them      %" PRIu64 " totals of listeners and network namespaces\n",
+			   c->types[TCPFSM_TYPE_TOTAL]);
 	print_off(o, info);
 }
 

@@ -44,6 +44,7 @@ static int show(struct listen *v)
 	int err = listen_reading_make(&v->reader, v->ls, v->epoch_offset);
 
 	r->width = screen_width(v->opts->out);
+	r->top = v->opts->top ? v->opts->top : SIZE_MAX;
 	if (!err && v->opts->json)
 		listen_json(v->opts->out, r);
 	else if (!err && v->opts->histogram)

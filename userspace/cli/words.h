@@ -122,7 +122,7 @@ enum {
 	  OPT_FOLLOW_NEW | OPT_SVG) \
 	X(listen, "", "listeners: both queues, what becomes of SYNs, which limit bites", \
 	  OPT_SOCKET | OPT_OWNER | OPT_NETNS | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_FOLLOW | \
-	  OPT_JSON | OPT_INTERVAL | OPT_HISTOGRAM) \
+	  OPT_JSON | OPT_INTERVAL | OPT_TOP | OPT_HISTOGRAM) \
 	X(timewait, "", "TIME_WAIT by destination and owner, and when ports run out", \
 	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_JSON | \
 	  OPT_INTERVAL | OPT_FOLLOW_NEW | OPT_TOP | OPT_SORT) \

@@ -62,6 +62,7 @@ struct listen_reading {
 	size_t nnetns;
 	size_t listeners, refusing;		/* members of groups included */
 	unsigned int width;			/* columns of the screen; 0: as it may be */
+	size_t top;				/* so many, the worst; groups count as one */
 	bool zeroed;				/* recent is since since_ts, in counts */
 	const struct folds *folds;		/* NULL: none */
 };

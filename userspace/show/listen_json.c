@@ -173,7 +173,7 @@ static void put_listener(struct json *j, const struct listen_reading *r,
 /* The network namespaces of listeners that are shown; without a filter all. */
 static bool shown(const struct listen_reading *r, const struct listen_row *netns)
 {
-	return netns->rank != SIZE_MAX || !(tcpfsm_filter_asks(r->filter) & ~(uint32_t)TCPFSM_ASKS_NETNS);
+	return (netns->rank != SIZE_MAX && netns->rank < r->top) || !(tcpfsm_filter_asks(r->filter) & ~(uint32_t)TCPFSM_ASKS_NETNS);
 }
 
 void listen_json(struct out *o, const struct listen_reading *r)
@@ -182,7 +182,8 @@ void listen_json(struct out *o, const struct listen_reading *r)
 	size_t i;
 
 	for (i = 0; i < r->nrows; i++)
-		put_listener(&j, r, &r->row[i]);
+		if (r->row[i].rank < r->top)
+			put_listener(&j, r, &r->row[i]);
 	for (i = 0; i < r->nnetns; i++) {
 		const struct tcpfsm_listener *l = r->netns[i].l;
 

@@ -316,6 +316,7 @@ int listen_reading_make(struct listen_reader *v, struct tcpfsm_listeners *ls,
 		return err;
 	*r = (struct listen_reading) {
 		.filter = v->filter, .interval = v->interval, .epoch_offset = epoch_offset,
+		.top = SIZE_MAX,
 	};
 	r->row = malloc((2 * v->n + 1) * sizeof(*r->row));
 	r->netns = malloc((v->n + 1) * sizeof(*r->netns));

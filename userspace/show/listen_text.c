@@ -378,7 +378,7 @@ void listen_text(struct out *o, const struct listen_reading *r, bool redraw)
 
 			if (row->l->netns != netns->l->netns)
 				continue;
-			if (s->left < listener_height(r, row, first) + (begun ? 0 : 3)) {
+			if (row->rank >= r->top || s->left < listener_height(r, row, first) + (begun ? 0 : 3)) {
 				hidden += !row->members;
 				continue;
 			}
@@ -388,7 +388,7 @@ void listen_text(struct out *o, const struct listen_reading *r, bool redraw)
 			s->left -= listener_height(r, row, first) + (begun ? 0 : 3);
 			begun = true;
 		}
-		if (!show_rest(netns) || s->left < 5)
+		if (!show_rest(netns) || s->left < 5 || (!begun && r->top != SIZE_MAX))
 			continue;
 		if (!begun)
 			netns_lines(r, netns, s);
@@ -442,7 +442,7 @@ void listen_histograms(struct out *o, const struct listen_reading *r, bool redra
 		const uint64_t *n = row->recent;
 		char name[80], who[64], t[32];
 
-		if (row->member)
+		if (row->member || row->rank >= r->top)
 			continue;
 		out_printf(s->out, "%s%s  %s", i ? s->eol : "", address(row->l, name), owner(row, who));
 		if (row->seconds > 0)
