@@ -386,6 +386,19 @@ if "$make_recording" listeners 5 listeners; then
 	expect 'filter: listeners have no peers' 0 'listen: what the filter says of peers, states and causes has no effect here' '^0.0.0.0:80 '
 	run listen -r listeners not sport 80; expect 'filter: no listener is left' 0 "$lost_listeners"
 	if grep -q '^0.0.0.0:80 ' out; then not_ok 'filter: none of port 80'; else ok 'filter: none of port 80'; fi
+	run check -r listeners; cp out brief
+	if grep -q '^1 other network namespace, [0-9]* counters: no difference (-w shows them)$' brief && ! grep -q 4026532999 brief; then
+		ok 'check: equal network namespaces are a line'
+	else
+		not_ok 'check: equal network namespaces are a line' "$(cat brief)"
+	fi
+	run check -r listeners -w
+	if grep -q '^network namespace 4026532999, ' out && ! grep -q 'shows them' out; then
+		ok 'check -w: all of them'
+	else
+		not_ok 'check -w: all of them' "$(cat out)"
+	fi
+	run check -r listeners -N 4026532999; expect 'check -N: its counters' 0 '' '^TcpExtListenDrops +0 +0 +0 *$'
 	run listen -r listeners -n 1; expect 'listen -n' 0 "$lost_listeners" '^0.0.0.0:80 +nginx/799 '
 	expect 'and how many more' 0 "$lost_listeners" '^\.\.\. and [1-9][0-9]* more listeners$'
 	if [ "$(grep -Ec '^(\[|[0-9.]+:[0-9])' out)" = 1 ]; then ok 'and none of them'; else not_ok 'and none of them' "$(cat out)"; fi

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cli.h"
+#include "grow.h"
 #include "../show/put.h"
 
 /* Counters that move while they are read are read again, so often and after so long. */
@@ -20,6 +21,15 @@ struct check_view {
 	uint32_t netns;			/* whose rows come now; 0: none yet */
 	unsigned int rows, unexplained, readings;
 	struct tcpfsm_checks *checks;
+	/* In text, of several network namespaces, those without a difference are a line together. */
+	struct place {
+		uint32_t netns;
+		unsigned int rows;
+		bool differs;
+	} *places;
+	size_t nplaces, room;
+	const struct place *at;
+	bool brief;
 };
 
 static const char * const status_names[] = {
@@ -127,14 +137,65 @@ static void put_text(const struct check_view *v, const struct tcpfsm_check *c)
 		put_parts(o, c);
 }
 
-static int show(const struct tcpfsm_check *c, void *arg)
+static bool wanted(const struct check_view *v, const struct tcpfsm_check *c)
 {
 	const struct tcpfsm_filter_subject s = {
 		.size = sizeof(s), .known = TCPFSM_ASKS_NETNS, .netns = c->netns,
 	};
+
+	return tcpfsm_filter_subject(&v->opts->filter, &s);
+}
+
+/* Rows of a network namespace follow each other. */
+static int look(const struct tcpfsm_check *c, void *arg)
+{
+	struct check_view *v = arg;
+	struct place *p = v->nplaces ? &v->places[v->nplaces - 1] : NULL;
+
+	if (!wanted(v, c))
+		return 0;
+	if (!p || p->netns != c->netns) {
+		p = grown(v->places, &v->room, v->nplaces, sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		v->places = p;
+		p = &v->places[v->nplaces++];
+		*p = (struct place) { .netns = c->netns };
+	}
+	p->rows++;
+	p->differs |= c->difference != 0;
+	return 0;
+}
+
+/* Does its network namespace have rows of its own?  They come in the order in which look() had them. */
+static bool is_told(struct check_view *v, const struct tcpfsm_check *c)
+{
+	if (!v->brief)
+		return true;
+	if (v->at->netns != c->netns)
+		v->at++;
+	return v->at->differs;
+}
+
+static void tell_equal(const struct check_view *v)
+{
+	unsigned int rows = 0, n = 0;
+	size_t i;
+
+	for (i = 0; i < v->nplaces; i++) {
+		n += !v->places[i].differs;
+		rows += v->places[i].differs ? 0 : v->places[i].rows;
+	}
+	if (n)
+		out_printf(v->opts->out, "%s%u %snetwork namespace%s, %u counters: no difference (-w shows them)\n",
+			   n < v->nplaces ? "\n" : "", n, n < v->nplaces ? "other " : "", n == 1 ? "" : "s", rows);
+}
+
+static int show(const struct tcpfsm_check *c, void *arg)
+{
 	struct check_view *v = arg;
 
-	if (!tcpfsm_filter_subject(&v->opts->filter, &s))
+	if (!wanted(v, c) || !is_told(v, c))
 		return 0;
 	if (v->opts->json)
 		put_json(v, c);
@@ -172,7 +233,7 @@ static int tell(struct check_view *v)
 {
 	if (v->opts->out->error == -EPIPE)
 		return EXIT_DONE;
-	if (!v->rows) {
+	if (!v->nplaces) {
 		complain(tcpfsm_filter_asks(&v->opts->filter) & TCPFSM_ASKS_NETNS ?
 			 "-N: no totals of this network namespace; see the rows without -N" :
 			 "no totals in this recording; record again");
@@ -193,7 +254,14 @@ static int end(void *arg, int rc)
 
 	if (rc || interrupted)
 		return 0;
+	rc = tcpfsm_checks_each(v->checks, look, v);
+	if (rc)
+		return fail(rc, "check");
+	v->brief = !v->opts->json && !v->opts->wide && v->nplaces > 1;
+	v->at = v->places;
 	tcpfsm_checks_each(v->checks, show, v);
+	if (v->brief)
+		tell_equal(v);
 	out_flush(v->opts->out);
 	return tell(v);
 }
@@ -209,6 +277,7 @@ static int run(const struct options *opts)
 	int status = stream(opts, &view, &v);
 
 	tcpfsm_checks_free(v.checks);
+	free(v.places);
 	return status;
 }
 
@@ -219,7 +288,8 @@ const struct command cmd_check = {
 		"  TCPFSM      what the module counted, summed over all listeners\n"
 		"  DIFFERENCE  explained: the line below says by what; unexplained: by nothing,\n"
 		"              and the exit status is 1\n"
-		"  = A + B     what the sum is made of; without -w only for a difference\n",
+		"  = A + B     what the sum is made of; without -w only for a difference\n"
+		"  several network namespaces: those without a difference are one line\n",
 	.examples =
 		"  All counters, with what their sums are made of:\n"
 		"    tcpfsm check -w\n"
