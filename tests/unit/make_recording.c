@@ -711,6 +711,7 @@ static void hosts(unsigned long n)
 static void named(unsigned long n)
 {
 	all(n);
+	two_readings(n);
 	if (recorder_name(recorder, NAMED_NETNS, 4026531840U, "web1", now) ||
 	    recorder_name(recorder, NAMED_CGROUP, 700, "/system.slice/docker-" CONTAINER ".scope", now) ||
 	    recorder_name(recorder, NAMED_CGROUP, 80123, "/system.slice/cron.service", now) ||

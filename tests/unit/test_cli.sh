@@ -401,7 +401,7 @@ if "$make_recording" listeners 5 listeners; then
 	run check -r listeners -N 4026532999; expect 'check -N: its counters' 0 '' '^TcpExtListenDrops +0 +0 +0 *$'
 	run listen -r listeners -n 1; expect 'listen -n' 0 "$lost_listeners" '^0.0.0.0:80 +nginx/799 '
 	expect 'and how many more' 0 "$lost_listeners" '^\.\.\. and [1-9][0-9]* more listeners$'
-	if [ "$(grep -Ec '^(\[|[0-9.]+:[0-9])' out)" = 1 ]; then ok 'and none of them'; else not_ok 'and none of them' "$(cat out)"; fi
+	if [ "$(grep -Ec '^(\[|[0-9]+\.[0-9.]+:)' out)" = 1 ]; then ok 'and none of them'; else not_ok 'and none of them' "$(cat out)"; fi
 	run listen -r listeners -n 1 --json
 	if [ "$(jq -s 'map(select(.event == "listener")) | length' out)" = 1 ]; then ok 'listen -n --json'; else not_ok 'listen -n --json' "$(cut -c1-80 out)"; fi
 	run listen -r listeners --json
@@ -939,6 +939,16 @@ run timewait -r named --json; expect 'and JSON' 0 "$lost" '"netns":4026531840,.*
 run connect -r named --by container --json
 expect 'the container of a process that has gone' 0 "$lost" '"container":"cron.service"'
 run timewait -r named -N web1; expect 'a namespace of a recording, by name' 0 "$lost" '^netns web1 '
+run listen -r named -N web1; expect 'its listeners' 0 "$lost_listeners" '^0.0.0.0:80 +nginx/799 '
+for command in trace conns ladder listen timewait connect explain 'explain --what-if backlog=1000' check; do
+	# shellcheck disable=SC2086 # words
+	run $command -r named -N web1 --json
+	if [ -s out ] && jq -es 'map(select(.netns == 4026531840)) | length > 0 and all(.netns_name == "web1")' out >/dev/null; then
+		ok "netns_name of $command"
+	else
+		not_ok "netns_name of $command" "$(cut -c1-200 out | head -2)" "$(head -2 err)"
+	fi
+done
 run trace -r named --json -N web1; cp out by_name
 run trace -r named --json -N 4026531840
 if [ -s out ] && cmp -s out by_name; then ok 'and by inode the same'; else not_ok 'and by inode the same' "$(head -3 by_name)"; fi
@@ -983,6 +993,12 @@ for by in destination host net port process container; do
 		not_ok "connect --json --by $by adds up" "$(cat out)"
 	fi
 done
+run connect -r rec --json
+if jq -es 'all(.histogram_le[:4] == [0, 1, 3, 7] and (.histogram_le | length) == (.handshake_us | length) and .histogram_le[31] == null)' out >/dev/null; then
+	ok 'a histogram has its bounds'
+else
+	not_ok 'a histogram has its bounds' "$(head -1 out)"
+fi
 run connect -r rec -n 1 --json
 if jq -es 'length == 2 and .[1].rest and .[1].rows >= 1 and .[1].pid == null' out >/dev/null; then
 	ok 'connect: the rest is summed'

@@ -45,6 +45,7 @@ static void put_counts(struct json *j, const struct tcpfsm_connect_counts *n)
 	for (i = 0; i < TCPFSM_TOTAL_BUCKETS; i++)
 		json_number(j, NULL, n->handshake_us[i]);
 	json_close(j, ']');
+	out_json_bounds(j);
 	json_number(j, "syn_retransmits", n->resent);
 	json_number(j, "resets", n->resets);
 	out_json_closers(j, n->closed);

@@ -86,6 +86,7 @@ static void put_totals(struct json *j, const struct listen_reading *r, const uin
 	}
 	if (*group)
 		json_close(j, close);
+	out_json_bounds(j);
 }
 
 static void put_quantiles(struct json *j, const uint64_t *bucket, const char *name)

@@ -260,6 +260,17 @@ struct json out_json(struct out *o)
 	return (struct json) { .write = write_json, .to = o };
 }
 
+void out_json_bounds(struct json *j)
+{
+	unsigned int i;
+
+	json_open(j, "histogram_le", '[');
+	for (i = 0; i + 1 < TCPFSM_TOTAL_BUCKETS; i++)
+		json_number(j, NULL, (1ULL << i) - 1);
+	json_null(j, NULL);
+	json_close(j, ']');
+}
+
 void out_json_closers(struct json *j, const uint64_t n[4])
 {
 	json_open(j, "closed_first", '{');

@@ -82,6 +82,8 @@ void out_json_begin(struct json *j, const struct json_head *h);
 #define OUT_NETNS_JSON_MAX	(6 * TCPFSM_CONTAINER_NAME_MAX + 32)
 size_t out_json_named(char *line, size_t len, uint32_t netns);
 
+/* "histogram_le": what each number of a histogram counts is at most so much; null: the last has no end. */
+void out_json_bounds(struct json *j);
 /* Who closed first, by enum tcpfsm_closer. */
 void out_json_closers(struct json *j, const uint64_t n[4]);
 
