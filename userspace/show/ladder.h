@@ -17,26 +17,26 @@ struct ladder_view {
 	uint64_t printed;
 };
 
-/* ---- ladder_words.c: what is said about a row, ASCII ------------------------------ */
+/* ---- ladder_words.c: what is said about a row, ASCII; the length is returned ------ */
 
 #define WORDS_MAX	192
 
 enum ladder_length { LADDER_BRIEF, LADDER_NORMAL, LADDER_WIDE };
 
 /* "SYN,ACK seq=0 ack=1 (retransmit 1)" */
-void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r,
-		  enum ladder_length length, char buf[WORDS_MAX]);
+size_t ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r,
+		    enum ladder_length length, char buf[WORDS_MAX]);
 /* "data: 12 bytes ->  <- 1 byte" */
-void ladder_data(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX]);
+size_t ladder_data(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX]);
 /* What else happened at one end, "" if nothing: "synq 1/128". */
-void ladder_note(const struct tcpfsm_ladder_row *r, unsigned int end, char buf[WORDS_MAX]);
+size_t ladder_note(const struct tcpfsm_ladder_row *r, unsigned int end, char buf[WORDS_MAX]);
 /* "192.0.2.1:40000 (client curl/1234)" */
-void ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
-		     char buf[WORDS_MAX]);
+size_t ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
+		       char buf[WORDS_MAX]);
 /* Part i of what is to be said of all of it; false: there are no more. */
 bool ladder_summary(const struct tcpfsm_ladder *l, unsigned int i, char buf[WORDS_MAX]);
 /* Time of a row: since the beginning, or of the day. */
-void ladder_time(const struct tcpfsm_ladder *l, uint64_t ts, bool time_of_day, char buf[32]);
+size_t ladder_time(const struct tcpfsm_ladder *l, uint64_t ts, bool time_of_day, char buf[32]);
 /* Has it a segment of which both ends should know the fate, and do not? */
 bool ladder_unsure(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r);
 

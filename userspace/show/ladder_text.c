@@ -9,29 +9,68 @@
 #include <string.h>
 
 #include "ladder.h"
+#include "put.h"
 
 #define WIDTH		80
 #define INNER_MIN	30
 #define INNER_MAX	44		/* unless labels need more */
 #define ARROW		6		/* of the inner columns, at least, beside the label */
 
-struct glyphs {
-	const char *line, *dash, *wall, *right, *left, *cross, *dots;
+/* Short words, with their lengths: they are copied whole. */
+struct short_word {
+	char s[15];
+	uint8_t len;
 };
 
+#define SHORT(s)	{ s, sizeof(s) - 1 }
+
+struct glyphs {
+	struct short_word wall, right, left, cross, dots;
+	const char *line, *dash;	/* RUN of them */
+	size_t bytes;			/* of one */
+};
+
+#define RUN		32U
+#define RUN_OF(s)	s s s s s s s s s s s s s s s s s s s s s s s s s s s s s s s s
+
 static const struct glyphs glyphs[] = {
-	[LADDER_ASCII] = { "-", ".", "|", ">", "<", "X", ".." },
-	[LADDER_UTF8] = { "─", "╌", "│", "▶", "◀", "✕", "··" },
-	[LADDER_CELLS] = {
-		S_ACROSS, S_DOTTED, S_DOWN, S_HEAD_EAST, S_HEAD_WEST, S_CROSS, S_DOT S_DOT,
+	[LADDER_ASCII] = {
+		SHORT("|"), SHORT(">"), SHORT("<"), SHORT("X"), SHORT(".."),
+		RUN_OF("-"), RUN_OF("."), 1,
 	},
+	[LADDER_UTF8] = {
+		SHORT("│"), SHORT("▶"), SHORT("◀"), SHORT("✕"), SHORT("··"),
+		RUN_OF("─"), RUN_OF("╌"), 3,
+	},
+	[LADDER_CELLS] = {
+		SHORT(S_DOWN), SHORT(S_HEAD_EAST), SHORT(S_HEAD_WEST), SHORT(S_CROSS), SHORT(S_DOT S_DOT),
+		RUN_OF(S_ACROSS), RUN_OF(S_DOTTED), 1,
+	},
+};
+
+#define STATE(name, value, words)	[value] = SHORT(words),
+static const struct short_word states[256] = { TCPFSM_STATES(STATE) };
+
+/* More than any line takes: the inner columns of three bytes each, three texts, escape sequences. */
+#define LINE		2048
+#define SAID		64
+
+/* What is said of a row. */
+struct said {
+	struct words {
+		size_t len;
+		char s[WORDS_MAX];
+	} time, middle, note[2];
 };
 
 struct columns {
 	unsigned int time, left, inner, right;
 	bool notes;			/* beside the state on the right */
+	const struct ladder_view *v;
+	const struct tcpfsm_ladder *l;
 	const struct glyphs *g;
 	struct out *o;
+	struct said said[SAID];		/* of the first rows, and of another one: words are made once, mostly */
 };
 
 /* ---- columns ------------------------------------------------------------------------ */
@@ -41,62 +80,82 @@ static unsigned int max(unsigned int a, size_t b)
 	return b > a ? (unsigned int)b : a;
 }
 
-static const char *state_name(uint8_t state)
-{
-	return state ? tcpfsm_state_name(state) : "";
-}
-
 static bool is_segment(const struct tcpfsm_ladder_row *r)
 {
 	return r->kind <= TCPFSM_LADDER_ARRIVES;
 }
 
-static void measure(struct out *o, const struct ladder_view *v, const struct tcpfsm_ladder *l,
-		    struct columns *c)
+static size_t say_middle(const struct columns *c, const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX])
 {
+	if (is_segment(r))
+		return ladder_label(c->l, r, c->v->wide ? LADDER_WIDE : LADDER_NORMAL, buf);
+	if (r->kind == TCPFSM_LADDER_DATA)
+		return ladder_data(r, buf);
+	if (r->kind == TCPFSM_LADDER_EVENT)
+		return 0;
+	return (size_t)snprintf(buf, WORDS_MAX, r->kind == TCPFSM_LADDER_GAP ?
+				"... %" PRIu64 " record%s lost ..." : "... %" PRIu64 " event%s more ...",
+				r->count, r->count == 1 ? "" : "s");
+}
+
+static void say(struct columns *c, size_t i)
+{
+	const struct tcpfsm_ladder_row *r = &c->l->rows[i];
+	struct said *said = &c->said[i < SAID ? i : SAID - 1];
+
+	said->time.len = ladder_time(c->l, r->ts, c->v->time_of_day, said->time.s);
+	said->middle.len = say_middle(c, r, said->middle.s);
+	said->note[0].len = ladder_note(r, 0, said->note[0].s);
+	said->note[1].len = ladder_note(r, 1, said->note[1].s);
+}
+
+static const struct said *said_of(struct columns *c, size_t i)
+{
+	if (i >= SAID - 1)
+		say(c, i);
+	return &c->said[i < SAID ? i : SAID - 1];
+}
+
+static void measure(struct columns *c)
+{
+	const struct tcpfsm_ladder *l = c->l;
 	unsigned int label = INNER_MIN - ARROW, right_state, beside = 0, fixed, room;
-	char buf[WORDS_MAX];
 	size_t i;
 
-	memset(c, 0, sizeof(*c));
-	c->g = &glyphs[v->glyphs];
-	c->o = o;
-	c->left = max(0, strlen(state_name(l->end[0].first)));
-	right_state = max(0, strlen(state_name(l->end[1].first)));
+	c->time = 0;
+	c->left = states[l->end[0].first].len;
+	right_state = states[l->end[1].first].len;
 	for (i = 0; i < l->nrows; i++) {
 		const struct tcpfsm_ladder_row *r = &l->rows[i];
-		size_t state = strlen(state_name(r->cell[1].state));
+		const struct said *said;
+		size_t state = states[r->cell[1].state].len;
 
-		c->left = max(c->left, strlen(state_name(r->cell[0].state)));
+		if (i < SAID - 1)
+			say(c, i);
+		said = said_of(c, i);
+		c->left = max(c->left, states[r->cell[0].state].len);
 		right_state = max(right_state, state);
-		ladder_note(r, 1, buf);
-		if (*buf && is_segment(r))
-			beside = max(beside, state + (state ? 1 : 0) + strlen(buf));
+		c->time = max(c->time, said->time.len);
 		if (is_segment(r)) {
-			ladder_label(l, r, v->wide ? LADDER_WIDE : LADDER_NORMAL, buf);
-			label = max(label, strlen(buf) + (r->fate == TCPFSM_FATE_LOST ? 5 : 0));
+			label = max(label, said->middle.len + (r->fate == TCPFSM_FATE_LOST ? 5 : 0));
+			if (said->note[1].len)
+				beside = max(beside, state + (state ? 1 : 0) + said->note[1].len);
 		} else if (r->kind == TCPFSM_LADDER_DATA) {
-			ladder_data(r, buf);
-			label = max(label, strlen(buf));
+			label = max(label, said->middle.len);
 		} else {
-			unsigned int end;
+			size_t note = max((unsigned int)said->note[0].len, said->note[1].len) + 2;
 
-			for (end = 0; end < 2; end++) {
-				ladder_note(r, end, buf);
-				/* A blank at either side; it may take an arrow's room. */
-				if (strlen(buf) + 2 > ARROW)
-					label = max(label, strlen(buf) + 2 - ARROW);
-			}
+			/* A blank at either side; it may take an arrow's room. */
+			if (note > ARROW)
+				label = max(label, note - ARROW);
 		}
-		ladder_time(l, r->ts, v->time_of_day, buf);
-		c->time = max(c->time, strlen(buf));
 	}
 	/* Time, state, wall, inner, wall, state. */
 	fixed = c->time + 1 + c->left + 1 + 1 + 1 + 1;
 	c->notes = true;
 	c->right = max(right_state, beside);
 	c->inner = label + ARROW;
-	if (v->wide) {
+	if (c->v->wide) {
 		c->inner += 2;
 		return;
 	}
@@ -115,77 +174,113 @@ static void measure(struct out *o, const struct ladder_view *v, const struct tcp
 
 /* ---- pieces of lines ------------------------------------------------------------------ */
 
-static void repeat(const struct columns *c, const char *s, unsigned int n)
+/* A line is made in the room of the output, which knows of it when it ends, and where it looks otherwise. */
+static char *begun(const struct columns *c)
 {
-	size_t len = strlen(s);
-	char *p = out_room(c->o, n * len);
+	return out_room(c->o, LINE);
+}
 
-	out_add(c->o, n * len);
-	for (; n; n--, p += len)
-		memcpy(p, s, len);
+static void ended(const struct columns *c, const char *p)
+{
+	out_add(c->o, (size_t)(p - c->o->buf) - c->o->used);
+}
+
+static char *ink(const struct columns *c, char *p, enum attr attr)
+{
+	if (!c->o->text && !c->o->colour)
+		return p;
+	ended(c, p);
+	out_ink(c->o, attr);
+	return begun(c);
+}
+
+/* These write more than they count. */
+static char *blanks(char *p, unsigned int n)
+{
+	static const char run[] = "                                ";
+	unsigned int i;
+
+	for (i = 0; i < n; i += RUN)
+		memcpy(p + i, run, RUN);
+	return p + n;
+}
+
+static char *put_short(char *p, const struct short_word *w)
+{
+	memcpy(p, w->s, sizeof(w->s));
+	return p + w->len;
+}
+
+static char *put_words(char *p, const struct words *w)
+{
+	memcpy(p, w->s, w->len);
+	return p + w->len;
+}
+
+static char *repeat(const struct columns *c, char *p, const char *run, unsigned int n)
+{
+	for (; n > RUN; n -= RUN) {
+		memcpy(p, run, RUN * c->g->bytes);
+		p += RUN * c->g->bytes;
+	}
+	memcpy(p, run, n * c->g->bytes);
+	return p + n * c->g->bytes;
 }
 
 static enum attr state_ink(uint8_t state)
 {
 	return state == TCPFSM_STATE_ESTABLISHED ? ATTR_OPEN :
-	       state == TCPFSM_STATE_TIME_WAIT ? ATTR_CLOSE_HOT : state ? ATTR_BOLD : ATTR_PLAIN;
+	       state == TCPFSM_STATE_TIME_WAIT ? ATTR_CLOSE_HOT : ATTR_BOLD;
 }
 
-static void put_inked(const struct columns *c, enum attr ink, const char *s)
+static char *put_state(const struct columns *c, char *p, uint8_t state, unsigned int width)
 {
-	if (ink)
-		out_ink(c->o, ink);
-	out_put(c->o, s);
-	if (ink)
-		out_ink(c->o, ATTR_PLAIN);
+	const struct short_word *name = &states[state];
+
+	if (state)
+		p = ink(c, put_short(ink(c, p, state_ink(state)), name), ATTR_PLAIN);
+	return width > name->len ? blanks(p, width - name->len) : p;
 }
 
-static void put_state(const struct columns *c, uint8_t state, unsigned int width)
+static char *line_begin(const struct columns *c, const struct words *time, uint8_t state)
 {
-	const char *name = state_name(state);
-	unsigned int len = (unsigned int)strlen(name);
+	size_t len = time ? time->len : 0;
+	char *p = blanks(begun(c), c->time - (unsigned int)len);
 
-	put_inked(c, state_ink(state), name);
-	if (len < width)
-		out_blanks(c->o, width - len);
+	p = ink(c, p, ATTR_DIM);
+	if (time)
+		p = put_words(p, time);
+	p = ink(c, p, ATTR_PLAIN);
+	*p++ = ' ';
+	p = put_state(c, p, state, c->left);
+	*p++ = ' ';
+	return put_short(p, &c->g->wall);
 }
 
-static void line_begin(const struct columns *c, const char *time, uint8_t state)
+static void line_end(const struct columns *c, char *p, uint8_t state, const struct words *note)
 {
-	size_t len = strlen(time);
-
-	out_blanks(c->o, len < c->time ? c->time - (unsigned int)len : 0);
-	put_inked(c, ATTR_DIM, time);
-	out_put(c->o, " ");
-	put_state(c, state, c->left);
-	out_put(c->o, " ");
-	out_put(c->o, c->g->wall);
-}
-
-static void line_end(const struct columns *c, uint8_t state, const char *note)
-{
-	out_put(c->o, c->g->wall);
-	if (state || *note) {
-		out_put(c->o, " ");
-		put_state(c, state, 0);
-		if (*note && state)
-			out_put(c->o, " ");
-		out_put(c->o, note);
+	p = put_short(p, &c->g->wall);
+	if (state || note) {
+		*p++ = ' ';
+		p = put_state(c, p, state, 0);
+		if (note && state)
+			*p++ = ' ';
+		if (note)
+			p = put_words(p, note);
 	}
-	out_put(c->o, "\n");
+	*p++ = '\n';
+	ended(c, p);
 }
 
 /* Words between the walls, where < 0: at the left one; longer ones run over the right one. */
-static void put_inner(const struct columns *c, const char *s, int where)
+static char *put_inner(const struct columns *c, char *p, const struct words *w, int where)
 {
-	unsigned int len = (unsigned int)strlen(s), room = c->inner > len ? c->inner - len : 0;
+	unsigned int len = (unsigned int)w->len, room = c->inner > len ? c->inner - len : 0;
 	unsigned int before = room / 2;
 
 	if (where && room)
 		before = where < 0 ? 1 : room - 1;
-	out_blanks(c->o, before);
-	out_put(c->o, s);
-	out_blanks(c->o, room - before);
+	return blanks(put_words(blanks(p, before), w), room - before);
 }
 
 static enum attr fate_ink(const struct tcpfsm_ladder_row *r)
@@ -200,36 +295,30 @@ enum tip { TIP_NONE, TIP_HEAD, TIP_UNSURE, TIP_LOST, TIP_DOTS };
 
 static const unsigned int tip_width[] = { 0, 1, 1, 6, 2 };
 
-static void put_tip(const struct columns *c, enum tip tip, bool right)
+static char *put_tip(const struct columns *c, char *p, enum tip tip, bool right)
 {
 	switch (tip) {
 	case TIP_NONE:
-		return;
+		return p;
 	case TIP_HEAD:
-		out_put(c->o, right ? c->g->right : c->g->left);
-		return;
+		return put_short(p, right ? &c->g->right : &c->g->left);
 	case TIP_UNSURE:
-		out_put(c->o, "?");
-		return;
+		return put(p, "?");
 	case TIP_LOST:
-		if (right)
-			out_printf(c->o, "%s lost", c->g->cross);
-		else
-			out_printf(c->o, "lost %s", c->g->cross);
-		return;
+		return right ? put(put_short(p, &c->g->cross), " lost") : put_short(put(p, "lost "), &c->g->cross);
 	case TIP_DOTS:
-		out_put(c->o, c->g->dots);
-		return;
+		return put_short(p, &c->g->dots);
 	}
+	return p;
 }
 
 /* -- label ------>, or the other way round; the label begins at the same column. */
-static void put_arrow(const struct columns *c, const struct tcpfsm_ladder *l,
-		      const struct tcpfsm_ladder_row *r, const char *label)
+static char *put_arrow(const struct columns *c, char *p, const struct tcpfsm_ladder_row *r,
+		       const struct words *label)
 {
-	bool right = r->from == 0, unsure = ladder_unsure(l, r);
+	bool right = r->from == 0, unsure = ladder_unsure(c->l, r);
 	const char *line = unsure ? c->g->dash : c->g->line;
-	enum attr ink = fate_ink(r);
+	enum attr attr = fate_ink(r);
 	unsigned int used, rest, gap = 0;
 	enum tip head = TIP_HEAD, tail = TIP_NONE, first, last;
 
@@ -245,138 +334,112 @@ static void put_arrow(const struct columns *c, const struct tcpfsm_ladder *l,
 	last = right ? head : tail;
 
 	/* Two columns before the label, if that is enough. */
-	used = (tip_width[first] > 2 ? tip_width[first] : 2) + 1 + (unsigned int)strlen(label) + 1 +
+	used = (tip_width[first] > 2 ? tip_width[first] : 2) + 1 + (unsigned int)label->len + 1 +
 	       tip_width[last];
 	rest = c->inner > used ? c->inner - used : 0;
 	/* It does not get there. */
 	if (head == TIP_LOST && rest > 6)
 		gap = rest / 3;
-	if (ink)
-		out_ink(c->o, ink);
+	if (attr)
+		p = ink(c, p, attr);
 	if (!right)
-		out_blanks(c->o, gap);
-	put_tip(c, first, false);
-	repeat(c, line, tip_width[first] < 2 ? 2 - tip_width[first] : 0);
-	out_put(c->o, " ");
-	out_put(c->o, label);
-	out_put(c->o, " ");
-	repeat(c, line, rest - gap);
-	put_tip(c, last, true);
+		p = blanks(p, gap);
+	p = put_tip(c, p, first, false);
+	p = repeat(c, p, line, tip_width[first] < 2 ? 2 - tip_width[first] : 0);
+	*p++ = ' ';
+	p = put_words(p, label);
+	*p++ = ' ';
+	p = repeat(c, p, line, rest - gap);
+	p = put_tip(c, p, last, true);
 	if (right)
-		out_blanks(c->o, gap);
-	if (ink)
-		out_ink(c->o, ATTR_PLAIN);
+		p = blanks(p, gap);
+	return attr ? ink(c, p, ATTR_PLAIN) : p;
 }
 
 /* ---- rows ----------------------------------------------------------------------------- */
 
-static void note_line(const struct columns *c, const char *note, int where)
+static void note_line(const struct columns *c, const struct words *note, int where)
 {
-	line_begin(c, "", 0);
-	put_inner(c, note, where);
-	line_end(c, 0, "");
+	line_end(c, put_inner(c, line_begin(c, NULL, 0), note, where), 0, NULL);
 }
 
-static void segment_line(const struct columns *c, const struct ladder_view *v,
-			 const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r)
+static void segment_line(const struct columns *c, const struct tcpfsm_ladder_row *r, const struct said *said)
 {
-	char label[WORDS_MAX], left[WORDS_MAX], right[WORDS_MAX], time[32];
+	const struct words *label = &said->middle, *right = said->note[1].len ? &said->note[1] : NULL;
+	struct words brief;
+	char *p;
 
-	ladder_label(l, r, v->wide ? LADDER_WIDE : LADDER_NORMAL, label);
-	if (strlen(label) + (r->fate == TCPFSM_FATE_LOST ? 10 : 5) > c->inner)
-		ladder_label(l, r, LADDER_BRIEF, label);
-	ladder_note(r, 0, left);
-	ladder_note(r, 1, right);
-	ladder_time(l, r->ts, v->time_of_day, time);
-	line_begin(c, time, r->cell[0].state);
-	put_arrow(c, l, r, label);
-	line_end(c, r->cell[1].state, c->notes ? right : "");
-	if (*left)
-		note_line(c, left, -1);
-	if (*right && !c->notes)
+	if (label->len + (r->fate == TCPFSM_FATE_LOST ? 10 : 5) > c->inner) {
+		brief.len = ladder_label(c->l, r, LADDER_BRIEF, brief.s);
+		label = &brief;
+	}
+	p = put_arrow(c, line_begin(c, &said->time, r->cell[0].state), r, label);
+	line_end(c, p, r->cell[1].state, c->notes ? right : NULL);
+	if (said->note[0].len)
+		note_line(c, &said->note[0], -1);
+	if (right && !c->notes)
 		note_line(c, right, 1);
 }
 
-static void event_line(const struct columns *c, const struct ladder_view *v,
-		       const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r)
+static void event_line(const struct columns *c, const struct tcpfsm_ladder_row *r, const struct said *said)
 {
 	unsigned int end = r->cell[1].event ? 1 : 0;
-	char note[WORDS_MAX], time[32];
+	char *p = line_begin(c, &said->time, r->cell[0].state);
 
-	ladder_note(r, end, note);
-	ladder_time(l, r->ts, v->time_of_day, time);
-	line_begin(c, time, r->cell[0].state);
-	put_inner(c, note, end ? 1 : -1);
-	line_end(c, r->cell[1].state, "");
+	line_end(c, put_inner(c, p, &said->note[end], end ? 1 : -1), r->cell[1].state, NULL);
 }
 
-static void other_line(const struct columns *c, const struct ladder_view *v,
-		       const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r)
+static void other_line(const struct columns *c, const struct words *time, const struct words *w, enum attr attr)
 {
-	char words[WORDS_MAX], time[32];
+	char *p = ink(c, line_begin(c, time, 0), attr);
 
-	ladder_time(l, r->ts, v->time_of_day, time);
-	line_begin(c, r->kind == TCPFSM_LADDER_DATA ? "" : time, 0);
-	if (r->kind == TCPFSM_LADDER_DATA)
-		ladder_data(r, words);
-	else
-		snprintf(words, sizeof(words), r->kind == TCPFSM_LADDER_GAP ?
-			 "... %" PRIu64 " record%s lost ..." : "... %" PRIu64 " event%s more ...",
-			 r->count, r->count == 1 ? "" : "s");
-	out_ink(c->o, r->kind == TCPFSM_LADDER_DATA ? ATTR_DIM : ATTR_BAD_HOT);
-	put_inner(c, words, 0);
-	out_ink(c->o, ATTR_PLAIN);
-	line_end(c, 0, "");
+	line_end(c, ink(c, put_inner(c, p, w, 0), ATTR_PLAIN), 0, NULL);
 }
 
 /* Both times when each end has one of its own. */
-static void times_line(const struct columns *c, const struct ladder_view *v,
-		       const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r)
+static void times_line(const struct columns *c, const struct tcpfsm_ladder_row *r)
 {
-	char words[WORDS_MAX], sent[32], arrived[32];
+	char sent[32], arrived[32];
+	struct words w;
 
 	if (!is_segment(r) || !r->sent_ts || !r->arrived_ts || r->kind == TCPFSM_LADDER_DEPARTS)
 		return;
-	ladder_time(l, r->sent_ts, v->time_of_day, sent);
-	ladder_time(l, r->arrived_ts, v->time_of_day, arrived);
-	snprintf(words, sizeof(words), "sent %s, arrived %s", sent, arrived);
-	line_begin(c, "", 0);
-	out_ink(c->o, ATTR_DIM);
-	put_inner(c, words, 0);
-	out_ink(c->o, ATTR_PLAIN);
-	line_end(c, 0, "");
+	ladder_time(c->l, r->sent_ts, c->v->time_of_day, sent);
+	ladder_time(c->l, r->arrived_ts, c->v->time_of_day, arrived);
+	w.len = (size_t)snprintf(w.s, sizeof(w.s), "sent %s, arrived %s", sent, arrived);
+	other_line(c, NULL, &w, ATTR_DIM);
 }
 
-static void header(const struct columns *c, const struct ladder_view *v,
-		   const struct tcpfsm_ladder *l)
+static void header(const struct columns *c)
 {
-	char left[WORDS_MAX], right[WORDS_MAX], part[WORDS_MAX];
-	unsigned int width = c->time + c->left + c->inner + c->right + 5, i, col = 0;
-	int gap;
+	unsigned int width = c->time + c->left + c->inner + c->right + 5, i, col = 0, wanted;
+	struct words left, right;
+	char part[WORDS_MAX];
 
-	if (width > WIDTH && !v->wide)
+	if (width > WIDTH && !c->v->wide)
 		width = WIDTH;
-	ladder_end_name(l, 0, v->wide, left);
-	ladder_end_name(l, 1, v->wide, right);
-	gap = (int)width - (int)strlen(left) - (int)strlen(right);
+	left.len = ladder_end_name(c->l, 0, c->v->wide, left.s);
+	right.len = ladder_end_name(c->l, 1, c->v->wide, right.s);
+	wanted = (unsigned int)(left.len + right.len) + 2;
 	out_ink(c->o, ATTR_BOLD);
-	out_put(c->o, left);
-	if (gap >= 2) {
-		out_blanks(c->o, (unsigned int)gap);
-		out_put(c->o, right);
-		out_put(c->o, "\n");
+	out_put(c->o, left.s);
+	if (wanted <= width) {
+		out_blanks(c->o, width - wanted + 2);
 	} else {
-		out_printf(c->o, "\n%*s\n", (int)width, right);
+		out_put(c->o, "\n");
+		out_blanks(c->o, right.len < width ? width - (unsigned int)right.len : 0);
 	}
+	out_put(c->o, right.s);
+	out_put(c->o, "\n");
 	out_ink(c->o, ATTR_PLAIN);
 	out_ink(c->o, ATTR_DIM);
-	for (i = 0; ladder_summary(l, i, part); i++) {
+	for (i = 0; ladder_summary(c->l, i, part); i++) {
 		unsigned int len = (unsigned int)strlen(part);
 
 		if (!len)
 			continue;
 		if (col && col + 2 + len > width) {
-			out_printf(c->o, ";\n");
+			out_put(c->o, ";\n");
 			col = 0;
 		}
 		if (col)
@@ -388,35 +451,46 @@ static void header(const struct columns *c, const struct ladder_view *v,
 	out_ink(c->o, ATTR_PLAIN);
 }
 
+static void row(struct columns *c, size_t i)
+{
+	const struct tcpfsm_ladder_row *r = &c->l->rows[i];
+	const struct said *said = said_of(c, i);
+
+	if (is_segment(r))
+		segment_line(c, r, said);
+	else if (r->kind == TCPFSM_LADDER_EVENT)
+		event_line(c, r, said);
+	else if (r->kind == TCPFSM_LADDER_DATA)
+		other_line(c, NULL, &said->middle, ATTR_DIM);
+	else
+		other_line(c, &said->time, &said->middle, ATTR_BAD_HOT);
+	if (c->v->wide)
+		times_line(c, r);
+}
+
 void ladder_text(struct out *o, struct ladder_view *v, const struct tcpfsm_ladder *l)
 {
+	static const struct words nothing;
 	bool unsure = false;
 	struct columns c;
 	size_t i;
 
-	measure(o, v, l, &c);
+	c.o = o;
+	c.v = v;
+	c.l = l;
+	c.g = &glyphs[v->glyphs];
+	measure(&c);
 	if (v->printed++)
 		out_put(o, "\n");
-	header(&c, v, l);
-	line_begin(&c, "", l->end[0].first);
-	put_inner(&c, "", 0);
-	line_end(&c, l->end[1].first, "");
+	header(&c);
+	line_end(&c, put_inner(&c, line_begin(&c, NULL, l->end[0].first), &nothing, 0), l->end[1].first, NULL);
 	for (i = 0; i < l->nrows; i++) {
-		const struct tcpfsm_ladder_row *r = &l->rows[i];
-
-		unsure |= ladder_unsure(l, r);
-		if (is_segment(r))
-			segment_line(&c, v, l, r);
-		else if (r->kind == TCPFSM_LADDER_EVENT)
-			event_line(&c, v, l, r);
-		else
-			other_line(&c, v, l, r);
-		if (v->wide)
-			times_line(&c, v, l, r);
+		unsure |= ladder_unsure(l, &l->rows[i]);
+		row(&c, i);
 	}
 	if (unsure) {
 		out_ink(o, ATTR_DIM);
-		out_printf(o, "?: whether it arrived was not seen\n");
+		out_put(o, "?: whether it arrived was not seen\n");
 		out_ink(o, ATTR_PLAIN);
 	}
 }

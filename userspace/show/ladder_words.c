@@ -2,7 +2,6 @@
 /* The words of a ladder: plain ASCII, the same on the terminal and in pictures. */
 #include <arpa/inet.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -16,38 +15,23 @@
 #define C(c)	TCPFSM_CAUSE_##c
 #define E(e)	(TCPFSM_EVENT_##e + 1)
 
-static void append(char buf[WORDS_MAX], const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void append(char buf[WORDS_MAX], const char *fmt, ...)
-{
-	size_t len = strlen(buf);
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(buf + len, WORDS_MAX - len, fmt, ap);
-	va_end(ap);
-}
-
-/* Most of what is said of most connections has no need of a format. */
-static void add(char buf[WORDS_MAX], const char *s)
-{
-	strcpy(buf + strlen(buf), s);
-}
-
 /* "synq 1/128" */
-static void add_part(char buf[WORDS_MAX], const char *what, uint32_t n, uint32_t of)
+static char *put_part(char *p, const char *what, uint32_t n, uint32_t of)
 {
-	char *p = put_u64(put(buf + strlen(buf), what), n);
-
+	p = put_u64(put(p, what), n);
 	*p++ = '/';
-	*put_u64(p, of) = '\0';
+	return put_u64(p, of);
 }
 
-static const char *duration(int64_t ns, char buf[32])
+static char *put_bytes(char *p, uint64_t n)
 {
-	*put_duration(buf, ns) = '\0';
-	return buf;
+	return put(put_u64(p, n), n == 1 ? " byte" : " bytes");
+}
+
+static size_t finish(char *buf, char *p)
+{
+	*p = '\0';
+	return (size_t)(p - buf);
 }
 
 bool ladder_unsure(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r)
@@ -63,8 +47,8 @@ static char *number(char *p, const char *name, uint32_t n, const struct tcpfsm_l
 	return put_u64(put(p, name), wide || !base->has_isn ? n : n - base->isn);
 }
 
-void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r,
-		  enum ladder_length length, char buf[WORDS_MAX])
+size_t ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row *r,
+		    enum ladder_length length, char buf[WORDS_MAX])
 {
 	bool wide = length == LADDER_WIDE, brief = length == LADDER_BRIEF;
 	static const char * const names[] = {
@@ -84,223 +68,199 @@ void ladder_label(const struct tcpfsm_ladder *l, const struct tcpfsm_ladder_row 
 		p = number(p, " seq=", r->seq, &l->end[r->from], wide);
 	if (r->has_ack && !(brief && r->has_seq))
 		p = number(p, " ack=", r->ack, &l->end[!r->from], wide);
-	*p = '\0';
-	if (r->retransmit)
-		append(buf, brief ? " again %u" : " (retransmit %u)", r->retransmit);
+	if (r->retransmit) {
+		p = put_u64(put(p, brief ? " again " : " (retransmit "), r->retransmit);
+		p = put(p, brief ? "" : ")");
+	}
+	return finish(buf, p);
 }
 
-void ladder_data(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX])
+size_t ladder_data(const struct tcpfsm_ladder_row *r, char buf[WORDS_MAX])
 {
-	char to[48] = "", back[48] = "";
+	char *p = put(buf, "data: ");
 
 	if (r->bytes[0])
-		snprintf(to, sizeof(to), "%" PRIu64 " byte%s ->", r->bytes[0],
-			 r->bytes[0] == 1 ? "" : "s");
+		p = put(put_bytes(p, r->bytes[0]), r->bytes[1] ? " ->  " : " ->");
 	if (r->bytes[1])
-		snprintf(back, sizeof(back), "<- %" PRIu64 " byte%s", r->bytes[1],
-			 r->bytes[1] == 1 ? "" : "s");
-	snprintf(buf, WORDS_MAX, "data: %s%s%s", to, *to && *back ? "  " : "", back);
+		p = put_bytes(put(p, "<- "), r->bytes[1]);
+	return finish(buf, p);
 }
 
 /* ---- notes -------------------------------------------------------------------------- */
 
-static void refused(char *buf, const char *what, const struct tcpfsm_ladder_cell *c)
+static char *put_refused(char *p, const char *what, const struct tcpfsm_ladder_cell *c)
 {
 	const struct refusal f = {
 		.verdict = c->verdict, .reason = c->reason, .has_queues = c->has_queues,
 		.synq = c->synq, .acceptq = c->acceptq, .backlog = c->backlog,
 		.max_syn_backlog = c->max_syn_backlog,
 	};
-	char why[REFUSAL_MAX];
 
-	*put_refusal(why, &f, true) = '\0';
-	append(buf, "%s%s", what, why);
+	return put_refusal(put(p, what), &f, true);
 }
 
-static void note_verdict(char *buf, const struct tcpfsm_ladder_cell *c)
+static char *note_verdict(char *p, const struct tcpfsm_ladder_cell *c)
 {
 	switch (c->verdict) {
 	case TCPFSM_VERDICT_QUEUED:
 		if (c->fastopen)
-			append(buf, "Fast Open");
-		else if (c->has_queues)
-			add_part(buf, "synq ", c->synq, c->backlog);
-		return;
+			return put(p, "Fast Open");
+		return c->has_queues ? put_part(p, "synq ", c->synq, c->backlog) : p;
 	case TCPFSM_VERDICT_COOKIE:
-		refused(buf, "SYN cookie: ", c);
-		return;
+		return put_refused(p, "SYN cookie: ", c);
 	case TCPFSM_VERDICT_DROPPED:
-		refused(buf, c->reason == TCPFSM_REASON_DEFER_ACCEPT ? "held: " :
-			c->event == E(SYN) ? "dropped: " : "ignored: ", c);
-		return;
+		return put_refused(p, c->reason == TCPFSM_REASON_DEFER_ACCEPT ? "held: " :
+				   c->event == E(SYN) ? "dropped: " : "ignored: ", c);
 	case TCPFSM_VERDICT_RESET:
-		refused(buf, "refused: ", c);
-		return;
+		return put_refused(p, "refused: ", c);
 	}
+	return p;
 }
 
-static void note_close(char *buf, const struct tcpfsm_ladder_row *r,
-		       const struct tcpfsm_ladder_cell *c)
+static const char *close_words(const struct tcpfsm_ladder_row *r, const struct tcpfsm_ladder_cell *c)
 {
-	char took[32];
-
 	switch (c->cause) {
 	case C(2MSL):
-		add(buf, "2MSL are over");
-		break;
+		return "2MSL are over";
 	case C(TIMEOUT):
-		append(buf, "timed out");
-		break;
+		return "timed out";
 	case C(ICMP):
-		append(buf, "gave up: ICMP error");
-		break;
+		return "gave up: ICMP error";
 	case C(NO_ROUTE):
-		append(buf, "gave up: no route");
-		break;
+		return "gave up: no route";
 	case C(ABORT):
-		append(buf, "aborted");
-		break;
+		return "aborted";
 	case C(CLOSE):
-		append(buf, c->old_state == S(SYN_RECV) ? "the listener was closed" : "close()");
-		break;
+		return c->old_state == S(SYN_RECV) ? "the listener was closed" : "close()";
 	case C(REUSE):
-		append(buf, "connect() reuses its port");
-		break;
+		return "connect() reuses its port";
 	case C(RCV_SYN):
-		append(buf, "a new SYN opens another");
-		break;
+		return "a new SYN opens another";
 	case C(NETNS_EXIT):
-		append(buf, "its network namespace is gone");
-		break;
+		return "its network namespace is gone";
 	case C(RCV_RST):
 		/* No RST to be seen: a mini-socket has other enemies too. */
-		if (r->kind == TCPFSM_LADDER_EVENT)
-			append(buf, "killed");
-		break;
+		return r->kind == TCPFSM_LADDER_EVENT ? "killed" : "";
 	}
-	if (c->dur_ns >= 0 && (c->cause == C(2MSL) || c->cause == C(TIMEOUT))) {
-		add(buf, " after ");
-		add(buf, duration(c->dur_ns, took));
-	}
-	if (c->err)
-		append(buf, "%s%s", *buf ? ", " : "", tcpfsm_errno_name(c->err));
+	return "";
 }
 
-static void note_transition(char *buf, const struct tcpfsm_ladder_row *r,
-			    const struct tcpfsm_ladder_cell *c)
+static char *note_close(char *p, const struct tcpfsm_ladder_row *r, const struct tcpfsm_ladder_cell *c)
+{
+	const char *words = close_words(r, c);
+
+	p = put(p, words);
+	if (c->dur_ns >= 0 && (c->cause == C(2MSL) || c->cause == C(TIMEOUT)))
+		p = put_duration(put(p, " after "), c->dur_ns);
+	if (c->err)
+		p = put(put(p, *words ? ", " : ""), tcpfsm_errno_name(c->err));
+	return p;
+}
+
+static char *note_transition(char *p, const struct tcpfsm_ladder_row *r,
+			     const struct tcpfsm_ladder_cell *c)
 {
 	switch (c->state) {
 	case S(ESTABLISHED):
 		if (c->verdict == TCPFSM_VERDICT_COOKIE)
-			append(buf, "SYN cookie valid%s", c->has_queues ? ", " : "");
-		if (c->has_queues)
-			add_part(buf, "acceptq ", c->acceptq, c->backlog);
-		return;
+			p = put(p, c->has_queues ? "SYN cookie valid, " : "SYN cookie valid");
+		return c->has_queues ? put_part(p, "acceptq ", c->acceptq, c->backlog) : p;
 	case S(FIN_WAIT1):
 	case S(LAST_ACK):
 		if (c->cause == C(SHUTDOWN))
-			append(buf, "shutdown()");
-		if (r->kind == TCPFSM_LADDER_EVENT)
-			append(buf, "%sthe FIN waits for the window", *buf ? ", " : "");
-		return;
+			p = put(p, r->kind == TCPFSM_LADDER_EVENT ? "shutdown(), " : "shutdown()");
+		return r->kind == TCPFSM_LADDER_EVENT ? put(p, "the FIN waits for the window") : p;
 	case S(TIME_WAIT):
-		add_part(buf, "tw ", c->tw, c->tw_max);
-		return;
+		return put_part(p, "tw ", c->tw, c->tw_max);
 	case S(CLOSE):
-		note_close(buf, r, c);
-		return;
+		return note_close(p, r, c);
 	}
+	return p;
 }
 
-void ladder_note(const struct tcpfsm_ladder_row *r, unsigned int end, char buf[WORDS_MAX])
+static char *note_timewait(char *p, const struct tcpfsm_ladder_cell *c)
+{
+	if (c->verdict == TCPFSM_TW_DENIED)
+		return put_u64(put(put_u64(put(p, "TIME_WAIT denied: tw "), c->tw), " of "), c->tw_max);
+	return put(p, c->verdict == TCPFSM_TW_REFRESH ? "TIME_WAIT begins again" : "FIN_WAIT2 as a mini-socket");
+}
+
+size_t ladder_note(const struct tcpfsm_ladder_row *r, unsigned int end, char buf[WORDS_MAX])
 {
 	const struct tcpfsm_ladder_cell *c = &r->cell[end];
-	char took[32];
+	char *p = buf;
 
-	buf[0] = '\0';
 	switch (c->event) {
 	case E(TRANSITION):
-		note_transition(buf, r, c);
-		return;
+		p = note_transition(p, r, c);
+		break;
 	case E(SYN):
 	case E(HANDSHAKE_ACK):
-		note_verdict(buf, c);
-		return;
+		p = note_verdict(p, c);
+		break;
 	case E(ACCEPT):
-		add(buf, "accept()");
-		if (c->dur_ns >= 0) {
-			add(buf, " after ");
-			add(buf, duration(c->dur_ns, took));
-		}
-		return;
+		p = put(p, "accept()");
+		if (c->dur_ns >= 0)
+			p = put_duration(put(p, " after "), c->dur_ns);
+		break;
 	case E(TIMEWAIT):
-		if (c->verdict == TCPFSM_TW_DENIED)
-			append(buf, "TIME_WAIT denied: tw %" PRIu32 " of %" PRIu32, c->tw,
-			       c->tw_max);
-		else if (c->verdict == TCPFSM_TW_REFRESH)
-			append(buf, "TIME_WAIT begins again");
-		else
-			append(buf, "FIN_WAIT2 as a mini-socket");
-		return;
+		p = note_timewait(p, c);
+		break;
 	case E(CONNECT_FAILED):
-		append(buf, "connect() failed: %s", tcpfsm_errno_name(c->err));
-		return;
+		p = put(put(p, "connect() failed: "), tcpfsm_errno_name(c->err));
+		break;
 	}
+	return finish(buf, p);
 }
 
 /* ---- all of it ---------------------------------------------------------------------- */
 
-static void append_address(char *buf, const struct tcpfsm_ladder *l, unsigned int end)
+static char *put_end(char *p, const struct tcpfsm_ladder *l, unsigned int end)
 {
 	const struct tcpfsm_record r = { .family = l->family };
 
-	*put_address(buf + strlen(buf), &r, l->end[end].addr, l->end[end].port) = '\0';
+	return put_address(p, &r, l->end[end].addr, l->end[end].port);
 }
 
-void ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
-		     char buf[WORDS_MAX])
+size_t ladder_end_name(const struct tcpfsm_ladder *l, unsigned int end, bool wide,
+		       char buf[WORDS_MAX])
 {
 	const struct tcpfsm_ladder_end *e = &l->end[end];
-	char netns[OUT_NETNS_MAX];
+	char netns[OUT_NETNS_MAX], *p = put_end(buf, l, end);
 	unsigned int host = TCPFSM_HOST_OF_CONN(e->conn);
 	const char *sep = " (";
 
-	buf[0] = '\0';
-	append_address(buf, l, end);
 	if (l->client) {
-		add(buf, sep);
-		add(buf, end ? "server" : "client");
+		p = put(put(p, sep), end ? "server" : "client");
 		sep = " ";
 	}
 	if (e->has_owner) {
-		char *p = put_comm(put(buf + strlen(buf), sep), e->comm);
-
+		p = put_comm(put(p, sep), e->comm);
 		*p++ = '/';
-		*put_u64(p, e->pid) = '\0';
+		p = put_u64(p, e->pid);
 		sep = " ";
 	}
 	if (host) {
-		append(buf, "%son host %u", sep, host);
+		p = put_u64(put(put(p, sep), "on host "), host);
 		sep = " ";
 	}
 	if (wide && e->conn) {
-		append(buf, "%ssk:%" PRIx64, sep, TCPFSM_BARE_CONN(e->conn));
+		p += sprintf(p, "%ssk:%" PRIx64, sep, TCPFSM_BARE_CONN(e->conn));
 		sep = " ";
 	}
+	/* A name may be as long as it likes. */
 	if (wide && e->netns) {
-		append(buf, "%snetns %s", sep, out_netns_text(TCPFSM_BARE_NETNS(host, e->netns), netns));
+		p = put(put(p, sep), "netns ");
+		out_netns_text(TCPFSM_BARE_NETNS(host, e->netns), netns);
+		p = stpncpy(p, netns, (size_t)(buf + WORDS_MAX - 2 - p));
 		sep = " ";
 	}
-	if (sep[1] != '(')
-		add(buf, ")");
+	return finish(buf, sep[1] == '(' ? p : put(p, ")"));
 }
 
-static void append_who(char *buf, const struct tcpfsm_ladder *l, unsigned int end)
+static char *put_who(char *p, const struct tcpfsm_ladder *l, unsigned int end)
 {
-	if (l->client)
-		add(buf, end ? "the server" : "the client");
-	else
-		append_address(buf, l, end);
+	return l->client ? put(p, end ? "the server" : "the client") : put_end(p, l, end);
 }
 
 static bool has_rst(const struct tcpfsm_ladder *l)
@@ -337,74 +297,73 @@ static const struct tcpfsm_ladder_end *last_closed(const struct tcpfsm_ladder *l
 	return NULL;
 }
 
-static void append_end(char *buf, const struct tcpfsm_ladder *l)
+static char *put_ending(char *p, const struct tcpfsm_ladder *l)
 {
 	const struct tcpfsm_ladder_end *e = last_closed(l);
-	char took[32];
 
-	if (!l->finished || !e) {
-		append(buf, "not finished");
-		return;
-	}
-	duration((int64_t)(l->end_ts - l->begin_ts), took);
+	if (!l->finished || !e)
+		return put(p, "not finished");
 	if (e->cause == C(TIMEOUT))
-		add(buf, "timed out after ");
+		p = put(p, "timed out after ");
 	else if ((e->cause == C(RCV_RST) || e->cause == C(SND_RST)) && has_rst(l))
-		add(buf, "ended by RST after ");
+		p = put(p, "ended by RST after ");
 	else
-		add(buf, "ended after ");
-	add(buf, took);
+		p = put(p, "ended after ");
+	return put_duration(p, (int64_t)(l->end_ts - l->begin_ts));
+}
+
+static char *put_summary(char *p, const struct tcpfsm_ladder *l, unsigned int i)
+{
+	switch (i) {
+	case 0:
+		if (!l->begun)
+			return put(p, "its beginning was not seen");
+		return l->handshake_ns >= 0 ? put_duration(put(p, "handshake "), l->handshake_ns) : p;
+	case 1:
+		if (l->self)
+			return put(p, "connected to itself");
+		return l->end[0].seen && l->end[1].seen ? p : put(p, "one end seen");
+	case 2:
+		if (l->closed_first == TCPFSM_LADDER_BOTH)
+			return put(p, "both closed at once");
+		if (l->closed_first >= 0 && was_open(l))
+			return put(put_who(p, l, (unsigned int)l->closed_first), " closed first");
+		return p;
+	default:
+		return put_ending(p, l);
+	}
 }
 
 bool ladder_summary(const struct tcpfsm_ladder *l, unsigned int i, char buf[WORDS_MAX])
 {
-	char took[32];
-
-	buf[0] = '\0';
-	switch (i) {
-	case 0:
-		if (!l->begun)
-			append(buf, "its beginning was not seen");
-		else if (l->handshake_ns >= 0)
-			strcpy(put(buf, "handshake "), duration(l->handshake_ns, took));
-		return true;
-	case 1:
-		if (l->self)
-			append(buf, "connected to itself");
-		else if (!l->end[0].seen || !l->end[1].seen)
-			append(buf, "one end seen");
-		return true;
-	case 2:
-		if (l->closed_first == TCPFSM_LADDER_BOTH) {
-			append(buf, "both closed at once");
-		} else if (l->closed_first >= 0 && was_open(l)) {
-			append_who(buf, l, (unsigned int)l->closed_first);
-			add(buf, " closed first");
-		}
-		return true;
-	case 3:
-		append_end(buf, l);
-		return true;
-	}
-	return false;
+	if (i > 3)
+		return false;
+	finish(buf, put_summary(buf, l, i));
+	return true;
 }
 
-void ladder_time(const struct tcpfsm_ladder *l, uint64_t ts, bool time_of_day, char buf[32])
+static size_t time_of_day_of(uint64_t ts, char buf[32])
+{
+	time_t second = (time_t)(ts / NSEC_PER_SEC);
+	struct tm tm;
+	size_t n;
+
+	localtime_r(&second, &tm);
+	n = strftime(buf, 16, "%H:%M:%S", &tm);
+	buf[n] = '.';
+	return finish(buf, put_padded(buf + n + 1, ts % NSEC_PER_SEC / 1000, 6, '0'));
+}
+
+size_t ladder_time(const struct tcpfsm_ladder *l, uint64_t ts, bool time_of_day, char buf[32])
 {
 	uint64_t us = ts > l->begin_ts ? (ts - l->begin_ts) / 1000 : 0;
+	uint32_t rest;
+	char *p;
 
-	if (time_of_day) {
-		time_t second = (time_t)(ts / NSEC_PER_SEC);
-		struct tm tm;
-		size_t n;
-
-		localtime_r(&second, &tm);
-		n = strftime(buf, 16, "%H:%M:%S", &tm);
-		snprintf(buf + n, 32 - n, ".%06" PRIu64,
-			 (uint64_t)(ts % NSEC_PER_SEC / 1000));
-		return;
-	}
-	buf = put_u64(buf, us / 1000000);
-	*buf++ = '.';
-	*put_padded(buf, us % 1000000, 6, '0') = '\0';
+	if (time_of_day)
+		return time_of_day_of(ts, buf);
+	rest = (uint32_t)(us % 1000000);
+	p = put_u64(buf, us / 1000000);
+	*p++ = '.';
+	return finish(buf, put_more(put_more(p, rest / 1000), rest % 1000));
 }

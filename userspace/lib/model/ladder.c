@@ -33,6 +33,9 @@
 /* No ACK is delayed for longer (TCP_DELACK_MAX is 200 ms), timers included. */
 #define DELACK_NS	(250 * NSEC_PER_MSEC)
 
+/* A bare ACK on its way for that much longer than others may be another copy. */
+#define DELAYED_NS	(50 * NSEC_PER_MSEC)
+
 /* On its way for that much longer than others: worth a row of its own. */
 #define LONG_NS		(20 * NSEC_PER_MSEC)
 
@@ -87,6 +90,7 @@ struct build {
 	struct numbers isn[2], fin[2];
 	struct numbers closing[2];	/* when the end closed; the FIN may come later */
 	struct numbers told[2];		/* data counted so far */
+	bool choice;			/* there are pairs that hang on the delay */
 	bool active[2], passive[2];
 	bool cookie[2];			/* answered a SYN with a cookie */
 	bool fastopen[2];		/* has a child in SYN_RECV, a full socket */
@@ -849,7 +853,7 @@ static bool too_late(const struct build *b, const struct ladder_half *sent,
 	size_t i;
 
 	/* Only these are sent again without a record, and only when asked to. */
-	if (!is_bare_ack(got) || !b->delay || took <= 2 * b->delay + 50 * NSEC_PER_MSEC)
+	if (!is_bare_ack(got) || !b->delay || took <= 2 * b->delay + DELAYED_NS)
 		return false;
 	for (i = 0; i < b->n; i++) {
 		const struct ladder_half *h = &b->half[i];
@@ -880,6 +884,7 @@ static void pair_half(struct build *b, struct ladder_half *got)
 
 		if (!fits(sent, got))
 			continue;
+		b->choice |= best || got->at > sent->at + DELAYED_NS;
 		if (best && got->at + SLACK_NS < sent->at + b->delay / 2)
 			continue;
 		if (!best || sent->at >= best->at)
@@ -1178,12 +1183,13 @@ static void sort(struct build *b)
 	size_t i, j, k;
 
 	for (i = 1; i < b->n; i++) {
-		struct ladder_half h = b->half[i];
+		struct ladder_half h;
 
+		if (!before(&b->half[i], &b->half[i - 1]))
+			continue;
+		h = b->half[i];
 		for (j = i; j && before(&h, &b->half[j - 1]); j--)
 			b->half[j] = b->half[j - 1];
-		if (j == i)
-			continue;
 		b->half[j] = h;
 		/* Pairs are indices. */
 		for (k = 0; k < b->n; k++) {
@@ -1496,8 +1502,10 @@ int ladder_build(struct ladder_scratch *s, const struct ladder_story *st,
 		forget_numbers(&b);
 	pair_halves(&b);
 	find_delay(&b);
-	unpair(&b);
-	pair_halves(&b);
+	if (b.delay && b.choice) {
+		unpair(&b);
+		pair_halves(&b);
+	}
 	settle_doubts(&b);
 
 	memset(l, 0, sizeof(*l));

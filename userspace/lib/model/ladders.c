@@ -375,8 +375,8 @@ static bool same_end(const struct end *e, const struct end *peer, const struct t
 	       !memcmp(e->addr, r->laddr, 16) && !memcmp(peer->addr, r->raddr, 16);
 }
 
-/* The connection this is about, new if need be; NULL: none. */
-static struct story *story_of(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev, int *err)
+/* The connection this is about, new if need be, and its end; NULL: none. */
+static struct story *story_of(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev, struct end **end, int *err)
 {
 	struct end *e;
 	struct story *s = story_with(l, ev->rec.conn, &e);
@@ -387,14 +387,16 @@ static struct story *story_of(struct tcpfsm_ladders *l, const struct tcpfsm_even
 		del_cookie(l, e);
 		s = NULL;
 	}
+	*end = e;
 	if (s)
 		return same_end(e, &s->end[e == s->end], &ev->rec) || !ev->rec.lport ? s : NULL;
 	s = find_story(l, ev);
-	if (s || !may_begin(ev))
-		return s;
-	s = new_story(l, &ev->rec);
-	if (!s)
-		*err = -ENOMEM;
+	if (!s && may_begin(ev)) {
+		s = new_story(l, &ev->rec);
+		*err = s ? 0 : -ENOMEM;
+	}
+	if (s)
+		*end = &s->end[side_of(&ev->rec)];
 	return s;
 }
 
@@ -708,9 +710,8 @@ int tcpfsm_ladders_event(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev
 	if (err)
 		return err;
 	if (ev->rec.rport && ev->type != EVENT(LISTEN)) {
-		s = story_of(l, ev, &err);
+		s = story_of(l, ev, &e, &err);
 		if (s) {
-			e = &s->end[side_of(&ev->rec)];
 			list_del(l, list_of(l, s), s);
 			l->ended -= s->done;
 			if (!is_told(ev))
