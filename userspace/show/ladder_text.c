@@ -66,6 +66,7 @@ struct said {
 struct columns {
 	unsigned int time, left, inner, right;
 	bool notes;			/* beside the state on the right */
+	bool inked;			/* how it looks is told */
 	const struct ladder_view *v;
 	const struct tcpfsm_ladder *l;
 	const struct glyphs *g;
@@ -98,7 +99,7 @@ static size_t say_middle(const struct columns *c, const struct tcpfsm_ladder_row
 				r->count, r->count == 1 ? "" : "s");
 }
 
-static void say(struct columns *c, size_t i)
+static const struct said *say(struct columns *c, size_t i)
 {
 	const struct tcpfsm_ladder_row *r = &c->l->rows[i];
 	struct said *said = &c->said[i < SAID ? i : SAID - 1];
@@ -107,13 +108,12 @@ static void say(struct columns *c, size_t i)
 	said->middle.len = say_middle(c, r, said->middle.s);
 	said->note[0].len = ladder_note(r, 0, said->note[0].s);
 	said->note[1].len = ladder_note(r, 1, said->note[1].s);
+	return said;
 }
 
 static const struct said *said_of(struct columns *c, size_t i)
 {
-	if (i >= SAID - 1)
-		say(c, i);
-	return &c->said[i < SAID ? i : SAID - 1];
+	return i < SAID - 1 ? &c->said[i] : say(c, i);
 }
 
 static void measure(struct columns *c)
@@ -127,15 +127,13 @@ static void measure(struct columns *c)
 	right_state = states[l->end[1].first].len;
 	for (i = 0; i < l->nrows; i++) {
 		const struct tcpfsm_ladder_row *r = &l->rows[i];
-		const struct said *said;
+		const struct said *said = say(c, i);
 		size_t state = states[r->cell[1].state].len;
 
-		if (i < SAID - 1)
-			say(c, i);
-		said = said_of(c, i);
+		/* The last one's is the longest. */
+		c->time = (unsigned int)said->time.len;
 		c->left = max(c->left, states[r->cell[0].state].len);
 		right_state = max(right_state, state);
-		c->time = max(c->time, said->time.len);
 		if (is_segment(r)) {
 			label = max(label, said->middle.len + (r->fate == TCPFSM_FATE_LOST ? 5 : 0));
 			if (said->note[1].len)
@@ -187,20 +185,31 @@ static void ended(const struct columns *c, const char *p)
 
 static char *ink(const struct columns *c, char *p, enum attr attr)
 {
-	if (!c->o->text && !c->o->colour)
+	if (!c->inked)
 		return p;
 	ended(c, p);
 	out_ink(c->o, attr);
 	return begun(c);
 }
 
-/* These write more than they count. */
+/* These write more than they count, and read pieces of RUN bytes. */
+static char *copy(char *p, const char *s, size_t len)
+{
+	size_t i;
+
+	memcpy(p, s, RUN);
+	for (i = RUN; i < len; i += RUN)
+		memcpy(p + i, s + i, RUN);
+	return p + len;
+}
+
 static char *blanks(char *p, unsigned int n)
 {
-	static const char run[] = "                                ";
+	static const char run[] = RUN_OF(" ");
 	unsigned int i;
 
-	for (i = 0; i < n; i += RUN)
+	memcpy(p, run, RUN);
+	for (i = RUN; i < n; i += RUN)
 		memcpy(p + i, run, RUN);
 	return p + n;
 }
@@ -213,18 +222,14 @@ static char *put_short(char *p, const struct short_word *w)
 
 static char *put_words(char *p, const struct words *w)
 {
-	memcpy(p, w->s, w->len);
-	return p + w->len;
+	return copy(p, w->s, w->len);
 }
 
 static char *repeat(const struct columns *c, char *p, const char *run, unsigned int n)
 {
-	for (; n > RUN; n -= RUN) {
-		memcpy(p, run, RUN * c->g->bytes);
-		p += RUN * c->g->bytes;
-	}
-	memcpy(p, run, n * c->g->bytes);
-	return p + n * c->g->bytes;
+	for (; n > RUN; n -= RUN)
+		p = copy(p, run, RUN * c->g->bytes);
+	return copy(p, run, n * c->g->bytes);
 }
 
 static enum attr state_ink(uint8_t state)
@@ -245,7 +250,7 @@ static char *put_state(const struct columns *c, char *p, uint8_t state, unsigned
 static char *line_begin(const struct columns *c, const struct words *time, uint8_t state)
 {
 	size_t len = time ? time->len : 0;
-	char *p = blanks(begun(c), c->time - (unsigned int)len);
+	char *p = blanks(begun(c), len < c->time ? c->time - (unsigned int)len : 0);
 
 	p = ink(c, p, ATTR_DIM);
 	if (time)
@@ -412,43 +417,41 @@ static void times_line(const struct columns *c, const struct tcpfsm_ladder_row *
 
 static void header(const struct columns *c)
 {
-	unsigned int width = c->time + c->left + c->inner + c->right + 5, i, col = 0, wanted;
-	struct words left, right;
-	char part[WORDS_MAX];
+	unsigned int width = c->time + c->left + c->inner + c->right + 5, i, wanted;
+	struct words left, right, part;
+	size_t col = 0;
+	char *p;
 
 	if (width > WIDTH && !c->v->wide)
 		width = WIDTH;
 	left.len = ladder_end_name(c->l, 0, c->v->wide, left.s);
 	right.len = ladder_end_name(c->l, 1, c->v->wide, right.s);
 	wanted = (unsigned int)(left.len + right.len) + 2;
-	out_ink(c->o, ATTR_BOLD);
-	out_put(c->o, left.s);
+	p = put_words(ink(c, begun(c), ATTR_BOLD), &left);
 	if (wanted <= width) {
-		out_blanks(c->o, width - wanted + 2);
+		p = blanks(p, width - wanted + 2);
 	} else {
-		out_put(c->o, "\n");
-		out_blanks(c->o, right.len < width ? width - (unsigned int)right.len : 0);
+		*p++ = '\n';
+		p = blanks(p, right.len < width ? width - (unsigned int)right.len : 0);
 	}
-	out_put(c->o, right.s);
-	out_put(c->o, "\n");
-	out_ink(c->o, ATTR_PLAIN);
-	out_ink(c->o, ATTR_DIM);
-	for (i = 0; ladder_summary(c->l, i, part); i++) {
-		unsigned int len = (unsigned int)strlen(part);
-
-		if (!len)
+	p = put_words(p, &right);
+	*p++ = '\n';
+	p = ink(c, ink(c, p, ATTR_PLAIN), ATTR_DIM);
+	for (i = 0; ladder_summary(c->l, i, part.s); i++) {
+		part.len = strlen(part.s);
+		if (!part.len)
 			continue;
-		if (col && col + 2 + len > width) {
-			out_put(c->o, ";\n");
+		if (col && col + 2 + part.len > width) {
+			p = put(p, ";\n");
 			col = 0;
 		}
 		if (col)
-			out_put(c->o, "; ");
-		out_put(c->o, part);
-		col += len + (col ? 2 : 0);
+			p = put(p, "; ");
+		p = put_words(p, &part);
+		col += part.len + (col ? 2 : 0);
 	}
-	out_put(c->o, "\n");
-	out_ink(c->o, ATTR_PLAIN);
+	*p++ = '\n';
+	ended(c, ink(c, p, ATTR_PLAIN));
 }
 
 static void row(struct columns *c, size_t i)
@@ -476,6 +479,7 @@ void ladder_text(struct out *o, struct ladder_view *v, const struct tcpfsm_ladde
 	size_t i;
 
 	c.o = o;
+	c.inked = o->text || o->colour;
 	c.v = v;
 	c.l = l;
 	c.g = &glyphs[v->glyphs];

@@ -68,6 +68,7 @@ struct ladder_half {
 	uint64_t ts;			/* what it is sorted by; then: */
 	uint32_t order;
 	int32_t pair;			/* index; -1: none */
+	int32_t next;			/* that this end sent; -1: none */
 	uint8_t side, kind, way, fate;
 	uint8_t flags, retransmit, doubt;
 	bool has_seq, has_ack, shown;
@@ -90,6 +91,7 @@ struct build {
 	struct numbers isn[2], fin[2];
 	struct numbers closing[2];	/* when the end closed; the FIN may come later */
 	struct numbers told[2];		/* data counted so far */
+	int32_t sent[2];		/* the first half that the end sent; -1: none */
 	bool choice;			/* there are pairs that hang on the delay */
 	bool active[2], passive[2];
 	bool cookie[2];			/* answered a SYN with a cookie */
@@ -829,8 +831,7 @@ static void walk(struct build *b)
 
 static bool fits(const struct ladder_half *sent, const struct ladder_half *got)
 {
-	if (sent->way != SENT || sent->side == got->side || sent->pair >= 0 ||
-	    sent->doubt & H_DROPPED || sent->at > got->at + SLACK_NS)
+	if (sent->pair >= 0 || sent->doubt & H_DROPPED || sent->at > got->at + SLACK_NS)
 		return false;
 	/* A bare ACK has the number of the data that comes next. */
 	if (got->kind == K_ANY)
@@ -866,6 +867,22 @@ static bool too_late(const struct build *b, const struct ladder_half *sent,
 	return false;
 }
 
+/* Few of all halves are looked at for a pair. */
+static void chain_sent(struct build *b)
+{
+	size_t i = b->n;
+
+	b->sent[0] = b->sent[1] = -1;
+	while (i--) {
+		struct ladder_half *h = &b->half[i];
+
+		if (h->way != SENT)
+			continue;
+		h->next = b->sent[h->side];
+		b->sent[h->side] = (int32_t)i;
+	}
+}
+
 static void unpair(struct build *b)
 {
 	size_t i;
@@ -876,12 +893,11 @@ static void unpair(struct build *b)
 
 static void pair_half(struct build *b, struct ladder_half *got)
 {
-	struct ladder_half *best = NULL;
-	size_t i;
+	struct ladder_half *best = NULL, *sent;
+	int32_t i;
 
-	for (i = 0; i < b->n; i++) {
-		struct ladder_half *sent = &b->half[i];
-
+	for (i = b->sent[!got->side]; i >= 0; i = sent->next) {
+		sent = &b->half[i];
 		if (!fits(sent, got))
 			continue;
 		b->choice |= best || got->at > sent->at + DELAYED_NS;
@@ -1500,6 +1516,7 @@ int ladder_build(struct ladder_scratch *s, const struct ladder_story *st,
 	walk(&b);
 	if (!has_numbers(st))
 		forget_numbers(&b);
+	chain_sent(&b);
 	pair_halves(&b);
 	find_delay(&b);
 	if (b.delay && b.choice) {

@@ -19,6 +19,7 @@
 #define FIRST		((size_t)64)	/* there is room for at once */
 #define EVENTS_DEFAULT	((size_t)256)
 #define EVENTS_MIN	((size_t)16)
+#define SPARE		64U
 #define GAPS		32U
 #define CPUS		4096U		/* of two hosts: of each as many */
 #define CPUS_OF_HOST	1024U
@@ -96,6 +97,11 @@ struct tcpfsm_ladders {
 	/* Attempts have no socket here, only SYNs that were refused. */
 	struct list live, attempts, done;
 	struct table stories, cookies;
+	struct spare {			/* facts of stories that were told, for the next ones */
+		struct ladder_fact *facts;
+		size_t room;
+	} spare[SPARE];
+	unsigned int nspare;
 
 	struct ladder_gap gaps[GAPS];
 	unsigned int ngaps;
@@ -186,6 +192,17 @@ static struct list *list_of(struct tcpfsm_ladders *l, const struct story *s)
 	return s->end[0].conn || s->end[1].conn ? &l->live : &l->attempts;
 }
 
+/* To the end of the list that it belongs to now. */
+static void list_move(struct tcpfsm_ladders *l, struct list *from, struct story *s)
+{
+	struct list *to = list_of(l, s);
+
+	if (from == to && !s->newer)
+		return;
+	list_del(l, from, s);
+	list_add(l, to, s);
+}
+
 static struct story *story_with(const struct tcpfsm_ladders *l, uint64_t conn, struct end **e)
 {
 	const struct cookie *c = conn ? table_first(&l->cookies, &cookies, conn) : NULL;
@@ -225,7 +242,10 @@ static void drop(struct tcpfsm_ladders *l, struct story *s)
 	list_del(l, list_of(l, s), s);
 	if (s->done)
 		l->ended--;
-	free(s->facts);
+	if (s->facts && l->nspare < SPARE)
+		l->spare[l->nspare++] = (struct spare) { s->facts, s->room };
+	else
+		free(s->facts);
 	table_del(&l->stories, &stories, hash_ends(&l->stories, s), s);
 }
 
@@ -422,7 +442,7 @@ static bool is_told(const struct tcpfsm_event *ev)
 	return false;
 }
 
-static struct ladder_fact *fact_slot(const struct tcpfsm_ladders *l, struct story *s)
+static struct ladder_fact *fact_slot(struct tcpfsm_ladders *l, struct story *s)
 {
 	if (s->nfacts == l->max_events) {
 		/* The beginning and the end matter most. */
@@ -431,6 +451,10 @@ static struct ladder_fact *fact_slot(const struct tcpfsm_ladders *l, struct stor
 			(s->nfacts - s->cut - 1) * sizeof(*s->facts));
 		s->nfacts--;
 		s->more++;
+	}
+	if (!s->room && l->nspare) {
+		s->facts = l->spare[--l->nspare].facts;
+		s->room = l->spare[l->nspare].room;
 	}
 	if (s->nfacts == s->room) {
 		size_t room = s->room ? 2 * s->room : 8;
@@ -447,7 +471,7 @@ static struct ladder_fact *fact_slot(const struct tcpfsm_ladders *l, struct stor
 	return &s->facts[s->nfacts++];
 }
 
-static int add_fact(const struct tcpfsm_ladders *l, struct story *s, unsigned int side,
+static int add_fact(struct tcpfsm_ladders *l, struct story *s, unsigned int side,
 		    const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
@@ -685,6 +709,7 @@ static bool selects(const struct tcpfsm_ladders *l, const struct tcpfsm_event *e
 int tcpfsm_ladders_event(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev,
 			 tcpfsm_ladder_fn fn, void *arg)
 {
+	struct list *from;
 	struct story *s;
 	struct end *e;
 	int err;
@@ -712,7 +737,7 @@ int tcpfsm_ladders_event(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev
 	if (ev->rec.rport && ev->type != EVENT(LISTEN)) {
 		s = story_of(l, ev, &e, &err);
 		if (s) {
-			list_del(l, list_of(l, s), s);
+			from = list_of(l, s);
 			l->ended -= s->done;
 			if (!is_told(ev))
 				err = add_fact(l, s, (unsigned int)(e - s->end), ev);
@@ -724,7 +749,7 @@ int tcpfsm_ladders_event(struct tcpfsm_ladders *l, const struct tcpfsm_event *ev
 			s->done = ended(s);
 			s->ended = ev->ts;
 			l->ended += s->done;
-			list_add(l, list_of(l, s), s);
+			list_move(l, from, s);
 		}
 	}
 	return err;
@@ -818,6 +843,8 @@ void tcpfsm_ladders_free(struct tcpfsm_ladders *l)
 		drop(l, story_at(l, l->live.oldest));
 	while (l->attempts.oldest)
 		drop(l, story_at(l, l->attempts.oldest));
+	while (l->nspare)
+		free(l->spare[--l->nspare].facts);
 	ladder_scratch_free(&l->scratch);
 	table_exit(&l->stories);
 	table_exit(&l->cookies);
