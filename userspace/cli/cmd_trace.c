@@ -12,25 +12,32 @@ struct trace {
 	uint64_t events;
 };
 
+static size_t json_line(struct trace *t, const struct tcpfsm_event *ev)
+{
+	char *to = out_room(t->out, TCPFSM_JSON_MAX + OUT_NETNS_JSON_MAX);
+
+	return out_json_named(to, tcpfsm_event_json(ev, to), ev->netns_gone ? 0 : ev->rec.netns);
+}
+
+static size_t text_line(struct trace *t, const struct tcpfsm_event *ev)
+{
+	/* In text nothing has to be told apart by its inode. */
+	if (ev->type == TCPFSM_EVENT_NETNS)
+		return 0;
+	if (t->opts->second && text_tells(&t->text, ev))
+		out_printf(t->out, "%u ", TCPFSM_EVENT_HOST(ev));
+	return text_event(&t->text, ev, out_room(t->out, TEXT_MAX));
+}
+
 static int on_event(const struct tcpfsm_event *ev, void *arg)
 {
 	struct trace *t = arg;
 	struct out *o = t->out;
-	char *to;
 	size_t len;
 
 	if (t->filter && !tcpfsm_filter_match(&t->opts->filter, ev))
 		return 0;
-	/* In text nothing has to be told apart by its inode. */
-	if (!t->opts->json && ev->type == TCPFSM_EVENT_NETNS)
-		return 0;
-	if (t->opts->second && !t->opts->json && text_tells(&t->text, ev))
-		out_printf(o, "%u ", TCPFSM_EVENT_HOST(ev));
-	to = out_room(o, t->opts->json ? TCPFSM_JSON_MAX + OUT_NETNS_JSON_MAX : TEXT_MAX);
-	if (t->opts->json)
-		len = out_json_named(to, tcpfsm_event_json(ev, to), ev->netns_gone ? 0 : ev->rec.netns);
-	else
-		len = text_event(&t->text, ev, to);
+	len = t->opts->json ? json_line(t, ev) : text_line(t, ev);
 	if (!len)
 		return 0;
 	out_add(o, len);

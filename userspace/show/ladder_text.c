@@ -16,14 +16,6 @@
 #define INNER_MAX	44		/* unless labels need more */
 #define ARROW		6		/* of the inner columns, at least, beside the label */
 
-/* Short words, with their lengths: they are copied whole. */
-struct short_word {
-	char s[15];
-	uint8_t len;
-};
-
-#define SHORT(s)	{ s, sizeof(s) - 1 }
-
 struct glyphs {
 	struct short_word wall, right, left, cross, dots;
 	const char *line, *dash;	/* RUN of them */
@@ -47,9 +39,6 @@ static const struct glyphs glyphs[] = {
 		RUN_OF(S_ACROSS), RUN_OF(S_DOTTED), 1,
 	},
 };
-
-#define STATE(name, value, words)	[value] = SHORT(words),
-static const struct short_word states[256] = { TCPFSM_STATES(STATE) };
 
 /* More than any line takes: the inner columns of three bytes each, three texts, escape sequences. */
 #define LINE		2048
@@ -79,6 +68,13 @@ struct columns {
 static unsigned int max(unsigned int a, size_t b)
 {
 	return b > a ? (unsigned int)b : a;
+}
+
+static const struct short_word *name_of(uint8_t state)
+{
+	static const struct short_word none;
+
+	return state ? state_word(state) : &none;
 }
 
 static bool is_segment(const struct tcpfsm_ladder_row *r)
@@ -123,16 +119,16 @@ static void measure(struct columns *c)
 	size_t i;
 
 	c->time = 0;
-	c->left = states[l->end[0].first].len;
-	right_state = states[l->end[1].first].len;
+	c->left = name_of(l->end[0].first)->len;
+	right_state = name_of(l->end[1].first)->len;
 	for (i = 0; i < l->nrows; i++) {
 		const struct tcpfsm_ladder_row *r = &l->rows[i];
 		const struct said *said = say(c, i);
-		size_t state = states[r->cell[1].state].len;
+		size_t state = name_of(r->cell[1].state)->len;
 
 		/* The last one's is the longest. */
 		c->time = (unsigned int)said->time.len;
-		c->left = max(c->left, states[r->cell[0].state].len);
+		c->left = max(c->left, name_of(r->cell[0].state)->len);
 		right_state = max(right_state, state);
 		if (is_segment(r)) {
 			label = max(label, said->middle.len + (r->fate == TCPFSM_FATE_LOST ? 5 : 0));
@@ -214,12 +210,6 @@ static char *blanks(char *p, unsigned int n)
 	return p + n;
 }
 
-static char *put_short(char *p, const struct short_word *w)
-{
-	memcpy(p, w->s, sizeof(w->s));
-	return p + w->len;
-}
-
 static char *put_words(char *p, const struct words *w)
 {
 	return copy(p, w->s, w->len);
@@ -240,7 +230,7 @@ static enum attr state_ink(uint8_t state)
 
 static char *put_state(const struct columns *c, char *p, uint8_t state, unsigned int width)
 {
-	const struct short_word *name = &states[state];
+	const struct short_word *name = name_of(state);
 
 	if (state)
 		p = ink(c, put_short(ink(c, p, state_ink(state)), name), ATTR_PLAIN);

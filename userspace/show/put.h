@@ -21,6 +21,44 @@ static inline char *put(char *p, const char *s)
 	return p + len;
 }
 
+/* What is short, mostly, and of any length. */
+static inline char *put_few(char *p, const char *s, size_t n)
+{
+	if (n >= 8 && n <= 16) {
+		memcpy(p, s, 8);
+		memcpy(p + n - 8, s + n - 8, 8);
+	} else if (n >= 4 && n < 8) {
+		memcpy(p, s, 4);
+		memcpy(p + n - 4, s + n - 4, 4);
+	} else {
+		memcpy(p, s, n);
+	}
+	return p + n;
+}
+
+/* With its length: it is copied whole, which may be more than counts. */
+struct short_word {
+	char s[15];
+	uint8_t len;
+};
+
+#define SHORT(s)	{ s, sizeof(s) - 1 }
+
+static inline char *put_short(char *p, const struct short_word *w)
+{
+	memcpy(p, w->s, sizeof(w->s));
+	return p + w->len;
+}
+
+static inline const struct short_word *state_word(unsigned int state)
+{
+#define STATE_WORD(name, value, words)	[value] = SHORT(words),
+	static const struct short_word words[] = { SHORT("?"), TCPFSM_STATES(STATE_WORD) };
+#undef STATE_WORD
+
+	return &words[state < sizeof(words) / sizeof(words[0]) ? state : 0];
+}
+
 static inline unsigned int count_digits(uint64_t v)
 {
 	unsigned int n = 1;
@@ -40,6 +78,13 @@ static inline char *put_padded(char *p, uint64_t v, unsigned int width, char pad
 	return put_u64(p, v);
 }
 
+/* Right-aligned in five columns. */
+static inline char *put_port(char *p, uint16_t port)
+{
+	memcpy(p, "    ", 4);
+	return put_u32(p + (port < 10000) + (port < 1000) + (port < 100) + (port < 10), port);
+}
+
 /* Columns are blank before they are written, but for what digits.h wrote too much. */
 static inline char *pad_to(char *p, char *start, size_t width)
 {
@@ -50,8 +95,10 @@ static inline char *pad_to(char *p, char *start, size_t width)
 /* Names come from processes: nothing of them may reach the terminal's ears. */
 static inline char *put_comm(char *p, const char *comm)
 {
-	for (; *comm; comm++)
-		*p++ = *comm > ' ' && *comm < 0x7f ? *comm : '?';
+	unsigned char c;
+
+	while ((c = (unsigned char)*comm++))
+		*p++ = (unsigned char)(c - '!') < 0x7f - '!' ? (char)c : '?';
 	return p;
 }
 

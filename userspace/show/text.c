@@ -17,7 +17,7 @@
 
 #define WIDTH		80
 #define TAIL_MIN	36
-#define BLANKS		192		/* more than the columns before the last take */
+#define BLANKS		96		/* more than the columns before the last take; of wide lines half of it */
 
 #define S(s)		TCPFSM_STATE_##s
 
@@ -44,11 +44,13 @@ char *text_time(struct text *t, char *p, uint64_t ts)
 		t->start = ts;
 	us = ts > t->start ? (ts - t->start) / 1000 : 0;
 	if (us < 1000000000) {
-		p = put_padded(p, us / 1000000, 3, ' ');
+		uint32_t ms = (uint32_t)us / 1000, seconds = ms / 1000;
+
+		memcpy(p, "   ", 3);
+		p = put_first(p + 3 - triples[seconds].len, seconds);
 		*p++ = '.';
-		us %= 1000000;
 		/* The byte too much is where a blank comes next. */
-		return put_more(put_more(p, (uint32_t)us / 1000), (uint32_t)us % 1000);
+		return put_more(put_more(p, ms - 1000 * seconds), (uint32_t)us - 1000 * ms);
 	}
 	p = put_padded(p, us / 1000000, 6, ' ');
 	*p++ = '.';
@@ -95,79 +97,105 @@ char *text_cut(const struct text *t, char *column, char *end)
 
 /* Parts in the order they are shown; a short form may do when space is short. */
 struct parts {
-	unsigned int n;
 	size_t len;			/* of all, with a blank after each */
 	char *end;			/* of store */
+	bool carries;			/* one of them */
 	struct part {
-		const char *s, *brief;	/* brief: "" or a shorter form */
-		size_t len;		/* of s */
+		const char *s, *brief;	/* brief: may be the beginning of s */
+		unsigned int len, brief_len;	/* 0: there is no shorter form */
+		unsigned int shown;	/* that many of them; 0: left out */
 		unsigned int rank;	/* 0: always; the higher, the sooner left out */
 		bool carry;		/* onto a line of its own when left out */
-	} part[PARTS_MAX];
+	} part[PARTS_MAX], *next;	/* next: behind the last one */
 	char store[512];
 };
 
 static void parts_init(struct parts *ps)
 {
-	ps->n = 0;
+	ps->next = ps->part;
+	ps->carries = false;
 	ps->len = 0;
 	ps->end = ps->store;
 }
 
-static void part_add(struct parts *ps, unsigned int rank, const char *s, const char *brief)
+static inline struct part *part_add(struct parts *ps, unsigned int rank, const char *s, size_t len)
 {
-	size_t len = strlen(s);
+	struct part *part = ps->next++;
 
-	ps->part[ps->n++] = (struct part) { s, brief, len, rank, false };
+	*part = (struct part) { .s = s, .len = (unsigned int)len, .shown = (unsigned int)len, .rank = rank };
 	ps->len += len + 1;
+	return part;
 }
 
-static void part_carry(struct parts *ps)
+static inline struct part *part_word(struct parts *ps, unsigned int rank, const char *s)
 {
-	ps->part[ps->n - 1].carry = true;
+	return part_add(ps, rank, s, strlen(s));
 }
 
-/* A part made in the store: between begin and end. */
-static void part_end(struct parts *ps, unsigned int rank, const char *start, char *end,
-		     const char *brief)
+static inline void part_state(struct parts *ps, unsigned int state)
 {
-	*end++ = '\0';
-	ps->end = end;
-	part_add(ps, rank, start, brief);
+	part_add(ps, 0, state_word(state)->s, state_word(state)->len);
 }
 
-static void part_duration(struct parts *ps, unsigned int rank, int64_t ns)
+static inline void part_cause(struct parts *ps, unsigned int cause)
+{
+#define CAUSE_WORD(name, words)	SHORT(words),
+	static const struct short_word causes[] = { TCPFSM_CAUSES(CAUSE_WORD) };
+	const struct short_word *w = &causes[cause];
+
+	if (cause >= sizeof(causes) / sizeof(causes[0]))
+		part_word(ps, 2, tcpfsm_cause_name(cause));
+	else if (cause)
+		part_add(ps, 2, w->s, w->len);
+}
+
+static void part_carry(struct parts *ps, struct part *part)
+{
+	part->carry = ps->carries = true;
+}
+
+/* A part made in the store, up to end. */
+static inline struct part *part_end(struct parts *ps, unsigned int rank, char *end)
 {
 	char *start = ps->end;
 
+	*end = '\0';
+	ps->end = end + 1;
+	return part_add(ps, rank, start, (size_t)(end - start));
+}
+
+/* The same, of which the beginning is enough. */
+static inline void part_end_from(struct parts *ps, unsigned int rank, const char *enough, char *end)
+{
+	struct part *part = part_end(ps, rank, end);
+
+	part->brief = part->s;
+	part->brief_len = (unsigned int)(enough - part->s);
+}
+
+static inline void part_duration(struct parts *ps, unsigned int rank, int64_t ns)
+{
 	if (ns >= 0)
-		part_end(ps, rank, start, put_duration(start, ns), "");
+		part_end(ps, rank, put_duration(ps->end, ns));
 }
 
 static void part_owner(struct parts *ps, unsigned int rank, const struct tcpfsm_event *ev)
 {
-	char *start = ps->end, *full, *p;
+	char *enough;
 
 	if (!ev->has_owner)
 		return;
-	p = put_comm(start, ev->comm);
-	*p++ = '\0';
-	full = p;
-	p = put_comm(p, ev->comm);
-	*p++ = '/';
-	part_end(ps, rank, full, put_u64(p, ev->pid), start);
+	enough = put_comm(ps->end, ev->comm);
+	*enough = '/';
+	part_end_from(ps, rank, enough, put_u64(enough + 1, ev->pid));
 }
 
-static void part_number(struct parts *ps, unsigned int rank, const char *label, uint64_t n,
-			const char *sep, uint64_t max)
+static inline void part_number(struct parts *ps, unsigned int rank, const char *label, uint64_t n,
+			       const char *sep, uint64_t max)
 {
-	char *start = ps->end, *full, *p;
+	char *enough = put_u64(put(ps->end, label), n);
 
-	p = put_u64(put(start, label), n);
-	*p++ = '\0';
-	full = p;
-	p = put_u64(put(p, label), n);
-	part_end(ps, rank, full, put_u64(put(p, sep), max), start);
+	part_end_from(ps, rank, enough, put_u64(put(enough, sep), max));
 }
 
 /* "SYN queue full" */
@@ -236,18 +264,17 @@ char *put_refusal(char *p, const struct refusal *f, bool brief)
 /* The limit of both queues, where it comes from. */
 static void part_limit(struct parts *ps, const struct refusal *f)
 {
-	char *start = ps->end, *p;
+	char *p;
 
 	if (!f->has_queues || !f->asked || (f->reason != TCPFSM_REASON_SYNQ_FULL &&
 					    f->reason != TCPFSM_REASON_ACCEPTQ_FULL))
 		return;
-	p = put_u64(put(start, "(listen("), f->asked - 1);
+	p = put_u64(put(ps->end, "(listen("), f->asked - 1);
 	if (f->asked - 1 > f->backlog) {
 		p = put_u64(put(p, ") clamped by somaxconn="), f->backlog);
-		part_end(ps, 1, start, put(p, ")"), "");
-		part_carry(ps);
+		part_carry(ps, part_end(ps, 1, put(p, ")")));
 	} else {
-		part_end(ps, 3, start, put(p, "))"), "");
+		part_end(ps, 3, put(p, "))"));
 	}
 }
 
@@ -261,30 +288,29 @@ static void parts_refusal(const struct text *t, struct parts *ps, const struct t
 		.synq = r->synq, .acceptq = r->acceptq, .backlog = r->backlog,
 		.max_syn_backlog = syn && dropped ? r->snd : 0, .asked = ev->asked,
 	};
-	char *start = ps->end, *full = put_refusal(start, &f, true);
+	char *brief = ps->end;
+	struct part *part;
 
-	*full++ = '\0';
-	part_end(ps, 0, full, put_refusal(full, &f, false), start);
+	ps->end = put_refusal(brief, &f, true);
+	part = part_end(ps, 0, put_refusal(ps->end, &f, false));
+	part->brief = brief;
+	part->brief_len = (unsigned int)(part->s - brief);
 	part_limit(ps, &f);
 	if (!syn && r->reason == TCPFSM_REASON_ACCEPTQ_FULL) {
-		part_add(ps, 4, dropped ? "; the client believes it is connected" :
-					  "(tcp_abort_on_overflow)", "");
-		part_carry(ps);
+		part_carry(ps, part_word(ps, 4, dropped ? "; the client believes it is connected" :
+							  "(tcp_abort_on_overflow)"));
 	} else if (f.max_syn_backlog && r->reason == TCPFSM_REASON_LAST_QUARTER && !t->wide) {
-		part_add(ps, 4, "(tcp_max_syn_backlog)", "");
-		part_carry(ps);
+		part_carry(ps, part_word(ps, 4, "(tcp_max_syn_backlog)"));
 	}
 }
 
 static enum attr parts_transition(struct parts *ps, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
-	char *start = ps->end;
 
-	part_end(ps, 0, start, put(put(put(start, tcpfsm_state_name(ev->old_state)), "->"),
-				   tcpfsm_state_name(ev->new_state)), "");
-	if (ev->cause)
-		part_add(ps, 2, tcpfsm_cause_name(ev->cause), "");
+	part_end(ps, 0, put_short(put(put_short(ps->end, state_word(ev->old_state)), "->"),
+				  state_word(ev->new_state)));
+	part_cause(ps, ev->cause);
 	part_duration(ps, 3, ev->dur_ns);
 	if (ev->has_queues) {
 		if (ev->new_state == S(ESTABLISHED))
@@ -307,27 +333,27 @@ static enum attr parts_verdict(const struct text *t, struct parts *ps,
 
 	switch (r->verdict) {
 	case TCPFSM_VERDICT_QUEUED:
-		part_add(ps, 0, ev->new_state ? "SYN queued" : "SYN", "");
+		part_word(ps, 0, ev->new_state ? "SYN queued" : "SYN");
 		if (ev->has_queues)
 			part_number(ps, 1, "synq ", r->synq, "/", r->backlog);
 		return ATTR_PLAIN;
 	case TCPFSM_VERDICT_ESTABLISHED:
-		part_add(ps, 0, "ACK of SYN", "");
+		part_word(ps, 0, "ACK of SYN");
 		return ATTR_PLAIN;
 	case TCPFSM_VERDICT_COOKIE:
-		part_add(ps, 0, "SYN cookie sent:", "");
+		part_word(ps, 0, "SYN cookie sent:");
 		parts_refusal(t, ps, ev);
 		return ATTR_CLOSE_HOT;
 	case TCPFSM_VERDICT_RESET:
-		part_add(ps, 0, syn ? "SYN reset:" : "ACK reset:", "");
+		part_word(ps, 0, syn ? "SYN reset:" : "ACK reset:");
 		break;
 	default:
 		if (r->reason == TCPFSM_REASON_DEFER_ACCEPT) {
-			part_add(ps, 0, "ACK held:", "");
+			part_word(ps, 0, "ACK held:");
 			parts_refusal(t, ps, ev);
 			return ATTR_PLAIN;
 		}
-		part_add(ps, 0, syn ? "SYN dropped:" : "ACK ignored:", "");
+		part_word(ps, 0, syn ? "SYN dropped:" : "ACK ignored:");
 	}
 	parts_refusal(t, ps, ev);
 	return ATTR_BAD_HOT;
@@ -347,17 +373,13 @@ static const char *const left_out[][2] = {
 static enum attr parts_suppressed(struct parts *ps, const struct tcpfsm_event *ev)
 {
 	unsigned int type = ev->rec.verdict;
-	char *start = ps->end;
 
 	if (type >= sizeof(left_out) / sizeof(left_out[0]) || !left_out[type][0])
 		type = TCPFSM_TYPE_SYN;
-	part_end(ps, 0, start, put(put_u64(put(start, "... "), ev->lost),
-				   left_out[type][ev->lost != 1]), "");
-	start = ps->end;
+	part_end(ps, 0, put(put_u64(put(ps->end, "... "), ev->lost), left_out[type][ev->lost != 1]));
 	if (ev->to_ts > ev->from_ts)
-		part_end(ps, 3, start, put_duration(put(start, "in "),
-						    (int64_t)(ev->to_ts - ev->from_ts)), "");
-	part_add(ps, 2, "(syn_limit)", "");
+		part_end(ps, 3, put_duration(put(ps->end, "in "), (int64_t)(ev->to_ts - ev->from_ts)));
+	part_word(ps, 2, "(syn_limit)");
 	if (ev->has_queues) {
 		part_number(ps, 4, "synq ", ev->rec.synq, "/", ev->rec.backlog);
 		part_number(ps, 4, "acceptq ", ev->rec.acceptq, "/", ev->rec.backlog);
@@ -368,13 +390,10 @@ static enum attr parts_suppressed(struct parts *ps, const struct tcpfsm_event *e
 static enum attr parts_listen(struct parts *ps, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
-	char *start = ps->end;
 
-	part_end(ps, 0, start, put_u64(put(start, "listen backlog "), r->backlog), "");
-	if (r->snd != UINT32_MAX && r->snd != r->backlog) {
-		start = ps->end;
-		part_end(ps, 1, start, put_u64(put(start, "clamped from "), r->snd), "");
-	}
+	part_end(ps, 0, put_u64(put(ps->end, "listen backlog "), r->backlog));
+	if (r->snd != UINT32_MAX && r->snd != r->backlog)
+		part_end(ps, 1, put_u64(put(ps->end, "clamped from "), r->snd));
 	return ATTR_PLAIN;
 }
 
@@ -384,16 +403,16 @@ static enum attr parts_timewait(struct parts *ps, const struct tcpfsm_event *ev,
 	uint8_t sub = r->new_state ? r->new_state : r->old_state;
 
 	if (raw) {
-		part_add(ps, 0, "mini-socket", "");
-		part_add(ps, 0, tcpfsm_state_name(sub), "");
-		part_add(ps, 0, tcpfsm_tw_action_name(r->verdict), "");
+		part_word(ps, 0, "mini-socket");
+		part_state(ps, sub);
+		part_word(ps, 0, tcpfsm_tw_action_name(r->verdict));
 	} else if (r->verdict == TCPFSM_TW_ENTER && sub == S(FIN_WAIT2)) {
-		part_add(ps, 0, "FIN_WAIT2 as a mini-socket", "");
+		part_word(ps, 0, "FIN_WAIT2 as a mini-socket");
 	} else if (r->verdict == TCPFSM_TW_REFRESH) {
-		part_add(ps, 0, "TIME_WAIT begins again", "");
+		part_word(ps, 0, "TIME_WAIT begins again");
 	} else {
-		part_add(ps, 0, tcpfsm_state_name(sub), "");
-		part_add(ps, 0, "denied", "");
+		part_state(ps, sub);
+		part_word(ps, 0, "denied");
 		part_number(ps, 1, "tw ", r->tw, " of ", r->tw_max);
 		return ATTR_BAD_HOT;
 	}
@@ -402,11 +421,10 @@ static enum attr parts_timewait(struct parts *ps, const struct tcpfsm_event *ev,
 }
 
 /* Return: the ink of the first part. */
-static enum attr parts_of(const struct text *t, struct parts *ps, const struct tcpfsm_event *ev)
+static inline enum attr parts_of(const struct text *t, struct parts *ps, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
 	enum attr ink = ATTR_PLAIN;
-	char *start;
 
 	switch (ev->type) {
 	case TCPFSM_EVENT_TRANSITION:
@@ -416,27 +434,25 @@ static enum attr parts_of(const struct text *t, struct parts *ps, const struct t
 	case TCPFSM_EVENT_HANDSHAKE_ACK:
 		return parts_verdict(t, ps, ev);
 	case TCPFSM_EVENT_RETRANSMIT:
-		start = ps->end;
-		part_end(ps, 0, start, put_u64(put(put(put(start, "retransmit "),
-						       tcpfsm_segment_name(r->verdict)), " #"),
-					       r->arg), "");
-		part_add(ps, 0, "in", "");
-		part_add(ps, 0, tcpfsm_state_name(ev->old_state), "");
+		part_end(ps, 0, put_u64(put(put(put(ps->end, "retransmit "),
+						tcpfsm_segment_name(r->verdict)), " #"), r->arg));
+		part_word(ps, 0, "in");
+		part_state(ps, ev->old_state);
 		ink = ATTR_CLOSE_HOT;
 		break;
 	case TCPFSM_EVENT_RESET:
-		part_add(ps, 0, "RST", "");
-		part_add(ps, 0, tcpfsm_direction_name(r->verdict), "");
-		part_add(ps, 0, "in", "");
-		part_add(ps, 0, tcpfsm_state_name(ev->old_state), "");
+		part_word(ps, 0, "RST");
+		part_word(ps, 0, tcpfsm_direction_name(r->verdict));
+		part_word(ps, 0, "in");
+		part_state(ps, ev->old_state);
 		if (r->reason)
-			part_add(ps, 1, tcpfsm_rst_reason_name(r->reason), "");
+			part_word(ps, 1, tcpfsm_rst_reason_name(r->reason));
 		ink = ATTR_BAD_HOT;
 		break;
 	case TCPFSM_EVENT_ACCEPT:
-		part_add(ps, 0, "accept", "");
+		part_word(ps, 0, "accept");
 		if (ev->dur_ns >= 0)
-			part_add(ps, 1, "after", "");
+			part_word(ps, 1, "after");
 		part_duration(ps, 1, ev->dur_ns);
 		break;
 	case TCPFSM_EVENT_LISTEN:
@@ -446,8 +462,8 @@ static enum attr parts_of(const struct text *t, struct parts *ps, const struct t
 		ink = parts_timewait(ps, ev, t->raw);
 		break;
 	case TCPFSM_EVENT_CONNECT_FAILED:
-		part_add(ps, 0, "connect failed:", "");
-		part_add(ps, 0, tcpfsm_errno_name(r->arg), "");
+		part_word(ps, 0, "connect failed:");
+		part_word(ps, 0, tcpfsm_errno_name(r->arg));
 		ink = ATTR_BAD_HOT;
 		break;
 	case TCPFSM_EVENT_LOST:
@@ -466,37 +482,31 @@ static enum attr parts_of(const struct text *t, struct parts *ps, const struct t
  */
 static void parts_fit(struct parts *ps, size_t room)
 {
-	struct part full[PARTS_MAX];
+	struct part *const end = ps->next, *part;
 	size_t used = ps->len - 1;
-	unsigned int rank, i;
+	unsigned int rank;
 
 	if (used <= room)
 		return;
-	for (i = 0; i < ps->n; i++) {
-		struct part *part = &ps->part[i];
-
-		full[i] = *part;
-		if (*part->brief) {
-			used -= part->len;
-			part->s = part->brief;
-			part->len = strlen(part->s);
-			used += part->len;
-		}
+	for (part = ps->part; part < end; part++) {
+		if (!part->brief_len)
+			continue;
+		part->shown = part->brief_len;
+		used -= part->len - part->brief_len;
 	}
 	for (rank = RANK_MAX; rank && used > room; rank--) {
-		for (i = ps->n; i-- && used > room; ) {
-			if (ps->part[i].rank != rank)
+		for (part = end; part-- > ps->part && used > room; ) {
+			if (part->rank != rank)
 				continue;
-			used -= ps->part[i].len + 1;
-			ps->part[i].len = 0;
+			used -= part->shown + 1;
+			part->shown = 0;
 		}
 	}
-	for (i = 0; i < ps->n; i++) {
-		struct part *part = &ps->part[i];
-		size_t more = part->len ? full[i].len - part->len : full[i].len + 1;
+	for (part = ps->part; part < end && used < room; part++) {
+		size_t more = part->len - part->shown + !part->shown;
 
 		if (used + more <= room) {
-			*part = full[i];
+			part->shown = part->len;
 			used += more;
 		}
 	}
@@ -521,20 +531,19 @@ static inline char *ink_off(struct text *t, const char *line, char *p)
 static char *put_parts(struct text *t, const char *line, char *p, const struct parts *ps,
 		       enum attr ink)
 {
-	unsigned int i;
+	const struct part *const end = ps->next, *part;
 
 	p = ink_on(t, line, p, ink);
-	for (i = 0; i < ps->n; i++) {
-		if (!ps->part[i].len)
+	for (part = ps->part; part < end; part++) {
+		if (!part->shown)
 			continue;
-		if (ps->part[i].rank && ink) {
+		if (ink && part->rank) {
 			p = ink_off(t, line, p);
 			ink = ATTR_PLAIN;
 		}
-		if (i && *ps->part[i].s != ';')
+		if (part > ps->part && *part->s != ';')
 			*p++ = ' ';
-		memcpy(p, ps->part[i].s, ps->part[i].len);
-		p += ps->part[i].len;
+		p = put_few(p, part->shown == part->len ? part->s : part->brief, part->shown);
 	}
 	return ink ? ink_off(t, line, p) : p;
 }
@@ -550,13 +559,13 @@ static char *put_carried(struct text *t, char *p, size_t indent, const struct pa
 	uint64_t what = r->listener << 16 | (uint64_t)r->type << 8 | (uint64_t)r->reason << 4 |
 			r->verdict;
 	bool told = what == t->carried && ev->ts - t->carried_ts < NSEC_PER_SEC;
-	unsigned int i;
+	const struct part *part;
 
-	for (i = 0; i < ps->n; i++) {
-		const char *s = ps->part[i].s;
+	for (part = ps->part; part < ps->next; part++) {
+		const char *s = part->s;
 		size_t room;
 
-		if (!ps->part[i].carry || ps->part[i].len || told)
+		if (!part->carry || part->shown || told)
 			continue;
 		s += *s == ';' ? 2 : 0;
 		room = WIDTH - strlen(s);
@@ -627,7 +636,8 @@ bool text_tells(const struct text *t, const struct tcpfsm_event *ev)
 size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_MAX])
 {
 	const struct tcpfsm_record *r = &ev->rec;
-	enum text_fit fit = TEXT_FITS;
+	const char *const begin = buf;
+	enum text_fit fit;
 	size_t behind, width;
 	enum attr ink;
 	struct parts ps;
@@ -640,7 +650,11 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 	parts_init(&ps);
 	ink = parts_of(t, &ps, ev);
 
+again:
+	fit = TEXT_FITS;
 	memset(buf, ' ', BLANKS);
+	if (t->wide || t->address > ADDRESS6)
+		memset(buf + BLANKS, ' ', BLANKS);
 	p = text_time(t, buf, ev->ts);
 	*p++ = ' ';
 	if (t->wide) {
@@ -658,7 +672,7 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 		fit = text_fit(t, (size_t)(p - column), (size_t)(column - buf), TAIL_MIN);
 		p = pad_to(text_cut(t, column, p), column, t->address);
 	} else {
-		p = put_padded(p, r->lport, 5, ' ');
+		p = put_port(p, r->lport);
 	}
 	*p++ = ' ';
 	column = p;
@@ -669,9 +683,8 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 	if (fit != TEXT_GROWS)
 		fit = text_fit(t, (size_t)(p - column), (size_t)(column - buf), TAIL_MIN);
 	if (fit == TEXT_GROWS) {
-		size_t len = text_header(t, buf);
-
-		return len + text_event(t, ev, buf + len);
+		buf += text_header(t, buf);
+		goto again;
 	}
 	behind = (size_t)(column - buf) + t->address + 1;
 	if (fit == TEXT_FOLDS) {
@@ -685,10 +698,10 @@ size_t text_event(struct text *t, const struct tcpfsm_event *ev, char buf[TEXT_M
 	if (!t->wide)
 		parts_fit(&ps, width > behind + TAIL_MIN ? width - behind : TAIL_MIN);
 	p = put_parts(t, buf, p, &ps, ink);
-	if (!t->one_line)
+	if (ps.carries && !t->one_line)
 		p = put_carried(t, p, behind, &ps, ev);
 	*p++ = '\n';
-	return (size_t)(p - buf);
+	return (size_t)(p - begin);
 }
 
 void text_resync(const struct tcpfsm_notice *n, char buf[TEXT_RESYNC])
