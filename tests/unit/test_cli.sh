@@ -280,7 +280,8 @@ if "$make_recording" client 20 client && "$make_recording" server 20 server; the
 	run ladder -r client -r server --json; expect 'two hosts: the clocks' 0 "$joined"
 	cp out joined.json
 	if grep -q '^tcpfsm: client and server: 18 connections of which both ends are there, 2 of them by sequence numbers alone (NAT)$' err &&
-		grep -q '^tcpfsm: server: no SYN of 2 connections that client opened to a port served there$' err; then
+		grep -q '^tcpfsm: server: no SYN of 2 connections that client opened to a port served there$' err &&
+		grep -q '^tcpfsm: server: refused each SYN of 2 connections that client opened$' err; then
 		ok 'two hosts: what is joined'
 	else
 		not_ok 'two hosts: what is joined' "$(cat err)"
@@ -296,6 +297,12 @@ if "$make_recording" client 20 client && "$make_recording" server 20 server; the
 	run trace -r client -r server --json; expect 'two hosts: JSON' 0 "$joined" '"conn":1001,"netns":4026531840,.*"cpu":0,"host":2,'
 	run conns -r client -r server; expect 'two hosts: conns' 0 "$joined" '^1 curl +41000 '
 	run trace -r client -r server netns 4026531840 -c 1; expect 'two hosts: a filter' 0 "$joined" '^1 '
+	run trace -r client -r rec -c 1; expect 'two hosts: SYNs that may have come' 0 '^tcpfsm: rec: no SYN of 1[0-9] connections that client opened to a port served there; [1-9][0-9]* that may have come there were lost or left out by the recorder$'
+	# Each has its totals, and is judged by itself; then how they fit together.
+	"$make_recording" busy 3 totals && "$make_recording" quiet 0 totals
+	run explain -r busy -r quiet; expect 'two hosts: explain' 0 '^tcpfsm: busy and quiet: 0 connections of which both ends are there, 0 of them' '^busy:$'
+	if [ "$(sed -n '/^[a-z]*:$/p; s/^\(warning acceptq\)_.*/\1/p' out | tr '\n' ' ')" = 'busy: warning acceptq quiet: warning acceptq ' ]; then ok 'two hosts: each is judged'; else not_ok 'two hosts: each is judged' "$(cat out)"; fi
+	run explain -r busy -r quiet --json; jq -se '[.[].host? // empty] == [1, 2] and ([.[] | select(.verdict | tostring | startswith("acceptq"))] | length) == 2' out >/dev/null && ok 'two hosts: explain --json' || not_ok 'two hosts: explain --json' "$(head -c 600 out)"
 	run trace -r client -r nowhere; expect 'two hosts: one that is none' 1 '^tcpfsm: nowhere: no recording there'
 	usage 'two recordings at a time' 'listen: reads one recording at a time' listen -r client -r server
 	usage 'three recordings' '-r rec: two recordings at most' trace -r client -r server -r rec

@@ -65,6 +65,21 @@ int tell_notice(const struct tcpfsm_notice *n, void *arg)
 	return 0;
 }
 
+/* What became of the SYNs that from sent. */
+static void tell_fates(const char *from, const char *to, uint64_t unseen, uint64_t refused, uint64_t hidden)
+{
+	char but[96] = "";
+
+	if (hidden)
+		snprintf(but, sizeof(but), "; %" PRIu64 " that may have come there were lost or left out by the recorder", hidden);
+	if (refused)
+		complain("%s: refused each SYN of %" PRIu64 " connection%s that %s opened", to, refused,
+			 refused == 1 ? "" : "s", from);
+	if (unseen)
+		complain("%s: no SYN of %" PRIu64 " connection%s that %s opened to a port served there%s", to, unseen,
+			 unseen == 1 ? "" : "s", from, but);
+}
+
 void tell_join(const struct options *opts, const struct tcpfsm_join *j)
 {
 	const char *a = opts->replay, *b = opts->second;
@@ -83,12 +98,8 @@ void tell_join(const struct options *opts, const struct tcpfsm_join *j)
 	if (j->ambiguous)
 		complain("%" PRIu64 " connection%s not joined: the sequence numbers fit several", j->ambiguous,
 			 j->ambiguous == 1 ? "" : "s");
-	if (j->unseen[0])
-		complain("%s: no SYN of %" PRIu64 " connection%s that %s opened to a port served there", b, j->unseen[0],
-			 j->unseen[0] == 1 ? "" : "s", a);
-	if (j->unseen[1])
-		complain("%s: no SYN of %" PRIu64 " connection%s that %s opened to a port served there", a, j->unseen[1],
-			 j->unseen[1] == 1 ? "" : "s", b);
+	tell_fates(a, b, j->unseen[0], j->refused[0], j->hidden[1]);
+	tell_fates(b, a, j->unseen[1], j->refused[1], j->hidden[0]);
 	if (j->untold)
 		complain("%" PRIu64 " SYNs were too many to be joined", j->untold);
 }

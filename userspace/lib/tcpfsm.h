@@ -117,6 +117,8 @@ struct tcpfsm_join {
 	int64_t clock_ns;		/* the second host's clock minus the first one's, at the beginning */
 	uint64_t spread_ns;		/* and how far that may be off */
 	bool drifts;			/* their clocks ran apart meanwhile: spread_ns has that */
+	uint64_t refused[2];		/* opened by the first and by the second host, and each SYN that came was refused */
+	uint64_t hidden[2];		/* SYNs that may have come to each: records lost, and refused SYNs left out */
 };
 
 /**

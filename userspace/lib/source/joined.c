@@ -90,7 +90,7 @@ static const struct table_type nats = {
 /* What a recording tells of SYNs. */
 struct seen {
 	struct table sent, came, openers;
-	uint64_t untold;
+	uint64_t untold, hidden;
 	int64_t epoch_offset;
 };
 
@@ -206,6 +206,10 @@ static void on_record(struct seen *seen, const struct tcpfsm_record *r)
 	case TCPFSM_TYPE_SYN:
 		on_came(seen, r);
 		return;
+	case TCPFSM_TYPE_SUPPRESSED:
+		if (r->verdict == TCPFSM_TYPE_SYN)
+			seen->hidden += r->snd;
+		return;
 	case TCPFSM_TYPE_RETRANSMIT:
 		s = r->verdict == TCPFSM_SEGMENT_SYN ? syn_of(seen, r->conn) : NULL;
 		if (s)
@@ -244,9 +248,11 @@ static int look(struct seen *seen, const char *dir, const char **why)
 		err = table_init(&seen->openers, &openers, FIRST, SYNS_MAX);
 	/* What is wrong with it the second reading tells. */
 	while (!err && tcpfsm_source_batch(src, &items, &n) > 0)
-		for (i = 0; i < n; i++)
+		for (i = 0; i < n; i++) {
+			seen->hidden += items[i].lost;
 			if (!items[i].lost)
 				on_record(seen, &items[i].rec);
+		}
 	tcpfsm_source_close(src);
 	return err;
 }
@@ -340,6 +346,16 @@ static void count_unseen(struct seen *from, struct seen *to, uint64_t *n)
 		}
 		*n += served && !syn_like(&from->came, &s->t);
 	}
+}
+
+static uint64_t count_refused(const struct seen *from, const struct seen *to)
+{
+	const struct syn *s;
+	uint64_t n = 0;
+
+	EACH(s, &from->sent)
+		n += s->match && ((const struct syn *)table_at(&to->came, &syns, s->match))->dropped;
+	return n;
 }
 
 /* ---- the clocks ------------------------------------------------------------------------------ */
@@ -607,6 +623,10 @@ int source_open_joined(struct tcpfsm_source **src, const char *const dirs[2], st
 		match_all(&seen[1], &seen[0], join);
 		count_unseen(&seen[0], &seen[1], &join->unseen[0]);
 		count_unseen(&seen[1], &seen[0], &join->unseen[1]);
+		join->refused[0] = count_refused(&seen[0], &seen[1]);
+		join->refused[1] = count_refused(&seen[1], &seen[0]);
+		join->hidden[0] = seen[0].hidden;
+		join->hidden[1] = seen[1].hidden;
 		join->untold = seen[0].untold + seen[1].untold;
 		err = estimate(seen, join, &j->ahead);
 	}
