@@ -120,7 +120,7 @@ static int fail_second(int err, const struct options *opts, const char *why)
 int open_follow(struct tcpfsm_follow **f, const struct options *opts,
 		struct tcpfsm_follow_options *fo, struct tcpfsm_info *info)
 {
-	struct tcpfsm_join join;
+	struct tcpfsm_join join = { .size = sizeof(join) };
 	const char *why = "";
 	int err;
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "follow.h"
 #include "model/living.h"
@@ -185,8 +186,10 @@ static int open_two(struct tcpfsm_source **src, const struct tcpfsm_follow_optio
 	unsigned int which;
 	int err = source_open_joined(src, dirs, &join, why, &which);
 
-	if (!err && o->join)
-		*o->join = join;
+	if (!err && o->join) {
+		join.size = o->join->size < sizeof(join) ? o->join->size : sizeof(join);
+		memcpy(o->join, &join, join.size);
+	}
 	return err;
 }
 

@@ -106,7 +106,7 @@ int tcpfsm_source_open_recording(struct tcpfsm_source **src, const char *dir,
 
 /* How two recordings fit together. */
 struct tcpfsm_join {
-	size_t size;
+	size_t size;			/* sizeof(struct tcpfsm_join); then what the library knows of it */
 	uint64_t joined;		/* connections of which both ends are there */
 	uint64_t by_seq;		/* of these, by sequence numbers alone: there is NAT between them */
 	uint64_t ambiguous;		/* that fit several of the other host's */
