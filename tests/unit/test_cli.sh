@@ -302,7 +302,8 @@ if "$make_recording" client 20 client && "$make_recording" server 20 server; the
 	"$make_recording" busy 3 totals && "$make_recording" quiet 0 totals
 	run explain -r busy -r quiet; expect 'two hosts: explain' 0 '^tcpfsm: busy and quiet: 0 connections of which both ends are there, 0 of them' '^busy:$'
 	if [ "$(sed -n '/^[a-z]*:$/p; s/^\(warning acceptq\)_.*/\1/p' out | tr '\n' ' ')" = 'busy: warning acceptq quiet: warning acceptq ' ]; then ok 'two hosts: each is judged'; else not_ok 'two hosts: each is judged' "$(cat out)"; fi
-	run explain -r busy -r quiet --json; jq -se '[.[].host? // empty] == [1, 2] and ([.[] | select(.verdict | tostring | startswith("acceptq"))] | length) == 2' out >/dev/null && ok 'two hosts: explain --json' || not_ok 'two hosts: explain --json' "$(head -c 600 out)"
+	run explain -r busy -r quiet --json
+	if jq -se '[.[].host? // empty] == [1, 2] and ([.[] | select(.verdict | tostring | startswith("acceptq"))] | length) == 2' out >/dev/null; then ok 'two hosts: explain --json'; else not_ok 'two hosts: explain --json' "$(head -c 600 out)"; fi
 	run trace -r client -r nowhere; expect 'two hosts: one that is none' 1 '^tcpfsm: nowhere: no recording there'
 	usage 'two recordings at a time' 'listen: reads one recording at a time' listen -r client -r server
 	usage 'three recordings' '-r rec: two recordings at most' trace -r client -r server -r rec
