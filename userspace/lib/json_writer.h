@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "digits.h"
 #include "utf8.h"
 
 /* The longest character that json_escape() makes. */
@@ -126,25 +127,25 @@ static inline void json_number(struct json *j, const char *key, uint64_t value)
 {
 	char buf[24];
 
-	snprintf(buf, sizeof(buf), "%" PRIu64, value);
-	json_value(j, key, buf);
-}
-
-static inline void json_signed(struct json *j, const char *key, int64_t value)
-{
-	char buf[24];
-
-	snprintf(buf, sizeof(buf), "%" PRId64, value);
+	*put_u64(buf, value) = '\0';
 	json_value(j, key, buf);
 }
 
 /* A magnitude that is taken away: "-0", too. */
 static inline void json_minus(struct json *j, const char *key, uint64_t value)
 {
-	char buf[24];
+	char buf[24] = "-";
 
-	snprintf(buf, sizeof(buf), "-%" PRIu64, value);
+	*put_u64(buf + 1, value) = '\0';
 	json_value(j, key, buf);
+}
+
+static inline void json_signed(struct json *j, const char *key, int64_t value)
+{
+	if (value < 0)
+		json_minus(j, key, -(uint64_t)value);
+	else
+		json_number(j, key, (uint64_t)value);
 }
 
 static inline void json_bool(struct json *j, const char *key, bool value)
