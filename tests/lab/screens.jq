@@ -47,7 +47,7 @@ def overview($x):
 def timewait($x):
 	"^[0-9:]+  mini-sockets", "^in all ",
 	($x.tw | map(select(.who)) | ingroups(.who)[] | "^\(.what | esc) +\(.n) "),
-	($x.tw | ingroups(.netns)[] | "^netns \(.what): TIME_WAIT \(.n),");
+	($x.tw | ingroups(.netns)[] | "^netns ([^ ]+ [(])?\(.what)[)]?: TIME_WAIT \(.n),");
 
 def listeners($all):
 	[$all[] | select(.event == "listener")

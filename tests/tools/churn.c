@@ -9,7 +9,8 @@
  * -n: not even the byte
  * -p PORT: where it listens; any otherwise
  * -r RATE: so many per second, if it can
- * -i: until SIGINT comes; prints how many connections there were
+ * -i: until SIGINT comes; prints how many connections there were, and how many more accept() gave
+ * that are nobody's any more: an old ACK with a valid SYN cookie makes a connection once more
  *
  * -s MS: sleeps so long after the warm-up and at the end, or longer, so that
  * others that look on (tracers) catch up, and prints the time that all tasks
@@ -29,13 +30,15 @@
 
 #define NSEC_PER_SEC	1000000000LL
 
-static union {
+union address {
 	struct sockaddr any;
 	struct sockaddr_in v4;
 	struct sockaddr_in6 v6;
-} addr;
+};
+
+static union address addr;
 static socklen_t addr_len;
-static long addresses = 1, turn, rate;
+static long addresses = 1, turn, rate, phantoms;
 static bool empty, endless;
 static long long begun, made;		/* for rate */
 static volatile sig_atomic_t interrupted;
@@ -60,6 +63,26 @@ static void pace(void)
 	made++;
 }
 
+/* The connection of this client. */
+static int accept_from(int listener, int client)
+{
+	union address own, peer;
+	socklen_t len = sizeof(own);
+	int server;
+
+	if (getsockname(client, &own.any, &len))
+		err(1, "getsockname");
+	for (;;) {
+		len = sizeof(peer);
+		server = accept(listener, &peer.any, &len);
+		/* Of both families it is in the same place. */
+		if (server < 0 || peer.v4.sin_port == own.v4.sin_port)
+			return server;
+		close(server);
+		phantoms++;
+	}
+}
+
 static void connection(int listener)
 {
 	char byte = 'x';
@@ -77,7 +100,7 @@ static void connection(int listener)
 	/* Should the ACK be dropped, as in a flood, the byte that is sent again stands for it. */
 	if (endless && !empty && write(client, &byte, 1) != 1)
 		err(1, "one byte");
-	server = accept(listener, NULL, NULL);
+	server = endless ? accept_from(listener, client) : accept(listener, NULL, NULL);
 	if (server < 0)
 		err(1, "accept");
 	if (!empty && ((!endless && write(client, &byte, 1) != 1) || read(server, &byte, 1) != 1))
@@ -177,7 +200,7 @@ int main(int argc, char **argv)
 			connection(listener);
 			count++;
 		}
-		printf("%ld\n", count);
+		printf("%ld %ld\n", count, phantoms);
 		return 0;
 	}
 	for (i = 0; i < warmup; i++)
