@@ -566,40 +566,6 @@ static void test_round_trip(unsigned int cpus, unsigned int records)
 	tcpfsm_source_close(src);
 }
 
-/* CPUs take turns: that makes no batch shorter, but what was lost ends one. */
-static void test_turns(void)
-{
-	struct ctf_writer *w = writer(2);
-	const struct tcpfsm_item *items;
-	struct tcpfsm_source *src;
-	struct tcpfsm_record rec;
-	uint64_t i, ts = 0;
-	size_t n = 0;
-
-	for (i = 0; i < 60; i++) {
-		rec = make(i & 1, 1 + i / 2, 1 + i);
-		write_record(w, i & 1, &rec, 0);
-	}
-	rec = make(0, 36, 100);
-	write_record(w, 0, &rec, 5);
-	CHECK_EQ(ctf_writer_close(w, NULL, NULL), 0);
-	CHECK_EQ(tcpfsm_source_open_recording(&src, dir, NULL), 0);
-	CHECK_EQ(tcpfsm_source_batch(src, &items, &n), 1);
-	CHECK_EQ(n, 60);
-	for (i = 0; i < n; i++) {
-		CHECK_EQ(items[i].cpu, i & 1);
-		CHECK(items[i].rec.ts > ts);
-		ts = items[i].rec.ts;
-	}
-	CHECK_EQ(tcpfsm_source_batch(src, &items, &n), 1);
-	CHECK_EQ(n, 1);
-	CHECK_EQ(items->lost, 5);
-	CHECK_EQ(tcpfsm_source_batch(src, &items, &n), 1);
-	CHECK_EQ(items->rec.ts, 100);
-	CHECK_EQ(tcpfsm_source_batch(src, &items, &n), 0);
-	tcpfsm_source_close(src);
-}
-
 static void test_empty(void)
 {
 	struct ctf_writer *w = writer(4);
@@ -1926,7 +1892,6 @@ int main(int argc, char **argv)
 	TEST("recording: read back as written, 1 CPU", test_round_trip(1, 10000));
 	TEST("recording: read back as written, 4 CPUs", test_round_trip(4, 50000));
 	TEST("recording: read back as written, 130 CPUs", test_round_trip(130, 50000));
-	TEST("recording: CPUs that take turns", test_turns());
 	TEST("recording: without an event", test_empty());
 	TEST("recording: gaps before, between and after records", test_gaps());
 	TEST("recording: a stream cut off at every length", test_truncated_stream());

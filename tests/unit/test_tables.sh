@@ -70,5 +70,5 @@ done
 # What --wide has is as long as it is.
 hold 0 200 '->' '>LOCAL >REMOTE >OLD->NEW' trace -w -r wide
 hold 0 60 ' (fin|2msl)' '>LOCAL >REMOTE SETUP ESTAB TW >CLOSED_BY' conns -w -r wide
-hold 0 20 "^Tcp.*[0-9]$" 'KERNEL TCPFSM DIFFERENCE' check -r wide
+hold 0 20 "^Tcp.*[0-9]$" 'KERNEL TCPFSM DIFFERENCE' check -w -r wide
 exit $failed

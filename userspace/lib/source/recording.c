@@ -472,11 +472,12 @@ static bool stream_advance(struct recording *r, struct stream *s, uint64_t *key)
 
 /*
  * What follows in this packet, and before any other stream, goes along.  What
- * is wrong with it stays for stream_advance() to tell.  Return: where the next one goes.
+ * is wrong with it stays for stream_advance() to tell.
  */
-static struct tcpfsm_item *run(struct recording *r, struct stream *s, struct tcpfsm_item *it)
+static void run_ahead(struct recording *r, struct stream *s)
 {
 	uint64_t limit = merge_limit(&r->merge, r->upto - 1);
+	struct tcpfsm_item *it = r->items + 1;
 
 	while (it < r->items + BATCH && s->left && s->rd < s->n) {
 		const struct ctf_event *ev = &((const union unit *)s->buf)[s->rd].event;
@@ -493,42 +494,9 @@ static struct tcpfsm_item *run(struct recording *r, struct stream *s, struct tcp
 	s->last_ts = it[-1].rec.ts;
 	if (s->last_ts > r->last_ts)
 		r->last_ts = s->last_ts;
-	return it;
-}
-
-/* Behind what was given of it last. */
-static void step(struct recording *r, struct stream *s)
-{
-	uint64_t key;
-
-	s->idle = !stream_advance(r, s, &key);
-	if (s->idle)
-		merge_pop(&r->merge);
-	else
-		merge_replace(&r->merge, key);
-	r->out = NULL;
-}
-
-/* CPUs take turns: the records of all of them go along, until something else comes. */
-static void run_ahead(struct recording *r, struct stream *s)
-{
-	struct tcpfsm_item *it = run(r, s, r->items + 1);
-
-	while (it < r->items + BATCH) {
-		step(r, s);
-		if (!r->merge.n || r->merge.e[0].key >= r->upto)
-			break;
-		s = &r->streams[r->merge.e[0].stream];
-		if (s->kind != OF_CPU || s->gap)
-			break;
-		it->cpu = s->cpu;
-		event_record(s->event, &it->rec);
-		r->out = s;
-		it = run(r, s, it + 1);
-	}
 	r->src.ahead = r->items + 1;
 	r->src.end = it;
-	r->src.below = UINT64_MAX;
+	r->src.below = limit;
 }
 
 /* Of the last reading; of what is too much for one there are no changes.  Return: 0 or -ENOMEM. */
@@ -588,6 +556,7 @@ static int recording_next(struct tcpfsm_source *src, const struct tcpfsm_item **
 	struct recording *r = (struct recording *)src;
 	struct tcpfsm_item *it = r->items;
 	struct stream *s;
+	uint64_t key;
 
 again:
 	if (r->given < r->totals.n) {
@@ -597,8 +566,15 @@ again:
 		*item = it;
 		return 1;
 	}
-	if (r->out)
-		step(r, r->out);
+	s = r->out;
+	if (s) {
+		s->idle = !stream_advance(r, s, &key);
+		if (s->idle)
+			merge_pop(&r->merge);
+		else
+			merge_replace(&r->merge, key);
+		r->out = NULL;
+	}
 	if (src->growing && (!r->merge.n || r->merge.e[0].key >= r->upto)) {
 		if (!r->err && look_again(r))
 			goto again;
