@@ -941,6 +941,10 @@ fi
 # ---- names in a recording ---------------------------------------------------------
 
 "$make_recording" named 10 named
+# The numbers of two hosts may be the same: they have no names then.
+cp -r named other
+run conns -r named -r other --json
+if grep -q '"netns":4026531840' out && ! grep -q netns_name out; then ok 'of two recordings there are no names'; else not_ok 'of two recordings there are no names' "$(head -c 600 out)"; fi
 run timewait -r named; expect 'a recording has the name of a network namespace' 0 "$lost" '^netns web1 \(4026531840\): TIME_WAIT '
 expect 'and the container of an owner' 0 "$lost" '^ +/system.slice/cron.service$'
 run timewait -r named --json; expect 'and JSON' 0 "$lost" '"netns":4026531840,.*"netns_name":"web1"'

@@ -338,7 +338,7 @@ bool named_cgroups(void)
 	return any;
 }
 
-static int begin(void)
+static int begin(bool learns)
 {
 	uint32_t i;
 	int err;
@@ -347,8 +347,22 @@ static int begin(void)
 		free(((struct name *)table_at(&names, &names_type, i))->text);
 	table_exit(&names);
 	ncgroups = 0;
+	/* Without a table nothing is learned. */
+	if (!learns)
+		return 0;
 	err = table_init(&names, &names_type, 64, NAMES_MAX);
 	table_seed(&names);
+	return err;
+}
+
+int named_begin(bool learns)
+{
+	int err;
+
+	pthread_mutex_lock(&lock);
+	err = begin(learns);
+	__atomic_store_n(&recorded, true, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&lock);
 	return err;
 }
 
@@ -356,12 +370,8 @@ int tcpfsm_names_recorded(const char *dir)
 {
 	struct tcpfsm_source *src;
 	const char *why;
-	int err;
+	int err = named_begin(dir);
 
-	pthread_mutex_lock(&lock);
-	err = begin();
-	__atomic_store_n(&recorded, true, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&lock);
 	if (err || !dir)
 		return err;
 	/* To open it is to read its marks. */

@@ -88,6 +88,8 @@ struct named_parts {
  */
 void named_mark(struct named_parts *p, const struct tcpfsm_record *mark, bool first);
 
+/* From now on names are those of recordings: of those that marks tell, or none.  Return: 0 or -ENOMEM. */
+int named_begin(bool learns);
 /* Are names those of a recording?  See tcpfsm_names_recorded(). */
 bool named_is(void);
 /* Return: false: the recording does not tell. */
