@@ -93,38 +93,24 @@ static char *put_states(char *p, const struct tcpfsm_event *ev, const struct col
 	return p;
 }
 
-/* Short words, copied with what pads them. */
-struct word {
-	char s[8];
-	uint8_t len;
-};
-
-#define WORD(text)	{ text, sizeof(text) - 1 }
-
-static inline char *put_word(char *p, const struct word *w)
-{
-	memcpy(p, w->s, sizeof(w->s));
-	return p + w->len;
-}
-
 static char *put_end(char *p, const struct tcpfsm_event *ev, bool wide)
 {
-	static const struct word closers[] = {
-		[TCPFSM_CLOSER_NONE] = WORD(""), [TCPFSM_CLOSER_LOCAL] = WORD("we "),
-		[TCPFSM_CLOSER_REMOTE] = WORD("peer "), [TCPFSM_CLOSER_BOTH] = WORD("both "),
-	}, fin = WORD("fin"), rst = WORD("rst"), refused = WORD("refused");
+	static const struct short_word closers[] = {
+		[TCPFSM_CLOSER_NONE] = SHORT(""), [TCPFSM_CLOSER_LOCAL] = SHORT("we "),
+		[TCPFSM_CLOSER_REMOTE] = SHORT("peer "), [TCPFSM_CLOSER_BOTH] = SHORT("both "),
+	}, fin = SHORT("fin"), rst = SHORT("rst"), refused = SHORT("refused");
 	const struct tcpfsm_life *life = ev->life;
 	unsigned int cause = tcpfsm_life_end(ev);
 	char *start = p, *why;
 	uint64_t any;
 
-	p = why = put_word(p, &closers[life->closer]);
+	p = why = put_short(p, &closers[life->closer]);
 	if (!cause)
-		p = put_word(p, &fin);
+		p = put_short(p, &fin);
 	else if (cause == TCPFSM_CAUSE_RCV_RST && ev->old_state == S(SYN_SENT))
-		p = put_word(why = start, &refused);
+		p = put_short(why = start, &refused);
 	else if (cause == TCPFSM_CAUSE_RCV_RST || cause == TCPFSM_CAUSE_SND_RST)
-		p = put_word(p, &rst);
+		p = put_short(p, &rst);
 	else
 		p = put(p, tcpfsm_cause_name(cause));
 	memcpy(&any, life->retransmits, sizeof(any));

@@ -72,7 +72,6 @@ static int read_contents(struct contents *c, struct tcpfsm_source *src, bool rep
 		if (!replay && item->rec.ts > now)
 			break;
 		c->types[item->rec.type % TYPES]++;
-		/* Not of the ring: the module has no count of it. */
 		if (beside_records(item->rec.type % TYPES))
 			continue;
 		c->held++;

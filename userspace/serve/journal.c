@@ -20,6 +20,7 @@
 /* Absent for so long, a finding has ended: one that comes and goes is one. */
 #define ENDED_NS	(30 * NSEC_PER_SEC)
 #define TEXT_LEN	512
+#define REFUSALS	(3 * TCPFSM_TOTAL_REASONS)	/* kinds[], by reason */
 #define T(t)		TCPFSM_TOTAL_##t
 
 /* What syslog(3) calls them. */
@@ -56,7 +57,7 @@ struct refuser {
 	uint64_t key;			/* cookie, or the inode */
 	uint64_t told_at;
 	uint64_t going_on;		/* bit of what was told last time */
-	uint64_t told[3 * TCPFSM_TOTAL_REASONS];
+	uint64_t told[REFUSALS];
 };
 
 struct journal {
@@ -341,6 +342,12 @@ static const struct { uint16_t first; const char *what, *text; } kinds[] = {
 	{ T(ACK_RESET), "acks_reset", "answered third ACKs with an RST" },
 };
 
+/* What was refused of kind i / TCPFSM_TOTAL_REASONS, for reason i % TCPFSM_TOTAL_REASONS. */
+static uint64_t refused(const struct tcpfsm_listener *l, unsigned int i)
+{
+	return l->total[kinds[i / TCPFSM_TOTAL_REASONS].first + i % TCPFSM_TOTAL_REASONS];
+}
+
 /* Neither is lost for that. */
 static bool is_refusal(unsigned int reason)
 {
@@ -353,7 +360,7 @@ static int tell_refusal(struct journal *j, const struct tcpfsm_listener *l, unsi
 		.ts = now, .event = "refused", .priority = PRIORITY_WARNING, .conn = l->conn, .netns = l->netns,
 		.family = l->conn ? l->family : 0, .lport = l->conn ? l->lport : 0, .laddr = l->conn ? l->laddr : NULL,
 		.what = kinds[i / TCPFSM_TOTAL_REASONS].what, .reason = tcpfsm_reason_name(i % TCPFSM_TOTAL_REASONS), .count = more,
-		.total = l->total[kinds[i / TCPFSM_TOTAL_REASONS].first + i % TCPFSM_TOTAL_REASONS],
+		.total = refused(l, i),
 	};
 	char addr[INET6_ADDRSTRLEN] = "", comm[17] = "";
 
@@ -383,16 +390,16 @@ static struct refuser *refuser_of(struct journal *j, const struct tcpfsm_listene
 
 	while (r && r->key != key)
 		r = table_next(&j->refusers, &refusers_type, r);
-	for (i = 0; !r && i < 3 * TCPFSM_TOTAL_REASONS; i++)
-		all |= l->total[kinds[i / TCPFSM_TOTAL_REASONS].first + i % TCPFSM_TOTAL_REASONS];
+	for (i = 0; !r && i < REFUSALS; i++)
+		all |= refused(l, i);
 	if (r || !all)
 		return r;
 	r = table_add(&j->refusers, &refusers_type, key);
 	if (!r)
 		return NULL;
 	r->key = key;
-	for (i = 0; !j->round && i < 3 * TCPFSM_TOTAL_REASONS; i++)
-		r->told[i] = l->total[kinds[i / TCPFSM_TOTAL_REASONS].first + i % TCPFSM_TOTAL_REASONS];
+	for (i = 0; !j->round && i < REFUSALS; i++)
+		r->told[i] = refused(l, i);
 	return r;
 }
 
@@ -420,8 +427,8 @@ static int look_at(const struct tcpfsm_listener *l, void *arg)
 		return 0;
 	r->round = j->round + 1;
 	due = look->now >= r->told_at + JOURNAL_NS;
-	for (i = 0; !err && i < 3 * TCPFSM_TOTAL_REASONS; i++) {
-		uint64_t total = l->total[kinds[i / TCPFSM_TOTAL_REASONS].first + i % TCPFSM_TOTAL_REASONS];
+	for (i = 0; !err && i < REFUSALS; i++) {
+		uint64_t total = refused(l, i);
 
 		if (total <= r->told[i] || !is_refusal(i % TCPFSM_TOTAL_REASONS))
 			continue;

@@ -304,21 +304,24 @@ static size_t put_view(struct ui *u, struct out *o)
 	struct grid g = { .rows = 0 };
 	struct area a = body(u);
 	uint64_t first, end, row;
+	int y, above = a.rows;
 	char buf[TEXT_MAX];
 	size_t n = 0;
-	int y;
 
 	if (grid_init(&g, u->grid.cols, u->grid.rows))
 		return 0;
 	p->left = 0;
 	v->draw(u, &g, a);
-	for (y = a.y; y < a.y + (v->text && v->fixed ? v->fixed(u) : v->text ? 0 : a.rows); y++, n++)
+	if (v->text)
+		above = v->fixed ? v->fixed(u) : 0;
+	for (y = a.y; y < a.y + above; y++, n++)
 		put_cells(o, &g, y);
 	grid_free(&g);
 	*p = before;
 	if (!v->text)
 		return n;
-	for (row = (settle(u, &first, &end), first); row < end; row++, n++) {
+	settle(u, &first, &end);
+	for (row = first; row < end; row++, n++) {
 		size_t len = v->text(u, row, buf, sizeof(buf));
 
 		if (grid_init(&g, (int)len + 1, 1))

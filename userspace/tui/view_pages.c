@@ -209,12 +209,14 @@ static bool key_listeners(struct ui *u, int key)
 #undef NAME
 	};
 
-	if (key == 't')
-		u->zeroed ? (u->zeroed = false) : (u->since_load = !u->since_load);
+	if (fold_key(u, key))
+		return true;
+	if (key == 't' && u->zeroed)
+		u->zeroed = false;
+	else if (key == 't')
+		u->since_load = !u->since_load;
 	else if (key == 'z')
 		zero_listeners(u);
-	else if (fold_key(u, key))
-		;
 	else if (sort_key(&u->listen_sort, key, LISTEN_NSORTS))
 		ui_say(u, "sorted by %s", names[u->listen_sort]);
 	else
