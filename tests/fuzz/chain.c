@@ -8,7 +8,7 @@
 #include "../../userspace/lib/model/timewait.h"
 #include "../../userspace/lib/source/clock.h"
 #include "../../userspace/show/text.h"
-#include "../../userspace/tui/top.h"
+#include "../../userspace/show/top.h"
 
 /* Of findings at a time. */
 #define SAID_MAX	64

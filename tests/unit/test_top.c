@@ -8,7 +8,7 @@
 
 #include "check.h"
 #include "../../userspace/lib/source/clock.h"
-#include "../../userspace/tui/top.h"
+#include "../../userspace/show/top.h"
 
 #define S(s)		TCPFSM_STATE_##s
 #define SECOND		1000000000ULL

@@ -8,7 +8,7 @@
 
 #include "tcpfsm.h"
 #include "../show/out.h"
-#include "../tui/top.h"
+#include "../show/top.h"
 
 struct conns {
 	struct top top;

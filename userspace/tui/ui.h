@@ -15,7 +15,7 @@
 #include "../show/text.h"
 #include "page.h"
 #include "term.h"
-#include "top.h"
+#include "../show/top.h"
 
 /* Views of the menu, and pages that lie over them. */
 enum view_id {

@@ -22,7 +22,9 @@ static const struct {
 	const struct rule *rules;
 	const unsigned int *n;
 } parts[] = {
+	{ explain_accept_rules, &explain_accept_nrules },
 	{ explain_syn_rules, &explain_syn_nrules },
+	{ explain_listener_rules, &explain_listener_nrules },
 	{ explain_conn_rules, &explain_conn_nrules },
 	{ explain_held_rules, &explain_held_nrules },
 	{ explain_tw_rules, &explain_tw_nrules },

@@ -14,6 +14,8 @@
 #include "sources.h"
 #include "tcpfsm.h"
 
+typedef unsigned long long ull;	/* for printf() */
+
 #define LINE_LEN	512
 #define LINES_MAX	16
 #define ACTIONS_MAX	6
@@ -146,8 +148,12 @@ struct rule {
 };
 
 /* Causes come before what they bring about. */
+extern const struct rule explain_accept_rules[];
+extern const unsigned int explain_accept_nrules;
 extern const struct rule explain_syn_rules[];
 extern const unsigned int explain_syn_nrules;
+extern const struct rule explain_listener_rules[];
+extern const unsigned int explain_listener_nrules;
 extern const struct rule explain_tw_rules[];
 extern const unsigned int explain_tw_nrules;
 extern const struct rule explain_conn_rules[];

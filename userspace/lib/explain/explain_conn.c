@@ -8,8 +8,6 @@
 
 #include "explain.h"
 
-typedef unsigned long long ull;
-
 /* ---- thresholds ------------------------------------------------------------------ */
 
 /* Of one destination: fewer happen anywhere (a first try of IPv6, a restart). */

@@ -8,8 +8,6 @@
 
 #include "explain.h"
 
-typedef unsigned long long ull;
-
 /* ---- thresholds ------------------------------------------------------------------ */
 
 /*

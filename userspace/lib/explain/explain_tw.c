@@ -15,8 +15,6 @@
 #include "explain.h"
 #include "model/timewait.h"
 
-typedef unsigned long long ull;
-
 /* ---- thresholds ------------------------------------------------------------------ */
 
 /*

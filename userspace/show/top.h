@@ -7,10 +7,10 @@
  * Memory is bounded: histories, log and lists have their length.  Times are
  * nanoseconds since the Unix epoch.
  */
-#ifndef TCPFSM_TUI_TOP_H
-#define TCPFSM_TUI_TOP_H
+#ifndef TCPFSM_SHOW_TOP_H
+#define TCPFSM_SHOW_TOP_H
 
-#include "../show/diagram.h"
+#include "diagram.h"
 
 /* ---- history: a number for each second ------------------------------------------- */
 
@@ -182,4 +182,4 @@ const struct top_ended *top_ended_of(const struct top *t, const struct top_row *
 /* The ladder of a connection, as far as the log goes back.  As tcpfsm_ladders_flush(). */
 int top_ladder(const struct top *t, uint64_t conn, tcpfsm_ladder_fn fn, void *arg);
 
-#endif /* TCPFSM_TUI_TOP_H */
+#endif /* TCPFSM_SHOW_TOP_H */
