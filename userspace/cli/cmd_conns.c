@@ -245,7 +245,7 @@ static int show(struct conns_view *v, const struct tcpfsm_event *ev)
 	put_host(v, ev);
 	to = out_room(o, v->opts->json ? TCPFSM_JSON_MAX + OUT_NETNS_JSON_MAX : TEXT_MAX);
 	if (v->opts->json)
-		out_add(o, out_json_named(to, tcpfsm_life_json(ev, to), ev->netns_gone ? 0 : ev->rec.netns));
+		out_add(o, out_json_named(to, tcpfsm_life_json(ev, to), ev->netns_gone ? 0 : ev->rec.netns, ev->ts));
 	else
 		out_add(o, line(v, ev, to));
 	return ++v->lines == v->opts->count || o->error ? STOP : 0;

@@ -25,7 +25,7 @@ static void show_json(struct out *o, const struct tcpfsm_finding *f)
 {
 	static char line[TCPFSM_FINDING_JSON_MAX + OUT_NETNS_JSON_MAX];
 
-	out_write(o, line, out_json_named(line, tcpfsm_finding_json(f, line), f->netns));
+	out_write(o, line, out_json_named(line, tcpfsm_finding_json(f, line), f->netns, 0));
 }
 
 static int on_finding(const struct tcpfsm_finding *f, void *arg)
@@ -50,7 +50,7 @@ static int on_what_if(const struct tcpfsm_what_if *w, void *arg)
 
 	e->replayed = true;
 	if (e->opts->json)
-		out_add(o, out_json_named(to, tcpfsm_what_if_json(w, to), w->netns));
+		out_add(o, out_json_named(to, tcpfsm_what_if_json(w, to), w->netns, 0));
 	else
 		explain_text_what_if(o, w);
 	return o->error ? 1 : 0;

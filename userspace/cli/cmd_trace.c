@@ -16,7 +16,7 @@ static size_t json_line(struct trace *t, const struct tcpfsm_event *ev)
 {
 	char *to = out_room(t->out, TCPFSM_JSON_MAX + OUT_NETNS_JSON_MAX);
 
-	return out_json_named(to, tcpfsm_event_json(ev, to), ev->netns_gone ? 0 : ev->rec.netns);
+	return out_json_named(to, tcpfsm_event_json(ev, to), ev->netns_gone ? 0 : ev->rec.netns, ev->ts);
 }
 
 static size_t text_line(struct trace *t, const struct tcpfsm_event *ev)

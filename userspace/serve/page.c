@@ -143,7 +143,7 @@ static int on_finding(const struct tcpfsm_finding *f, void *arg)
 	if (to->k->finding)
 		to->k->finding(f, to->n - 1, to->k->arg);
 	json_key(to->j, NULL);
-	len = out_json_named(line, tcpfsm_finding_json(f, line), f->netns) - 1;
+	len = out_json_named(line, tcpfsm_finding_json(f, line), f->netns, 0) - 1;
 	for (at = 0; at < len; at += part) {
 		part = len - at < OUT_SIZE / 2 ? len - at : OUT_SIZE / 2;
 		to->j->write(to->j->to, line + at, part);

@@ -290,19 +290,42 @@ void out_json_begin(struct json *j, const struct json_head *h)
 		json_string(j, "netns_name", name);
 }
 
-size_t out_json_named(char *line, size_t len, uint32_t netns)
+/* What a line ends with that is of that network namespace. */
+static uint32_t name_end(uint32_t netns, char *end)
 {
-	char name[TCPFSM_CONTAINER_NAME_MAX], *p = line + len - strlen("}\n");
-	const uint8_t *at = (const uint8_t *)name, *end;
+	char name[TCPFSM_CONTAINER_NAME_MAX], *p = end;
+	const uint8_t *at = (const uint8_t *)name, *stop;
 
-	if (!len || !*out_netns(netns, name))
+	if (*out_netns(netns, name)) {
+		stop = at + strlen(name);
+		p = stpcpy(p, ",\"netns_name\":\"");
+		while (at < stop)
+			p = json_escape(p, &at, (size_t)(stop - at));
+		*p++ = '"';
+	}
+	return (uint32_t)(stpcpy(p, "}\n") - end);
+}
+
+size_t out_json_named(char *line, size_t len, uint32_t netns, uint64_t ts)
+{
+	/* To look the clock up for each line would cost as much as the rest of its name. */
+	static struct {
+		uint64_t ts;
+		uint32_t netns, len;
+		char end[OUT_NETNS_JSON_MAX];
+	} kept[NAMES], *k;
+
+	if (!len || !netns)
 		return len;
-	end = at + strlen(name);
-	p = stpcpy(p, ",\"netns_name\":\"");
-	while (at < end)
-		p = json_escape(p, &at, (size_t)(end - at));
-	p = stpcpy(p, "\"}\n");
-	return (size_t)(p - line);
+	k = &kept[netns % NAMES];
+	if (k->netns != netns || !ts || ts - k->ts > NSEC_PER_SEC) {
+		k->netns = netns;
+		k->ts = ts;
+		k->len = name_end(netns, k->end);
+	}
+	len -= strlen("}\n");
+	memcpy(line + len, k->end, k->len);
+	return len + k->len;
 }
 
 /* ---- files ----------------------------------------------------------------------- */

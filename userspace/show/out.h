@@ -77,10 +77,11 @@ void out_json_begin(struct json *j, const struct json_head *h);
 
 /*
  * A line of JSON that the library made, of len bytes, with the name of its network namespace as well, for which there
- * is room behind it.  Return: its length.
+ * is room behind it.  A name is asked for again when ts, the line's own time, is a second later; 0: now.
+ * Return: its length.
  */
 #define OUT_NETNS_JSON_MAX	(6 * TCPFSM_CONTAINER_NAME_MAX + 32)
-size_t out_json_named(char *line, size_t len, uint32_t netns);
+size_t out_json_named(char *line, size_t len, uint32_t netns, uint64_t ts);
 
 /* "histogram_le": what each number of a histogram counts is at most so much; null: the last has no end. */
 void out_json_bounds(struct json *j);
