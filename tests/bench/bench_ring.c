@@ -25,6 +25,7 @@
 #define DEFAULT_RECORDS	10000000ULL
 
 static uint64_t sink;		/* bytes of JSON, so that nobody optimises it away */
+static struct tcpfsm_json_writer *lines;
 
 /* ---- records ---------------------------------------------------------------------- */
 
@@ -171,7 +172,7 @@ static int to_json(const struct tcpfsm_event *ev, void *arg)
 	(void)arg;
 	if (at > sizeof(buf) - TCPFSM_JSON_MAX)
 		at = 0;
-	at += tcpfsm_event_json(ev, buf + at);
+	at += tcpfsm_json_writer_event(lines, ev, buf + at);
 	sink += at;
 	return 0;
 }
@@ -314,6 +315,7 @@ int main(int argc, char **argv)
 	pid_t pid;
 	int status;
 
+	lines = tcpfsm_json_writer_new();
 	if (argc == 3 && !strcmp(argv[1], "--read"))
 		return read_recording(argv[2]);
 	snprintf(dir, sizeof(dir), "%s/tcpfsm-bench.%d", argc == 3 ? argv[2] : "/tmp", getpid());

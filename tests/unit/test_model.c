@@ -2593,6 +2593,40 @@ static void json_addresses(void)
 	}
 }
 
+/* What is kept of a connection, or of a second, is never that of another one. */
+static void json_kept(void)
+{
+	struct tcpfsm_json_writer *w = tcpfsm_json_writer_new();
+	char line[TCPFSM_JSON_MAX], kept[TCPFSM_JSON_MAX];
+	struct tcpfsm_event ev;
+	uint64_t x = 88172645463325252ULL;
+	unsigned int i;
+	size_t len;
+
+	CHECK(w);
+	for (i = 0; i < 100000; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		fill_event(&ev, (uint8_t)(x % (TCPFSM_EVENT_LOST + 1)));
+		ev.ts = (x & 16 ? 1766000000000000000ULL : 0) + (x >> 30) % 3000000000ULL;
+		ev.cpu = (uint32_t)(x >> 8) % 3;
+		/* Few, so that they come again; many of them have the same place. */
+		ev.rec.conn = (x >> 20) % 6 * 64;
+		ev.rec.netns = 4026531840U + (x >> 24) % 2;
+		ev.rec.lport = (uint16_t)((x >> 26) % 2);
+		ev.rec.rport = (uint16_t)((x >> 28) % 2);
+		ev.rec.family = x & 32 ? 6 : 4;
+		memset(ev.rec.laddr, (int)((x >> 32) % 2), 16);
+		memset(ev.rec.raddr, (int)((x >> 34) % 2 * 255), 16);
+		len = tcpfsm_event_json(&ev, line);
+		CHECK_EQ(tcpfsm_json_writer_event(w, &ev, kept), len);
+		CHECK(!memcmp(line, kept, len));
+	}
+	tcpfsm_json_writer_free(w);
+	tcpfsm_json_writer_free(NULL);
+}
+
 static size_t longest_line(char line[TCPFSM_JSON_MAX])
 {
 	struct tcpfsm_event ev;
@@ -2820,6 +2854,7 @@ int main(void)
 	TEST("json: keys and order", json_keys());
 	TEST("json: numbers", json_numbers());
 	TEST("json: addresses", json_addresses());
+	TEST("json: what a writer keeps", json_kept());
 	TEST("json: longest line", json_length());
 #ifdef HAVE_JSON_C
 	TEST("json: hostile names", json_comm());

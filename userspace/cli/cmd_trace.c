@@ -8,6 +8,7 @@ struct trace {
 	const struct options *opts;
 	struct out *out;
 	struct text text;
+	struct tcpfsm_json_writer *writer;	/* NULL: lines are text, or it had no memory */
 	bool filter;
 	uint64_t events;
 };
@@ -16,7 +17,8 @@ static size_t json_line(struct trace *t, const struct tcpfsm_event *ev)
 {
 	char *to = out_room(t->out, TCPFSM_JSON_MAX + OUT_NETNS_JSON_MAX);
 
-	return out_json_named(to, tcpfsm_event_json(ev, to), ev->netns_gone ? 0 : ev->rec.netns, ev->ts);
+	return out_json_named(to, tcpfsm_json_writer_event(t->writer, ev, to),
+			      ev->netns_gone ? 0 : ev->rec.netns, ev->ts);
 }
 
 static size_t text_line(struct trace *t, const struct tcpfsm_event *ev)
@@ -78,10 +80,13 @@ static int run(const struct options *opts)
 	};
 	struct trace t = {
 		.opts = opts, .out = opts->out, .text = text_of(opts),
+		.writer = opts->json ? tcpfsm_json_writer_new() : NULL,
 		.filter = opts->given & OPT_FILTER,
 	};
+	int status = stream(opts, &view, &t);
 
-	return stream(opts, &view, &t);
+	tcpfsm_json_writer_free(t.writer);
+	return status;
 }
 
 const struct command cmd_trace = {

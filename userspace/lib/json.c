@@ -6,6 +6,8 @@
  * Everything may write up to SLACK bytes more than it counts.
  */
 #include <endian.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "digits.h"
@@ -409,22 +411,48 @@ static inline char *put_event(char *p, const struct tcpfsm_event *ev)
 	return p;
 }
 
-/* What every event begins with; records that were overrun have no connection. */
-static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struct head *head)
+#define ENDS		128U		/* of connections: those that are busy at a time */
+#define ENDS_LEN	(13 * BLOCK)
+#define PLACES		40U		/* bytes from netns on: ports and addresses, too */
+
+_Static_assert(offsetof(struct tcpfsm_record, raddr) + 16 - offsetof(struct tcpfsm_record, netns) == PLACES, "");
+_Static_assert(!(ENDS & (ENDS - 1)), "a power of two");
+
+/* The text between the number of a connection and that of a CPU, which all events of a connection have. */
+struct ends {
+	uint64_t conn;
+	uint8_t places[PLACES];
+	uint32_t len;			/* 0: there is none yet */
+	uint8_t family;
+	char s[ENDS_LEN];
+};
+
+struct tcpfsm_json_writer {
+	uint64_t second;
+	char digits[BLOCK];		/* of it, ndigits of them */
+	unsigned int ndigits;
+	struct ends ends[ENDS];
+};
+
+static inline char *put_ts(char *p, uint64_t ts, struct tcpfsm_json_writer *w)
+{
+	uint64_t second = ts / 1000000000;
+
+	if (!w || !second)
+		return put_u64(p, ts);
+	if (second != w->second) {
+		w->second = second;
+		w->ndigits = (unsigned int)(put_u64(w->digits, second) - w->digits);
+	}
+	memcpy(p, w->digits, BLOCK);
+	return put_more9(p + w->ndigits, (uint32_t)(ts - 1000000000 * second));
+}
+
+static inline char *put_ends(char *p, const struct tcpfsm_event *ev)
 {
 	const struct tcpfsm_record *r = &ev->rec;
-	const char *digits;
-	long n;
 	unsigned int host = TCPFSM_EVENT_HOST(ev);
 
-	PUT(p, "{\"ts\":");
-	digits = p;
-	p = put_u64(p, ev->ts);
-	n = p - digits;
-	if (!head)
-		return put_ts_ms(p, ev->ts, digits, n);
-	memcpy(p, head->s, sizeof(head->s));
-	p += head->len;
 	p = put_u64(p, TCPFSM_BARE_CONN(r->conn));
 	PUT(p, ",\"netns\":");
 	p = put_u32(p, TCPFSM_BARE_NETNS(host, r->netns));
@@ -446,17 +474,67 @@ static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struc
 	PUT(p, "\",\"rport\":");
 	p = put_u32(p, r->rport);
 	PUT(p, ",\"cpu\":");
-	p = put_cpu(p, ev);
+	return p;
+}
+
+static inline char *put_kept_ends(char *p, const struct tcpfsm_event *ev, struct tcpfsm_json_writer *w)
+{
+	const struct tcpfsm_record *r = &ev->rec;
+	struct ends *e = &w->ends[r->conn % ENDS];
+	char *end;
+	uint32_t i;
+
+	if (e->conn == r->conn && e->len && e->family == r->family && !memcmp(e->places, &r->netns, PLACES)) {
+		for (i = 0; i < e->len; i += BLOCK)
+			memcpy(p + i, e->s + i, BLOCK);
+		return p + e->len;
+	}
+	end = put_ends(p, ev);
+	e->conn = r->conn;
+	e->family = r->family;
+	memcpy(e->places, &r->netns, PLACES);
+	e->len = (uint32_t)(end - p);
+	memcpy(e->s, p, ENDS_LEN);
+	return end;
+}
+
+/* What every event begins with; records that were overrun have no connection. */
+static inline char *put_head(char *p, const struct tcpfsm_event *ev, const struct head *head,
+			     struct tcpfsm_json_writer *w)
+{
+	const char *digits;
+	long n;
+
+	PUT(p, "{\"ts\":");
+	digits = p;
+	p = put_ts(p, ev->ts, w);
+	n = p - digits;
+	if (!head)
+		return put_ts_ms(p, ev->ts, digits, n);
+	memcpy(p, head->s, sizeof(head->s));
+	p += head->len;
+	p = put_cpu(w ? put_kept_ends(p, ev, w) : put_ends(p, ev), ev);
 	return put_ts_ms(p, ev->ts, digits, n);
 }
 
-size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX])
+struct tcpfsm_json_writer *tcpfsm_json_writer_new(void)
+{
+	return calloc(1, sizeof(struct tcpfsm_json_writer));
+}
+
+void tcpfsm_json_writer_free(struct tcpfsm_json_writer *w)
+{
+	free(w);
+}
+
+size_t tcpfsm_json_writer_event(struct tcpfsm_json_writer *w, const struct tcpfsm_event *ev,
+				char buf[TCPFSM_JSON_MAX])
 {
 	const struct tcpfsm_record *r = &ev->rec;
 	char *p = buf;
 
 	if (ev->type < sizeof(heads) / sizeof(heads[0]) && ev->type != TCPFSM_EVENT_LOST) {
-		p = put_head(p, ev, &heads[ev->type]);
+		p = put_head(p, ev, &heads[ev->type], w);
 		p = put_event(p, ev);
 		p = put_owner(p, ev);
 		if (record_dev(r)) {
@@ -466,12 +544,17 @@ size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX
 		if (ev->netns_gone)
 			PUT(p, ",\"netns_gone\":true");
 	} else {
-		p = put_head(p, ev, ev->suppressed ? &heads[TCPFSM_EVENT_LOST] : NULL);
+		p = put_head(p, ev, ev->suppressed ? &heads[TCPFSM_EVENT_LOST] : NULL, w);
 		p = put_lost(p, ev);
 	}
 	*p++ = '}';
 	*p++ = '\n';
 	return (size_t)(p - buf);
+}
+
+size_t tcpfsm_event_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX])
+{
+	return tcpfsm_json_writer_event(NULL, ev, buf);
 }
 
 /* ---- lives ------------------------------------------------------------------- */
@@ -536,7 +619,7 @@ size_t tcpfsm_life_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX]
 {
 	static const struct head head = { HEAD_TEXT("conn"), sizeof(HEAD_TEXT("conn")) - 1 };
 	const struct tcpfsm_life *life = ev->life;
-	char *p = put_head(buf, ev, &head);
+	char *p = put_head(buf, ev, &head, NULL);
 	unsigned int end = tcpfsm_life_end(ev);
 
 	if (life->whole) {

@@ -1510,6 +1510,19 @@ size_t tcpfsm_life_json(const struct tcpfsm_event *ev, char buf[TCPFSM_JSON_MAX]
  */
 unsigned int tcpfsm_life_end(const struct tcpfsm_event *ev);
 
+/*
+ * tcpfsm_event_json() for who writes many lines, the same bytes for less: it keeps the text of the
+ * connections that came last.  Not for several threads at a time.
+ */
+struct tcpfsm_json_writer;
+/* Return: NULL: no memory. */
+struct tcpfsm_json_writer *tcpfsm_json_writer_new(void);
+/* NULL does nothing. */
+void tcpfsm_json_writer_free(struct tcpfsm_json_writer *w);
+/* w: NULL: nothing is kept. */
+size_t tcpfsm_json_writer_event(struct tcpfsm_json_writer *w, const struct tcpfsm_event *ev,
+				char buf[TCPFSM_JSON_MAX]);
+
 #define TCPFSM_COMM_JSON_MAX 128
 /* The name of a process as it stands between quotes; returns the length (no NUL). */
 size_t tcpfsm_comm_json(const char comm[17], char buf[TCPFSM_COMM_JSON_MAX]);

@@ -213,7 +213,7 @@ static bool connects_slow(const struct facts *f, struct draft *d)
 
 static bool resets(const struct facts *f, struct draft *d, enum mishap_kind kind)
 {
-	const struct mishap *top[TOLD], *ended;
+	const struct mishap *top[TOLD], *ended = NULL;
 	size_t n = top_of(f, kind, top);
 	bool sent = kind == MISHAP_RESET_SENT;
 	struct words service;
