@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm timewait for people. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "grow.h"
 #include "put.h"
 #include "screen.h"
 #include "timewait.h"
@@ -169,6 +171,72 @@ static bool room(struct page *p, size_t lines)
 	return true;
 }
 
+/* ---- counts from a moment on ---------------------------------------------------------- */
+
+struct timewait_base {
+	uint8_t kind;
+	bool rest, has_owner;
+	uint32_t netns, pid;
+	uint64_t flow[TCPFSM_TW_FLOWS], failed;
+};
+
+static int take_base(const struct tcpfsm_timewait *g, void *arg)
+{
+	struct timewait_zero *z = arg;
+	struct timewait_base *base = grown(z->base, &z->room, z->n, sizeof(*base));
+
+	if (!base)
+		return -ENOMEM;
+	z->base = base;
+	base += z->n++;
+	*base = (struct timewait_base) {
+		.kind = g->kind, .rest = g->rest, .has_owner = g->has_owner, .netns = g->netns, .pid = g->pid,
+		.failed = g->failed,
+	};
+	memcpy(base->flow, g->flow, sizeof(base->flow));
+	return 0;
+}
+
+int timewait_zero(struct timewait_zero *z, struct tcpfsm_timewaits *ledger, uint64_t ts)
+{
+	int err;
+
+	z->ts = ts;
+	z->n = 0;
+	err = tcpfsm_timewaits_each(ledger, TCPFSM_TIMEWAIT_NETNS, ts, SIZE_MAX, take_base, z);
+	return err ? err : tcpfsm_timewaits_each(ledger, TCPFSM_TIMEWAIT_OWNER, ts, SIZE_MAX, take_base, z);
+}
+
+void timewait_zero_free(struct timewait_zero *z)
+{
+	free(z->base);
+	*z = (struct timewait_zero) { .ts = 0 };
+}
+
+static bool counts_from(const struct timewait_reading *r)
+{
+	return r->zero && r->zero->ts;
+}
+
+/* One that has been forgotten meanwhile begins anew: it has less than it had. */
+static struct tcpfsm_timewait since_zero(const struct page *p, const struct tcpfsm_timewait *g)
+{
+	const struct timewait_base *b = counts_from(p->r) ? p->r->zero->base : NULL;
+	const struct timewait_base *end = b ? b + p->r->zero->n : NULL;
+	struct tcpfsm_timewait since = *g;
+	unsigned int i;
+
+	while (b < end && (b->kind != g->kind || b->rest != g->rest || b->has_owner != g->has_owner ||
+			   b->netns != g->netns || b->pid != g->pid))
+		b++;
+	if (b == end || b->flow[TCPFSM_TW_ENTER] > g->flow[TCPFSM_TW_ENTER])
+		return since;
+	for (i = 0; i < TCPFSM_TW_FLOWS; i++)
+		since.flow[i] -= b->flow[i] < since.flow[i] ? b->flow[i] : since.flow[i];
+	since.failed -= b->failed < since.failed ? b->failed : since.failed;
+	return since;
+}
+
 /* ---- tables -------------------------------------------------------------------------- */
 
 static void ages_line(struct page *p, const struct tcpfsm_timewait *g)
@@ -189,6 +257,7 @@ static void ages_line(struct page *p, const struct tcpfsm_timewait *g)
 static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 {
 	struct page *p = arg;
+	struct tcpfsm_timewait since = since_zero(p, g);
 	uint64_t all = g->time_wait + g->fin_wait2;
 	char a[4][32], name[OUT_NETNS_MAX];
 	size_t i;
@@ -236,9 +305,9 @@ static int netns_lines(const struct tcpfsm_timewait *g, void *arg)
 	out_printf(p->s.out, "%s%-10s", p->s.eol, "a second");
 	for (i = 0; i < NCOLUMNS; i++)
 		out_printf(p->s.out, "%8s", rate(g, g->recent[columns[i]], a[0]));
-	out_printf(p->s.out, "%s%-10s", p->s.eol, "in all");
+	out_printf(p->s.out, "%s%-10s", p->s.eol, counts_from(p->r) ? "since then" : "in all");
 	for (i = 0; i < NCOLUMNS; i++)
-		out_printf(p->s.out, "%8s", count_text(g->flow[columns[i]], a[0]));
+		out_printf(p->s.out, "%8s", count_text(since.flow[columns[i]], a[0]));
 	out_printf(p->s.out, "%s", p->s.eol);
 	if (!g->rest)
 		ages_line(p, g);
@@ -354,6 +423,7 @@ static int owner_line(const struct tcpfsm_timewait *g, void *arg)
 	struct page *p = arg;
 	/* All are in the root of a system without any. */
 	bool cgroup = g->cgroup && strcmp(g->cgroup, "/");
+	struct tcpfsm_timewait since = since_zero(p, g);
 	char who[64], a[7][32];
 
 	if (!shown(p, g))
@@ -371,7 +441,7 @@ static int owner_line(const struct tcpfsm_timewait *g, void *arg)
 		   count_text(g->time_wait, a[0]), count_text(g->fin_wait2, a[1]),
 		   rate(g, g->recent[TCPFSM_TW_ENTER], a[2]), rate(g, out_of(g->recent), a[3]),
 		   count_text(g->closer[TCPFSM_CLOSER_LOCAL], a[4]),
-		   count_text(g->flow[TCPFSM_TW_DENIED], a[5]), count_text(g->failed, a[6]), p->s.eol);
+		   count_text(since.flow[TCPFSM_TW_DENIED], a[5]), count_text(since.failed, a[6]), p->s.eol);
 	if (cgroup) {
 		size_t len = strlen(g->cgroup);
 
@@ -393,12 +463,13 @@ int timewait_text(struct out *o, struct timewait_reading *r)
 	size_t max = r->top ? r->top : ROWS;
 	uint64_t lost, untold, resynced;
 	unsigned int kind;
-	char at[32], a[2][32];
+	char at[32], from[32], a[2][32];
 	int err = 0;
 
 	tcpfsm_timewaits_uncertain(r->ledger, &lost, &untold);
-	out_printf(o, "%s  mini-sockets (TIME_WAIT and FIN_WAIT2 of closed sockets)%s",
-		   when(r->ts, 0, "%T", at), p.s.eol);
+	out_printf(o, "%s  mini-sockets (TIME_WAIT and FIN_WAIT2 of closed sockets)%s%s%s",
+		   when(r->ts, 0, "%T", at), counts_from(r) ? "; since " : "",
+		   counts_from(r) ? when(r->zero->ts, 0, "%T", from) : "", p.s.eol);
 	p.s.left -= p.s.left != SIZE_MAX;
 	resynced = tcpfsm_timewaits_resynced(r->ledger);
 	if (lost && resynced && !untold) {
