@@ -60,7 +60,7 @@ def newest($x): [$x.last[] | select(.new != "LISTEN" and (.new != "CLOSE" or .ol
 	| sort_by([.ts, .ns, .conn]) | reverse;
 
 def connections($x):
-	"^\([newest($x)[] | select(.new != "CLOSE")] | length + ([$x.ended, 2048] | min)) connections, ended ones included, by FOR, reversed",
+	"^\([newest($x)[] | select(.new != "CLOSE")] | length + ([$x.ended, 2048] | min)) connections, ended ones included, by FOR, shortest first",
 	(newest($x)[:100][] | "^\(.new) +[0-9.]+[a-z]+ [^ ].* \(.lport) \(address(.raddr; .rport)[:30] | esc)( |$)");
 
 # All states of the newest, but not what lasted no time: a valid cookie makes SYN_RECV and ESTABLISHED at once.

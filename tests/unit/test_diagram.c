@@ -459,6 +459,65 @@ static void test_drawing(void)
 	}
 }
 
+/* All that can be chosen is reached by keys, from where one begins, and back. */
+static void check_ways(int cols, int rows)
+{
+	static const int ways[4][2] = { { 0, -1 }, { 0, 1 }, { -1, 0 }, { 1, 0 } };
+	bool there[FIGURE_SPOTS][FIGURE_SPOTS] = { { false } };
+	struct figure_slot slot;
+	unsigned int i, j, k, n = 0;
+	struct figure f;
+
+	CHECK(figure_fit(&f, cols, rows));
+	for (i = 0; i < FIGURE_SPOTS; i++) {
+		if (!figure_spot(&f, &d, i, &slot))
+			continue;
+		n++;
+		for (j = 0; j < 4; j++)
+			there[i][figure_spot_next(&f, &d, i, ways[j][0], ways[j][1])] = true;
+	}
+	for (k = 0; k < FIGURE_SPOTS; k++)
+		for (i = 0; i < FIGURE_SPOTS; i++)
+			for (j = 0; there[i][k] && j < FIGURE_SPOTS; j++)
+				there[i][j] |= there[k][j];
+	for (i = 0; i < FIGURE_SPOTS; i++) {
+		if (!figure_spot(&f, &d, i, &slot))
+			continue;
+		n--;
+		CHECK(there[0][i] && there[i][0]);
+	}
+	CHECK_EQ(n, 0);
+}
+
+static void test_choosing(void)
+{
+	static const int sizes[][2] = { { 80, 20 }, { 80, 60 }, { 100, 26 }, { 120, 36 }, { 200, 56 } };
+	char text[FIGURE_FILTER_MAX];
+	size_t i;
+
+	memset(&d, 0, sizeof(d));
+	CHECK(!figure_spot_filter(&d, FIGURE_ARROWS + ARROW_RCV_FIN, text));
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		check_ways(sizes[i][0], sizes[i][1]);
+	/* With exits, too. */
+	fill(false);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		check_ways(sizes[i][0], sizes[i][1]);
+	memset(&d, 0, sizeof(d));
+	diagram_add(&d, &(struct tcpfsm_move) { S(ESTABLISHED), S(CLOSE_WAIT), TCPFSM_CAUSE_RCV_FIN, false, 1 }, START);
+	diagram_add(&d, &(struct tcpfsm_move) { S(SYN_RECV), S(CLOSE), TCPFSM_CAUSE_RCV_RST, true, 1 }, START);
+	diagram_add(&d, &(struct tcpfsm_move) { S(SYN_SENT), S(CLOSE), TCPFSM_CAUSE_TIMEOUT, false, 1 }, START);
+	diagram_add(&d, &(struct tcpfsm_move) { S(SYN_SENT), S(CLOSE), TCPFSM_CAUSE_RCV_RST, false, 1 }, START);
+	CHECK(figure_spot_filter(&d, FIGURE_ARROWS + ARROW_RCV_FIN, text));
+	CHECK(!strcmp(text, "state ESTABLISHED and state CLOSE_WAIT and cause rcv_fin"));
+	CHECK(figure_spot_filter(&d, FIGURE_ARROWS + ARROW_RCV_RST, text));
+	CHECK(!strcmp(text, "state SYN_RECV and state CLOSE and cause rcv_rst"));
+	CHECK(figure_spot_filter(&d, FIGURE_EXITS + S(SYN_SENT), text));
+	CHECK(!strcmp(text, "state SYN_SENT and state CLOSE and cause rcv_rst,timeout"));
+	CHECK(figure_spot_filter(&d, 4, text));
+	CHECK(!strcmp(text, "state ESTABLISHED"));
+}
+
 static void check_number(uint64_t n, uint64_t rate, int room, const char *expected)
 {
 	char text[FIGURE_TEXT_MAX];
@@ -637,6 +696,7 @@ int main(void)
 	TEST("diagram: grid", test_grid());
 	TEST("diagram: nothing overlaps at any size", test_nothing_overlaps());
 	TEST("diagram: drawn at all sizes, full of large numbers", test_drawing());
+	TEST("diagram: what can be chosen in it", test_choosing());
 	TEST("diagram: who is in which state, of those that pass the filter", test_members());
 	TEST("diagram: who is in which state, by the model", test_population());
 	return check_done();

@@ -537,6 +537,68 @@ static void test_list_sorts(void)
 	end();
 }
 
+/* CLOSE comes last, though its number is smaller than that of CLOSE_WAIT. */
+static void test_list_by_state(void)
+{
+	uint64_t conn;
+
+	begin(NULL);
+	for (conn = 1; conn <= 4; conn++)
+		moves(conn, S(CLOSE), S(SYN_SENT), conn);
+	moves(1, S(SYN_SENT), S(CLOSE), 10);
+	moves(3, S(SYN_SENT), S(ESTABLISHED), 11);
+	moves(3, S(ESTABLISHED), S(CLOSE_WAIT), 12);
+	flush();
+	t.list.column = TOP_BY_STATE;
+	t.list.reverse = false;
+	make_list(1000);
+	CHECK_EQ(t.list.n, 4);
+	/* In the same state, who is in it for longer. */
+	CHECK_EQ(t.list.rows[0].conn, 2);
+	CHECK_EQ(t.list.rows[1].conn, 4);
+	CHECK_EQ(t.list.rows[2].conn, 3);
+	CHECK_EQ(t.list.rows[3].conn, 1);
+	end();
+}
+
+/* Only some are listed: what is counted is of all, and so is the list afterwards. */
+static void test_list_some(void)
+{
+	struct tcpfsm_filter f = { .size = sizeof(f) };
+	char why[128];
+	uint64_t conn;
+
+	begin(NULL);
+	CHECK_EQ(top_keep_log(&t, model, true), 0);
+	for (conn = 1; conn <= 6; conn++)
+		moves(conn, S(CLOSE), S(SYN_SENT), conn);
+	for (conn = 1; conn <= 4; conn++)
+		moves(conn, S(SYN_SENT), S(ESTABLISHED), 10 + conn);
+	flush();
+	top_settle(&t, model);
+	CHECK_EQ(tcpfsm_filter_parse(&f, "state SYN_SENT and state ESTABLISHED", why, sizeof(why)), 0);
+	top_list_some(&t, &f);
+	CHECK_EQ(t.nindex, 4);
+	CHECK_EQ(top_log_at(&t, 0)->rec.conn, 1);
+	/* What comes, too. */
+	moves(5, S(SYN_SENT), S(ESTABLISHED), 20);
+	moves(7, S(CLOSE), S(SYN_SENT), 21);
+	flush();
+	CHECK_EQ(t.nindex, 5);
+	CHECK_EQ(tcpfsm_filter_parse(&f, "state ESTABLISHED", why, sizeof(why)), 0);
+	top_list_some(&t, &f);
+	make_list(1000);
+	CHECK_EQ(t.list.matched, 5);
+	CHECK_EQ(t.list.population[S(SYN_SENT)], 2);
+	top_settle(&t, model);
+	CHECK_EQ(t.diagram.arrow[ARROW_ACTIVE_OPEN].n, 7);
+	top_list_some(&t, NULL);
+	make_list(1000);
+	CHECK_EQ(t.list.matched, 7);
+	CHECK_EQ(t.nindex, 12);
+	end();
+}
+
 static void test_list_filters(void)
 {
 	struct tcpfsm_filter f = { .size = sizeof(f), .pid = 32 };
@@ -665,6 +727,8 @@ int main(void)
 	TEST("top: owners of what is older than the log", test_log_owner());
 	TEST("top: the ladder of one connection", test_ladder());
 	TEST("top: the first rows are those of plain sorting", test_list_sorts());
+	TEST("top: by state, in the order of a life", test_list_by_state());
+	TEST("top: only some are listed, and all are counted", test_list_some());
 	TEST("top: filters of the list", test_list_filters());
 	TEST("top: connections that ended", test_list_ended());
 	TEST("top: one that ended in an earlier network namespace with that inode", test_list_ended_elsewhere());

@@ -44,7 +44,7 @@ comes 'listeners: port 22 is before port 80' '[ "$(screen | grep -Eo "^[^ ]+:(22
 keys '<'
 shows 'listeners: the worst again' '^sorted by worst'
 keys / nginx Enter Enter
-shows 'listeners: the connections of one' 'filter: netns 4026531840 and sport 80' '^STATE +FOR PROCESS/PID'
+shows 'listeners: the connections of one' 'filter: netns 4026531840 and sport 80' '^STATE +FOR.*PROCESS/PID'
 keys BSpace
 shows 'listeners: back' '^LISTENER +OWNER'
 # press and release, on LISTENER and on the LIMITS below
@@ -77,13 +77,22 @@ keys C
 keys 3
 shows 'time-wait' 'mini-sockets' '^netns 4026531840: TIME_WAIT' '^in all '
 keys / '> 192' Enter Enter
-shows 'time-wait: the connections of a destination' 'filter: netns 4026531840 .*dst 192.168.100.200:80' '^STATE +FOR PROCESS/PID'
+shows 'time-wait: the connections of a destination' 'filter: netns 4026531840 .*dst 192.168.100.200:80' '^STATE +FOR.*PROCESS/PID'
 keys BSpace
 shows 'time-wait: back' '^netns 4026531840: TIME_WAIT'
+keys z
+shows 'time-wait: counted from now on' '; since [0-9:]+$' '^since then +[0-9]'
+keys t
+shows 'time-wait: in all again' '^in all '
 keys Tab Tab
 shows 'diagram' '\[ESTABLISHED ' '\[TIME_WAIT ' 'rcv FIN' 'STATE sockets now'
+keys j j j l Enter
+shows 'diagram: who took an arrow' '^[1-9][0-9]* went this way in the last 65536 records; Backspace leads back' 'SYN_SENT.>ESTABLISHED rcv_synack' \
+	'filter: state SYN_SENT and state ESTABLISHED and cause rc'
+keys BSpace
+shows 'diagram: back, and all counts as before' 'active OPEN' 'STATE sockets now'
 keys BTab
-shows 'connections' '^[0-9]+ connections, ended ones included, by FOR, reversed' '^STATE +FOR PROCESS/PID' \
+shows 'connections' '^[0-9]+ connections, ended ones included, by FOR, shortest first' '^STATE +FOR.*PROCESS/PID' \
 	'^CLOSE +[0-9.]+m?s curl/80123 +4'
 keys 6
 shows 'log' '^TIME +LPORT REMOTE' 'CLOSE->SYN_SENT active_open curl' 'TIME_WAIT->CLOSE 2msl'
@@ -94,7 +103,7 @@ shows 'out: sorted' '^sorted by failed'
 keys b
 shows 'out: by host' '^by host' '^HOST +TRIES'
 keys / 1 9 2 . 1 6 8 Enter Enter
-shows 'out: the connections of a row' 'filter: dst 192.168.100.200' '^STATE +FOR PROCESS/PID'
+shows 'out: the connections of a row' 'filter: dst 192.168.100.200' '^STATE +FOR.*PROCESS/PID'
 keys BSpace
 shows 'out: back' '^HOST +TRIES'
 keys z
@@ -149,19 +158,19 @@ shows 'a word that is none' '^filter: frob: not one of src dst'
 keys f C-u Enter 4
 shows 'all again' '^6[0-9] connections'
 keys s s g
-shows 'sort: by process' 'by PROCESS$' '^TIME_WAIT +[0-9.]+m?s curl/80123|^CLOSE +[0-9.]+m?s curl/80123'
+shows 'sort: by process' 'by PROCESS, a first$' '^TIME_WAIT +[0-9.]+m?s curl/80123|^CLOSE +[0-9.]+m?s curl/80123'
 keys S
-shows 'sort: the other way round' 'by PROCESS, reversed' '^STATE'
+shows 'sort: the other way round' 'by PROCESS, z first$' '^STATE .*PROCESS/PID *▼'
 comes 'sort: nginx comes after curl' '[ "$(screen | awk "NR == 4 { print \$3 }")" = - ]'
 keys '<' '<'
-shows 'sort: the column before' 'by FOR$'
+shows 'sort: the column before' 'by FOR, longest first$'
 # on the headline: LPORT
 keys -H 1b 5b 4d 20 48 23 1b 5b 4d 23 48 23
-shows 'sort: a click on the headline' 'by LPORT$'
+shows 'sort: a click on the headline' 'by LPORT, lowest first$'
 keys j j k Enter
 shows 'the ladder of one' 'CLOSE +│ +│ LISTEN' 'SYN_SENT +│── SYN seq=0 (─)+►│ SYN_RECV' '^q back'
 keys Escape
-shows 'back to the list' 'by LPORT$'
+shows 'back to the list' 'by LPORT, lowest first$'
 keys 6 G k k Enter
 shows 'the ladder of a line of the log' 'SYN_SENT +│── SYN seq=0'
 keys Q

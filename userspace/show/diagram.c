@@ -89,6 +89,7 @@ void diagram_add(struct diagram *d, const struct tcpfsm_move *m, uint64_t ts)
 	arrow = find_arrow(old, shown, cause);
 	if (arrow >= 0) {
 		move(d, &d->arrow[arrow], ts, n);
+		d->arrow_cause[arrow][cause] += n;
 	} else if (new == TCPFSM_STATE_CLOSE && has_exit(old)) {
 		move(d, &d->exit[old], ts, n);
 		d->exit_cause[old][cause] += n;

@@ -82,6 +82,7 @@ struct diagram {
 	struct moves arrow[NARROWS];
 	struct moves exit[DIAGRAM_STATES];
 	uint64_t exit_cause[DIAGRAM_STATES][DIAGRAM_CAUSES];
+	uint64_t arrow_cause[NARROWS][DIAGRAM_CAUSES];
 	uint64_t odd_pair[DIAGRAM_STATES][DIAGRAM_STATES];
 	uint64_t count[DIAGRAM_STATES][DIAGRAM_STATES][DIAGRAM_CAUSES];
 	uint64_t slot[DIAGRAM_SLOTS];	/* whose time the slots hold now */

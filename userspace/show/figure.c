@@ -307,6 +307,93 @@ bool figure_exit_slot(const struct figure *f, uint8_t state, struct figure_slot 
 	return exits[state].rows;
 }
 
+bool figure_spot(const struct figure *f, const struct diagram *d, unsigned int i, struct figure_slot *slot)
+{
+	struct figure_slot number;
+	struct figure_box box;
+
+	if (i < FIGURE_ARROWS) {
+		box = figure_box(f, (int)i);
+		*slot = (struct figure_slot) { .x = box.x, .end = box.x + f->box_cols, .y = box.y, .rows = f->box_rows };
+		return true;
+	}
+	if (i < FIGURE_EXITS) {
+		figure_arrow_slots(f, (enum diagram_arrow)(i - FIGURE_ARROWS), slot, &number);
+		return true;
+	}
+	return i < FIGURE_SPOTS && d->exit[i - FIGURE_EXITS].n &&
+	       figure_exit_slot(f, (uint8_t)(i - FIGURE_EXITS), slot);
+}
+
+/* A row is as high as two columns are wide; what lies aside is farther than what lies ahead. */
+static int distance(const struct figure_slot *from, const struct figure_slot *to, int dx, int dy)
+{
+	int x = (to->x + to->end - from->x - from->end) / 2, y = 2 * (to->y - from->y);
+	int ahead = dx ? dx * x : dy * y, aside = dx ? y : x;
+
+	return ahead > 0 ? ahead + 2 * (aside < 0 ? -aside : aside) : 0;
+}
+
+unsigned int figure_spot_next(const struct figure *f, const struct diagram *d, unsigned int from, int dx, int dy)
+{
+	struct figure_slot here, there;
+	unsigned int i, best = from;
+	int nearest = 0;
+
+	if (!figure_spot(f, d, from, &here))
+		return 0;
+	for (i = 0; i < FIGURE_SPOTS; i++) {
+		int far = i != from && figure_spot(f, d, i, &there) ? distance(&here, &there, dx, dy) : 0;
+
+		if (far && (!nearest || far < nearest)) {
+			nearest = far;
+			best = i;
+		}
+	}
+	return best;
+}
+
+static bool causes_filter(const uint64_t count[DIAGRAM_CAUSES], uint8_t old, uint8_t new, char *buf)
+{
+	bool any = false;
+	unsigned int i;
+	int len;
+
+	len = snprintf(buf, FIGURE_FILTER_MAX, "state %s and state %s and cause ", tcpfsm_state_name(old),
+		       tcpfsm_state_name(new));
+	for (i = 1; i < DIAGRAM_CAUSES; i++) {
+		const char *name = tcpfsm_cause_name(i);
+
+		if (!count[i] || !*name || len + (int)strlen(name) + 2 > FIGURE_FILTER_MAX)
+			continue;
+		len += snprintf(buf + len, (size_t)(FIGURE_FILTER_MAX - len), "%s%s", any ? "," : "", name);
+		any = true;
+	}
+	return any;
+}
+
+bool figure_spot_filter(const struct diagram *d, unsigned int i, char buf[FIGURE_FILTER_MAX])
+{
+	uint8_t old, new;
+
+	if (i < FIGURE_ARROWS) {
+		snprintf(buf, FIGURE_FILTER_MAX, "state %s", tcpfsm_state_name(boxes[i].state));
+		return true;
+	}
+	if (i >= FIGURE_EXITS) {
+		old = (uint8_t)(i - FIGURE_EXITS);
+		return causes_filter(d->exit_cause[old], old, S(CLOSE), buf);
+	}
+	if (!d->arrow[i - FIGURE_ARROWS].n)
+		return false;
+	old = diagram_arrow[i - FIGURE_ARROWS].old_state;
+	new = diagram_arrow[i - FIGURE_ARROWS].new_state;
+	/* Back to LISTEN: it is the child that dies. */
+	if (i - FIGURE_ARROWS == ARROW_RCV_RST)
+		new = S(CLOSE);
+	return causes_filter(d->arrow_cause[i - FIGURE_ARROWS], old, new, buf);
+}
+
 /* ---- texts ---------------------------------------------------------------------- */
 
 /* In as few as four columns: 9999, 12k, 1.2M. */

@@ -17,6 +17,8 @@
 #define FIGURE_BOXES	12		/* CLOSE is there twice */
 #define FIGURE_CORNERS	4
 
+#define FIGURE_FILTER_MAX 200
+
 /* The columns and rows where things are. */
 struct figure {
 	int cols, rows;			/* used, of those asked for */
@@ -54,6 +56,21 @@ void figure_arrow_slots(const struct figure *f, enum diagram_arrow i, struct fig
 			struct figure_slot *number);
 /* False: the state has none. */
 bool figure_exit_slot(const struct figure *f, uint8_t state, struct figure_slot *slot);
+
+/* What can be chosen in it: boxes, arrows, and exits that somebody took; by number. */
+#define FIGURE_ARROWS	FIGURE_BOXES
+#define FIGURE_EXITS	(FIGURE_ARROWS + NARROWS)
+#define FIGURE_SPOTS	(FIGURE_EXITS + DIAGRAM_STATES)
+
+/* Where one is.  False: it is not there. */
+bool figure_spot(const struct figure *f, const struct diagram *d, unsigned int i, struct figure_slot *slot);
+/* The next one in a direction; if there is none, the same. */
+unsigned int figure_spot_next(const struct figure *f, const struct diagram *d, unsigned int from, int dx, int dy);
+/*
+ * What it stands for as a filter: of a box the state, else the transitions that were counted.  False: there
+ * were none.
+ */
+bool figure_spot_filter(const struct diagram *d, unsigned int i, char buf[FIGURE_FILTER_MAX]);
 
 /* ---- texts ----------------------------------------------------------------------- */
 

@@ -368,6 +368,14 @@ static void find_owner(const struct top *t, struct tcpfsm_event *ev)
 	ev->comm[16] = '\0';
 }
 
+static void index_one(struct top *t, uint64_t number)
+{
+	const struct tcpfsm_event *ev = &t->log[number % TOP_LOG];
+
+	if (t->tells(ev) && (!t->only_some || tcpfsm_filter_match(&t->some, ev)))
+		t->index[t->nindex++ % TOP_LOG] = number;
+}
+
 static int on_log_event(const struct tcpfsm_event *ev, void *arg)
 {
 	struct top *t = arg;
@@ -379,8 +387,7 @@ static int on_log_event(const struct tcpfsm_event *ev, void *arg)
 	if (passes(t, copy)) {
 		if (t->filtered)
 			count(t, copy);
-		if (t->tells(copy))
-			t->index[t->nindex++ % TOP_LOG] = t->nlog;
+		index_one(t, t->nlog);
 	}
 	t->nlog++;
 	return 0;
@@ -492,6 +499,20 @@ int top_set_filter(struct top *t, const struct tcpfsm_filter *filter)
 	return 0;
 }
 
+void top_list_some(struct top *t, const struct tcpfsm_filter *some)
+{
+	uint64_t i = t->nlog > TOP_LOG ? t->nlog - TOP_LOG : 0;
+
+	t->only_some = some;
+	if (some)
+		t->some = *some;
+	t->list.busy = false;
+	t->nindex = 0;
+	for (; i < t->nlog; i++)
+		if (passes(t, &t->log[i % TOP_LOG]))
+			index_one(t, i);
+}
+
 /* What has been overwritten is gone, whatever the index says. */
 uint64_t top_log_first(const struct top *t)
 {
@@ -554,12 +575,11 @@ void top_free(struct top *t)
 
 /* ---- the list -------------------------------------------------------------------- */
 
-static bool conn_passes(const struct tcpfsm_filter *f, const struct tcpfsm_life *life,
-			uint8_t state, uint32_t pid, const char *comm)
+static bool conn_passes(const struct tcpfsm_filter *f, const struct tcpfsm_conn *c)
 {
 	struct tcpfsm_filter_subject s;
 
-	tcpfsm_filter_life(&s, life, state, pid, comm);
+	tcpfsm_filter_life(&s, c->life, c->state, c->pid, c->comm);
 	return tcpfsm_filter_subject(f, &s);
 }
 
@@ -585,6 +605,17 @@ static uint64_t retransmits(const struct tcpfsm_life *life)
 	       life->retransmits[3];
 }
 
+/* In the order of a connection's life; in the same state those that are in it for longest. */
+static uint64_t key_of_state(const struct tcpfsm_conn *c)
+{
+	static const uint8_t place[16] = {
+		[S(SYN_SENT)] = 1, [S(SYN_RECV)] = 2, [S(ESTABLISHED)] = 3, [S(CLOSE_WAIT)] = 4, [S(LAST_ACK)] = 5,
+		[S(FIN_WAIT1)] = 6, [S(FIN_WAIT2)] = 7, [S(CLOSING)] = 8, [S(TIME_WAIT)] = 9, [S(CLOSE)] = 10,
+	};
+
+	return (uint64_t)place[c->state & 15] << 60 | c->since >> 4;
+}
+
 /* The smallest come first: by name and number upwards, the longest time, the most often. */
 static uint64_t key_of(const struct top_list *list, const struct tcpfsm_conn *c)
 {
@@ -593,7 +624,7 @@ static uint64_t key_of(const struct top_list *list, const struct tcpfsm_conn *c)
 
 	switch (list->column) {
 	case TOP_BY_STATE:
-		key = c->state;
+		key = key_of_state(c);
 		break;
 	case TOP_BY_FOR:
 		/* Since before anybody looked. */
@@ -655,14 +686,18 @@ static void select_first(struct top_row *row, size_t n, size_t k)
 	}
 }
 
-static void add_row(struct top_list *list, uint64_t key, uint64_t conn, uint64_t ended)
+static void add_row(struct top *t, const struct tcpfsm_conn *c, uint64_t ended)
 {
+	struct top_list *list = &t->list;
+	uint64_t key = list->unwanted ? 0 : key_of(list, c);
 	size_t i;
 
+	if (t->only_some && !list->unwanted && !conn_passes(&t->some, c))
+		return;
 	list->next_matched++;
 	if (list->unwanted || key > list->limit)
 		return;
-	list->heap[list->nheap++] = (struct top_row) { key, conn, ended };
+	list->heap[list->nheap++] = (struct top_row) { key, c->conn, ended };
 	if (list->nheap < 2 * TOP_ROWS)
 		return;
 	select_first(list->heap, list->nheap, TOP_ROWS);
@@ -680,11 +715,11 @@ static int on_conn(const struct tcpfsm_conn *c, void *arg)
 	struct top *t = arg;
 	struct top_list *list = &t->list;
 
-	if (t->filtered && !conn_passes(&t->filter, c->life, c->state, c->pid, c->comm))
+	if (t->filtered && !conn_passes(&t->filter, c))
 		return 0;
 	list->next_population[c->state & 15]++;
 	if (c->state && c->state != S(LISTEN))
-		add_row(list, list->unwanted ? 0 : key_of(list, c), c->conn, 0);
+		add_row(t, c, 0);
 	return 0;
 }
 
@@ -699,9 +734,8 @@ static void add_ended(struct top *t)
 			.pid = e->pid, .state = S(CLOSE),
 		};
 
-		if (t->filtered && !conn_passes(&t->filter, &e->life, S(CLOSE), e->pid, e->comm))
-			continue;
-		add_row(&t->list, key_of(&t->list, &c), e->conn, i + 1);
+		if (!t->filtered || conn_passes(&t->filter, &c))
+			add_row(t, &c, i + 1);
 	}
 }
 

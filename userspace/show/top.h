@@ -71,12 +71,17 @@ struct top_ended {
 
 /* ---- the list of connections ----------------------------------------------------- */
 
-/* X(symbol, title); in the order that one would ask for, the first row is the most interesting */
+/*
+ * X(symbol, title, which come first, and reversed); in the order that one would ask for, the first row is the
+ * most interesting
+ */
 #define TOP_COLUMNS(X) \
-	X(STATE, "STATE") X(FOR, "FOR") X(AGE, "AGE") X(COMM, "PROCESS") X(PID, "PID") \
-	X(LPORT, "LPORT") X(REMOTE, "REMOTE") X(RTX, "RTX")
+	X(STATE, "STATE", "earliest", "latest") X(FOR, "FOR", "longest", "shortest") \
+	X(AGE, "AGE", "oldest", "youngest") X(COMM, "PROCESS", "a", "z") X(PID, "PID", "lowest", "highest") \
+	X(LPORT, "LPORT", "lowest", "highest") X(REMOTE, "REMOTE", "lowest", "highest") \
+	X(RTX, "RTX", "most", "fewest")
 
-#define TOP_ENUM_COLUMN(s, title) TOP_BY_##s,
+#define TOP_ENUM_COLUMN(s, ...) TOP_BY_##s,
 enum top_column { TOP_COLUMNS(TOP_ENUM_COLUMN) TOP_NCOLUMNS };
 
 #define TOP_ROWS	1000U		/* of the list; those behind it are only counted */
@@ -110,6 +115,8 @@ struct top_list {
 struct top {
 	struct tcpfsm_filter filter;
 	bool filtered;
+	struct tcpfsm_filter some;	/* of these, rows of the list and lines of the log; */
+	bool only_some;			/* nothing is counted by it */
 	struct diagram diagram;
 	struct history series[TOP_NSERIES];
 	struct history time_wait;	/* population */
@@ -159,6 +166,11 @@ void top_flush(struct top *t);
 void top_settle(struct top *t, struct tcpfsm_model *m);
 /* NULL: none.  What was counted is counted anew, as far as the log goes back. */
 int top_set_filter(struct top *t, const struct tcpfsm_filter *filter);
+/*
+ * Of what passes, only this is listed from now on; NULL: all.  Counts go on, so that who has looked at some
+ * comes back to the same picture.
+ */
+void top_list_some(struct top *t, const struct tcpfsm_filter *some);
 /* Is the log wanted?  It begins with what is kept, and ends when it is not any more. */
 int top_keep_log(struct top *t, struct tcpfsm_model *owners, bool wanted);
 

@@ -265,6 +265,7 @@ void loop_end(struct loop *l)
 
 	story_end(l);
 	top_free(&u->top);
+	timewait_zero_free(&u->tw_zero);
 	for (i = 0; i < VIEWS_ALL; i++)
 		page_free(&u->page[i]);
 	grid_free(&u->grid);

@@ -13,6 +13,8 @@ static uint64_t time_of(const struct tcpfsm_item *item)
 static int rewind_recording(struct loop *l)
 {
 	struct ui *u = &l->u;
+	enum top_column column = u->top.list.column;
+	bool reverse = u->top.list.reverse;
 	int err;
 
 	story_end(l);
@@ -21,6 +23,7 @@ static int rewind_recording(struct loop *l)
 	u->play.now = 0;
 	u->play.end = false;
 	top_free(&u->top);
+	timewait_zero_free(&u->tw_zero);
 	/* It has told later ones, too. */
 	(void)!tcpfsm_names_recorded(l->replay);
 	err = tcpfsm_follow_open(&l->follow, &l->wants, NULL, NULL);
@@ -30,6 +33,10 @@ static int rewind_recording(struct loop *l)
 	if (!err)
 		err = top_init(&u->top, *u->filter_text ? &u->filter : NULL, u->top.tells,
 			       u->epoch_offset);
+	u->top.list.column = column;
+	u->top.list.reverse = reverse;
+	if (u->drilled)
+		top_list_some(&u->top, &u->some);
 	memset(u->refreshed, 0, sizeof(u->refreshed));
 	memset(u->place, 0, sizeof(u->place));
 	u->place[VIEW_LOG].follow = true;

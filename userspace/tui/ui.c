@@ -59,7 +59,7 @@ void ui_say(struct ui *u, const char *fmt, ...)
 
 /* ---- moving in lists ------------------------------------------------------------- */
 
-static struct area body(const struct ui *u)
+struct area ui_body(const struct ui *u)
 {
 	return (struct area) {
 		.y = LINES_ABOVE, .rows = u->grid.rows - LINES_ABOVE - LINES_BELOW,
@@ -69,7 +69,7 @@ static struct area body(const struct ui *u)
 static int list_rows(struct ui *u)
 {
 	const struct view_ops *v = views[ui_current(u)];
-	int rows = body(u).rows - (v->fixed ? v->fixed(u) : 0);
+	int rows = ui_body(u).rows - (v->fixed ? v->fixed(u) : 0);
 
 	return rows > 1 ? rows : 1;
 }
@@ -253,17 +253,54 @@ static void highlight(struct ui *u, struct grid *g, struct area a)
 
 /* ---- filter ---------------------------------------------------------------------- */
 
+/* Rows and lines are others from now on. */
+static void list_anew(struct ui *u)
+{
+	u->list_now = true;
+	memset(u->refreshed, 0, sizeof(u->refreshed));
+	u->log_end = u->top.nindex;
+	u->place[VIEW_LOG] = (struct place) { .follow = true };
+	u->place[VIEW_CONNS] = (struct place) { .top = 0 };
+}
+
+static bool parse_filter(struct ui *u, struct tcpfsm_filter *f, const char *text)
+{
+	char why[256];
+
+	*f = (struct tcpfsm_filter) { .size = sizeof(*f) };
+	if (!tcpfsm_filter_parse(f, text, why, sizeof(why)))
+		return true;
+	ui_say(u, "filter: %s", why);
+	return false;
+}
+
+static bool is_of_some(const struct ui *u)
+{
+	return u->drilled && (u->view == VIEW_CONNS || u->view == VIEW_LOG);
+}
+
+/* What the view in sight shows. */
+static void filter_here(const struct ui *u, char *buf, size_t size)
+{
+	bool some = is_of_some(u), both = some && *u->filter_text;
+	int n = snprintf(buf, size, "%s%s%s%s", both ? "( " : "", both || !some ? u->filter_text : "",
+			 both ? " ) and " : "", some ? u->some_text : "");
+
+	/* Half of it would be another one. */
+	if ((size_t)n >= size)
+		snprintf(buf, size, "%s", u->filter_text);
+}
+
 static void set_filter(struct ui *u, const char *text)
 {
-	struct tcpfsm_filter f = { .size = sizeof(f) };
-	char why[256];
+	struct tcpfsm_filter f;
 	size_t end;
 
-	if (tcpfsm_filter_parse(&f, text, why, sizeof(why))) {
-		ui_say(u, "filter: %s", why);
+	if (!parse_filter(u, &f, text))
 		return;
-	}
 	u->filter = f;
+	u->drilled = false;
+	u->top.only_some = false;
 	tcpfsm_explain_filter(u->explain, &f);
 	u->judged_at = 0;
 	u->has_finding = false;
@@ -273,10 +310,7 @@ static void set_filter(struct ui *u, const char *text)
 	top_settle(&u->top, u->model);
 	if (top_set_filter(&u->top, *u->filter_text ? &u->filter : NULL))
 		ui_say(u, "filter: %s", strerror(ENOMEM));
-	u->list_now = true;
-	memset(u->refreshed, 0, sizeof(u->refreshed));
-	u->log_end = u->top.nindex;
-	u->place[VIEW_LOG].follow = true;
+	list_anew(u);
 }
 
 /* ---- a view as a file ------------------------------------------------------------ */
@@ -302,7 +336,7 @@ static size_t put_view(struct ui *u, struct out *o)
 	const struct view_ops *v = views[ui_current(u)];
 	struct place *p = &u->place[ui_current(u)], before = *p;
 	struct grid g = { .rows = 0 };
-	struct area a = body(u);
+	struct area a = ui_body(u);
 	uint64_t first, end, row;
 	int y, above = a.rows;
 	char buf[TEXT_MAX];
@@ -364,7 +398,6 @@ static void prompt_key(struct ui *u, int key)
 	} else if (key == TERM_ENTER) {
 		u->prompt = 0;
 		if (what == 'f') {
-			u->drilled = false;
 			set_filter(u, u->typed);
 		} else if (what == 'w') {
 			write_view(u, u->typed);
@@ -405,7 +438,9 @@ static void ask(struct ui *u, char what)
 {
 	u->prompt = what;
 	u->message_until = 0;
-	strcpy(u->typed, what == 'f' ? u->filter_text : "");
+	*u->typed = '\0';
+	if (what == 'f')
+		filter_here(u, u->typed, sizeof(u->typed));
 	if (what == 'w') {
 		propose_name(u);
 		return;
@@ -434,27 +469,26 @@ void ui_open(struct ui *u, enum view_id over)
 	u->refreshed[over] = 0;
 }
 
-void ui_show_connections(struct ui *u, const char *filter)
+void ui_show_some(struct ui *u, enum view_id where, const char *filter)
 {
-	char both[2 * sizeof(u->filter_text)];
+	struct tcpfsm_filter f;
 
-	if (!u->drilled) {
-		strcpy(u->filter_before, u->filter_text);
-		u->drilled_from = u->view;
-	}
-	if (*u->filter_before)
-		snprintf(both, sizeof(both), "( %s ) and %s", u->filter_before, filter);
-	else
-		snprintf(both, sizeof(both), "%s", filter);
-	set_filter(u, both);
+	if (!parse_filter(u, &f, filter))
+		return;
+	u->some = f;
+	snprintf(u->some_text, sizeof(u->some_text), "%s", filter);
 	u->drilled = true;
-	go_to(u, VIEW_CONNS);
+	u->drilled_from = u->view;
+	top_list_some(&u->top, &u->some);
+	list_anew(u);
+	go_to(u, where);
 }
 
 static void go_back(struct ui *u)
 {
 	u->drilled = false;
-	set_filter(u, u->filter_before);
+	top_list_some(&u->top, NULL);
+	list_anew(u);
 	go_to(u, u->drilled_from);
 }
 
@@ -496,7 +530,7 @@ static void click(struct ui *u)
 {
 	const struct view_ops *v = views[ui_current(u)];
 	struct place *p = &u->place[ui_current(u)];
-	struct area a = body(u);
+	struct area a = ui_body(u);
 	int x, y, i, from, end, fixed = v->fixed ? v->fixed(u) : 0;
 	uint64_t first, last, row;
 
@@ -747,6 +781,7 @@ static void add_playback(const struct ui *u, struct status *s)
 static void draw_status(const struct ui *u, struct grid *g)
 {
 	struct status s = { .g = g, .x = 0, .y = g->rows - 2 };
+	char filter[sizeof(u->filter_text) + sizeof(u->some_text) + 16];
 	uint64_t forgotten;
 
 	if (u->replay)
@@ -770,8 +805,9 @@ static void draw_status(const struct ui *u, struct grid *g)
 	tcpfsm_model_counts(u->model, NULL, &forgotten);
 	if (forgotten)
 		add(&s, ATTR_CLOSE_HOT, "%" PRIu64 " connections forgotten", forgotten);
-	if (*u->filter_text)
-		add(&s, ATTR_BOX, "filter: %s", u->filter_text);
+	filter_here(u, filter, sizeof(filter));
+	if (*filter)
+		add(&s, ATTR_BOX, "filter: %s", filter);
 	if (*u->search)
 		add(&s, ATTR_DIM, "search: %s", u->search);
 	if (u->replay && g->cols - s.x >= PLAY_KEYS_COLS)
@@ -864,7 +900,7 @@ void ui_draw(struct ui *u)
 		snprintf(buf, sizeof(buf), "it has %dx%d", cols, rows);
 		grid_text(g, 0, 2, ATTR_PLAIN, buf);
 	} else {
-		a = body(u);
+		a = ui_body(u);
 		views[ui_current(u)]->draw(u, g, a);
 		highlight(u, g, a);
 		draw_menu(u, g);

@@ -13,6 +13,7 @@
 #include "../show/screen.h"
 #include "../show/grid.h"
 #include "../show/text.h"
+#include "../show/timewait.h"
 #include "page.h"
 #include "term.h"
 #include "../show/top.h"
@@ -115,14 +116,17 @@ struct ui {
 	bool zeroed;			/* likewise, from a reading on: */
 	struct recent zero;
 	uint64_t zero_after;		/* this reading; CLOCK_MONOTONIC */
+	struct timewait_zero tw_zero;	/* TIME_WAIT: counts from then on */
 	struct folds folds;		/* listeners, TIME_WAIT */
 	uint64_t connect_since;		/* connects: counts since then, epoch; 0: all */
 	unsigned int connect_sort;	/* enum tcpfsm_connect_sort */
 	unsigned int connect_by;	/* enum tcpfsm_connect_by */
-	/* Where a row's connections were asked for, and what the filter was. */
+	/* Of what another view had in a row, until Backspace: rows of Connections and Log. */
 	bool drilled;
 	enum view_id drilled_from;
-	char filter_before[256];
+	struct tcpfsm_filter some;
+	char some_text[256];
+	unsigned int spot;		/* diagram: what is chosen in it, of figure_spot() */
 
 	uint64_t ladder_conn;
 	char ladder_name[96];
@@ -144,6 +148,8 @@ struct ui {
 
 void ui_key(struct ui *u, int key);
 void ui_draw(struct ui *u);
+/* What the view has of the screen. */
+struct area ui_body(const struct ui *u);
 /* The view that has the keys. */
 enum view_id ui_current(const struct ui *u);
 /* The log costs: it is kept while it is looked at. */
@@ -153,8 +159,8 @@ bool ui_refresh(struct ui *u);
 /* In so many milliseconds it may be time again. */
 unsigned int ui_next(const struct ui *u);
 void ui_open(struct ui *u, enum view_id over);
-/* The connections that pass this filter, and the one that there is; Backspace leads back. */
-void ui_show_connections(struct ui *u, const char *filter);
+/* What passes this filter and the one that there is, in Connections or Log; Backspace leads back. */
+void ui_show_some(struct ui *u, enum view_id where, const char *filter);
 void ui_show_ladder(struct ui *u, uint64_t conn, const char *name);
 /* The word that is drawn there, between blanks; "": none. */
 #define UI_WORD_MAX	64

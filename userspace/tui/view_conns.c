@@ -210,10 +210,20 @@ static size_t text(struct ui *u, uint64_t row, char *buf, size_t size)
 	return (size_t)snprintf(buf, size, "%s", full);
 }
 
-static const char * const titles[TOP_NCOLUMNS] = {
-#define TITLE(s, title) title,
-	TOP_COLUMNS(TITLE)
+static const struct {
+	const char *title, *first, *last;
+} columns[TOP_NCOLUMNS] = {
+#define COLUMN(s, title, first, last) { title, first, last },
+	TOP_COLUMNS(COLUMN)
 };
+
+/* Do the numbers of a column grow downwards? */
+static bool grows(const struct top_list *list)
+{
+	bool least_first = list->column != TOP_BY_FOR && list->column != TOP_BY_AGE && list->column != TOP_BY_RTX;
+
+	return least_first != list->reverse;
+}
 
 static bool is_sorted_by(const struct ui *u, int f)
 {
@@ -236,6 +246,10 @@ static void draw_headline(struct ui *u, struct grid *g, int y)
 		for (i = 0; title[i]; i++)
 			grid_put(g, x + i, y, is_sorted_by(u, f) ? ATTR_TITLE : ATTR_BOLD,
 				 (uint8_t)title[i]);
+		/* Between this column and the next. */
+		if (is_sorted_by(u, f))
+			grid_put(g, x + width_of(u, f), y, ATTR_TITLE,
+				 grows(&u->top.list) ? G_HEAD_NORTH : G_HEAD_SOUTH);
 		x += width_of(u, f) + 1;
 	}
 }
@@ -248,10 +262,13 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 	char buf[ROW_MAX];
 	int y, x;
 
-	x = snprintf(buf, sizeof(buf), "%" PRIu64 " connections, ended ones included, by %s%s",
-		     list->matched, titles[list->column], list->reverse ? ", reversed" : "");
+	x = snprintf(buf, sizeof(buf), "%" PRIu64 " connections, ended ones included, by %s, %s first",
+		     list->matched, columns[list->column].title,
+		     list->reverse ? columns[list->column].last : columns[list->column].first);
 	if (list->n < list->matched)
-		snprintf(buf + x, sizeof(buf) - (size_t)x, "; the first %zu (f: filter)", list->n);
+		x += snprintf(buf + x, sizeof(buf) - (size_t)x, "; the first %zu (f: filter)", list->n);
+	if (u->drilled)
+		snprintf(buf + x, sizeof(buf) - (size_t)x, "; Backspace: back");
 	grid_text(g, 0, a.y, ATTR_DIM, buf);
 	draw_headline(u, g, a.y + 1);
 	for (y = a.y + 2; y < a.y + a.rows && row < list->n; y++, row++) {
@@ -273,7 +290,7 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 		}
 	}
 	if (!list->n)
-		grid_text(g, 2, a.y + 3, ATTR_DIM, u->top.filtered ?
+		grid_text(g, 2, a.y + 3, ATTR_DIM, u->top.filtered || u->drilled ?
 			  "no connection passes the filter" : "no connection");
 }
 

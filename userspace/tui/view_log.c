@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The log of tcpfsm top: the lines of tcpfsm trace. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,20 +68,24 @@ static size_t text(struct ui *u, uint64_t row, char *buf, size_t size)
 
 static int fixed(struct ui *u)
 {
-	(void)u;
-	return 1;
+	return u->drilled ? 2 : 1;
 }
 
 static void draw(struct ui *u, struct grid *g, struct area a)
 {
 	struct place *p = &u->place[VIEW_LOG];
-	uint64_t first, end = rows(u, &first), row = ui_list_top(u, a.rows - 1);
+	uint64_t first, end = rows(u, &first), row = ui_list_top(u, a.rows - fixed(u));
 	struct text heading = text_here(u);
 	struct out_run run[2];
 	char buf[TEXT_MAX];
 	size_t len;
 	int y, x;
 
+	if (u->drilled) {
+		snprintf(buf, sizeof(buf), "%" PRIu64 " went this way in the last %u records; Backspace leads back", end - first, TOP_LOG);
+		grid_text(g, 0, a.y++, ATTR_DIM, buf);
+		a.rows--;
+	}
 	len = text_header(&heading, buf);
 	page_draw_line(g, a.y, p->left, buf, len, NULL, 0);
 	for (x = 0; x < g->cols; x++)
@@ -92,7 +97,7 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 			grid_cell(g, x, y)->attr = ATTR_TITLE;
 	}
 	if (end == first)
-		grid_text(g, 2, a.y + 2, ATTR_DIM, u->top.filtered ?
+		grid_text(g, 2, a.y + 2, ATTR_DIM, u->top.filtered || u->drilled ?
 			  "nothing that passes the filter yet" : "nothing has happened yet");
 }
 

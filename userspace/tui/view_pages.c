@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Views of tcpfsm top that are the texts of other commands, made anew again and again. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +64,7 @@ static void enter(struct ui *u, uint64_t line)
 	const char *filter = page_mark(&u->page[ui_current(u)], line);
 
 	if (*filter)
-		ui_show_connections(u, filter);
+		ui_show_some(u, VIEW_CONNS, filter);
 	else
 		ui_say(u, "nothing to ask for in this line");
 }
@@ -288,7 +289,7 @@ static void refresh_timewait(struct ui *u)
 {
 	struct timewait_reading r = {
 		.ledger = u->ledger, .ts = u->now, .filter = *u->filter_text ? &u->filter : NULL,
-		.width = (unsigned int)u->grid.cols, .folds = &u->folds,
+		.width = (unsigned int)u->grid.cols, .folds = &u->folds, .zero = &u->tw_zero,
 	};
 	struct out *o;
 	int err;
@@ -311,10 +312,15 @@ static bool key_timewait(struct ui *u, int key)
 
 	if (fold_key(u, key))
 		return true;
-	if (!sort_key(&u->tw_sort, key, n))
+	if (key == 't')
+		timewait_zero_free(&u->tw_zero);
+	else if (key == 'z' && timewait_zero(&u->tw_zero, u->ledger, u->now))
+		ui_say(u, "%s", strerror(ENOMEM));
+	else if (sort_key(&u->tw_sort, key, n))
+		ui_say(u, "sorted by %s", names[u->tw_sort]);
+	else if (key != 'z')
 		return false;
 	u->refreshed[VIEW_TIMEWAIT] = 0;
-	ui_say(u, "sorted by %s", names[u->tw_sort]);
 	return true;
 }
 
@@ -334,7 +340,7 @@ static bool click_timewait(struct ui *u, int x, int y)
 
 const struct view_ops view_timewait = {
 	.name = "TIME_WAIT",
-	.keys = "s sort|c fold|Enter connections",
+	.keys = "s sort|z zero|c fold|Enter open",
 	.key = key_timewait,
 	.click = click_timewait,
 	.cursor = true,
@@ -566,7 +572,8 @@ static const char help[] =
 	"  PgUp PgDn    a screen; g or Home, G or End: the first and the last row\n"
 	"  Enter        Overview: what is wrong, and what helps against it\n"
 	"               Connections, Log: the connection as a ladder; Out: those of the\n"
-	"               row, and Backspace leads back\n"
+	"               row, and Backspace leads back; Diagram: of a box who is in that\n"
+	"               state, of an arrow who went that way (arrow keys choose)\n"
 	"  q Esc        back, from a page like this\n"
 	"Finding\n"
 	"  / F3         search; n the next, N the one before\n"
@@ -584,7 +591,7 @@ static const char help[] =
 	"  left right   recording: ten seconds back, on (sideways is then h and l)\n"
 	"Also\n"
 	"  t            Listeners: counts since the module was loaded, or rates of late\n"
-	"  z            Listeners, Out, Diagram: count from now on; t: as before\n"
+	"  z            count from now on, but for Connections and Log; t: as before\n"
 	"  c C          Listeners, TIME_WAIT: fold a network namespace, all of them\n"
 	"  w            write the view to a file\n"
 	"  ? F1         this page;  Ctrl-L  draw again;  q F10 Ctrl-C  quit\n"
