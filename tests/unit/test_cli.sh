@@ -406,6 +406,27 @@ if "$make_recording" listeners 5 listeners; then
 	else
 		not_ok 'check -w: all of them' "$(cat out)"
 	fi
+	run check -r listeners -w -n 1
+	if grep -q '^network namespace 4026531840, ' out && ! grep -q 4026532999 out && grep -qE '^1 other network namespace, [0-9]+ counters: no difference$' out; then
+		ok 'check -n: differences first'
+	else
+		not_ok 'check -n: differences first' "$(cat out)"
+	fi
+	run check -r listeners -n 1 --json
+	if jq -es 'length > 9 and all(.netns == 4026531840)' out >/dev/null; then ok 'check -n --json'; else not_ok 'check -n --json' "$(cut -c1-80 out)"; fi
+	run explain -r listeners -n 1; expect 'explain -n: the worst' 0 '' '^critical '
+	expect 'explain -n: the rest in a line' 0 '' '^\.\.\. and [1-9][0-9]* more findings: [0-9]+ warning'
+	if [ "$(grep -Ec '^(critical|warning|info|ok) ' out)" = 1 ]; then ok 'explain -n: no other'; else not_ok 'explain -n: no other' "$(cat out)"; fi
+	run explain -r listeners -n 1 --json
+	if [ "$(jq -s length out)" = 1 ]; then ok 'explain -n --json'; else not_ok 'explain -n --json' "$(cut -c1-80 out)"; fi
+	run listen -r listeners --busy; expect 'listen --busy: how many are hidden' 0 "$lost_listeners" '^[^ ]+ +6 listeners, 1 refusing, 1 idle hidden; '
+	if grep -q '^\[2001:db8::1\]:22 ' out || ! grep -q '^  sk:15 ' out || ! grep -q '^  not counted' out; then
+		not_ok 'listen --busy: but who is called, or is not counted' "$(cat out)"
+	else
+		ok 'listen --busy: but who is called, or is not counted'
+	fi
+	run listen -r listeners --busy --json
+	if [ "$(jq -s 'map(select(.lport == 22)) | length' out)" = 0 ]; then ok 'listen --busy --json'; else not_ok 'listen --busy --json' "$(cut -c1-80 out)"; fi
 	run check -r listeners -N 4026532999; expect 'check -N: its counters' 0 '' '^TcpExtListenDrops +0 +0 +0 *$'
 	run listen -r listeners -n 1; expect 'listen -n' 0 "$lost_listeners" '^0.0.0.0:80 +nginx/799 '
 	expect 'and how many more' 0 "$lost_listeners" '^\.\.\. and [1-9][0-9]* more listeners$'

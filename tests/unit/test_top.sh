@@ -20,7 +20,7 @@ holds() {
 	if log=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$*" "$log"; fi
 }
 
-"$make_recording" all 50 && "$make_recording" slow 30 slow && "$make_recording" many 3000 open || exit 1
+"$make_recording" all 50 && "$make_recording" slow 30 slow && "$make_recording" many 3000 open && "$make_recording" idle 2 idle || exit 1
 
 # ---- views ------------------------------------------------------------------------------
 
@@ -52,6 +52,7 @@ keys -H 1b 5b 4d 20 23 23 1b 5b 4d 23 23 23
 comes 'listeners: a click on LISTENER sorts by address' '[ "$(screen | grep -Eo "^[^ ]+:(22|80) " | head -n 1)" = "[2001:db8::1]:22 " ]'
 keys -H 1b 5b 4d 20 24 24 1b 5b 4d 23 24 24
 comes 'listeners: a click on LIMITS sorts by the worst' '[ "$(screen | grep -Eo "^[^ ]+:(22|80) " | head -n 1)" = "0.0.0.0:80 " ]'
+comes 'listeners: it stands out what they are sorted by' 'mux capture-pane -e -p | tr -d "\033" | grep -Eq "^  (\[[0-9;]*m)*\[[0-9;]*7m(\[[0-9;]*m)*LIMITS"'
 keys w
 shows 'the name of a file is proposed' '^write to: tcpfsm-listeners-[0-9]+\.txt'
 keys C-u view.txt Enter
@@ -121,6 +122,17 @@ keys -H 1b 5b 4d 61 30 25 1b 5b 4d 61 30 25
 shows 'the wheel' '^recording'
 keys q
 ended 'q' 0
+
+# ---- many that nobody calls ------------------------------------------------------------------
+
+start 80 24 -- -r idle
+keys +++++++++++ 2
+shows 'idle listeners are hidden' '5000 listeners, 0 refusing, 4990 idle hidden; rates of the last' '^0\.0\.0\.0:500 '
+keys i
+shows 'and shown' '5000 listeners, 0 refusing; SYNs a second'
+keys i
+shows 'and hidden again' '4990 idle hidden'
+keys Q
 
 # ---- counts from now on -------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ struct options {
 	const char *listen;		/* serve: where, or NULL */
 	struct tcpfsm_filter filter;
 	bool follow;			/* replay: while it is written */
-	bool json, raw, follow_new, time_of_day, wide, histogram, verbose, exit_code, strict, ledger, to_stdout;
+	bool json, raw, follow_new, time_of_day, wide, histogram, verbose, exit_code, strict, ledger, to_stdout, busy;
 	uint64_t interval;		/* nanoseconds between readings; 0: one only */
 	uint64_t conn;			/* socket cookie, 0: any */
 	uint64_t count;			/* 0: no limit */

@@ -21,11 +21,14 @@ struct check_view {
 	uint32_t netns;			/* whose rows come now; 0: none yet */
 	unsigned int rows, unexplained, readings;
 	struct tcpfsm_checks *checks;
-	/* In text, of several network namespaces, those without a difference are a line together. */
+	/*
+	 * In text, of several network namespaces, those without a difference are a line together; with -n,
+	 * only those with most differences have rows.
+	 */
 	struct place {
 		uint32_t netns;
-		unsigned int rows;
-		bool differs;
+		unsigned int rows, unexplained, explained;
+		bool told;
 	} *places;
 	size_t nplaces, room;
 	const struct place *at;
@@ -163,32 +166,74 @@ static int look(const struct tcpfsm_check *c, void *arg)
 		*p = (struct place) { .netns = c->netns };
 	}
 	p->rows++;
-	p->differs |= c->difference != 0;
+	p->unexplained += c->status == TCPFSM_CHECK_UNEXPLAINED;
+	p->explained += c->status == TCPFSM_CHECK_EXPLAINED;
+	v->unexplained += c->status == TCPFSM_CHECK_UNEXPLAINED;
 	return 0;
+}
+
+static bool differs(const struct place *p)
+{
+	return p->unexplained || p->explained;
+}
+
+static bool is_worse(const struct place *p, const struct place *than)
+{
+	if (p->unexplained != than->unexplained)
+		return p->unexplained > than->unexplained;
+	return p->explained > than->explained;
+}
+
+/* The worst that are left, one after the other. */
+static void choose(struct check_view *v)
+{
+	size_t left = v->opts->top ? (size_t)v->opts->top : v->nplaces, i;
+
+	for (; left; left--) {
+		struct place *worst = NULL;
+
+		for (i = 0; i < v->nplaces; i++)
+			if (!v->places[i].told && (!v->brief || differs(&v->places[i])) &&
+			    (!worst || is_worse(&v->places[i], worst)))
+				worst = &v->places[i];
+		if (!worst)
+			break;
+		worst->told = true;
+	}
 }
 
 /* Does its network namespace have rows of its own?  They come in the order in which look() had them. */
 static bool is_told(struct check_view *v, const struct tcpfsm_check *c)
 {
-	if (!v->brief)
-		return true;
 	if (v->at->netns != c->netns)
 		v->at++;
-	return v->at->differs;
+	return v->at->told;
 }
 
-static void tell_equal(const struct check_view *v)
+static void tell_rest(const struct check_view *v)
 {
-	unsigned int rows = 0, n = 0;
+	struct place equal = { .rows = 0 }, others = { .rows = 0 };
+	unsigned int nequal = 0, nothers = 0;
 	size_t i;
 
 	for (i = 0; i < v->nplaces; i++) {
-		n += !v->places[i].differs;
-		rows += v->places[i].differs ? 0 : v->places[i].rows;
+		const struct place *p = &v->places[i];
+		struct place *sum = differs(p) ? &others : &equal;
+
+		if (p->told)
+			continue;
+		*(differs(p) ? &nothers : &nequal) += 1;
+		sum->rows += p->rows;
+		sum->unexplained += p->unexplained;
+		sum->explained += p->explained;
 	}
-	if (n)
-		out_printf(v->opts->out, "%s%u %snetwork namespace%s, %u counters: no difference (-w shows them)\n",
-			   n < v->nplaces ? "\n" : "", n, n < v->nplaces ? "other " : "", n == 1 ? "" : "s", rows);
+	if (nothers)
+		out_printf(v->opts->out, "\n... and %u more network namespace%s with differences: %u unexplained, %u explained\n",
+			   nothers, nothers == 1 ? "" : "s", others.unexplained, others.explained);
+	if (nequal)
+		out_printf(v->opts->out, "%s%u %snetwork namespace%s, %u counters: no difference%s\n",
+			   nequal < v->nplaces ? "\n" : "", nequal, nequal < v->nplaces ? "other " : "",
+			   nequal == 1 ? "" : "s", equal.rows, v->brief ? " (-w shows them)" : "");
 }
 
 static int show(const struct tcpfsm_check *c, void *arg)
@@ -203,7 +248,6 @@ static int show(const struct tcpfsm_check *c, void *arg)
 		put_text(v, c);
 	v->netns = c->netns;
 	v->rows++;
-	v->unexplained += c->status == TCPFSM_CHECK_UNEXPLAINED;
 	return v->opts->out->error;
 }
 
@@ -258,10 +302,11 @@ static int end(void *arg, int rc)
 	if (rc)
 		return fail(rc, "check");
 	v->brief = !v->opts->json && !v->opts->wide && v->nplaces > 1;
+	choose(v);
 	v->at = v->places;
 	tcpfsm_checks_each(v->checks, show, v);
-	if (v->brief)
-		tell_equal(v);
+	if (!v->opts->json)
+		tell_rest(v);
 	out_flush(v->opts->out);
 	return tell(v);
 }
@@ -289,7 +334,8 @@ const struct command cmd_check = {
 		"  DIFFERENCE  explained: the line below says by what; unexplained: by nothing,\n"
 		"              and the exit status is 1\n"
 		"  = A + B     what the sum is made of; without -w only for a difference\n"
-		"  several network namespaces: those without a difference are one line\n",
+		"  several network namespaces: those without a difference are one line; -n: so\n"
+		"              many, those with most differences; how many more is said below\n",
 	.examples =
 		"  All counters, with what their sums are made of:\n"
 		"    tcpfsm check -w\n"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* tcpfsm explain: what is wrong, and what to do now; with -v the proof, and all that helps. */
+#include <inttypes.h>
 #include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../show/explain.h"
@@ -17,6 +19,7 @@ struct explain {
 	struct explain_text text;
 	uint64_t readings;
 	uint8_t worst;			/* enum tcpfsm_severity */
+	uint64_t told, rest[TCPFSM_SEVERITY_INFO + 1]; /* findings: -n, and those behind them by severity */
 	bool replayed;
 	struct latest latest;
 };
@@ -35,6 +38,12 @@ static int on_finding(const struct tcpfsm_finding *f, void *arg)
 
 	if (f->severity < e->worst)
 		e->worst = f->severity;
+	/* The worst come first. */
+	if (e->opts->top && e->told == e->opts->top) {
+		e->rest[f->severity <= TCPFSM_SEVERITY_INFO ? f->severity : TCPFSM_SEVERITY_INFO]++;
+		return 0;
+	}
+	e->told++;
 	if (e->opts->json)
 		show_json(o, f);
 	else
@@ -56,6 +65,26 @@ static int on_what_if(const struct tcpfsm_what_if *w, void *arg)
 	return o->error ? 1 : 0;
 }
 
+static void tell_rest(const struct explain *e)
+{
+	struct out *o = e->opts->out;
+	uint64_t all = 0;
+	bool any = false;
+	unsigned int i;
+
+	for (i = 0; i <= TCPFSM_SEVERITY_INFO; i++)
+		all += e->rest[i];
+	if (!all)
+		return;
+	out_printf(o, "\n... and %" PRIu64 " more finding%s:", all, all == 1 ? "" : "s");
+	for (i = 0; i <= TCPFSM_SEVERITY_INFO; i++)
+		if (e->rest[i]) {
+			out_printf(o, "%s %" PRIu64 " %s", any ? "," : "", e->rest[i], tcpfsm_severity_name(i));
+			any = true;
+		}
+	out_printf(o, "\n");
+}
+
 /* Each setting alone, in place of findings. */
 static int what_if(struct explain *e)
 {
@@ -74,11 +103,15 @@ static int show(struct explain *e)
 	int err;
 
 	e->worst = TCPFSM_SEVERITY_INFO;
+	e->told = 0;
+	memset(e->rest, 0, sizeof(e->rest));
 	e->text = (struct explain_text) { .out = o, .verbose = e->opts->verbose };
 	if (again && out_is_terminal(o))
 		out_printf(o, "\033[H\033[2J");
 	err = e->opts->nwhat_if ? what_if(e) :
 				  tcpfsm_explain_findings(e->x, e->listeners.ls[0], on_finding, e);
+	if (!e->opts->json)
+		tell_rest(e);
 	if (again)
 		out_printf(o, "\n");
 	explain_text_end(&e->text);
@@ -256,6 +289,8 @@ static int run_one(const struct options *given)
 		opts.duration = OBSERVE_S * NSEC_PER_SEC;
 	if (opts.count && !opts.interval)
 		complain("explain: -c has no effect without -w");
+	if (opts.top && opts.nwhat_if)
+		complain("explain: -n has no effect with --what-if");
 	err = recent_new(&e.listeners, !opts.replay || opts.follow, opts.interval);
 	status = err ? fail(err, "listeners") : stream(&opts, &view, &e);
 	tcpfsm_explain_free(e.x);
@@ -270,7 +305,8 @@ const struct command cmd_explain = {
 		"  info, ok    good to know; nothing wrong, and what was looked at\n"
 		"  behind it   the name of the verdict, as in JSON\n"
 		"  Do:         what to do now; -v has all there is to do (What to do:), the\n"
-		"              numbers that prove it (Why:) and what that costs (What it costs:)\n",
+		"              numbers that prove it (Why:) and what that costs (What it costs:)\n"
+		"  With -n, so many findings, the worst, and a line that sums up the rest.\n",
 	.examples =
 		"  What is wrong, with proof:\n"
 		"    tcpfsm explain -v\n"

@@ -162,6 +162,7 @@ static int run(const struct options *opts)
 	};
 	struct listen v = {
 		.opts = opts, .reader.filter = &opts->filter, .reader.interval = opts->interval,
+		.reader.busy = opts->busy,
 		.redraw = opts->interval && (!opts->replay || opts->follow) && !opts->json &&
 			  out_is_terminal(opts->out),
 	};
@@ -190,7 +191,7 @@ const struct command cmd_listen = {
 		"              tcp_max_syn_backlog; ABORT: tcp_abort_on_overflow; MEMORY ROUTE\n"
 		"              SECURITY OTHER: refused for that; CLAMP: listen() asked for more\n"
 		"              than net.core.somaxconn\n"
-		"  With -w, SYN to DONE are a second.\n",
+		"  With -w, SYN to DONE are a second; --busy hides who has none and empty queues.\n",
 	.examples =
 		"  Who refuses clients, once a second:\n"
 		"    tcpfsm listen -w 1\n"

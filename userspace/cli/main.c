@@ -380,6 +380,9 @@ static int take_option(struct options *o, int val, const char *arg)
 		else
 			why = tcpfsm_setting_parse(&o->what_if[o->nwhat_if++], arg);
 		break;
+	case LONG_BUSY:
+		o->busy = true;
+		break;
 	case LONG_HISTOGRAM:
 		o->histogram = true;
 		break;

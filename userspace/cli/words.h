@@ -37,6 +37,7 @@
 #define OPT_BY		0x100000
 #define OPT_ORDER	0x200000
 #define OPT_SERVE	0x400000
+#define OPT_BUSY	0x10000000
 
 enum {
 	LONG_JSON = 256,
@@ -45,6 +46,7 @@ enum {
 	LONG_SVG,
 	LONG_CONN,
 	LONG_HISTOGRAM,
+	LONG_BUSY,
 	LONG_SORT,
 	LONG_EXIT_CODE,
 	LONG_WHAT_IF,
@@ -88,6 +90,7 @@ enum {
 	X(LONG_BY, "by",    "WHAT",   OPT_BY,	      "sums by host, net, port, process or container") \
 	X(LONG_WHAT_IF, "what-if", "KEY=VALUE", OPT_WHAT_IF, "replay with backlog=N, ports=LOW-HIGH or tw_reuse=1") \
 	X(LONG_HISTOGRAM, "histogram", NULL, OPT_HISTOGRAM, "queue lengths and times as histograms") \
+	X(LONG_BUSY, "busy", NULL,    OPT_BUSY,	      "without listeners that nobody calls or waits in") \
 	X(LONG_CONN, "conn", "COOKIE", OPT_CONN,      "only this socket's: decimal, or sk:HEX as ss -e") \
 	X(LONG_SVG, "svg",  "FILE",   OPT_SVG,	      "write a picture, too") \
 	X('v', "verbose",   NULL,     OPT_VERBOSE,    "evidence, everything to do, and what it costs") \
@@ -122,7 +125,7 @@ enum {
 	  OPT_FOLLOW_NEW | OPT_SVG) \
 	X(listen, "", "listeners: both queues, what becomes of SYNs, which limit bites", \
 	  OPT_SOCKET | OPT_OWNER | OPT_NETNS | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_FOLLOW | \
-	  OPT_JSON | OPT_INTERVAL | OPT_TOP | OPT_HISTOGRAM) \
+	  OPT_JSON | OPT_INTERVAL | OPT_TOP | OPT_BUSY | OPT_HISTOGRAM) \
 	X(timewait, "", "TIME_WAIT by destination and owner, and when ports run out", \
 	  OPT_FILTER | OPT_COUNT | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_JSON | \
 	  OPT_INTERVAL | OPT_FOLLOW_NEW | OPT_TOP | OPT_SORT) \
@@ -131,13 +134,13 @@ enum {
 	  OPT_INTERVAL | OPT_FOLLOW_NEW | OPT_TOP | OPT_ORDER | OPT_BY) \
 	X(explain, "", "what is wrong and what to do now; -v: and why", \
 	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_JSON | OPT_FOLLOW_NEW | \
-	  OPT_INTERVAL | OPT_COUNT | OPT_VERBOSE | OPT_EXIT_CODE | OPT_WHAT_IF | OPT_TWO) \
+	  OPT_INTERVAL | OPT_COUNT | OPT_TOP | OPT_VERBOSE | OPT_EXIT_CODE | OPT_WHAT_IF | OPT_TWO) \
 	X(top, "", "all of it on one live screen: like htop, for TCP", \
 	  OPT_FILTER | OPT_DURATION | OPT_READ | OPT_FOLLOW | OPT_FOLLOW_NEW) \
 	X(serve, "", "metrics for Prometheus, a live page, and findings for the journal", \
 	  OPT_NETNS | OPT_SERVE | OPT_READ) \
 	X(check, "", "its own totals against the kernel's counters; differences", \
-	  OPT_NETNS | OPT_READ | OPT_JSON | OPT_WIDE) \
+	  OPT_NETNS | OPT_READ | OPT_JSON | OPT_TOP | OPT_WIDE) \
 	X(record, "DIR", "save the records to DIR as a CTF trace, for -r", \
 	  OPT_SOCKET | OPT_PEER | OPT_NETNS | OPT_COUNT | OPT_DURATION | OPT_FOLLOW_NEW | OPT_KEEP) \
 	X(report, "FILE", "a recording as one page for a browser, for a ticket", \

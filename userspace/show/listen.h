@@ -61,6 +61,7 @@ struct listen_reading {
 	struct listen_row *netns;		/* in the order of rows */
 	size_t nnetns;
 	size_t listeners, refusing;		/* members of groups included */
+	size_t idle;				/* of these: that have no row */
 	unsigned int width;			/* columns of the screen; 0: as it may be */
 	size_t top;				/* so many, the worst; groups count as one */
 	bool zeroed;				/* recent is since since_ts, in counts */
@@ -75,6 +76,8 @@ struct listen_reader {
 	bool since_first;			/* recent is since the first reading, not the last */
 	uint64_t last_ts;			/* of the reading before; 0: recent is since load */
 	bool zeroed;				/* recent is in counts, all the same */
+	bool busy;				/* idle ones have no row, */
+	size_t enough;				/* or have none where there are more than so many; 0: all have */
 	struct listen_reading r;
 	struct listen_row *sorted;		/* by address, as the library gives them */
 	size_t n, room;

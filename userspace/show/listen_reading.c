@@ -210,12 +210,29 @@ static int by_worst(const void *a, const void *b)
 	return x->l->netns < y->l->netns ? -1 : x->l->netns > y->l->netns;
 }
 
+/* Nobody called it, and nobody waits; of one without a place in the module's table nothing is known. */
+static bool is_idle(const struct listen_row *row)
+{
+	const uint64_t *t = row->total, *n = row->recent;
+
+	return t[T(NOW_PLACE)] && !t[T(NOW_SYNQ)] && !t[T(NOW_ACCEPTQ)] && !n[T(SYN)] && !n[T(COMPLETED)] &&
+	       !n[T(COMPLETED_COOKIE)] && !listen_refused(n);
+}
+
+static bool are_idle(const struct listen_row *row, const struct listen_row *end)
+{
+	while (row < end && is_idle(row))
+		row++;
+	return row == end;
+}
+
 /* Rows of listeners and of their groups from the sorted list.  Return: 0 or -ENOMEM. */
 static int make_rows(struct listen_reader *v)
 {
 	static const uint64_t nothing[TCPFSM_TOTAL_NUM];
 	struct listen_reading *r = &v->r;
 	const struct listen_row **tops;
+	bool busy = v->busy || (v->enough && v->n > v->enough);
 	size_t i, j, sums = 0, ntops = 0, ns;
 
 	tops = malloc((2 * v->n + 1) * sizeof(*tops));
@@ -230,6 +247,11 @@ static int make_rows(struct listen_reader *v)
 			r->netns[r->nnetns] = *first;
 			/* Without a listener: behind all others. */
 			r->netns[r->nnetns++].rank = SIZE_MAX;
+			continue;
+		}
+		if (busy && are_idle(first, &v->sorted[j])) {
+			r->listeners += j - i;
+			r->idle += j - i;
 			continue;
 		}
 		group = &r->row[r->nrows];

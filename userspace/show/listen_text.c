@@ -343,12 +343,15 @@ static void header(const struct listen_reading *r, unsigned int first, const str
 	bool rates = r->seconds > 0;
 	char at[32], from[32];
 
-	out_printf(s->out, "%s  %zu listener%s, %zu refusing; ", when(r->ts, r->epoch_offset, "%T", at),
+	out_printf(s->out, "%s  %zu listener%s, %zu refusing", when(r->ts, r->epoch_offset, "%T", at),
 		   r->listeners, r->listeners == 1 ? "" : "s", r->refusing);
+	if (r->idle)
+		out_printf(s->out, ", %zu idle hidden", r->idle);
 	if (rates)
-		out_printf(s->out, "SYNs a second and times of the last %.1f s%s", r->seconds, s->eol);
+		out_printf(s->out, "; %s of the last %.1f s%s", r->idle ? "rates" : "SYNs a second and times",
+			   r->seconds, s->eol);
 	else
-		out_printf(s->out, "counts since %s%s",
+		out_printf(s->out, "; %s since %s%s", r->idle ? "all" : "counts",
 			   when(r->since_ts, r->epoch_offset, "%F %T", from), s->eol);
 	out_printf(s->out, "%-*s %-*s %*s %*s%s", (int)first, "LISTENER", OWNER_LEN, "OWNER",
 		   QUEUE_LEN, "SYNQ now/peak/max", QUEUE_LEN, "ACCQ now/peak/max", s->eol);

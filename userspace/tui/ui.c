@@ -499,22 +499,6 @@ void ui_show_ladder(struct ui *u, uint64_t conn, const char *name)
 	ui_open(u, VIEW_LADDER);
 }
 
-const char *ui_word(const struct ui *u, int x, int y, char word[UI_WORD_MAX])
-{
-	const struct grid *g = &u->grid;
-	int n = 0;
-
-	*word = '\0';
-	if (x < 0 || y < 0 || x >= g->cols || y >= g->rows || grid_cell(g, x, y)->ch == ' ')
-		return word;
-	while (x && grid_cell(g, x - 1, y)->ch != ' ')
-		x--;
-	while (x < g->cols && n < UI_WORD_MAX - 1 && grid_cell(g, x, y)->ch != ' ')
-		word[n++] = (char)grid_cell(g, x++, y)->ch;
-	word[n] = '\0';
-	return word;
-}
-
 /* Where the menu has a view: columns x to end - 1. */
 static void menu_place(int id, int *x, int *end)
 {

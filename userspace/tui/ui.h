@@ -113,6 +113,8 @@ struct ui {
 	unsigned int tw_sort;		/* enum tcpfsm_timewait_sort */
 	unsigned int listen_sort;	/* enum listen_sort */
 	bool since_load;		/* listeners: counts instead of rates */
+	enum { IDLE_IF_FEW, IDLE_HIDDEN, IDLE_SHOWN } idle;	/* listeners that nobody calls */
+	bool hides_idle;		/* there were some */
 	bool zeroed;			/* likewise, from a reading on: */
 	struct recent zero;
 	uint64_t zero_after;		/* this reading; CLOCK_MONOTONIC */
@@ -162,9 +164,6 @@ void ui_open(struct ui *u, enum view_id over);
 /* What passes this filter and the one that there is, in Connections or Log; Backspace leads back. */
 void ui_show_some(struct ui *u, enum view_id where, const char *filter);
 void ui_show_ladder(struct ui *u, uint64_t conn, const char *name);
-/* The word that is drawn there, between blanks; "": none. */
-#define UI_WORD_MAX	64
-const char *ui_word(const struct ui *u, int x, int y, char word[UI_WORD_MAX]);
 void ui_say(struct ui *u, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Rows of the list in view, as many as the area has: where the first one is. */

@@ -16,6 +16,131 @@
 #include "ui.h"
 
 #define RATE_MIN_NS	(NSEC_PER_SEC / 2)
+/* From so many on those that nobody calls are left out, unless asked for. */
+#define LISTENERS_MANY	50
+
+/* ---- headlines: titles that one can sort by ---------------------------------------- */
+
+struct title {
+	const char *word;
+	unsigned int sort;
+};
+
+/* A line that has one of these words is a headline. */
+struct headlines {
+	const char *sign[2];
+	const struct title *titles;
+	size_t n;
+};
+
+/* Of several words each counts. */
+static const struct title listen_titles[] = {
+	{ "LISTENER", LISTEN_BY_ADDRESS }, { "SYNQ", LISTEN_BY_SYNQ }, { "ACCQ", LISTEN_BY_ACCEPTQ },
+	{ "now/peak/max", LISTEN_BY_ACCEPTQ }, { "LIMITS", LISTEN_BY_WORST }, { "THAT", LISTEN_BY_WORST },
+	{ "BITE", LISTEN_BY_WORST }, { "SYN", LISTEN_BY_SYN }, { "SYN/s", LISTEN_BY_SYN },
+	{ "REFUSED", LISTEN_BY_REFUSED }, { "REF/s", LISTEN_BY_REFUSED },
+}, timewait_titles[] = {
+	{ "TW", TCPFSM_TIMEWAIT_BY_POPULATION }, { "IN/s", TCPFSM_TIMEWAIT_BY_IN },
+	{ "OUT/s", TCPFSM_TIMEWAIT_BY_OUT }, { "PORTS", TCPFSM_TIMEWAIT_BY_PORTS },
+	{ "FAILED", TCPFSM_TIMEWAIT_BY_FAILED },
+}, connect_titles[] = {
+	{ "TRIES", TCPFSM_CONNECT_SORT_ATTEMPTS }, { "FAIL", TCPFSM_CONNECT_SORT_FAILED },
+	{ "NOW", TCPFSM_CONNECT_SORT_PROGRESS }, { "P99", TCPFSM_CONNECT_SORT_SLOW },
+	{ "RTX", TCPFSM_CONNECT_SORT_RESENT }, { "RST", TCPFSM_CONNECT_SORT_RESETS },
+	{ "LIVE", TCPFSM_CONNECT_SORT_LIVE }, { "PORTS", TCPFSM_CONNECT_SORT_PORTS },
+};
+
+#define HEADLINES(titles, ...)	{ { __VA_ARGS__ }, titles, sizeof(titles) / sizeof(*(titles)) }
+static const struct headlines headlines[VIEWS_ALL] = {
+	[VIEW_LISTENERS] = HEADLINES(listen_titles, "LISTENER", "LIMITS"),
+	[VIEW_TIMEWAIT] = HEADLINES(timewait_titles, "DESTINATION", "OWNER"),
+	[VIEW_CONNECT] = HEADLINES(connect_titles, "TRIES", "LIVE"),
+};
+
+static unsigned int *sort_of(struct ui *u)
+{
+	enum view_id id = ui_current(u);
+
+	return id == VIEW_LISTENERS ? &u->listen_sort : id == VIEW_TIMEWAIT ? &u->tw_sort : &u->connect_sort;
+}
+
+/* The word that is drawn there, between blanks; NULL: none.  *x and *end are moved to where it is. */
+static const char *word_at(const struct grid *g, int *x, int *end, int y, char word[64])
+{
+	int n = 0;
+
+	if (*x < 0 || y < 0 || *x >= g->cols || y >= g->rows || grid_cell(g, *x, y)->ch == ' ')
+		return NULL;
+	while (*x && grid_cell(g, *x - 1, y)->ch != ' ')
+		--*x;
+	for (*end = *x; *end < g->cols && grid_cell(g, *end, y)->ch != ' '; ++*end)
+		if (n < 63)
+			word[n++] = (char)grid_cell(g, *end, y)->ch;
+	word[n] = '\0';
+	return word;
+}
+
+static bool is_headline(const struct grid *g, int y, const struct headlines *h)
+{
+	char word[64];
+	int x, end;
+
+	for (x = 0; h->n && x < g->cols; x++) {
+		if (!word_at(g, &x, &end, y, word))
+			continue;
+		if (!strcmp(word, h->sign[0]) || !strcmp(word, h->sign[1]))
+			return true;
+		x = end;
+	}
+	return false;
+}
+
+static const struct title *title_of(const struct headlines *h, const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < h->n; i++)
+		if (!strcmp(word, h->titles[i].word))
+			return &h->titles[i];
+	return NULL;
+}
+
+/* What the rows are sorted by stands out. */
+static void mark_titles(struct ui *u, struct grid *g, int y)
+{
+	const struct headlines *h = &headlines[ui_current(u)];
+	const struct title *t;
+	char word[64];
+	int x, end;
+
+	if (!is_headline(g, y, h))
+		return;
+	for (x = 0; x < g->cols; x++) {
+		if (!word_at(g, &x, &end, y, word))
+			continue;
+		t = title_of(h, word);
+		for (; x < end; x++)
+			if (t && t->sort == *sort_of(u))
+				grid_cell(g, x, y)->attr = ATTR_TITLE;
+	}
+}
+
+static bool click(struct ui *u, int x, int y)
+{
+	const struct headlines *h = &headlines[ui_current(u)];
+	const struct title *t;
+	char word[64];
+	int end;
+
+	if (!is_headline(&u->grid, y, h))
+		return false;
+	t = word_at(&u->grid, &x, &end, y, word) ? title_of(h, word) : NULL;
+	if (!t)
+		return false;
+	*sort_of(u) = t->sort;
+	u->refreshed[ui_current(u)] = 0;
+	return true;
+}
 
 /* ---- what they have in common ---------------------------------------------------- */
 
@@ -48,9 +173,11 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 		page_draw(p, g, a.y + y, u->place[id].left, (size_t)y);
 		for (x = 0; x < g->cols; x++)
 			grid_cell(g, x, a.y + y)->attr = ATTR_BOLD;
+		mark_titles(u, g, a.y + y);
 	}
 	for (; y < a.rows; y++, row++) {
 		page_draw(p, g, a.y + y, u->place[id].left, row);
+		mark_titles(u, g, a.y + y);
 		for (x = 0; row == u->place[id].cursor && row < p->nlines && x < g->cols; x++)
 			grid_cell(g, x, a.y + y)->attr = ATTR_TITLE;
 	}
@@ -90,6 +217,7 @@ static void refresh_listeners(struct ui *u)
 	const struct recent *r = &u->recent;
 	struct listen_reader reader = {
 		.filter = &u->filter, .since_first = true, .sort = u->listen_sort, .zeroed = u->zeroed,
+		.busy = u->idle == IDLE_HIDDEN, .enough = u->idle == IDLE_IF_FEW ? LISTENERS_MANY : 0,
 	};
 	struct out *o;
 	int err = 0;
@@ -109,6 +237,7 @@ static void refresh_listeners(struct ui *u)
 		err = listen_reading_make(&reader, r->ls[0], u->epoch_offset);
 		reader.r.width = (unsigned int)u->grid.cols;
 		reader.r.folds = &u->folds;
+		u->hides_idle = reader.r.idle;
 		if (!err)
 			listen_text(o, &reader.r, false);
 		listen_reading_free(&reader);
@@ -163,45 +292,6 @@ static bool fold_key(struct ui *u, int key)
 	return true;
 }
 
-/* Titles that one can sort by; of several lines the last word of a title counts, too. */
-struct title {
-	const char *word;
-	unsigned int sort;
-};
-
-static bool sort_by_title(struct ui *u, int x, int y, const struct title *t, size_t n, unsigned int *sort)
-{
-	char word[UI_WORD_MAX];
-
-	ui_word(u, x, y, word);
-	for (; n; n--, t++) {
-		if (strcmp(word, t->word))
-			continue;
-		*sort = t->sort;
-		u->refreshed[ui_current(u)] = 0;
-		return true;
-	}
-	return false;
-}
-
-#define SORT_BY_TITLE(u, x, y, titles, sort) \
-	sort_by_title(u, x, y, titles, sizeof(titles) / sizeof(*(titles)), sort)
-
-static bool click_listeners(struct ui *u, int x, int y)
-{
-	static const struct title titles[] = {
-		{ "LISTENER", LISTEN_BY_ADDRESS }, { "SYNQ", LISTEN_BY_SYNQ }, { "ACCQ", LISTEN_BY_ACCEPTQ },
-		{ "now/peak/max", LISTEN_BY_ACCEPTQ }, { "LIMITS", LISTEN_BY_WORST }, { "THAT", LISTEN_BY_WORST },
-		{ "BITE", LISTEN_BY_WORST }, { "SYN", LISTEN_BY_SYN }, { "SYN/s", LISTEN_BY_SYN },
-		{ "REFUSED", LISTEN_BY_REFUSED }, { "REF/s", LISTEN_BY_REFUSED },
-	};
-	char word[UI_WORD_MAX];
-
-	ui_word(u, y > 2 ? 2 : 0, y, word);
-	return (!strcmp(word, "LISTENER") || !strcmp(word, "LIMITS")) &&
-	       SORT_BY_TITLE(u, x, y, titles, &u->listen_sort);
-}
-
 static bool key_listeners(struct ui *u, int key)
 {
 	static const char *const names[] = {
@@ -218,6 +308,8 @@ static bool key_listeners(struct ui *u, int key)
 		u->since_load = !u->since_load;
 	else if (key == 'z')
 		zero_listeners(u);
+	else if (key == 'i')
+		u->idle = u->hides_idle ? IDLE_SHOWN : IDLE_HIDDEN;
 	else if (sort_key(&u->listen_sort, key, LISTEN_NSORTS))
 		ui_say(u, "sorted by %s", names[u->listen_sort]);
 	else
@@ -259,7 +351,7 @@ void listener_name(struct ui *u, const struct top_listener *l, char *buf, size_t
 
 const struct view_ops view_listeners = {
 	.name = "Listeners",
-	.keys = "s sort|t all|z zero|c fold|Enter open",
+	.keys = "s sort|t all|z zero|i idle|Enter open",
 	.refresh_ms = 1000,
 	.refresh = refresh_listeners,
 	.totals = true,
@@ -270,7 +362,7 @@ const struct view_ops view_listeners = {
 	.fixed = fixed,
 	.text = text,
 	.key = key_listeners,
-	.click = click_listeners,
+	.click = click,
 };
 
 /* ---- TIME_WAIT ------------------------------------------------------------------- */
@@ -324,25 +416,11 @@ static bool key_timewait(struct ui *u, int key)
 	return true;
 }
 
-static bool click_timewait(struct ui *u, int x, int y)
-{
-	static const struct title titles[] = {
-		{ "TW", TCPFSM_TIMEWAIT_BY_POPULATION }, { "IN/s", TCPFSM_TIMEWAIT_BY_IN },
-		{ "OUT/s", TCPFSM_TIMEWAIT_BY_OUT }, { "PORTS", TCPFSM_TIMEWAIT_BY_PORTS },
-		{ "FAILED", TCPFSM_TIMEWAIT_BY_FAILED },
-	};
-	char word[UI_WORD_MAX];
-
-	ui_word(u, 0, y, word);
-	return (!strcmp(word, "DESTINATION") || !strcmp(word, "OWNER")) &&
-	       SORT_BY_TITLE(u, x, y, titles, &u->tw_sort);
-}
-
 const struct view_ops view_timewait = {
 	.name = "TIME_WAIT",
 	.keys = "s sort|z zero|c fold|Enter open",
 	.key = key_timewait,
-	.click = click_timewait,
+	.click = click,
 	.cursor = true,
 	.enter = enter,
 	.refresh_ms = 2000,
@@ -401,22 +479,10 @@ static bool key_connect(struct ui *u, int key)
 	return true;
 }
 
-static bool click_connect(struct ui *u, int x, int y)
-{
-	static const struct title titles[] = {
-		{ "TRIES", TCPFSM_CONNECT_SORT_ATTEMPTS }, { "FAIL", TCPFSM_CONNECT_SORT_FAILED },
-		{ "NOW", TCPFSM_CONNECT_SORT_PROGRESS }, { "P99", TCPFSM_CONNECT_SORT_SLOW },
-		{ "RTX", TCPFSM_CONNECT_SORT_RESENT }, { "RST", TCPFSM_CONNECT_SORT_RESETS },
-		{ "LIVE", TCPFSM_CONNECT_SORT_LIVE }, { "PORTS", TCPFSM_CONNECT_SORT_PORTS },
-	};
-
-	return y <= fixed(u) && SORT_BY_TITLE(u, x, y, titles, &u->connect_sort);
-}
-
 const struct view_ops view_connect = {
 	.name = "Out",
 	.keys = "s sort|b by|z zero|t all|Enter open",
-	.click = click_connect,
+	.click = click,
 	.refresh_ms = 1000,
 	.refresh = refresh_connect,
 	.cursor = true,
@@ -592,6 +658,7 @@ static const char help[] =
 	"Also\n"
 	"  t            Listeners: counts since the module was loaded, or rates of late\n"
 	"  z            count from now on, but for Connections and Log; t: as before\n"
+	"  i            Listeners: hide those that nobody calls, or show them\n"
 	"  c C          Listeners, TIME_WAIT: fold a network namespace, all of them\n"
 	"  w            write the view to a file\n"
 	"  ? F1         this page;  Ctrl-L  draw again;  q F10 Ctrl-C  quit\n"
