@@ -423,7 +423,7 @@ static void check_drawing(int cols, int rows, bool much)
 
 		memcpy(text, row_text(&g, b.y + f.box_rows / 2, false) + b.x, (size_t)f.box_cols);
 		text[f.box_cols] = '\0';
-		CHECK(strstr(text, name));
+		CHECK(strstr(text, b.state == S(CLOSE) ? " CLOSED " : name));
 		if (b.state != S(CLOSE))
 			CHECK(strchr(text, '1'));
 	}

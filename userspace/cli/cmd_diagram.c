@@ -102,7 +102,7 @@ static void draw_title(const struct view_diagram *v, struct grid *g, uint64_t no
 static int draw_legend(struct grid *g, int y)
 {
 	grid_text(g, 0, y, ATTR_DIM, "[STATE sockets now]  n +last second/s  "
-		  S_CROSS " to CLOSE otherwise  ");
+		  S_CROSS " to " FIGURE_CLOSED " otherwise  ");
 	grid_put(g, 62, y, ATTR_DIM, G_DOTTED | G_EAST | G_WEST);
 	grid_put(g, 63, y, ATTR_DIM, G_DOTTED | G_EAST | G_WEST);
 	grid_text(g, 65, y, ATTR_DIM, "not by Linux");

@@ -743,11 +743,11 @@ static void draw_box(const struct figure *f, struct grid *g, const struct diagra
 	}
 	grid_fill(g, b.x + 1, y, w - 2, attr, ' ');
 
-	len = (int)strlen(name);
 	if (b.state == S(CLOSE)) {
-		grid_text(g, b.x + (w - len) / 2, y, attr, name);
+		grid_text(g, b.x + (w - (int)strlen(FIGURE_CLOSED)) / 2, y, attr, FIGURE_CLOSED);
 		return;
 	}
+	len = (int)strlen(name);
 	brief(n, d->population[b.state], w - 3 - len - (f->box_rows == 3 ? 2 : 0));
 	if (f->box_rows == 3) {
 		grid_text(g, b.x + 2, y, attr, name);

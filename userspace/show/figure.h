@@ -14,7 +14,8 @@
 #define FIGURE_COLS	80
 #define FIGURE_ROWS	20
 
-#define FIGURE_BOXES	12		/* CLOSE is there twice */
+#define FIGURE_BOXES	12		/* CLOSE is there twice, */
+#define FIGURE_CLOSED	"CLOSED"	/* as the RFC has it: CLOSE is what the user calls, at its arrows */
 #define FIGURE_CORNERS	4
 
 #define FIGURE_FILTER_MAX 200

@@ -141,7 +141,7 @@ static void put_exits(struct svg *s, const struct figure *f, const struct diagra
 	if (slot.hangs)
 		slot.y += slot.rows - n;
 	svg_begin(s, 0, 0, "bad");
-	snprintf(line, sizeof(line), "%s \xe2\x86\x92 CLOSE otherwise: %" PRIu64,
+	snprintf(line, sizeof(line), "%s \xe2\x86\x92 " FIGURE_CLOSED " otherwise: %" PRIu64,
 		 tcpfsm_state_name(state), d->exit[state].n);
 	svg_title(s, line);
 	for (i = 0; i < n; i++) {
@@ -163,7 +163,7 @@ static void put_box(struct svg *s, const struct figure *f, const struct diagram 
 	svg_begin(s, X(b.x), Y(b.y), NULL);
 	svg_box(s, 0, 0, w, h, 6, b.state != TCPFSM_STATE_CLOSE && n ? "some" : "");
 	if (b.state == TCPFSM_STATE_CLOSE) {
-		svg_text(s, w / 2, h / 2 + BASE_LINE, "middle", "state", name);
+		svg_text(s, w / 2, h / 2 + BASE_LINE, "middle", "state", FIGURE_CLOSED);
 	} else {
 		svg_text(s, CELL_X, h / 2 + BASE_LINE, "start", "state", name);
 		figure_number(text, n, 0, f->box_cols - 4 - (int)strlen(name));
@@ -199,7 +199,7 @@ void figure_svg(struct svg *s, const struct diagram *d, const char *title)
 
 	y = Y(ROWS) + 2 * BASE_LINE;
 	svg_text(s, 0, y, "start", "note", "In a box: sockets in this state now. At an arrow: "
-		 "how often. \xc3\x97: to CLOSE otherwise. Dotted: not by Linux.");
+		 "how often. \xc3\x97: to " FIGURE_CLOSED " otherwise. Dotted: not by Linux.");
 	if (figure_odd(d, COLS, text)) {
 		for (p = text; (p = strchr(p, S_ARROW[0])); )
 			*p = '>';

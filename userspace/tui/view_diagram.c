@@ -54,7 +54,7 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 		grid_text(g, 0, a.y + a.rows - 1, ATTR_BAD_HOT, text);
 	else
 		grid_text(g, 0, a.y + a.rows - 1, ATTR_DIM,
-			  "[STATE sockets now]  n +last second/s  " S_CROSS " to CLOSE otherwise");
+			  "[STATE sockets now]  n +last second/s  " S_CROSS " to " FIGURE_CLOSED " otherwise");
 }
 
 /*
