@@ -648,7 +648,7 @@ done
 LC_ALL=C run diagram -r rec
 if LC_ALL=C grep -q '[^ -~]' out; then not_ok 'diagram in ASCII'; else ok 'diagram in ASCII'; fi
 missing=
-for state in CLOSE LISTEN SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT1 FIN_WAIT2 CLOSE_WAIT CLOSING LAST_ACK TIME_WAIT; do
+for state in CLOSED LISTEN SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT1 FIN_WAIT2 CLOSE_WAIT CLOSING LAST_ACK TIME_WAIT; do
 	grep -q "\[ *$state [0-9 ]*\]\|\[ *$state *\]" out || missing="$missing $state"
 done
 if [ -z "$missing" ]; then ok 'diagram has all states'; else not_ok 'diagram has all states' "$missing"; fi

@@ -66,6 +66,9 @@ for width in 0 80 100 200; do
 	hold $width 1 '[0-9]%$| -$' 'TW FINW2 IN/s OUT/s PORTS' timewait -r wide
 	hold $width 1 ' [0-9]+ +[0-9]+$' '>OWNER TW FINW2 WE_FIRST DENIED FAILED' timewait -r wide
 	hold $width 2 '%$|[0-9] +-$' 'TRIES OK NOW FAIL P50 P99 RTX RST LIVE PORTS' connect -r wide
+	hold $width 1 '^192[.]168[.]100[.]200:80 ' '>DESTINATION >PROCESS TRIES' connect -r wide
+	hold $width 60 '^01234567[+] ' '>COMM LPORT' conns -r wide
+	hold $width 1 ' 0123456789ab[+]/4194304 ' '>OWNER' listen -r wide
 done
 # What --wide has is as long as it is.
 hold 0 200 '->' '>LOCAL >REMOTE >OLD->NEW' trace -w -r wide

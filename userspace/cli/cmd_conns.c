@@ -136,10 +136,10 @@ static char *put_ends(struct text *t, char *buf, char *p, const struct tcpfsm_ev
 	size_t behind;
 
 	if (!t->wide) {
-		if (ev->has_owner)
-			put_comm(p, ev->comm);
-		else
+		if (!ev->has_owner)
 			*p = '-';
+		else if (put_comm(p, ev->comm) > column + COMM_LEN)
+			column[COMM_LEN - 1] = CUT;
 		memset(column + COMM_LEN, ' ', sizeof(ev->comm) - COMM_LEN);
 		p = put_padded(column + COMM_LEN + 1, r->lport, 5, ' ');
 	} else {
@@ -318,7 +318,7 @@ static int run(const struct options *opts)
 
 const struct command cmd_conns = {
 	.columns =
-		"  COMM        the owner; with -w PID/COMM\n"
+		"  COMM        the owner, a long name up to a +; with -w PID/COMM in full\n"
 		"  LPORT       local port; with -w LOCAL, the address too\n"
 		"  REMOTE      address and port of the peer\n"
 		"  SETUP       from the SYN to ESTABLISHED; - when that was not seen\n"

@@ -73,6 +73,7 @@ void columns_mark(struct columns *t, const char *fmt, ...)
 struct widths {
 	unsigned int of[COLUMNS_MAX];
 	unsigned int lead, all;		/* with the blanks between them */
+	bool side_by_side;		/* the first ones have no columns */
 };
 
 static void widen(unsigned int *width, const char *s)
@@ -112,6 +113,42 @@ static struct widths measure(const struct columns *t)
 	return w;
 }
 
+/* How long the first cells are, side by side. */
+static unsigned int lead_length(const struct columns *t, const char *const *s)
+{
+	unsigned int i, len = 0;
+
+	for (i = 0; i < t->lead; i++)
+		len += t->head[i].title && *s[i] ? (unsigned int)strlen(s[i]) + 1 : 0;
+	return len;
+}
+
+/* Columns for the first cells of those rows that fit; a longer row has a line of its own for them. */
+static void fit_lead(const struct columns *t, struct widths *w)
+{
+	const char *s = t->text, *end = t->text + t->used, *row[COLUMNS_MAX];
+	unsigned int of[COLUMNS_MAX] = { 0 }, wide = 0, i;
+
+	for (i = 0; i < t->lead; i++)
+		if (t->head[i].title)
+			widen(&of[i], t->head[i].title);
+	while (s < end) {
+		for (i = 0; i < t->n && s < end; s = behind(s))
+			if (*s != NOTE && *s != MARK)
+				row[i++] = s;
+		if (i < t->n || lead_length(t, row) > w->lead)
+			continue;
+		for (i = 0; i < t->lead; i++)
+			if (t->head[i].title)
+				widen(&of[i], row[i]);
+	}
+	for (i = 0; i < t->lead; i++)
+		wide += t->head[i].title ? of[i] + 1 : 0;
+	w->side_by_side = wide > w->lead;
+	if (!w->side_by_side)
+		memcpy(w->of, of, t->lead * sizeof(*of));
+}
+
 /* What comes first is no longer than what the rest leaves. */
 static void narrow(const struct columns *t, struct widths *w, unsigned int width)
 {
@@ -124,6 +161,7 @@ static void narrow(const struct columns *t, struct widths *w, unsigned int width
 		return;
 	w->lead = rest + least < width + 1 ? width + 1 - rest : least;
 	w->all = w->lead + rest;
+	fit_lead(t, w);
 }
 
 static void cell(struct out *o, const struct columns *t, const struct widths *w, unsigned int i, const char *s,
@@ -135,18 +173,30 @@ static void cell(struct out *o, const struct columns *t, const struct widths *w,
 		out_printf(o, "%*s%s", (int)w->of[i], s, last ? "" : " ");
 }
 
+/* Do they fit into what they have? */
+static bool fits(const struct columns *t, const struct widths *w, const char *const *s)
+{
+	unsigned int i;
+
+	if (w->side_by_side)
+		return lead_length(t, s) <= w->lead;
+	for (i = 0; i < t->lead; i++)
+		if (t->head[i].title && strlen(s[i]) > w->of[i])
+			return false;
+	return true;
+}
+
 /* The first ones, in columns if those fit, or else side by side.  Return: how wide. */
 static unsigned int put_lead(struct out *o, const struct columns *t, const struct widths *w, const char *const *s)
 {
-	unsigned int i, len = 0, wide = 0;
+	bool in_columns = !w->side_by_side && fits(t, w, s);
+	unsigned int i, len = 0;
 	char line[1024] = "";
 
-	for (i = 0; i < t->lead; i++)
-		wide += t->head[i].title ? w->of[i] + 1 : 0;
 	for (i = 0; i < t->lead; i++) {
 		if (!t->head[i].title)
 			continue;
-		if (wide <= w->lead)
+		if (in_columns)
 			len += (unsigned int)snprintf(line + len, sizeof(line) - len, "%-*s ", (int)w->of[i], s[i]);
 		else if (*s[i])
 			len += (unsigned int)snprintf(line + len, sizeof(line) - len, "%s ", s[i]);
@@ -171,14 +221,9 @@ static unsigned int last_column(const struct columns *t)
 static size_t put_row(struct out *o, const struct columns *t, const struct widths *w, const char *const *s,
 		      const char *eol, bool dry)
 {
-	unsigned int i, len = 0, wide = 0;
-	bool own;
+	bool own = !fits(t, w, s);
+	unsigned int i, len;
 
-	for (i = 0; i < t->lead; i++) {
-		wide += t->head[i].title ? w->of[i] + 1 : 0;
-		len += t->head[i].title && *s[i] ? (unsigned int)strlen(s[i]) + 1 : 0;
-	}
-	own = wide > w->lead && len > w->lead;
 	if (dry)
 		return 1U + own;
 	len = put_lead(o, t, w, s);

@@ -87,7 +87,9 @@ static const char *owner(const struct listen_row *row, char buf[64])
 	*put_comm(comm, l->comm) = '\0';
 	len = strlen(comm);
 	room = OWNER_LEN - strlen(pid);
-	snprintf(buf, 64, "%.*s%s", (int)(len < room ? len : room), comm, pid);
+	if (len > room)
+		comm[room - 1] = CUT;
+	snprintf(buf, 64, "%.*s%s", (int)room, comm, pid);
 	return buf;
 }
 

@@ -13,6 +13,9 @@
 #include "digits.h"
 #include "tcpfsm.h"
 
+/* As ps has it: the last column of a name that goes on. */
+#define CUT	'+'
+
 static inline char *put(char *p, const char *s)
 {
 	size_t len = strlen(s);

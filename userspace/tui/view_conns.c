@@ -140,8 +140,10 @@ static char *put_field(char *p, const struct row *r, int f)
 		len = (size_t)snprintf(pid, sizeof(pid), "/%u", r->pid);
 		p = put_comm(p, r->comm);
 		n = strnlen(r->comm, sizeof(r->comm));
-		if (n + len > (size_t)fields[F_OWNER].width)
+		if (n + len > (size_t)fields[F_OWNER].width) {
 			p -= n + len - (size_t)fields[F_OWNER].width;
+			p[-1] = CUT;
+		}
 		return put(p, pid);
 	case F_LPORT:
 		return r->life ? put_u64(p, r->life->lport) : put(p, "?");
