@@ -256,6 +256,11 @@ explained 'help tells the columns of conns' 'REMOTE' conns -r rec
 explained 'and of its wide text' 'REMOTE' conns -r rec -w
 explained 'help tells the columns of timewait' '^(DESTINATION|OWNER|AGE)' timewait -r rec
 
+for command in trace conns ladder; do
+	run $command -r rec dport 4711; expect "$command: a filter that nothing passes is told" 0 "^tcpfsm: $command: nothing passed the filter\$"
+done
+run ladder -r rec --conn 4711; expect 'ladder: a cookie that nobody has is told' 0 '^tcpfsm: ladder: no connection with this cookie in the recording$'
+
 # An older ABI: the metadata says where what is, and all is there.
 older='^tcpfsm: old: recorded by an older version of tcpfsm \(ABI 0\); what it did not tell is not known$'
 cp -r rec old && sed -i 's/tcpfsm_abi = 1;/tcpfsm_abi = 0;/' old/metadata

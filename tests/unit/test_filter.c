@@ -151,7 +151,7 @@ static void test_expressions(void)
 		"! dst 10.1.2.4 && sport = 40000", "dport 80 or dport 443", "dport = 80 | src 10.0.0.1",
 		"(dport=80 or dport=443) and comm nginx", "comm = nginx", "comm != sshd", "comm \"nginx\"",
 		"pid 7", "pid 5,7", "not pid 5", "netns 4026531840", "netns != 5", "ipv4", "not ipv6",
-		"state established", "state connected", "not state listening", "cause rcv-synack",
+		"state established", "state estab", "state connected", "not state listening", "cause rcv-synack",
 		"dport 443 or dport 80 and comm sshd", "not dport 80 or dport 1", "not ( dport 443 and comm sshd )",
 		"dst 10.1.2.3,10.1.2.4", "dst 1.2.3.4,10.1.2.3:443", "host 0.0.0.0/0", "-D 443 -p 7",
 		"lport 40000 rport 443 dst 10.1.2.3", "DST 10.1.2.3 AND NOT COMM sshd", "dst [::ffff:10.1.2.3]:443",
@@ -204,6 +204,10 @@ static void test_unknown(void)
 static void test_wrong(void)
 {
 	static const char *const wrong[][2] = {
+		{ "dport 443 or", "at the end: a condition is missing" }, { "dport 80 )", "): there is no ( before it" },
+		{ "( dport 80 or dport 81 ) )", "): there is no ( before it" }, { "!", "at the end: a condition is missing" },
+		{ "state time-wait,foo", "foo: only ESTABLISHED" }, { "cause rcv_rst,foo", "foo: only active_open" },
+		{ "or dport 80", "or: a condition is missing before it" },
 		{ "dprot = 443", "dprot: not one of" }, { "dst 10.0.0.0/33", "10.0.0.0/33: not an address" },
 		{ "dst 10.0.0.1 and", "at the end: " }, { "and dport 1", "and: a condition" },
 		{ "( dport 1", "at the end: a ) is missing" }, { "dport 1 )", "): " }, { "dport", "dport: needs" },

@@ -164,10 +164,10 @@ comes 'filter: nothing else' '[ "$(screen | grep -c ^00:)" = 7 ]'
 keys 1
 shows 'filter: rates are those of what passes' '^opens +0 +0 +0.0' '^refused +0 +0 +0$'
 keys f C-u 'lport 80,' Enter
-shows 'a filter that is none' '^filter: 80,: a value is missing beside the comma' 'filter: lport 40005'
-keys f C-u frob Enter
+shows 'a filter that is none, and can be mended' '^filter: 80,: a value is missing beside the comma' '^filter: lport 80, *$'
+keys C-u frob Enter
 shows 'a word that is none' '^filter: frob: not one of src dst'
-keys f C-u Enter 4
+keys C-u Enter 4
 shows 'all again' '^6[0-9] connections'
 keys s s g
 shows 'sort: by process' 'by PROCESS, a first$' '^TIME_WAIT +[0-9.]+m?s curl/80123|^CLOSE +[0-9.]+m?s curl/80123'

@@ -218,6 +218,8 @@ void tell_snapshot(int err);
  * And if a recording is not all there; status: that of all else.  Return: the exit status.
  */
 int tell_missing(struct tcpfsm_source *src, const struct options *opts, int status);
+/* A filter that nothing passed, or a cookie that nobody has, may be mistaken: a line on stderr. */
+void tell_none(const struct options *opts, const char *command, uint64_t found);
 /* And if records or connections are. */
 void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m);
 

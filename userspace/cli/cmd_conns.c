@@ -312,8 +312,11 @@ static int run(const struct options *opts)
 		.shows = FEATURES_ALL, .begin = begin, .end = end,
 	};
 	struct conns_view v = { .opts = opts, .text = text_of(opts) };
+	int status = stream(opts, &view, &v);
 
-	return stream(opts, &view, &v);
+	if (!status)
+		tell_none(opts, "conns", v.lines);
+	return status;
 }
 
 const struct command cmd_conns = {

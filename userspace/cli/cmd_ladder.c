@@ -121,6 +121,8 @@ static int run(const struct options *opts)
 		.glyphs = term_utf8() ? LADDER_UTF8 : LADDER_ASCII,
 	};
 	status = stream(opts, &view, &c);
+	if (!status)
+		tell_none(opts, "ladder", c.connections);
 	tcpfsm_ladders_free(c.ladders);
 	return status;
 }

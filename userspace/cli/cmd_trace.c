@@ -86,6 +86,8 @@ static int run(const struct options *opts)
 	int status = stream(opts, &view, &t);
 
 	tcpfsm_json_writer_free(t.writer);
+	if (!status)
+		tell_none(opts, "trace", t.events);
 	return status;
 }
 

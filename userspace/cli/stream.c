@@ -183,6 +183,16 @@ void tell_losses(const struct tcpfsm_source *src, const struct tcpfsm_model *m)
 			 forgotten, forgotten == 1 ? "" : "s");
 }
 
+void tell_none(const struct options *opts, const char *command, uint64_t found)
+{
+	if (found || opts->out->error)
+		return;
+	if (opts->given & OPT_CONN)
+		complain("%s: no connection with this cookie%s", command, opts->replay ? " in the recording" : "");
+	else if (opts->given & OPT_FILTER)
+		complain("%s: nothing passed the filter", command);
+}
+
 int tell_missing(struct tcpfsm_source *src, const struct options *opts, int status)
 {
 	const char *missing = tcpfsm_source_missing(src), *filter = tcpfsm_source_filter(src, NULL);

@@ -105,6 +105,7 @@ static const struct {
 	{ "all", ALL }, { "listening", BIT(LISTEN) }, { "closed", BIT(CLOSE) },
 	{ "unconnected", BIT(CLOSE) }, { "fin-wait-1", BIT(FIN_WAIT1) },
 	{ "fin-wait-2", BIT(FIN_WAIT2) }, { "bucket", BUCKETS }, { "big", ALL & ~BUCKETS },
+	{ "estab", BIT(ESTABLISHED) }, { "unconn", BIT(CLOSE) },	/* as it prints them */
 	{ "connected", ALL & ~(BIT(LISTEN) | BIT(CLOSE)) },
 	{ "synchronized", ALL & ~(BIT(LISTEN) | BIT(CLOSE) | BIT(SYN_SENT)) },
 };
@@ -119,9 +120,11 @@ static int group_by_name(const char *name, size_t len)
 	return -1;
 }
 
-/* Comma-separated names of a table, as bits. */
-static const char *parse_names(const char *s, bool states, uint32_t *bits)
+/* Comma-separated names of a table, as bits; *s is at the one that is wrong. */
+static const char *parse_names(const char **at, bool states, uint32_t *bits)
 {
+	const char *s = *at;
+
 /* TCPFSM_CAUSE_NONE has no name: its blank comes after "only". */
 #define STATE_WORD(sym, n, name)	" " name
 #define CAUSE_WORD(sym, name)		name " "
@@ -133,8 +136,10 @@ static const char *parse_names(const char *s, bool states, uint32_t *bits)
 		int n = states ? tcpfsm_state_by_name(s, len) : tcpfsm_cause_by_name(s, len);
 		int group = states && n < 0 ? group_by_name(s, len) : -1;
 
-		if (n < 0 && group < 0)
+		if (n < 0 && group < 0) {
+			*at = s;
 			return states ? no_state : no_cause;
+		}
 		*bits |= n < 0 ? groups[group].bits : 1U << n;
 		s += len;
 		if (!*s++)
@@ -310,9 +315,9 @@ static const char *set_word(struct tcpfsm_filter *f, const struct word *w, const
 	case 'N':
 		return parse_netns(value, &f->netns);
 	case 's':
-		return parse_names(value, true, &f->states);
+		return parse_names(&value, true, &f->states);
 	}
-	return parse_names(value, false, &f->causes);
+	return parse_names(&value, false, &f->causes);
 }
 
 static int complain(int err, const char *wrong, const char *what, char *why, size_t size)
@@ -381,6 +386,8 @@ struct parser {
 	bool aside;			/* the last question was one by a word of an option, */
 	struct tcpfsm_filter set;	/* and this is what it comes to as one */
 };
+
+#define NO_OPENING	"there is no ( before it"
 
 static bool fail_at(struct parser *p, const char *word, const char *what)
 {
@@ -630,7 +637,7 @@ static bool add_value(struct parser *p, const struct key *k, uint8_t rel, const 
 	case K_STATE:
 	case K_CAUSE:
 		op.what = k->kind == K_STATE ? OP_STATE : OP_CAUSE;
-		what = parse_names(value, k->kind == K_STATE, &op.value);
+		what = parse_names(&value, k->kind == K_STATE, &op.value);
 		break;
 	default:
 		while (value && !what) {
@@ -664,7 +671,7 @@ static bool parse_question(struct parser *p)
 
 	p->aside = false;
 	if (p->token != T_WORD)
-		return fail(p, "a condition is missing before it");
+		return fail(p, p->token == T_END ? "a condition is missing" : "a condition is missing before it");
 	if (!k)
 		return fail(p, UNKNOWN_WORD);
 	if (k->kind == K_FAMILY) {
@@ -824,7 +831,7 @@ static bool parse_all(struct parser *p)
 				ok = fail(p, "a condition is missing after \"and\"");
 		}
 		if (ok && (p->token == T_CLOSE || p->token == T_OR))
-			ok = fail(p, "a condition is missing before it");
+			ok = fail(p, p->token == T_OR ? "a condition is missing before it" : NO_OPENING);
 		if (!ok)
 			return false;
 	}
@@ -852,7 +859,7 @@ int tcpfsm_filter_and(struct tcpfsm_filter *f, const char *text, char *why, size
 		char whole[TCPFSM_FILTER_TEXT + 4];
 
 		ok = advance(&p, false) && parse_or(&p) &&
-		     (p.token == T_END || fail(&p, "there is no ( before it"));
+		     (p.token == T_END || fail(&p, NO_OPENING));
 		snprintf(whole, sizeof(whole), "( %s )", begin);
 		ok = ok && keep_text(&p, whole, whole + strlen(whole)) &&
 		     (p.values < 2 || add_step(&p, OP_AND));

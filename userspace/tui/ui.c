@@ -291,13 +291,14 @@ static void filter_here(const struct ui *u, char *buf, size_t size)
 		snprintf(buf, size, "%s", u->filter_text);
 }
 
-static void set_filter(struct ui *u, const char *text)
+/* Return: false: it is none. */
+static bool set_filter(struct ui *u, const char *text)
 {
 	struct tcpfsm_filter f;
 	size_t end;
 
 	if (!parse_filter(u, &f, text))
-		return;
+		return false;
 	u->filter = f;
 	u->drilled = false;
 	u->top.only_some = false;
@@ -311,6 +312,7 @@ static void set_filter(struct ui *u, const char *text)
 	if (top_set_filter(&u->top, *u->filter_text ? &u->filter : NULL))
 		ui_say(u, "filter: %s", strerror(ENOMEM));
 	list_anew(u);
+	return true;
 }
 
 /* ---- a view as a file ------------------------------------------------------------ */
@@ -398,7 +400,9 @@ static void prompt_key(struct ui *u, int key)
 	} else if (key == TERM_ENTER) {
 		u->prompt = 0;
 		if (what == 'f') {
-			set_filter(u, u->typed);
+			/* What is wrong with it can be mended. */
+			if (!set_filter(u, u->typed))
+				u->prompt = what;
 		} else if (what == 'w') {
 			write_view(u, u->typed);
 		} else {
@@ -587,11 +591,11 @@ void ui_key(struct ui *u, int key)
 	uint64_t first, end;
 
 	u->dirty = true;
+	u->message_until = 0;
 	if (u->prompt) {
 		prompt_key(u, key);
 		return;
 	}
-	u->message_until = 0;
 	if (play_key(u, key) || (v->key && v->key(u, key)) || move_key(u, key))
 		return;
 	switch (key) {
@@ -804,6 +808,10 @@ static void draw_bottom(const struct ui *u, struct grid *g)
 	int x;
 
 	if (u->prompt) {
+		if (monotonic_ns() < u->message_until) {
+			grid_fill(g, 0, g->rows - 2, g->cols, ATTR_PLAIN, ' ');
+			grid_text(g, 0, g->rows - 2, ATTR_CLOSE_HOT, u->message);
+		}
 		x = snprintf(buf, sizeof(buf), "%s: %s", u->prompt == 'f' ? "filter" :
 			     u->prompt == 'w' ? "write to" : "search", u->typed);
 		grid_text(g, 0, g->rows - 1, ATTR_BOLD, buf);
