@@ -224,7 +224,7 @@ fi
 "$make_recording" rec 3 && "$make_recording" big 5000 || exit 1
 lost='^tcpfsm: [0-9]+ records lost'
 
-run trace -r rec; expect 'trace of a recording' 0 "$lost" 'SYN_RECV->ESTABLISHED 14us acceptq 1/128'
+run trace -r rec; expect 'trace of a recording' 0 "$lost" 'SYN_RECV->ESTABLISHED 14us acceptq 1/129'
 run trace -4 -r rec
 if [ "$(awk 'length($0) > 80' out | wc -l)" = 0 ]; then
 	ok 'text fits 80 columns for IPv4'

@@ -99,7 +99,7 @@ const struct command cmd_trace = {
 		"  OLD->NEW    states before and after, or what happened instead of a transition\n"
 		"  CAUSE       what moved it, in the words of RFC 9293\n"
 		"  TIME IN OLD how long it was in the state before\n"
-		"  behind it   synq, acceptq: length/limit of the listener's queues; tw: sockets\n"
+		"  behind it   synq, acceptq: length of a queue/how many fit; tw: sockets\n"
 		"              in TIME_WAIT/their limit; then the owner\n",
 	.examples =
 		"  What a web server's clients meet from now on:\n"

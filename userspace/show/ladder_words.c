@@ -164,7 +164,7 @@ static char *note_transition(char *p, const struct tcpfsm_ladder_row *r,
 	case S(ESTABLISHED):
 		if (c->verdict == TCPFSM_VERDICT_COOKIE)
 			p = put(p, c->has_queues ? "SYN cookie valid, " : "SYN cookie valid");
-		return c->has_queues ? put_part(p, "acceptq ", c->acceptq, c->backlog) : p;
+		return c->has_queues ? put_part(p, "acceptq ", c->acceptq, c->backlog + 1ULL) : p;
 	case S(FIN_WAIT1):
 	case S(LAST_ACK):
 		if (c->cause == C(SHUTDOWN))

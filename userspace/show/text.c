@@ -314,7 +314,7 @@ static enum attr parts_transition(struct parts *ps, const struct tcpfsm_event *e
 	part_duration(ps, 3, ev->dur_ns);
 	if (ev->has_queues) {
 		if (ev->new_state == S(ESTABLISHED))
-			part_number(ps, 1, "acceptq ", r->acceptq, "/", r->backlog);
+			part_number(ps, 1, "acceptq ", r->acceptq, "/", r->backlog + 1ULL);
 		else if (r->type != TCPFSM_TYPE_REQUEST_GONE)
 			part_number(ps, 1, "synq ", r->synq, "/", r->backlog);
 	}
@@ -382,7 +382,7 @@ static enum attr parts_suppressed(struct parts *ps, const struct tcpfsm_event *e
 	part_word(ps, 2, "(syn_limit)");
 	if (ev->has_queues) {
 		part_number(ps, 4, "synq ", ev->rec.synq, "/", ev->rec.backlog);
-		part_number(ps, 4, "acceptq ", ev->rec.acceptq, "/", ev->rec.backlog);
+		part_number(ps, 4, "acceptq ", ev->rec.acceptq, "/", ev->rec.backlog + 1ULL);
 	}
 	return ATTR_BAD_HOT;
 }

@@ -240,7 +240,8 @@ static void queues_text(struct ui *u, const struct top_listener *l, char *buf, s
 		synq = read->total[TCPFSM_TOTAL_NOW_SYNQ];
 		acceptq = read->total[TCPFSM_TOTAL_NOW_ACCEPTQ];
 	}
-	snprintf(buf, size, "SYNQ %" PRIu64 " ACCQ %" PRIu64 " of %u", synq, acceptq, l->backlog);
+	snprintf(buf, size, "SYNQ %" PRIu64 " ACCQ %" PRIu64 " of %llu", synq, acceptq,
+		 l->backlog + 1ULL);
 }
 
 static void draw_worst(struct ui *u, struct grid *g, int x, int y, int rows)
