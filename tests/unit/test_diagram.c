@@ -508,6 +508,8 @@ static void test_choosing(void)
 	diagram_add(&d, &(struct tcpfsm_move) { S(SYN_RECV), S(CLOSE), TCPFSM_CAUSE_RCV_RST, true, 1 }, START);
 	diagram_add(&d, &(struct tcpfsm_move) { S(SYN_SENT), S(CLOSE), TCPFSM_CAUSE_TIMEOUT, false, 1 }, START);
 	diagram_add(&d, &(struct tcpfsm_move) { S(SYN_SENT), S(CLOSE), TCPFSM_CAUSE_RCV_RST, false, 1 }, START);
+	diagram_add(&d, &(struct tcpfsm_move) { S(SYN_SENT), S(CLOSE), TCPFSM_CAUSE_RCV_RST, false, 1 }, START + 5);
+	CHECK_EQ(d.first, START);
 	CHECK(figure_spot_filter(&d, FIGURE_ARROWS + ARROW_RCV_FIN, text));
 	CHECK(!strcmp(text, "state ESTABLISHED and state CLOSE_WAIT and cause rcv_fin"));
 	CHECK(figure_spot_filter(&d, FIGURE_ARROWS + ARROW_RCV_RST, text));

@@ -86,7 +86,7 @@ shows 'time-wait: counted from now on' '; since [0-9:]+$' '^since then +[0-9]'
 keys t
 shows 'time-wait: in all again' '^in all '
 keys Tab Tab
-shows 'diagram' '\[ESTABLISHED ' '\[TIME_WAIT ' 'rcv FIN' 'STATE sockets now'
+shows 'diagram' 'otherwise +since [0-9:]+$' '\[ESTABLISHED ' '\[TIME_WAIT ' 'rcv FIN' 'STATE sockets now'
 keys j j j l Enter
 shows 'diagram: who took an arrow' '^[1-9][0-9]* went this way in the last 65536 records; Backspace leads back' 'SYN_SENT.>ESTABLISHED rcv_synack' \
 	'filter: state SYN_SENT and state ESTABLISHED and cause rc'

@@ -77,7 +77,7 @@ static void print_json(struct view_diagram *v)
 static void draw_title(const struct view_diagram *v, struct grid *g, uint64_t now)
 {
 	const struct diagram *d = &v->d;
-	char text[FIGURE_TEXT_MAX], number[FIGURE_TEXT_MAX], time[16];
+	char text[FIGURE_TEXT_MAX], number[FIGURE_TEXT_MAX], time[32];
 	time_t second = (time_t)(now / NSEC_PER_SEC);
 	struct tm tm;
 	int x;
@@ -86,6 +86,9 @@ static void draw_title(const struct view_diagram *v, struct grid *g, uint64_t no
 	figure_number(number, d->all.n, diagram_rate(d, &d->all, now), 22);
 	x = snprintf(text, sizeof(text), "tcpfsm diagram  transitions %s  sockets %" PRIu64 "%s",
 		     number, diagram_sockets(d), v->filtered ? "  filtered" : "");
+	/* Who came before that is not among the arrows, and may go by one. */
+	if (d->first)
+		x += snprintf(text + x, sizeof(text) - (size_t)x, "  since %s", when(d->first, 0, "%T", time));
 	grid_text(g, 0, 0, ATTR_TITLE, text);
 	if (d->lost) {
 		snprintf(text, sizeof(text), "  lost %" PRIu64, d->lost);

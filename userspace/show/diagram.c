@@ -76,6 +76,8 @@ void diagram_add(struct diagram *d, const struct tcpfsm_move *m, uint64_t ts)
 	move(d, &d->all, ts, n);
 	if (ts > d->last)
 		d->last = ts;
+	if (!d->first || ts < d->first)
+		d->first = ts;
 	d->moved[old] = d->moved[new] = d->last;
 
 	/*

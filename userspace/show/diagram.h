@@ -88,7 +88,7 @@ struct diagram {
 	uint64_t slot[DIAGRAM_SLOTS];	/* whose time the slots hold now */
 	uint64_t moved[DIAGRAM_STATES];	/* last entered or left */
 	uint64_t population[DIAGRAM_STATES];
-	uint64_t last;			/* time of the newest transition */
+	uint64_t first, last;		/* times of the oldest and the newest transition; 0: none */
 	uint64_t lost;			/* records, as the source told */
 };
 

@@ -38,7 +38,7 @@ static void draw_chosen(struct ui *u, const struct figure *f, struct grid *g)
 static void draw(struct ui *u, struct grid *g, struct area a)
 {
 	struct diagram *d = &u->top.diagram;
-	char text[FIGURE_TEXT_MAX];
+	char text[FIGURE_TEXT_MAX], at[32];
 	struct figure f;
 
 	if (!fit(u, &f)) {
@@ -55,6 +55,11 @@ static void draw(struct ui *u, struct grid *g, struct area a)
 	else
 		grid_text(g, 0, a.y + a.rows - 1, ATTR_DIM,
 			  "[STATE sockets now]  n +last second/s  " S_CROSS " to " FIGURE_CLOSED " otherwise");
+	/* Who came before that is not among the arrows, and may go by one. */
+	if (d->first && !d->odd.n) {
+		snprintf(text, sizeof(text), "since %s", when(d->first, 0, "%T", at));
+		grid_text(g, g->cols - (int)strlen(text), a.y + a.rows - 1, ATTR_DIM, text);
+	}
 }
 
 /*

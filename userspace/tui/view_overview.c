@@ -258,7 +258,8 @@ static void draw_worst(struct ui *u, struct grid *g, int x, int y, int rows)
 	}
 	listener_name(u, l, name, sizeof(name));
 	refused = history_rate(&l->refusals, second + 1, 60) * 60;
-	snprintf(buf, sizeof(buf), "WORST LISTENER %s", name);
+	/* Nobody is refused: it is only the one whose queue is fullest. */
+	snprintf(buf, sizeof(buf), "%s LISTENER %s", l->refused ? "WORST" : "FULLEST", name);
 	grid_text(g, x, y, refused > 0 ? ATTR_BAD_HOT : ATTR_BOLD, buf);
 	queues_text(u, l, queues, sizeof(queues));
 	snprintf(buf, sizeof(buf), "%s; refused %s/min, %s/s", queues,
