@@ -82,7 +82,7 @@ shows 'time-wait: the connections of a destination' 'filter: netns 4026531840 .*
 keys BSpace
 shows 'time-wait: back' '^netns 4026531840: TIME_WAIT'
 keys z
-shows 'time-wait: counted from now on' '; since [0-9:]+$' '^since then +[0-9]'
+shows 'time-wait: counted from now on' 'mini-sockets counted since [0-9:]+$' '^since then +[0-9]'
 keys t
 shows 'time-wait: in all again' '^in all '
 keys Tab Tab
@@ -112,7 +112,7 @@ shows 'out: counted from now on' 'connections opened from here since [0-9:]+$'
 keys t
 shows 'out: all again' 'connections opened from here$'
 keys F1
-shows 'help' '^Views' 'PgUp PgDn' '^Time'
+shows 'help' '^Views' 'PgUp PgDn' '^Finding'
 keys Escape 5
 shows 'a view after help' '\[ESTABLISHED '
 # press and release, as terminals report them
@@ -259,6 +259,7 @@ for key in 2 3 4 5 6; do
 	shows "help before view $key" '^Views'
 	keys Escape $key
 	shows "view $key in 60x12" '^recording 0:' '^\? help'
+	[ $key != 2 ] || shows 'more to the right has a mark' '^  LIMITS THAT BITE .*►$'
 	mux resize-window -x 240 -y 67
 	shows "view $key in 240x67" '^recording 0:' '^\? help'
 done

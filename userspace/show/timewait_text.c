@@ -467,8 +467,8 @@ int timewait_text(struct out *o, struct timewait_reading *r)
 	int err = 0;
 
 	tcpfsm_timewaits_uncertain(r->ledger, &lost, &untold);
-	out_printf(o, "%s  mini-sockets (TIME_WAIT and FIN_WAIT2 of closed sockets)%s%s%s",
-		   when(r->ts, 0, "%T", at), counts_from(r) ? "; since " : "",
+	out_printf(o, "%s  mini-sockets %s%s%s", when(r->ts, 0, "%T", at),
+		   counts_from(r) ? "counted since " : "(TIME_WAIT and FIN_WAIT2 of closed sockets)",
 		   counts_from(r) ? when(r->zero->ts, 0, "%T", from) : "", p.s.eol);
 	p.s.left -= p.s.left != SIZE_MAX;
 	resynced = tcpfsm_timewaits_resynced(r->ledger);

@@ -51,15 +51,20 @@ void page_free(struct page *p)
 static void draw(struct grid *g, int y, size_t left, const char *s, size_t at, size_t end,
 		 const struct out_run *run, const struct out_run *last)
 {
+	size_t begin = at, cols = (size_t)g->cols, used = 0;
 	enum attr attr = ATTR_PLAIN;
-	size_t begin = at;
 
 	for (; at < end && s[at] != '\n'; at++) {
 		for (; run < last && run->at <= at; run++)
 			attr = run->attr;
 		if (at - begin >= left)
 			grid_put(g, (int)(at - begin - left), y, attr, (uint8_t)s[at]);
+		if (s[at] != ' ')
+			used = at - begin + 1;
 	}
+	/* It goes on: h and l, or the arrows, lead there. */
+	if (cols && used > left + cols)
+		grid_put(g, g->cols - 1, y, ATTR_DIM, G_HEAD_EAST);
 }
 
 void page_draw_line(struct grid *g, int y, size_t left, const char *s, size_t len,
