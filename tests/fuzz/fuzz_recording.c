@@ -15,6 +15,7 @@
 #include "fuzz.h"
 #include "../../userspace/cli/cli.h"
 #include "../../userspace/lib/source/ctf.h"
+#include "../../userspace/lib/source/packed.h"
 
 #define CPUS	2
 #define STREAMS	(CPUS + 2)
@@ -89,6 +90,15 @@ static void write_recording(const struct input *in)
 	ctf_writer_close(w, NULL, NULL);
 }
 
+/* As the recorder does with what is closed. */
+static void pack(void)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	REQUIRE(fd >= 0 && !pack_streams(fd, NULL, NULL));
+	close(fd);
+}
+
 static void damage(const struct patch *p)
 {
 	static const char *const names[] = { "metadata", "cpu_0", "cpu_1", "sockets", "totals" };
@@ -104,6 +114,8 @@ static void damage(const struct patch *p)
 	snprintf(path, sizeof(path), "%s/%s", dir, names[p->file % 5]);
 	snprintf(other, sizeof(other), "%s/%s", dir, others[p->n % 5]);
 	fd = open(path, O_RDWR | O_NONBLOCK);
+	if (fd < 0)
+		fd = open(strcat(path, PACKED_SUFFIX), O_RDWR | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
 		if (fd >= 0)
 			close(fd);
@@ -162,6 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct out out;
 	struct options o = { .duration = UINT64_MAX, .replay = dir, .out = &out };
 	const struct entry *cmd;
+	char why[256];
 	size_t i;
 
 	if (!*base)
@@ -169,6 +182,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!input_parse(&in, data, size))
 		return 0;
 	write_recording(&in);
+	if (in.h.seed & 2)
+		pack();
 	for (i = 0; i < in.h.npatches % 8 && i < 7; i++)
 		damage(&in.h.patch[i]);
 
@@ -196,6 +211,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	REQUIRE(out.fd >= 0);
 	cmd->command->run(&o);
 	close(out.fd);
+	if (in.h.seed & 2)
+		unpack_recording(dir, why);
 	wipe();
 	return 0;
 }

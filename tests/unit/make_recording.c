@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | idle | wide | named | client | server]]: a recording without
+ * make_recording DIR [CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | packed | idle | wide | named | client | server]]: a recording without
  * a kernel, for tests of the command and for measuring it.  Two CPUs; each connection walks
  * through its life at both ends, and around them everything else happens once.
  * "open": nothing but so many connections that are established and stay.
@@ -10,6 +10,7 @@
  * "live": a hundred connections a second, at the time it is, for so many seconds, or until it is killed, and the totals
  *	   of listeners each second.
  * "chunks": the same in chunks of 40 kB, of which the last ones are kept.
+ * "packed": the same, all of it kept, and chunks are compressed when they are closed.
  * "idle": so many readings of 5000 listeners, of which ten have something to do.
  * "timewait": so many sockets that enter TIME_WAIT and stay, to many destinations.
  * "wide": so many connections over IPv6, of which nothing can be longer, and two that are short; and listeners.
@@ -733,6 +734,7 @@ static const struct {
 	{ "slow", slowly },
 	{ "live", live },
 	{ "chunks", live },
+	{ "packed", live },
 	{ "idle", idle_listeners },
 	{ "wide", wide },
 	{ "named", named },
@@ -750,12 +752,14 @@ int main(int argc, char **argv)
 			make = kinds[i].make;
 	if (argc < 2 || !make) {
 		fprintf(stderr, "usage: make_recording DIR "
-			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | wide | named | client | server]]\n");
+			"[CONNECTIONS [open | totals | listeners | timewait | ports | slow | live | chunks | packed | wide | named | client | server]]\n");
 		return 2;
 	}
 	at_server = argc > 3 && !strcmp(argv[3], "server");
 	if (argc > 3 && !strcmp(argv[3], "chunks"))
 		opts.keep_bytes = 8 * (40 + 64) << 10;
+	if (argc > 3 && !strcmp(argv[3], "packed"))
+		opts.keep_bytes = 8 * (40 + 64) << 10, opts.compress = true;
 	for (cpu = 0; cpu < 2; cpu++) {
 		writer_init(&writers[cpu], SLOTS, cpu);
 		writer_attach(&writers[cpu], &readers[cpu], false);

@@ -214,6 +214,7 @@ run record --on-finding=bad new; expect 'record: no severity' 2 '--on-finding ba
 run record --after x new; expect 'record: not so long' 2 '--after x: not a number of seconds'
 run record new nonsense; expect 'record: no filter' 2 'filter: nonsense'
 run record --max-size 5000000T new; expect 'record: no size' 2 '--max-size 5000000T: not a size'
+run record --unpack new; expect 'record: nothing to unpack' 1 'new: No such file or directory; check the path'
 
 # ---- recordings ------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ trap 'kill $(jobs -p) 2>/dev/null; mux kill-server 2>/dev/null; rm -rf "$tmp"' E
 record() {
 	"$make_recording" "$@" & recorder=$!
 	dir=$1
-	soon eval '[ -e "$dir/cpu_1" ] || [ -e "$dir/000001/cpu_1" ]'
+	soon eval '[ -e "$dir/cpu_1" ] || [ -e "$dir/000001/cpu_1" ] || [ -e "$dir/000001/cpu_1.zst" ]'
 }
 lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 alive() { kill -0 "$1" 2>/dev/null; }
@@ -92,6 +92,43 @@ comes 'who was too slow is told of the loss' '[ $late = 0 ] && [ "${told#null}" 
 tail -n 100 trace >after
 tail -n 100 late >late.last
 same 'and goes on to the end' after late.last
+
+# ---- chunks are compressed -----------------------------------------------------------------
+
+record packed 10 packed
+"$bin" trace -r packed --follow --json >trace 2>err & follower=$!
+"$bin" trace -r packed --follow --json >late 2>late.err & late=$!
+soon lines late 100
+kill -STOP $late
+comes 'chunks that are closed are compressed' '[ -e packed/000003/cpu_1.zst ] && [ ! -e packed/000003/cpu_1 ] && alive $recorder'
+"$bin" trace -r packed --json >now 2>now.err
+status=$?
+comes 'one reads them while it is written' '[ $status = 0 ] && lines now 100 && grep -q "still being written" now.err'
+"$bin" record --unpack packed 2>unpack.err
+status=$?
+comes 'they are not made plain meanwhile' '[ $status = 1 ] && grep -q "it is still being written; end it first" unpack.err && alive $recorder'
+soon eval '[ -e packed/000006/cpu_1.zst ]'
+kill -CONT $late
+wait $recorder
+wait $follower
+status=$?
+wait $late
+late=$?
+"$bin" trace -r packed --json --strict >after 2>after.err
+comes 'none of them misses a thing' '[ $status$late$? = 000 ] && [ ! -s err ] && [ ! -s late.err ] && [ ! -s after.err ]'
+same 'who follows reads the same' after trace
+same 'so does who was late' after late
+"$bin" record --unpack packed 2>err
+status=$?
+"$bin" trace -r packed --json >plain
+same 'and who reads it after it was made plain' after plain
+comes 'plain it is, then' '[ $status = 0 ] && [ ! -s err ] && [ -e packed/000003/cpu_1 ] && [ -z "$(find packed -name "*.zst" -o -name ".?*")" ]'
+if command -v babeltrace2 >/dev/null; then
+	babeltrace2 packed >babel 2>&1
+	comes 'babeltrace2 reads it' '[ $(grep -c "tcpfsm:state: " babel) -gt 1000 ]'
+else
+	ok 'babeltrace2 reads it # skip: no babeltrace2'
+fi
 
 # ---- top -----------------------------------------------------------------------------------
 

@@ -56,6 +56,8 @@ struct options {
 	bool on_finding;		/* record only around findings as severe as this, */
 	enum tcpfsm_severity severity;
 	uint64_t after;			/* and so many nanoseconds after */
+	bool compress;			/* record: all of it when it ends */
+	bool unpack;			/* record: nothing but the contrary */
 	unsigned int given;		/* OPT_* */
 };
 

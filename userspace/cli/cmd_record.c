@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "source/pace.h"
+#include "source/packed.h"
 #include "cli.h"
 #include "watch.h"
 
@@ -130,11 +131,26 @@ static uint64_t bytes_in(const char *dir)
 	return files_bytes;
 }
 
+/* What other readers of CTF take. */
+static int unpack(const char *dir)
+{
+	char why[256];
+	int err = unpack_recording(dir, why);
+
+	if (!err)
+		return EXIT_DONE;
+	if (!*why)
+		return fail(err, dir);
+	complain("%s: %s; %s", dir, why, err == -EBUSY ? "end it first, or copy chunks that are closed" : "see what -r still reads of it");
+	return EXIT_ERROR;
+}
+
 static int run(const struct options *opts)
 {
 	struct tcpfsm_recorder_options o = {
 		.size = sizeof(o), .follow_new = opts->follow_new, .snapshot = true,
 		.keep_bytes = opts->keep_bytes, .keep_ns = opts->keep_ns, .held = opts->on_finding,
+		.compress = true, .compress_end = opts->compress,
 	};
 	struct sigaction usr1 = { .sa_handler = on_usr1 };
 	char filter[TCPFSM_FILTER_TEXT], more[160] = "";
@@ -149,6 +165,8 @@ static int run(const struct options *opts)
 
 	/* Beyond RLIMIT_FSIZE write() shall fail, not kill. */
 	signal(SIGXFSZ, SIG_IGN);
+	if (opts->unpack)
+		return unpack(opts->file);
 	sigaction(SIGUSR1, &usr1, NULL);
 	if (opts->given & OPT_FILTER && !tcpfsm_filter_text(&asked, filter, sizeof(filter))) {
 		o.keeps = keeps;

@@ -368,6 +368,12 @@ static int take_option(struct options *o, int val, const char *arg)
 	case LONG_DUMP:
 		o->duration = 0;
 		break;
+	case LONG_COMPRESS:
+		o->compress = true;
+		break;
+	case LONG_UNPACK:
+		o->unpack = true;
+		break;
 	case LONG_STRICT:
 		o->strict = true;
 		break;

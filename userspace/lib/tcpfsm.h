@@ -301,6 +301,8 @@ struct tcpfsm_recorder_options {
 	void *keeps_arg;
 	const char *filter;		/* the same in words, for who reads the recording; NULL: none */
 	bool held;			/* nothing is written until tcpfsm_recorder_resume() */
+	bool compress;			/* chunks that are closed, by a thread that runs when nothing else does */
+	bool compress_end;		/* all that is not yet, when it is closed: that may take long */
 };
 
 /**

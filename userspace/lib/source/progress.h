@@ -39,6 +39,14 @@ static inline void progress_tell(int dirfd, const struct progress *p, const stru
 		(void)fcntl(dirfd, F_OFD_SETLK, &before);
 }
 
+/* Nobody writes any more. */
+static inline void progress_end(int dirfd)
+{
+	struct flock all = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	(void)fcntl(dirfd, F_OFD_SETLK, &all);
+}
+
 /* Return: false: nobody is writing. */
 static inline bool progress_read(int dirfd, struct progress *p)
 {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-only
 /* "tcpfsm record": the rings of a device into a recording, unmerged. */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -18,6 +17,8 @@
 #include "named.h"
 #include "opts.h"
 #include "pace.h"
+#include "packed.h"
+#include "packer.h"
 #include "progress.h"
 #include "recorder.h"
 #include "snapshot.h"
@@ -30,6 +31,7 @@
 
 struct kept_chunk {
 	uint64_t bytes, end;
+	bool packed;			/* bytes are what it has on the disk since */
 };
 
 /* Of a CPU whose records are not all kept. */
@@ -50,6 +52,8 @@ struct tcpfsm_recorder {
 	uint64_t upto;			/* what was taken from the rings, by the time of the records */
 	bool snapshot;			/* is wanted */
 	uint64_t keep_bytes, keep_ns;
+	struct packer *packer;		/* NULL: chunks stay as they are */
+	bool compress_end;		/* what is not compressed when it ends */
 	bool (*keeps)(const struct tcpfsm_record *r, void *arg);	/* NULL: all */
 	void *keeps_arg;
 	struct kept_cpu *cpus;		/* with keeps */
@@ -96,18 +100,13 @@ static int new_uuid(uint8_t uuid[16])
 	return 0;
 }
 
-static void chunk_path(const struct tcpfsm_recorder *rec, uint64_t number, const char *hidden, char path[PATH_MAX])
-{
-	snprintf(path, PATH_MAX, "%s/%s%06" PRIu64, rec->dir, hidden, number);
-}
-
 static int open_writer(struct tcpfsm_recorder *rec, struct ctf_writer **w)
 {
 	char path[PATH_MAX];
 	int err = new_uuid(rec->env.uuid);
 
 	if (rec->chunks)
-		chunk_path(rec, rec->chunk + 1, "", path);
+		snprintf(path, sizeof(path), "%s/" CHUNK_FORMAT, rec->dir, rec->chunk + 1);
 	if (!err)
 		err = ctf_writer_open(w, rec->chunks ? path : rec->dir, rec->nrings, &rec->env);
 	rec->chunk += !err;
@@ -123,49 +122,64 @@ static void chunk_begins(struct tcpfsm_recorder *rec)
 	rec->chunk_begun = monotonic_ns();
 }
 
-/* A chunk goes as a whole: one that is half removed is none any more. */
-static void remove_chunk(const struct tcpfsm_recorder *rec, uint64_t number)
+/* The oldest chunk that is there; while held the last one has been closed, too. */
+static uint64_t first_chunk(const struct tcpfsm_recorder *rec)
 {
-	char path[PATH_MAX], old[PATH_MAX];
-	struct dirent *e;
-	DIR *d;
+	return rec->chunk + rec->held - rec->nkept;
+}
 
-	chunk_path(rec, number, "", old);
-	chunk_path(rec, number, ".", path);
-	if (rename(old, path))
-		return;
-	d = opendir(path);
-	while (d && (e = readdir(d)))
-		if (e->d_name[0] != '.')
-			unlinkat(dirfd(d), e->d_name, 0);
-	if (d)
-		closedir(d);
-	rmdir(path);
+/* What those that were compressed since take now. */
+static void measure_chunks(struct tcpfsm_recorder *rec)
+{
+	uint64_t done = packer_done(rec->packer), number = first_chunk(rec);
+	size_t i;
+
+	for (i = 0; i < rec->nkept && number <= done; i++, number++) {
+		if (rec->kept[i].packed)
+			continue;
+		rec->kept[i].bytes = chunk_bytes(rec->dirfd, number);
+		rec->kept[i].packed = true;
+	}
+}
+
+/* Those that are closed may be compressed. */
+static void pack_chunks(const struct tcpfsm_recorder *rec)
+{
+	if (rec->packer)
+		packer_tell(rec->packer, first_chunk(rec) + rec->nkept - 1, first_chunk(rec));
 }
 
 /* Those that the next one leaves no room for, and those that are too old. */
 static void remove_old_chunks(struct tcpfsm_recorder *rec)
 {
 	uint64_t bytes = rec->held ? 0 : rec->keep_bytes / KEPT_CHUNKS, now = monotonic_ns();
+	uint64_t first = first_chunk(rec);
 	size_t i, n = 0;
 
+	/* And one that is compressed is there twice, for a while. */
+	if (rec->packer) {
+		bytes += rec->keep_bytes / KEPT_CHUNKS;
+		measure_chunks(rec);
+	}
 	for (i = 0; i < rec->nkept; i++)
 		bytes += rec->kept[i].bytes;
 	while (n < rec->nkept && ((rec->keep_bytes && bytes > rec->keep_bytes) ||
 				  (rec->keep_ns && now - rec->kept[n].end > rec->keep_ns))) {
 		bytes -= rec->kept[n].bytes;
-		/* While held the last one has been closed, too. */
-		remove_chunk(rec, rec->chunk + rec->held - rec->nkept + n);
 		n++;
 	}
-	if (!n)
-		return;
 	rec->nkept -= n;
-	memmove(rec->kept, rec->kept + n, rec->nkept * sizeof(*rec->kept));
+	if (n)
+		memmove(rec->kept, rec->kept + n, rec->nkept * sizeof(*rec->kept));
+	/* It is at none of these any more, or gives it up soon. */
+	pack_chunks(rec);
+	for (i = 0; i < n; i++)
+		chunk_remove(rec->dirfd, first + i);
 }
 
 static void free_recorder(struct tcpfsm_recorder *rec)
 {
+	packer_close(rec->packer, false);
 	if (rec->dirfd >= 0)
 		close(rec->dirfd);
 	reading_free(&rec->told);
@@ -231,6 +245,7 @@ int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
 	rec->keeps_arg = o.keeps_arg;
 	rec->held = o.held;
 	rec->chunks = o.keep_bytes || o.keep_ns || o.held;
+	rec->compress_end = o.compress_end;
 	rec->progress.chunk = UINT64_MAX;
 	rec->dir = strdup(dir);
 	rec->cpus = calloc(n, sizeof(*rec->cpus));
@@ -238,6 +253,8 @@ int recorder_open_rings(struct tcpfsm_recorder **out, struct ring_reader *rings,
 	rec->dirfd = err ? err : ctf_make_dir(dir, &made);
 	if (rec->dirfd < 0)
 		err = rec->dirfd;
+	if (!err && rec->chunks && o.compress)
+		err = packer_open(&rec->packer, rec->dirfd);
 	/* Before anything is in it, or it would read as one that nobody writes. */
 	if (!err)
 		tell_progress(rec, 0);
@@ -887,6 +904,19 @@ int tcpfsm_recorder_snapshot(const struct tcpfsm_recorder *rec, uint64_t *socket
 	return rec->snapshot_error;
 }
 
+static void pack_rest(struct tcpfsm_recorder *rec)
+{
+	progress_end(rec->dirfd);
+	if (rec->packer) {
+		packer_tell(rec->packer, rec->chunk, first_chunk(rec));
+		packer_close(rec->packer, true);
+		rec->packer = NULL;
+	} else if (!rec->chunks) {
+		/* What fails stays as it is. */
+		(void)pack_streams(rec->dirfd, NULL, NULL);
+	}
+}
+
 int tcpfsm_recorder_close(struct tcpfsm_recorder *rec, uint64_t *unwritten)
 {
 	struct ctf_end how = { .how = TCPFSM_END_STOPPED };
@@ -917,6 +947,9 @@ int tcpfsm_recorder_close(struct tcpfsm_recorder *rec, uint64_t *unwritten)
 	end = ctf_writer_close(rec->writer, &how, unwritten);
 out:
 	device_close(rec->dev);
+	/* All of it is there, for who follows, too; where it was an error that ended it, the disk may be full. */
+	if (rec->compress_end && !rec->err && !end)
+		pack_rest(rec);
 	free_recorder(rec);
 	return end ? end : err;
 }

@@ -37,6 +37,7 @@
 #include "ctf.h"
 #include "merge.h"
 #include "named.h"
+#include "packed.h"
 #include "progress.h"
 #include "source.h"
 
@@ -48,7 +49,7 @@
 /* The buffers of all files together, and of one. */
 #define BUFFERS_BYTES	(16U << 20)
 #define BUFFER_MAX	(256U << 10)
-#define BUFFER_MIN	(16U << 10)
+#define BUFFER_MIN	PACKED_FRAME
 /* While it is followed: more CPUs may come. */
 #define BUFFER_GROWING	(64U << 10)
 /* How often is there progress to be looked for? */
@@ -105,6 +106,7 @@ struct stream {
 	size_t padding;			/* units behind them, before the next packet */
 	uint64_t off;			/* of buf[n] in the file */
 	uint64_t size;			/* of the file when it was opened */
+	uint64_t packed_at;		/* compressed: where the file goes on; 0: as no file of ours does */
 	uint64_t packet_off;
 	uint64_t seq;			/* of the last record, or 0 before the first */
 	uint64_t last_ts;
@@ -116,6 +118,7 @@ struct stream {
 	enum kind kind;
 	uint32_t cpu;
 	size_t chunk;			/* that fd is of */
+	bool packed;			/* compressed */
 	bool new_chunk;			/* no record of it yet */
 	bool idle;			/* growing: at its end for now */
 	bool damaged;
@@ -142,6 +145,7 @@ struct recording {
 	int dirfd;
 	int err;			/* of the first stream that had one */
 	int64_t clock;			/* the last offset that was told */
+	struct unpacker *unpacker;	/* NULL: nothing is compressed so far */
 	struct named_parts name;
 	uint64_t last_ts;		/* of all records */
 	/* What is not there. */
@@ -168,8 +172,9 @@ static int stream_error(struct recording *r, struct stream *s, int err, uint64_t
 		char name[FILE_NAME];
 
 		r->err = err;
-		snprintf(r->src.error, sizeof(r->src.error), "%s: %s at byte %" PRIu64,
-			 file_name(&r->chunks[s->chunk], s->kind, s->cpu, name), what, at);
+		snprintf(r->src.error, sizeof(r->src.error), "%s%s: %s at byte %" PRIu64,
+			 file_name(&r->chunks[s->chunk], s->kind, s->cpu, name),
+			 s->packed ? PACKED_SUFFIX : "", what, at);
 	}
 	/* That was the end of this one. */
 	s->rd = s->n = s->left = 0;
@@ -205,18 +210,40 @@ static const union unit *unit_at(const struct recording *r, const struct stream 
 	return (const union unit *)(s->buf + i * r->unit);
 }
 
+/* A file, or where there is none the one that is compressed in its place, and then *packed.  Return: fd or -errno. */
+static int open_file(const struct recording *r, const struct chunk *c, enum kind kind, uint32_t cpu, bool *packed)
+{
+	char name[FILE_NAME + sizeof(PACKED_SUFFIX)];
+	int fd;
+
+	file_name(c, kind, cpu, name);
+	fd = openat(r->dirfd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	*packed = fd < 0 && errno == ENOENT;
+	if (*packed)
+		fd = openat(r->dirfd, strcat(name, PACKED_SUFFIX), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int stream_open(struct recording *r, struct stream *s)
 {
-	char name[FILE_NAME];
+	struct packed_sizes sizes;
 	struct stat st;
 
-	s->fd = openat(r->dirfd, file_name(&r->chunks[s->chunk], s->kind, s->cpu, name),
-		       O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	s->fd = open_file(r, &r->chunks[s->chunk], s->kind, s->cpu, &s->packed);
 	if (s->fd < 0)
-		return -errno;
+		return s->fd;
 	if (fstat(s->fd, &st) || !S_ISREG(st.st_mode))
 		return -EBADMSG;
 	s->size = (uint64_t)st.st_size;
+	if (!s->packed)
+		return 0;
+	if (!r->unpacker)
+		r->unpacker = unpacker_new();
+	if (!r->unpacker)
+		return -ENOMEM;
+	/* What is wrong with it is told when it is read. */
+	s->packed_at = packed_sizes(s->fd, &sizes) ? 0 : PACKED_BEGIN;
+	s->size = s->packed_at ? sizes.plain : UINT64_MAX;
 	return 0;
 }
 
@@ -229,24 +256,37 @@ static bool stream_has_grown(struct recording *r, struct stream *s)
 		return false;
 	if (s->fd < 0)
 		return !stream_open(r, s) && s->size;
+	if (s->packed)
+		return false;
 	if (fstat(s->fd, &st))
 		return false;
 	s->size = (uint64_t)st.st_size;
 	return s->off < s->size;
 }
 
-/* The next unit of the file; NULL: there is none, and *err tells whether there should be. */
-static const union unit *stream_unit(struct recording *r, struct stream *s, int *err)
+/* Fills the buffer.  Return: bytes or a negative errno; -EBADMSG has been told. */
+static ssize_t read_packed(struct recording *r, struct stream *s)
 {
-	size_t want, have = 0;
+	uint64_t at = s->packed_at;
+	ssize_t n;
 
-	*err = 0;
-	if (s->rd < s->n)
-		return unit_at(r, s, s->rd++);
-	if (s->off >= s->size && (!r->follows || !stream_has_grown(r, s)))
-		return NULL;
+	if (!at) {
+		stream_error(r, s, -EBADMSG, at, PACKED_FOREIGN);
+		return -EBADMSG;
+	}
+	n = unpack_frame(r->unpacker, s->fd, &s->packed_at, s->buf);
+	if (!n || n == -EBADMSG || (n > 0 && (uint64_t)n > s->size - s->off)) {
+		stream_error(r, s, -EBADMSG, at, PACKED_DAMAGED);
+		return -EBADMSG;
+	}
+	return n;
+}
 
-	want = r->units * r->unit;
+/* Likewise. */
+static ssize_t read_plain(const struct recording *r, struct stream *s)
+{
+	size_t want = r->units * r->unit, have = 0;
+
 	if (s->size - s->off < want)
 		want = (size_t)(s->size - s->off);
 	while (have < want) {
@@ -255,15 +295,33 @@ static const union unit *stream_unit(struct recording *r, struct stream *s, int 
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			*err = -errno;
-			return NULL;
-		}
+		if (n < 0)
+			return -errno;
 		if (!n)
 			break;
 		have += (size_t)n;
 	}
-	s->n = have / r->unit;
+	return (ssize_t)have;
+}
+
+/* The next unit of the file; NULL: there is none, and *err tells whether there should be. */
+static const union unit *stream_unit(struct recording *r, struct stream *s, int *err)
+{
+	ssize_t have;
+
+	*err = 0;
+	if (s->rd < s->n)
+		return unit_at(r, s, s->rd++);
+	if (s->off >= s->size && (!r->follows || !stream_has_grown(r, s)))
+		return NULL;
+
+	have = s->packed ? read_packed(r, s) : read_plain(r, s);
+	if (have < 0) {
+		/* Nothing more is said of it. */
+		*err = have == -EBADMSG ? -EIO : (int)have;
+		return NULL;
+	}
+	s->n = (size_t)have / r->unit;
 	s->rd = 0;
 	s->off += s->n * r->unit;
 	if (!s->n) {
@@ -661,6 +719,7 @@ static void recording_close(struct tcpfsm_source *src)
 	}
 	close(r->dirfd);
 	reading_free(&r->totals);
+	unpacker_free(r->unpacker);
 	free(r->chunks);
 	free(r->streams);
 	free(r->merge.e);
@@ -710,6 +769,15 @@ static int read_metadata(int dirfd, const char *chunk, struct ctf_env *env, cons
 	return err;
 }
 
+/* What a stream's file is called without what compressing it put behind. */
+static void strip(char *name)
+{
+	size_t len = strlen(name), end = strlen(PACKED_SUFFIX);
+
+	if (len > end && !strcmp(name + len - end, PACKED_SUFFIX))
+		name[len - end] = '\0';
+}
+
 static bool stream_name(const char *name, uint32_t *cpu)
 {
 	unsigned long n;
@@ -748,11 +816,11 @@ static enum kind stream_kind(const char *name)
 	return OF_CPU;
 }
 
-static bool has_stream(const struct recording *r, size_t n, enum kind kind, uint32_t cpu)
+static bool has_stream(const struct recording *r, enum kind kind, uint32_t cpu)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < r->nstreams; i++)
 		if (r->streams[i].kind == kind && r->streams[i].cpu == cpu)
 			return true;
 	return false;
@@ -774,10 +842,33 @@ static DIR *open_folder(const struct recording *r, const char *dir)
 	return d;
 }
 
+static int add_stream(struct recording *r, size_t *room, enum kind kind, uint32_t cpu, size_t chunk, const char **why)
+{
+	struct stream *s;
+	int err;
+
+	if (r->nstreams == *room) {
+		*room = *room ? 2 * *room : 16;
+		s = realloc(r->streams, *room * sizeof(*s));
+		if (!s) {
+			*why = "out of memory";
+			return -ENOMEM;
+		}
+		r->streams = s;
+	}
+	s = &r->streams[r->nstreams++];
+	*s = (struct stream) { .cpu = cpu, .kind = kind, .chunk = chunk, .fd = -1 };
+	err = stream_open(r, s);
+	if (err)
+		*why = s->fd < 0 ? kinds[kind].no_open : kinds[kind].no_file;
+	return err;
+}
+
 /* The streams that begin in this chunk. */
 static int open_streams(struct recording *r, size_t chunk, const char **why)
 {
-	size_t before = r->nstreams, room = before;
+	size_t room = r->nstreams;
+	unsigned int round;
 	struct dirent *e;
 	uint32_t cpu;
 	int err = 0;
@@ -788,29 +879,19 @@ static int open_streams(struct recording *r, size_t chunk, const char **why)
 		*why = NO_FOLDER;
 		return -errno;
 	}
-	while (!err && (e = readdir(d))) {
-		enum kind kind = stream_kind(e->d_name);
-		struct stream *s;
+	/* Its recorder may compress it now: who looks twice sees each file or the one in its place. */
+	for (round = 0; round < 2; round++, rewinddir(d)) {
+		while (!err && (e = readdir(d))) {
+			enum kind kind;
 
-		cpu = 0;
-		if ((kind == OF_CPU && !stream_name(e->d_name, &cpu)) ||
-		    has_stream(r, before, kind, cpu))
-			continue;
-		if (r->nstreams == room) {
-			room = room ? 2 * room : 16;
-			s = realloc(r->streams, room * sizeof(*s));
-			if (!s) {
-				err = -ENOMEM;
-				*why = "out of memory";
-				break;
-			}
-			r->streams = s;
+			strip(e->d_name);
+			kind = stream_kind(e->d_name);
+			cpu = 0;
+			if ((kind == OF_CPU && !stream_name(e->d_name, &cpu)) ||
+			    has_stream(r, kind, cpu))
+				continue;
+			err = add_stream(r, &room, kind, cpu, chunk, why);
 		}
-		s = &r->streams[r->nstreams++];
-		*s = (struct stream) { .cpu = cpu, .kind = kind, .chunk = chunk, .fd = -1 };
-		err = stream_open(r, s);
-		if (err)
-			*why = s->fd < 0 ? kinds[kind].no_open : kinds[kind].no_file;
 	}
 	closedir(d);
 	return err;
@@ -818,23 +899,45 @@ static int open_streams(struct recording *r, size_t chunk, const char **why)
 
 /* ---- what is not there ------------------------------------------------------------ */
 
+/* How much of a stream is in this file? */
+static uint64_t size_of(int fd, bool packed)
+{
+	struct packed_sizes sizes;
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	if (!packed)
+		return (uint64_t)st.st_size;
+	/* What is no file of ours is told when it is read. */
+	if (packed_sizes(fd, &sizes))
+		return UINT64_MAX;
+	return (uint64_t)st.st_size < sizes.packed ? 0 : sizes.plain;
+}
+
 /* One stream's size, as its recorder counted it. */
 static void check_size(struct recording *r, const struct chunk *c, const struct tcpfsm_record *mark)
 {
 	static const enum kind by_number[] = { OF_CPU, OF_SOCKETS, OF_TOTALS };
 	char name[FILE_NAME];
-	struct stat st;
+	enum kind kind;
+	bool packed;
+	int fd;
 
 	if (mark->rcv >= sizeof(by_number) / sizeof(by_number[0]))
 		return;
-	file_name(c, by_number[mark->rcv], mark->tw, name);
-	if (fstatat(r->dirfd, name, &st, 0)) {
+	kind = by_number[mark->rcv];
+	file_name(c, kind, mark->tw, name);
+	fd = open_file(r, c, kind, mark->tw, &packed);
+	if (fd == -ENOENT) {
 		if (!r->absent++)
 			snprintf(r->absent_first, sizeof(r->absent_first), "%s", name);
-	} else if ((uint64_t)st.st_size < mark->conn) {
+	} else if (fd >= 0 && size_of(fd, packed) < mark->conn) {
 		if (!r->cut++)
 			snprintf(r->cut_first, sizeof(r->cut_first), "%s", name);
 	}
+	if (fd >= 0)
+		close(fd);
 }
 
 /* How a chunk ended, and whether all of it is here.  What is wrong with its marks is told when they are read. */
