@@ -42,6 +42,7 @@ struct tcpfsm_follow {
 	bool quiet;			/* there was nothing more to read */
 	bool stopped;			/* by a callback */
 	uint64_t quiet_since;		/* 0: something came */
+	uint64_t given_ts;		/* of the last one, from a recorder that is at it */
 
 	/*
 	 * When to stop, in the time of the records (CLOCK_MONOTONIC), so that what happened before
@@ -444,9 +445,14 @@ static void look_at_signal(struct tcpfsm_follow *f)
 		f->end = now;
 }
 
+static uint64_t time_of(const struct tcpfsm_item *item)
+{
+	return item->lost ? item->to_ts : item->rec.ts;
+}
+
 static bool in_time(const struct tcpfsm_follow *f, const struct tcpfsm_item *item)
 {
-	return (item->lost ? item->to_ts : item->rec.ts) <= f->end;
+	return time_of(item) <= f->end;
 }
 
 /* How many of these are not beyond the end?  Sockets are read to theirs. */
@@ -513,6 +519,14 @@ static bool records_wait(const struct tcpfsm_follow *f)
 	return f->model && tcpfsm_model_pending(f->model);
 }
 
+/* Has nothing happened for so long?  A recorder may be late to tell what did. */
+static bool is_quiet(const struct tcpfsm_follow *f, uint64_t now, unsigned int ms)
+{
+	if (f->src->growing)
+		return f->src->upto > f->given_ts + ms * NSEC_PER_MSEC;
+	return now - f->quiet_since > ms * NSEC_PER_MSEC;
+}
+
 /* Nothing to read for now. */
 static int rest(struct tcpfsm_follow *f)
 {
@@ -521,9 +535,9 @@ static int rest(struct tcpfsm_follow *f)
 
 	if (!f->quiet_since)
 		f->quiet_since = now;
-	if (records_wait(f) && now - f->quiet_since > (PENDING_MS + f->lag_ms) * NSEC_PER_MSEC)
+	if (records_wait(f) && is_quiet(f, now, PENDING_MS))
 		rc = give(f, NULL, 0);
-	if (!rc && ladders_wait(f) && now - f->quiet_since > (SETTLE_MS + f->lag_ms) * NSEC_PER_MSEC)
+	if (!rc && ladders_wait(f) && is_quiet(f, now, SETTLE_MS))
 		rc = heed(f, tcpfsm_ladders_settle(f->to.ladders, f->o.ladder, f->o.arg));
 	if (rc)
 		return rc;
@@ -546,9 +560,9 @@ static int sleep_for(struct tcpfsm_follow *f, int timeout_ms)
 	if (timeout_ms >= 0)
 		sooner(&until, now + (unsigned int)timeout_ms * NSEC_PER_MSEC);
 	if (records_wait(f))
-		sooner(&until, now + (PENDING_MS + f->lag_ms) * NSEC_PER_MSEC);
+		sooner(&until, now + PENDING_MS * NSEC_PER_MSEC);
 	if (ladders_wait(f))
-		sooner(&until, now + (SETTLE_MS + f->lag_ms) * NSEC_PER_MSEC);
+		sooner(&until, now + SETTLE_MS * NSEC_PER_MSEC);
 	if (f->wanted)
 		sooner(&until, f->resync.next);
 	if (f->end != UINT64_MAX)
@@ -615,6 +629,8 @@ static int read_on(struct tcpfsm_follow *f, uint64_t budget_ns)
 		}
 		f->quiet_since = 0;
 		taken = count_in_time(f, items, n);
+		if (f->lag_ms && taken)
+			f->given_ts = time_of(&items[taken - 1]);
 		rc = give(f, items, taken);
 		if (rc)
 			return rc;

@@ -26,8 +26,10 @@
 
 /* A crash loses no record older than this. */
 #define FLUSH_NS	NSEC_PER_SEC
-/* So long a record may take from its time to where it is seen, for who follows. */
+/* So long a record may take from its time to where it is seen, for who follows; */
 #define FLIGHT_NS	(NSEC_PER_SEC / 5)
+/* so long where it is known to be on its way; some never come. */
+#define FLIGHT_MAX_NS	NSEC_PER_SEC
 
 struct kept_chunk {
 	uint64_t bytes, end;
@@ -579,6 +581,21 @@ static int put_clock(struct tcpfsm_recorder *rec, uint64_t at)
 	return ctf_writer_mark(rec->writer, &mark, 0);
 }
 
+/* A CPU that was put aside amid a record: what is told is not beyond the time that it may have. */
+static void wait_for_flight(struct tcpfsm_recorder *rec, uint64_t now)
+{
+	uint64_t since = now - (uint64_t)rec->timens - FLIGHT_MAX_NS;
+	unsigned int i;
+
+	for (i = 0; i < rec->nrings; i++) {
+		const struct ring_reader *r = &rec->rings[i];
+		uint64_t from = r->last_ts > since ? r->last_ts : since;
+
+		if (r->hdr && from < rec->upto && ring_in_flight(r))
+			rec->upto = from;
+	}
+}
+
 /* Nothing is written: totals are read, so that what is recorded then has some of before. */
 static int keep_past(struct tcpfsm_recorder *rec)
 {
@@ -615,6 +632,7 @@ static int drain(struct tcpfsm_recorder *rec)
 		if (r->hdr && load_relaxed(&r->hdr->head) > r->cursor)
 			err = drain_ring(rec, r, i, now, &total);
 	}
+	wait_for_flight(rec, now);
 	if (!err && naming_waits(&rec->naming, now))
 		err = put_names(rec, now);
 	if (!err && now >= FLUSH_NS)

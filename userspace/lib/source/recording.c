@@ -141,7 +141,6 @@ struct recording {
 	size_t nchunks;
 	bool follows;			/* files may grow; src.growing: and there is somebody who writes */
 	struct progress progress;	/* of that one */
-	uint64_t upto;			/* what is not before this waits */
 	int dirfd;
 	int err;			/* of the first stream that had one */
 	int64_t clock;			/* the last offset that was told */
@@ -163,6 +162,22 @@ static const char *file_name(const struct chunk *c, enum kind kind, uint32_t cpu
 	else
 		snprintf(buf, FILE_NAME, "%s%s", c->dir, kinds[kind].file);
 	return buf;
+}
+
+/*
+ * Its number in the merge: of equal times the marks come first, then sockets, CPUs in their order, and totals;
+ * whenever who follows came to know of it.
+ */
+static uint64_t merge_number(const struct recording *r, size_t i)
+{
+	static const uint64_t rank[] = { [OF_MARKS] = 0, [OF_SOCKETS] = 1, [OF_CPU] = 2, [OF_TOTALS] = 3 };
+
+	return rank[r->streams[i].kind] << 48 | (uint64_t)r->streams[i].cpu << 32 | i;
+}
+
+static struct stream *first_stream(const struct recording *r)
+{
+	return &r->streams[(uint32_t)r->merge.e[0].stream];
 }
 
 static int stream_error(struct recording *r, struct stream *s, int err, uint64_t at,
@@ -193,9 +208,9 @@ static bool stream_grows(const struct recording *r, const struct stream *s)
 static int stream_cut(struct recording *r, struct stream *s)
 {
 	if (stream_grows(r, s)) {
-		/* The rest of the packet comes. */
+		/* The rest of the packet comes: its size is looked at again. */
 		s->rd = s->n = s->left = s->padding = 0;
-		s->off = s->packet_off;
+		s->off = s->size = s->packet_off;
 		return 0;
 	}
 	if (r->chunks[s->chunk].end != TCPFSM_END_NONE)
@@ -248,20 +263,16 @@ static int stream_open(struct recording *r, struct stream *s)
 }
 
 /* What was written since it was looked at last. */
-static bool stream_has_grown(struct recording *r, struct stream *s)
+static void stream_grow(struct recording *r, struct stream *s)
 {
 	struct stat st;
 
 	if (s->damaged)
-		return false;
+		return;
 	if (s->fd < 0)
-		return !stream_open(r, s) && s->size;
-	if (s->packed)
-		return false;
-	if (fstat(s->fd, &st))
-		return false;
-	s->size = (uint64_t)st.st_size;
-	return s->off < s->size;
+		(void)stream_open(r, s);
+	else if (!s->packed && !fstat(s->fd, &st))
+		s->size = (uint64_t)st.st_size;
 }
 
 /* Fills the buffer.  Return: bytes or a negative errno; -EBADMSG has been told. */
@@ -312,7 +323,9 @@ static const union unit *stream_unit(struct recording *r, struct stream *s, int 
 	*err = 0;
 	if (s->rd < s->n)
 		return unit_at(r, s, s->rd++);
-	if (s->off >= s->size && (!r->follows || !stream_has_grown(r, s)))
+	if (r->follows)
+		stream_grow(r, s);
+	if (s->off >= s->size)
 		return NULL;
 
 	have = s->packed ? read_packed(r, s) : read_plain(r, s);
@@ -437,6 +450,9 @@ static int stream_packet(struct recording *r, struct stream *s)
 		if (p->events_discarded < s->discarded || (s->kind != OF_CPU && p->events_discarded))
 			return stream_error(r, s, -EBADMSG, s->packet_off,
 					    "packet with a wrong count of lost records");
+		/* The rest may have come since it was read, and records in it be due. */
+		if (bytes > s->size - s->packet_off && r->follows)
+			stream_grow(r, s);
 		if (bytes > s->size - s->packet_off) {
 			if (stream_cut(r, s))
 				return -1;
@@ -534,7 +550,7 @@ static bool stream_advance(struct recording *r, struct stream *s, uint64_t *key)
  */
 static void run_ahead(struct recording *r, struct stream *s)
 {
-	uint64_t limit = merge_limit(&r->merge, r->upto - 1);
+	uint64_t limit = merge_limit(&r->merge, r->src.upto - 1);
 	struct tcpfsm_item *it = r->items + 1;
 
 	while (it < r->items + BATCH && s->left && s->rd < s->n) {
@@ -633,7 +649,7 @@ again:
 			merge_replace(&r->merge, key);
 		r->out = NULL;
 	}
-	if (src->growing && (!r->merge.n || r->merge.e[0].key >= r->upto)) {
+	if (src->growing && (!r->merge.n || r->merge.e[0].key >= r->src.upto)) {
 		if (!r->err && look_again(r))
 			goto again;
 		return r->err;
@@ -641,7 +657,7 @@ again:
 	if (!r->merge.n)
 		return r->err;
 
-	s = &r->streams[r->merge.e[0].stream];
+	s = first_stream(r);
 	if (__builtin_expect(s->gap > 0, 0)) {
 		r->gap.cpu = s->cpu;
 		r->gap.lost = s->gap;
@@ -792,17 +808,6 @@ static bool stream_name(const char *name, uint32_t *cpu)
 		return false;
 	*cpu = (uint32_t)n;
 	return true;
-}
-
-/* Of equal times the first one's comes first: the sockets, and the totals last. */
-static int by_cpu(const void *a, const void *b)
-{
-	static const int rank[] = { [OF_MARKS] = 0, [OF_SOCKETS] = 1, [OF_CPU] = 2, [OF_TOTALS] = 3 };
-	const struct stream *x = a, *y = b;
-
-	if (x->kind != y->kind)
-		return rank[x->kind] - rank[y->kind];
-	return x->cpu < y->cpu ? -1 : x->cpu > y->cpu;
 }
 
 /* What is not of another kind may be a CPU's. */
@@ -1089,7 +1094,6 @@ static int start_streams(struct recording *r, size_t n)
 	if (!e)
 		return -ENOMEM;
 	r->merge.e = e;
-	qsort(r->streams + n, r->nstreams - n, sizeof(r->streams[0]), by_cpu);
 	for (i = n; i < r->nstreams; i++) {
 		/* Whole pages, aligned: read(2) is faster for it. */
 		r->streams[i].buf = aligned_alloc(4096, r->units * r->unit);
@@ -1099,7 +1103,7 @@ static int start_streams(struct recording *r, size_t n)
 	for (i = n; i < r->nstreams; i++) {
 		r->streams[i].idle = !stream_advance(r, &r->streams[i], &key);
 		if (!r->streams[i].idle)
-			merge_push(&r->merge, key, i);
+			merge_push(&r->merge, key, merge_number(r, i));
 	}
 	return 0;
 }
@@ -1343,7 +1347,7 @@ static int read_on(struct recording *r, uint64_t chunk, const char **why)
 			continue;
 		s->idle = !stream_advance(r, s, &key);
 		if (!s->idle)
-			merge_push(&r->merge, key, i);
+			merge_push(&r->merge, key, merge_number(r, i));
 	}
 	if (!err)
 		forget_chunks(r);
@@ -1367,9 +1371,9 @@ static bool look_again(struct recording *r)
 		snprintf(r->src.error, sizeof(r->src.error), "%s", why);
 	}
 	if (r->src.growing) {
-		r->upto = p.upto > r->upto ? p.upto : r->upto;
+		r->src.upto = p.upto > r->src.upto ? p.upto : r->src.upto;
 	} else {
-		r->upto = UINT64_MAX;
+		r->src.upto = UINT64_MAX;
 		r->writing = false;
 		tell_end(r);
 	}
@@ -1401,12 +1405,12 @@ int source_open_recording(struct tcpfsm_source **src, const char *dir, bool foll
 		return -ENOMEM;
 	}
 	r->dirfd = dirfd;
-	r->upto = UINT64_MAX;
+	r->src.upto = UINT64_MAX;
 	r->follows = follow;
 	r->src.watch_fd = -1;
 	r->src.growing = follow && progress_read(dirfd, &r->progress);
 	if (r->src.growing)
-		r->upto = r->progress.upto;
+		r->src.upto = r->progress.upto;
 	r->src.next = recording_next;
 	r->src.wait = recording_wait;
 	r->src.missing = recording_missing;

@@ -33,7 +33,8 @@ struct tcpfsm_source {
 	uint64_t delivered;
 	uint64_t lost;
 	int watch_fd;			/* that ends wait(), too; -1: none */
-	bool growing;			/* a recording to which more may come */
+	bool growing;			/* a recording to which more may come, */
+	uint64_t upto;			/* and all before this time has been given where next() has nothing */
 	uint64_t sockets;		/* delivered, of a snapshot */
 	int snapshot_error;		/* of a snapshot that is over */
 	char filter[1024];		/* of a recording; "": all is in it */
