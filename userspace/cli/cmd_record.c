@@ -150,7 +150,7 @@ static int run(const struct options *opts)
 	struct tcpfsm_recorder_options o = {
 		.size = sizeof(o), .follow_new = opts->follow_new, .snapshot = true,
 		.keep_bytes = opts->keep_bytes, .keep_ns = opts->keep_ns, .held = opts->on_finding,
-		.compress = true, .compress_end = opts->compress,
+		.compress = opts->compress, .compress_end = opts->compress,
 	};
 	struct sigaction usr1 = { .sa_handler = on_usr1 };
 	char filter[TCPFSM_FILTER_TEXT], more[160] = "";

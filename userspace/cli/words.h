@@ -102,7 +102,7 @@ enum {
 	X(LONG_ON_FINDING, "on-finding", "[=SEVERITY]", OPT_KEEP, "only around findings: critical, or warning") \
 	X(LONG_AFTER, "after", "SECONDS", OPT_KEEP,   "how long after such a finding, not 60") \
 	X(LONG_DUMP, "dump", NULL,    OPT_KEEP,	      "what the flight recorder holds, and no more") \
-	X(LONG_COMPRESS, "compress", NULL, OPT_KEEP,  "compress it all when it ends") \
+	X(LONG_COMPRESS, "compress", NULL, OPT_KEEP,  "compress it (zstd): chunks when they are closed") \
 	X(LONG_UNPACK, "unpack", NULL, OPT_KEEP,      "no recording: make DIR plain again") \
 	X(LONG_LISTEN, "listen", "WHERE", OPT_SERVE,  "at ADDRESS:PORT, not only 127.0.0.1:9823") \
 	X(LONG_LEDGER, "ledger", NULL, OPT_SERVE,     "ports by destination, too: reads the records") \
