@@ -212,7 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cmd->command->run(&o);
 	close(out.fd);
 	if (in.h.seed & 2)
-		unpack_recording(dir, why);
+		tcpfsm_recording_unpack(dir, why, sizeof(why));
 	wipe();
 	return 0;
 }

@@ -212,14 +212,14 @@ static void test_round_trip(void)
 	CHECK(!shell("test $(stat -c %%a %s/cpu_0.zst) = 600", dir));
 	/* Twice is once. */
 	CHECK_EQ(pack(), 0);
-	CHECK_EQ(unpack_recording(dir, why), 0);
+	CHECK_EQ(tcpfsm_recording_unpack(dir, why, sizeof(why)), 0);
 	CHECK(!shell("diff -r %s %s.plain", dir, dir));
 	CHECK(!shell("! command -v babeltrace2 >/dev/null || babeltrace2 %s | cmp - %s.text", dir, dir));
-	CHECK_EQ(unpack_recording(dir, why), 0);
+	CHECK_EQ(tcpfsm_recording_unpack(dir, why, sizeof(why)), 0);
 	o = read_all();
 	CHECK(whole(&o));
 	wipe();
-	CHECK_EQ(unpack_recording(dir, why), -ENOENT);
+	CHECK_EQ(tcpfsm_recording_unpack(dir, why, sizeof(why)), -ENOENT);
 }
 
 /* What does not get smaller stays. */
@@ -273,7 +273,7 @@ static void test_crash(void)
 	spew("cpu_0.zst", "nothing of the kind", 19);
 	o = read_all();
 	CHECK(whole(&o));
-	CHECK_EQ(unpack_recording(dir, (char [256]){ "" }), 0);
+	CHECK_EQ(tcpfsm_recording_unpack(dir, (char [256]){ "" }, 256), 0);
 	CHECK(!there("cpu_0.zst"));
 	o = read_all();
 	CHECK(whole(&o));
@@ -300,7 +300,7 @@ static void refused(const void *buf, size_t len)
 	CHECK(!o.end || o.end == -EBADMSG);
 	CHECK_EQ(o.cpu[1], RECORDS);
 	/* There are bits that mean nothing. */
-	if (unpack_recording(dir, why))
+	if (tcpfsm_recording_unpack(dir, why, sizeof(why)))
 		CHECK(!strncmp(why, "cpu_0.zst: ", 11) && !there("cpu_0"));
 	else
 		CHECK(o.cpu[0] == RECORDS && !unlink(path("cpu_0")));
@@ -416,7 +416,7 @@ static void test_bombs(void)
 	begin_file(buf, 1ULL << 60);
 	spew("cpu_1.zst", buf, len);
 	unlink(path("cpu_0.zst"));
-	CHECK_EQ(unpack_recording(dir, (char [256]){ "" }), -ENOSPC);
+	CHECK_EQ(tcpfsm_recording_unpack(dir, (char [256]){ "" }, 256), -ENOSPC);
 	CHECK(is_clean());
 	free(buf);
 	wipe();
@@ -432,13 +432,13 @@ static void test_odd_files(void)
 	CHECK(!shell("cd %s && rm cpu_0.zst && mkfifo cpu_0.zst", dir));
 	o = read_all();
 	CHECK_EQ(o.open, -EBADMSG);
-	CHECK_EQ(unpack_recording(dir, why), -EBADMSG);
+	CHECK_EQ(tcpfsm_recording_unpack(dir, why, sizeof(why)), -EBADMSG);
 	CHECK(!shell("cd %s && rm cpu_0.zst && ln -s marks cpu_0.zst", dir));
-	CHECK_EQ(unpack_recording(dir, why), -EBADMSG);
+	CHECK_EQ(tcpfsm_recording_unpack(dir, why, sizeof(why)), -EBADMSG);
 	write_packed();
 	/* Where it writes there is nobody else's file. */
 	CHECK(!shell("cd %s && rm -f cpu_0.zst .cpu_1 && echo precious >%s.other && ln -s %s.other .cpu_1", dir, dir, dir));
-	CHECK_EQ(unpack_recording(dir, why), 0);
+	CHECK_EQ(tcpfsm_recording_unpack(dir, why, sizeof(why)), 0);
 	CHECK(!shell("grep -q precious %s.other", dir));
 	CHECK(there("cpu_1") && is_clean());
 	wipe();
@@ -503,7 +503,7 @@ static void test_end(uint64_t keep)
 	o = read_all();
 	CHECK(!o.open && !o.end && o.intact && o.ordered && !*o.missing && !o.lost);
 	CHECK_EQ(o.cpu[0] + o.cpu[1], 40000);
-	CHECK_EQ(unpack_recording(dir, (char [256]){ "" }), 0);
+	CHECK_EQ(tcpfsm_recording_unpack(dir, (char [256]){ "" }, 256), 0);
 	CHECK(!shell("test -z \"$(find %s -name '*.zst')\"", dir));
 	o = read_all();
 	CHECK(!o.open && !o.end && o.intact && !*o.missing && o.cpu[0] == 20000);

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "source/pace.h"
-#include "source/packed.h"
 #include "cli.h"
 #include "watch.h"
 
@@ -135,7 +134,7 @@ static uint64_t bytes_in(const char *dir)
 static int unpack(const char *dir)
 {
 	char why[256];
-	int err = unpack_recording(dir, why);
+	int err = tcpfsm_recording_unpack(dir, why, sizeof(why));
 
 	if (!err)
 		return EXIT_DONE;

@@ -349,6 +349,14 @@ void tcpfsm_recorder_signal(struct tcpfsm_recorder *rec, int sig);
  * Return: 0 or a negative errno of the last writes or of the last totals.
  */
 int tcpfsm_recorder_close(struct tcpfsm_recorder *rec, uint64_t *unwritten);
+/**
+ * tcpfsm_recording_unpack() - make a recording that is compressed plain again, all its chunks
+ * @why: what to say of -EBADMSG (damaged) and -EBUSY (it is being written), else empty
+ * @size: of it, at least 1
+ *
+ * Return: 0 or a negative errno; what is not damaged is plain all the same.
+ */
+int tcpfsm_recording_unpack(const char *dir, char *why, size_t size);
 
 /* ---- model: raw records to events ---------------------------------------- */
 

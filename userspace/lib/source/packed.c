@@ -16,6 +16,7 @@
 #include "ctf.h"
 #include "packed.h"
 #include "progress.h"
+#include "tcpfsm.h"
 
 /* Of RFC 8878: a frame that readers skip, and the size of what is in it. */
 #define SKIPPABLE	0x184d2a50U
@@ -365,13 +366,14 @@ int pack_streams(int dirfd, bool (*stop)(void *arg), void *arg)
 struct unpacking {
 	struct unpacker *u;
 	char *why;
+	size_t size;
 	const char *chunk;
 };
 
 static int complain_of(const struct unpacking *p, const char *name, const char *what)
 {
 	if (!*p->why)
-		snprintf(p->why, 256, "%s%s%s%s: %s", p->chunk, *p->chunk ? "/" : "", name, PACKED_SUFFIX, what);
+		snprintf(p->why, p->size, "%s%s%s%s: %s", p->chunk, *p->chunk ? "/" : "", name, PACKED_SUFFIX, what);
 	return -EBADMSG;
 }
 
@@ -499,9 +501,9 @@ static int unpack_all(struct unpacking *p, int dirfd)
 	return err;
 }
 
-int unpack_recording(const char *dir, char why[256])
+int tcpfsm_recording_unpack(const char *dir, char *why, size_t size)
 {
-	struct unpacking p = { .why = why, .chunk = "" };
+	struct unpacking p = { .why = why, .size = size, .chunk = "" };
 	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err;
 	struct progress progress;
 
@@ -512,7 +514,7 @@ int unpack_recording(const char *dir, char why[256])
 	err = p.u ? 0 : -ENOMEM;
 	/* It would not know how large its chunks are. */
 	if (!err && progress_read(dirfd, &progress)) {
-		snprintf(why, 256, "it is still being written");
+		snprintf(why, size, "it is still being written");
 		err = -EBUSY;
 	}
 	if (!err)

@@ -56,11 +56,5 @@ ssize_t unpack_frame(struct unpacker *u, int fd, uint64_t *at, void *buf);
  */
 int pack_streams(int dirfd, bool (*stop)(void *arg), void *arg);
 
-/*
- * Makes a recording plain again, all its chunks.  Return: 0 or a negative errno; of -EBADMSG and
- * -EBUSY why[] is what to say, else it is empty.
- */
-int unpack_recording(const char *dir, char why[256]);
-
 #pragma GCC visibility pop
 #endif /* TCPFSM_LIB_PACKED_H */
