@@ -226,13 +226,23 @@ static bool are_idle(const struct listen_row *row, const struct listen_row *end)
 	return row == end;
 }
 
+/* Network namespaces are in the list, too. */
+static bool are_many(const struct listen_reader *v)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < v->n; i++)
+		n += v->sorted[i].l->conn != 0;
+	return n > v->enough;
+}
+
 /* Rows of listeners and of their groups from the sorted list.  Return: 0 or -ENOMEM. */
 static int make_rows(struct listen_reader *v)
 {
 	static const uint64_t nothing[TCPFSM_TOTAL_NUM];
 	struct listen_reading *r = &v->r;
 	const struct listen_row **tops;
-	bool busy = v->busy || (v->enough && v->n > v->enough);
+	bool busy = v->busy || (v->enough && are_many(v));
 	size_t i, j, sums = 0, ntops = 0, ns;
 
 	tops = malloc((2 * v->n + 1) * sizeof(*tops));
