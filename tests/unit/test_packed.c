@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -521,6 +522,41 @@ static int add_blocks(const char *name, const struct stat *st, int type, struct 
 	return 0;
 }
 
+static unsigned int plain;
+
+static int count_plain(const char *name, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	plain += !strcmp(name + at->base, "cpu_0");
+	return 0;
+}
+
+/*
+ * All that is closed is compressed, but for one.  On a busy machine the thread would get no time: it has as much as
+ * others here.
+ */
+static void let_it_pack(void)
+{
+	const struct sched_param other = { .sched_priority = 0 };
+	unsigned int tries;
+	struct dirent *e;
+	DIR *d;
+
+	for (tries = 0; tries < 10000; tries++) {
+		d = opendir("/proc/self/task");
+		while (d && (e = readdir(d)))
+			(void)!sched_setscheduler(atoi(e->d_name), SCHED_OTHER, &other);
+		if (d)
+			closedir(d);
+		plain = 0;
+		nftw(dir, count_plain, 16, FTW_PHYS);
+		if (plain <= 2)
+			return;
+		usleep(2000);
+	}
+}
+
 /* More of the past in the same room, and never more than that; read while it goes on. */
 static void test_keep(void)
 {
@@ -542,8 +578,7 @@ static void test_keep(void)
 			CHECK_EQ(o.cpu[0], o.cpu[1]);
 			read++;
 		}
-		/* The thread has its turn. */
-		usleep(2000);
+		let_it_pack();
 	}
 	CHECK(read == 20 && most <= keep);
 	finish(rec);
