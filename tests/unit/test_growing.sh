@@ -136,7 +136,7 @@ record top 12 live
 start 80 24 -- -r top --follow
 shows 'top: what happens now' '^EACH SECOND' '^opens +[1-9]'
 keys 4
-shows 'top: connections' '^STATE +FOR PROCESS/PID' 'curl/80123'
+shows 'top: connections' '^STATE +FOR.+PROCESS/PID' 'curl/80123'
 wait $recorder
 shows 'top: its end' 'the recording has ended'
 keys q
