@@ -95,7 +95,7 @@ same 'and goes on to the end' after late.last
 
 # ---- chunks are compressed -----------------------------------------------------------------
 
-record packed 20 packed
+record packed 10 packed
 "$bin" trace -r packed --follow --json >trace 2>err & follower=$!
 "$bin" trace -r packed --follow --json >late 2>late.err & late=$!
 soon lines late 100
