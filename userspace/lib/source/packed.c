@@ -14,6 +14,7 @@
 #include <zstd.h>
 
 #include "ctf.h"
+#include "grow.h"
 #include "packed.h"
 #include "progress.h"
 #include "tcpfsm.h"
@@ -42,8 +43,7 @@ struct unpacker {
 	char in[FRAME_ROOM];
 };
 
-/* Return: how much there is of it; a negative errno. */
-static ssize_t read_at(int fd, void *buf, size_t len, uint64_t off)
+ssize_t read_at(int fd, void *buf, size_t len, uint64_t off)
 {
 	size_t have = 0;
 
@@ -84,6 +84,7 @@ int packed_sizes(int fd, struct packed_sizes *sizes)
 	struct head h;
 	ssize_t n = read_at(fd, &h, sizeof(h), 0);
 
+	*sizes = (struct packed_sizes) { .plain = 0 };
 	if (n < 0)
 		return (int)n;
 	if (n < (ssize_t)sizeof(h) || le32toh(h.magic) != SKIPPABLE || le32toh(h.size) != sizeof(h) - 8)
@@ -274,15 +275,11 @@ struct names {
 
 static int add_name(struct names *l, size_t *room, const char *name)
 {
-	if (l->n == *room) {
-		size_t more = *room ? 2 * *room : 16;
-		void *p = realloc(l->name, more * sizeof(*l->name));
+	void *names = grown(l->name, room, l->n, sizeof(*l->name));
 
-		if (!p)
-			return -ENOMEM;
-		l->name = p;
-		*room = more;
-	}
+	if (!names)
+		return -ENOMEM;
+	l->name = names;
 	strcpy(l->name[l->n++], name);
 	return 0;
 }

@@ -26,6 +26,9 @@
 
 /* ---- reading ------------------------------------------------------------------- */
 
+/* So many bytes of any file from there on.  Return: how much there is of it; a negative errno. */
+ssize_t read_at(int fd, void *buf, size_t len, uint64_t off);
+
 /* What it tells of itself. */
 struct packed_sizes {
 	uint64_t plain, packed;

@@ -35,6 +35,7 @@
 #include "changes.h"
 #include "clock.h"
 #include "ctf.h"
+#include "grow.h"
 #include "merge.h"
 #include "named.h"
 #include "packed.h"
@@ -296,23 +297,11 @@ static ssize_t read_packed(struct recording *r, struct stream *s)
 /* Likewise. */
 static ssize_t read_plain(const struct recording *r, struct stream *s)
 {
-	size_t want = r->units * r->unit, have = 0;
+	size_t want = r->units * r->unit;
 
 	if (s->size - s->off < want)
 		want = (size_t)(s->size - s->off);
-	while (have < want) {
-		ssize_t n = pread(s->fd, s->buf + have, want - have,
-				  (off_t)(s->off + have));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (!n)
-			break;
-		have += (size_t)n;
-	}
-	return (ssize_t)have;
+	return read_at(s->fd, s->buf, want, s->off);
 }
 
 /* The next unit of the file; NULL: there is none, and *err tells whether there should be. */
@@ -852,15 +841,12 @@ static int add_stream(struct recording *r, size_t *room, enum kind kind, uint32_
 	struct stream *s;
 	int err;
 
-	if (r->nstreams == *room) {
-		*room = *room ? 2 * *room : 16;
-		s = realloc(r->streams, *room * sizeof(*s));
-		if (!s) {
-			*why = "out of memory";
-			return -ENOMEM;
-		}
-		r->streams = s;
+	s = grown(r->streams, room, r->nstreams, sizeof(*s));
+	if (!s) {
+		*why = "out of memory";
+		return -ENOMEM;
 	}
+	r->streams = s;
 	s = &r->streams[r->nstreams++];
 	*s = (struct stream) { .cpu = cpu, .kind = kind, .chunk = chunk, .fd = -1 };
 	err = stream_open(r, s);
