@@ -19,6 +19,22 @@ record() {
 	dir=$1
 	soon eval '[ -e "$dir/cpu_1" ] || [ -e "$dir/000001/cpu_1" ] || [ -e "$dir/000001/cpu_1.zst" ]'
 }
+# follow_twice DIR: the second one, late, is stopped on its way
+follow_twice() {
+	"$bin" trace -r "$1" --follow --json >trace 2>err & follower=$!
+	"$bin" trace -r "$1" --follow --json >late 2>late.err & late=$!
+	soon lines late 100
+	kill -STOP $late
+}
+# The recorder and both, with their status in status and late.
+both_end() {
+	kill -CONT $late
+	wait $recorder
+	wait $follower
+	status=$?
+	wait $late
+	late=$?
+}
 lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 alive() { kill -0 "$1" 2>/dev/null; }
 # same NAME FILE FILE: not empty either
@@ -72,17 +88,9 @@ same 'a recorder that was killed: all that it wrote' after conns
 # ---- chunks come and go --------------------------------------------------------------------
 
 record chunks 20 chunks
-"$bin" trace -r chunks --follow --json >trace 2>err & follower=$!
-"$bin" trace -r chunks --follow --json >late 2>late.err & late=$!
-soon lines late 100
-kill -STOP $late
+follow_twice chunks
 comes 'old chunks go meanwhile' '[ -e chunks/000012 ] && [ ! -e chunks/000002 ] && alive $recorder'
-kill -CONT $late
-wait $recorder
-wait $follower
-status=$?
-wait $late
-late=$?
+both_end
 jq -c 'select(.event == "transition" and .new == "SYN_SENT") | .conn' trace >conns
 seq 1000 2 "$(tail -n 1 conns)" >want
 comes 'nothing is missing at their borders' '[ $status = 0 ] && [ ! -s err ] && lines conns 1000 && ! grep -q lost trace'
@@ -96,10 +104,7 @@ same 'and goes on to the end' after late.last
 # ---- chunks are compressed -----------------------------------------------------------------
 
 record packed 10 packed
-"$bin" trace -r packed --follow --json >trace 2>err & follower=$!
-"$bin" trace -r packed --follow --json >late 2>late.err & late=$!
-soon lines late 100
-kill -STOP $late
+follow_twice packed
 comes 'chunks that are closed are compressed' '[ -e packed/000003/cpu_1.zst ] && [ ! -e packed/000003/cpu_1 ] && alive $recorder'
 "$bin" trace -r packed --json >now 2>now.err
 status=$?
@@ -108,12 +113,7 @@ comes 'one reads them while it is written' '[ $status = 0 ] && lines now 100 && 
 status=$?
 comes 'they are not made plain meanwhile' '[ $status = 1 ] && grep -q "it is still being written; end it first" unpack.err && alive $recorder'
 soon eval '[ -e packed/000006/cpu_1.zst ]'
-kill -CONT $late
-wait $recorder
-wait $follower
-status=$?
-wait $late
-late=$?
+both_end
 "$bin" trace -r packed --json --strict >after 2>after.err
 comes 'none of them misses a thing' '[ $status$late$? = 000 ] && [ ! -s err ] && [ ! -s late.err ] && [ ! -s after.err ]'
 same 'who follows reads the same' after trace
